@@ -1,0 +1,8 @@
+//! towline moves files between machines and measures the path between them, over networks and disks that fail.
+
+#[deny(clippy::disallowed_types, clippy::disallowed_methods, clippy::wildcard_enum_match_arm)]
+pub mod proto;
+#[deny(clippy::disallowed_types, clippy::disallowed_methods, clippy::wildcard_enum_match_arm)]
+pub mod time;
+#[deny(clippy::disallowed_types, clippy::disallowed_methods, clippy::wildcard_enum_match_arm)]
+pub mod wire;

@@ -1,0 +1,3 @@
+//! The protocol as sans-IO machines.
+pub mod machine;
+pub mod storage;

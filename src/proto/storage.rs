@@ -1,0 +1,275 @@
+//! What machines ask of a store, as data. `store` carries it out, on a real disk or a simulated one.
+//!
+//! The two kinds are kept apart by their types. A [`NameOp`] changes or reads names, journals or leases: one runs
+//! after another, in one place. A [`BlockOp`] reads or writes bytes of a file that is leased already: they run in
+//! any number of places at once. A machine waits for the blocks of a lease before it names it again.
+
+use core::fmt;
+
+use bytes::Bytes;
+
+use crate::wire::{Code, Cv, Entry, Failure, Metadata, Offer, RelPath, RequestId, Rope, UploadId};
+
+/// Names a store operation of one machine, so that its completion finds its way back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket(pub u64);
+
+/// A folder below which paths are meant: the served folder at a server, a source or destination at a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RootId(pub u32);
+
+/// A file or folder that the store holds open. Given by the store, never used twice, and good until it is released,
+/// published or discarded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Lease(pub u64);
+
+/// A store operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreOp {
+    /// One after another.
+    Name(NameOp),
+    /// Any number at once.
+    Block(BlockOp),
+}
+
+/// Operations on names and leases.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NameOp {
+    /// Opens a partial for `offer` below `root`, fencing an older opener of the same. Gives [`NameDone::Partial`].
+    OpenPartial {
+        /// Where.
+        root: RootId,
+        /// What is to be received, and the path that it is published at.
+        offer: Offer,
+    },
+    /// Makes a complete partial visible at its path, durably: file synced, renamed, folder synced. Ends the lease if
+    /// it succeeds. Gives [`NameDone::Published`].
+    Publish {
+        /// A lease from `OpenPartial`.
+        lease: Lease,
+        /// Remembered with its outcome: the same request is carried out once.
+        request: RequestId,
+        /// The file's root, which the machine has compared.
+        hash: Cv,
+    },
+    /// Drops a partial and its lease. Gives [`NameDone::Released`].
+    Discard {
+        /// A lease from `OpenPartial`.
+        lease: Lease,
+    },
+    /// Opens a regular file for reading. Gives [`NameDone::Source`].
+    OpenSource {
+        /// Where.
+        root: RootId,
+        /// Which file.
+        path: RelPath,
+    },
+    /// Fails with `CHANGED` if the file is no longer what it was when it was opened. Gives [`NameDone::Unchanged`].
+    Recheck {
+        /// A lease from `OpenSource`.
+        lease: Lease,
+    },
+    /// Opens a folder for listing. Gives [`NameDone::Folder`].
+    OpenFolder {
+        /// Where.
+        root: RootId,
+        /// Which folder.
+        path: RelPath,
+    },
+    /// The next entries, of at most `bytes` encoded bytes (at least one entry). Gives [`NameDone::Entries`].
+    ReadFolder {
+        /// A lease from `OpenFolder`.
+        lease: Lease,
+        /// Most encoded bytes.
+        bytes: usize,
+    },
+    /// Closes a source or folder. Gives [`NameDone::Released`].
+    Release {
+        /// A lease from `OpenSource` or `OpenFolder`.
+        lease: Lease,
+    },
+    /// Describes a path; a link is described, not followed. Gives [`NameDone::Metadata`].
+    Stat {
+        /// Where.
+        root: RootId,
+        /// What.
+        path: RelPath,
+    },
+    /// Removes a file, a link or an empty folder, durably. Gives [`NameDone::Removed`].
+    Remove {
+        /// Where.
+        root: RootId,
+        /// What; never the root.
+        path: RelPath,
+        /// Remembered with its outcome: the same request is carried out once.
+        request: RequestId,
+    },
+}
+
+/// Operations on the bytes of a leased file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BlockOp {
+    /// Reads exactly `shape.length` bytes at `shape.offset` and hashes them. Fails with `CHANGED` if there are fewer.
+    /// Gives [`BlockDone::Read`].
+    Read {
+        /// A lease from `OpenSource`.
+        lease: Lease,
+        /// What to read.
+        shape: Extent,
+    },
+    /// Writes `data` (`shape.length` bytes) at `shape.offset` and hashes it. Gives [`BlockDone::Written`].
+    Write {
+        /// A lease from `OpenPartial`.
+        lease: Lease,
+        /// Where it goes.
+        shape: Extent,
+        /// The bytes.
+        data: Rope,
+    },
+    /// Makes `shape` read as zeros (a hole where the system can) and hashes it. Gives [`BlockDone::Written`].
+    Zero {
+        /// A lease from `OpenPartial`.
+        lease: Lease,
+        /// What to zero.
+        shape: Extent,
+    },
+}
+
+/// A piece of a file and how it is hashed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// The first byte; a multiple of `unit`.
+    pub offset: u64,
+    /// Bytes; at least 1, at most 1 MiB.
+    pub length: u32,
+    /// Bytes for each chaining value: a power of two; the last unit may be short.
+    pub unit: u32,
+    /// True where the piece is the whole file, of one unit: then its hash is the file's root.
+    pub whole: bool,
+}
+
+impl Extent {
+    /// How many chaining values it gives.
+    pub fn units(&self) -> usize {
+        self.length.div_ceil(self.unit) as usize
+    }
+}
+
+/// The completion of a store operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stored {
+    /// Of a [`NameOp`].
+    Name(Result<NameDone, StoreError>),
+    /// Of a [`BlockOp`].
+    Block(Result<BlockDone, StoreError>),
+}
+
+impl Stored {
+    /// The error, if it failed.
+    pub fn error(&self) -> Option<&StoreError> {
+        match self {
+            Stored::Name(result) => result.as_ref().err(),
+            Stored::Block(result) => result.as_ref().err(),
+        }
+    }
+}
+
+/// What a [`NameOp`] gives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NameDone {
+    /// A partial is open.
+    Partial {
+        /// For `Write`, `Zero`, `Publish`, `Discard`.
+        lease: Lease,
+        /// Names the upload for other connections.
+        upload: UploadId,
+        /// Counts the openers of the same partial.
+        generation: u64,
+        /// What it holds already, a chaining value a block; may be shorter than the file (missing: not held).
+        have: Vec<Option<Cv>>,
+    },
+    /// The file is visible and durable.
+    Published,
+    /// A source is open.
+    Source {
+        /// For `Read`, `Recheck`, `Release`.
+        lease: Lease,
+        /// What it is.
+        metadata: Metadata,
+        /// What tells this version of the file from another; never 0.
+        version: u128,
+    },
+    /// The source is what it was.
+    Unchanged,
+    /// A folder is open.
+    Folder {
+        /// For `ReadFolder`, `Release`.
+        lease: Lease,
+    },
+    /// Names of a folder.
+    Entries {
+        /// In the system's order; the reserved folder is left out.
+        entries: Vec<Entry>,
+        /// True if there are no more.
+        last: bool,
+    },
+    /// A lease is closed.
+    Released,
+    /// What a path is.
+    Metadata(Metadata),
+    /// A name is gone, durably.
+    Removed,
+}
+
+/// What a [`BlockOp`] gives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BlockDone {
+    /// Bytes and their chaining values.
+    Read {
+        /// Exactly what was asked for.
+        data: Bytes,
+        /// One a unit.
+        cvs: Vec<Cv>,
+    },
+    /// Written, not yet durable.
+    Written {
+        /// One a unit.
+        cvs: Vec<Cv>,
+    },
+}
+
+/// Why a store operation failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreError {
+    /// What it means for the peer.
+    pub code: Code,
+    /// The system's error number, where it gave one.
+    pub os: Option<i32>,
+    /// What was tried, and what the system said, for a person.
+    pub text: String,
+}
+
+impl StoreError {
+    /// An error that did not come from the system.
+    pub fn new(code: Code, text: impl Into<String>) -> StoreError {
+        StoreError { code, os: None, text: text.into() }
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.text.is_empty() {
+            write!(f, "{}", self.code)
+        } else {
+            write!(f, "{}: {}", self.code, self.text)
+        }
+    }
+}
+
+impl core::error::Error for StoreError {}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Failure {
+        Failure { code: error.code, delay_ms: 0, text: error.text }
+    }
+}

@@ -1,0 +1,135 @@
+//! [`Decoder`]: a stream in arbitrary pieces to whole frames. Emits nothing for part of a frame, so that how the
+//! bytes were split or joined cannot be seen from its output.
+
+use bytes::Bytes;
+
+use super::frame::Shape;
+use super::header::{HEADER_LEN, Header};
+use super::hello::{PREAMBLE, PREAMBLE_LEN};
+use super::{DecodeError, Frame, Rope, limits};
+
+/// Turns a byte stream, from its preamble on, into frames. After an error it stays in error.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decoder {
+    held: Rope,
+    state: State,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum State {
+    Preamble,
+    Header,
+    Body(Header, Shape),
+    Failed(DecodeError),
+}
+
+impl Default for Decoder {
+    fn default() -> Self {
+        Decoder::new()
+    }
+}
+
+impl Decoder {
+    /// Most bytes that a decoder holds back between calls, beside what was pushed last: one frame.
+    pub const HELD_MAX: usize = HEADER_LEN + 40 + limits::DATA_MAX;
+
+    /// At the beginning of a stream: the preamble comes first.
+    pub fn new() -> Decoder {
+        Decoder { held: Rope::new(), state: State::Preamble }
+    }
+
+    /// Behind a preamble, where frames begin.
+    pub fn after_preamble() -> Decoder {
+        Decoder { held: Rope::new(), state: State::Header }
+    }
+
+    /// Adds bytes from the stream. Call [`Decoder::next`] until it gives `None` or an error.
+    pub fn push(&mut self, bytes: Bytes) {
+        match self.state {
+            State::Failed(_) => {}
+            State::Preamble | State::Header | State::Body(..) => self.held.push(bytes),
+        }
+    }
+
+    /// Bytes held, in bytes.
+    pub fn footprint(&self) -> usize {
+        self.held.footprint()
+    }
+
+    /// True between frames: nothing is held back.
+    pub fn is_at_boundary(&self) -> bool {
+        self.held.is_empty() && self.state == State::Header
+    }
+
+    /// The next whole frame; `Ok(None)` until more bytes come; ignorable frames are skipped.
+    #[expect(clippy::should_implement_trait, reason = "an iterator would hide that an error is final")]
+    pub fn next(&mut self) -> Result<Option<Frame>, DecodeError> {
+        let result = self.advance();
+        if let Err(error) = &result {
+            self.held = Rope::new();
+            self.state = State::Failed(error.clone());
+        }
+        result
+    }
+
+    fn advance(&mut self) -> Result<Option<Frame>, DecodeError> {
+        loop {
+            match &self.state {
+                State::Failed(error) => return Err(error.clone()),
+                State::Preamble => {
+                    if !self.preamble()? {
+                        return Ok(None);
+                    }
+                    self.state = State::Header;
+                }
+                State::Header => {
+                    let mut bytes = [0; HEADER_LEN];
+                    if !self.held.peek(&mut bytes) {
+                        return Ok(None);
+                    }
+                    let header = Header::decode(&bytes)?;
+                    let shape = header.shape()?;
+                    self.held.split_to(HEADER_LEN);
+                    self.state = State::Body(header, shape);
+                }
+                State::Body(header, shape) => {
+                    let (header, shape) = (*header, *shape);
+                    if self.held.len() < header.length as usize {
+                        return Ok(None);
+                    }
+                    let body = self.held.split_to(header.length as usize);
+                    self.state = State::Header;
+                    if let Some(frame) = finish(&header, shape, body)? {
+                        return Ok(Some(frame));
+                    }
+                }
+            }
+        }
+    }
+
+    /// True once the preamble has come. All 8 bytes are awaited before they are compared, so that the error does not
+    /// depend on how they were split.
+    fn preamble(&mut self) -> Result<bool, DecodeError> {
+        let mut bytes = [0; PREAMBLE_LEN];
+        if !self.held.peek(&mut bytes) {
+            return Ok(false);
+        }
+        if bytes != PREAMBLE {
+            return Err(DecodeError::Preamble(bytes));
+        }
+        self.held.split_to(PREAMBLE_LEN);
+        Ok(true)
+    }
+}
+
+fn finish(header: &Header, shape: Shape, mut body: Rope) -> Result<Option<Frame>, DecodeError> {
+    match shape {
+        Shape::Control(kind) => Frame::decode_control(header, kind, &body.into_bytes()).map(Some),
+        Shape::Data(before_payload) => {
+            let head = body.split_to(before_payload).into_bytes();
+            Frame::decode_data(header, &head, body).map(Some)
+        }
+        Shape::Ignore if header.checksum(&body.into_bytes()) == header.crc => Ok(None),
+        Shape::Ignore => Err(DecodeError::Checksum),
+    }
+}

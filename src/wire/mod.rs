@@ -1,0 +1,42 @@
+//! Bytes to [`Frame`] and back. Pure: no clock, no socket, no file. Imports nothing of ours.
+//!
+//! Every encoding is canonical and of fixed layout, little-endian; decoding is total: any bytes give a frame or a
+//! [`DecodeError`], never a panic, and never more memory than [`limits`] allow. `docs/PROTOCOL.md` is the
+//! specification; its vectors (`tests/vectors.txt`) are read by `tests/wire.rs`.
+//!
+//! | file | what |
+//! |---|---|
+//! | `frame` | [`Frame`] and [`Body`]: what can be said, one variant a kind |
+//! | `header` | the 16 bytes before each body, and their CRC-32C |
+//! | `hello` | the preamble, `Hello`, `Refused`, and how versions are agreed |
+//! | `transfer` | the bodies of a transfer: offer, have, data, hole, want, commit |
+//! | `folder` | the bodies about names: metadata, entries, pages |
+//! | `code` | error codes and their classes |
+//! | `path` | [`RelPath`], the one type for a path that a peer may name |
+//! | `codec` | fixed-width reading and writing |
+//! | `decoder`, `rope` | a stream in arbitrary pieces to whole frames |
+
+mod code;
+mod codec;
+mod decoder;
+mod folder;
+mod frame;
+mod header;
+mod hello;
+pub mod limits;
+mod path;
+mod rope;
+mod transfer;
+
+pub use code::{Class, Code, Failure};
+pub use codec::DecodeError;
+pub use decoder::Decoder;
+pub use folder::{Entry, FileKind, Metadata, Modified, Page};
+pub use frame::{Body, Frame, Kind, OperationId};
+pub use header::{HEADER_LEN, Header};
+pub use hello::{Capabilities, Hello, PREAMBLE, PREAMBLE_LEN, Refused, Tlv, VERSION, agree};
+pub use path::{PathError, RESERVED, RelPath};
+pub use rope::Rope;
+pub use transfer::{
+    Commit, Cv, Data, Get, HavePage, Hole, Offer, Range, Remove, RequestId, UploadId, block_size_for,
+};

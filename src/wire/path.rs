@@ -1,0 +1,163 @@
+//! [`RelPath`]: the one type for a path that a peer may name. Parsed once, at the edge; whoever holds one need not
+//! check it again.
+
+use core::fmt;
+
+use super::limits::{DEPTH_MAX, NAME_MAX, PATH_MAX};
+
+/// The folder below every root that holds partials and journals. No path can name it.
+pub const RESERVED: &[u8] = b".towline";
+
+/// A path below a root: bytes, components separated by `/`, at most 4,096 in all, 255 a component, 256 deep. The
+/// empty path is the root itself. Never absolute, never with `.`, `..`, an empty component or NUL, and never within
+/// the reserved folder.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct RelPath(Vec<u8>);
+
+/// Why bytes are not a [`RelPath`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PathError {
+    /// It begins with `/`.
+    Absolute,
+    /// It is longer than 4,096 bytes.
+    TooLong,
+    /// A component is longer than 255 bytes.
+    NameTooLong,
+    /// It has more than 256 components.
+    TooDeep,
+    /// A component is empty: `//`, or `/` at the end.
+    EmptyName,
+    /// A component is `.` or `..`.
+    Dots,
+    /// It holds a NUL byte.
+    Nul,
+    /// It names the reserved folder.
+    Reserved,
+}
+
+impl PathError {
+    /// What is wrong, for a person.
+    pub const fn describe(self) -> &'static str {
+        match self {
+            PathError::Absolute => "a path must not begin with '/'",
+            PathError::TooLong => "a path must not be longer than 4,096 bytes",
+            PathError::NameTooLong => "a name must not be longer than 255 bytes",
+            PathError::TooDeep => "a path must not have more than 256 components",
+            PathError::EmptyName => "a path must not have an empty component ('//', or '/' at its end)",
+            PathError::Dots => "a path must not have '.' or '..' as a component",
+            PathError::Nul => "a path must not hold a NUL byte",
+            PathError::Reserved => "the name '.towline' is reserved for partial files",
+        }
+    }
+}
+
+impl fmt::Display for PathError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.describe())
+    }
+}
+
+impl core::error::Error for PathError {}
+
+impl RelPath {
+    /// The root itself: the empty path.
+    pub const ROOT: RelPath = RelPath(Vec::new());
+
+    /// Checks and copies `bytes`.
+    pub fn new(bytes: impl AsRef<[u8]>) -> Result<RelPath, PathError> {
+        let bytes = bytes.as_ref();
+        if bytes.is_empty() {
+            return Ok(RelPath::ROOT);
+        }
+        if bytes.len() > PATH_MAX {
+            return Err(PathError::TooLong);
+        }
+        if bytes[0] == b'/' {
+            return Err(PathError::Absolute);
+        }
+        for (depth, name) in bytes.split(|byte| *byte == b'/').enumerate() {
+            if depth >= DEPTH_MAX {
+                return Err(PathError::TooDeep);
+            }
+            check_name(name)?;
+            if depth == 0 && name == RESERVED {
+                return Err(PathError::Reserved);
+            }
+        }
+        Ok(RelPath(bytes.to_vec()))
+    }
+
+    /// The bytes, with `/` between components.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// True for the root itself.
+    pub fn is_root(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The components, first to last; none for the root.
+    pub fn components(&self) -> impl DoubleEndedIterator<Item = &[u8]> {
+        self.0.split(|byte| *byte == b'/').filter(|name| !name.is_empty())
+    }
+
+    /// The last component; `None` for the root.
+    pub fn name(&self) -> Option<&[u8]> {
+        self.components().next_back()
+    }
+
+    /// The path without its last component; `None` for the root.
+    pub fn parent(&self) -> Option<RelPath> {
+        let name = self.name()?;
+        let end = (self.0.len() - name.len()).saturating_sub(1);
+        Some(RelPath(self.0[..end].to_vec()))
+    }
+
+    /// This path with one component more.
+    pub fn join(&self, name: &[u8]) -> Result<RelPath, PathError> {
+        let mut bytes = self.0.clone();
+        if !bytes.is_empty() {
+            bytes.push(b'/');
+        }
+        check_name(name)?;
+        bytes.extend_from_slice(name);
+        RelPath::new(bytes)
+    }
+}
+
+/// The rules for one component: also those for a name in a listing, which a peer sends.
+pub(super) fn check_name(name: &[u8]) -> Result<(), PathError> {
+    match name {
+        b"" => Err(PathError::EmptyName),
+        b"." | b".." => Err(PathError::Dots),
+        _ if name.len() > NAME_MAX => Err(PathError::NameTooLong),
+        _ if name.contains(&0) => Err(PathError::Nul),
+        _ if name.contains(&b'/') => Err(PathError::EmptyName),
+        _ => Ok(()),
+    }
+}
+
+/// Escaped, so that a name from a peer cannot steer a terminal or forge a line of a log.
+impl fmt::Display for RelPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_root() {
+            return f.write_str("/");
+        }
+        for chunk in self.0.utf8_chunks() {
+            for c in chunk.valid().chars() {
+                if c.is_control() { write!(f, "{}", c.escape_default())? } else { write!(f, "{c}")? }
+            }
+            for byte in chunk.invalid() {
+                write!(f, "\\x{byte:02x}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for RelPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{self}\"")
+    }
+}
