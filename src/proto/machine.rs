@@ -18,13 +18,13 @@
 //! 7. **Bounds.** [`Machine::footprint`] stays within [`Machine::footprint_max`].
 
 use core::fmt;
-use core::hash::Hasher;
+use core::hash::{Hash, Hasher};
 
 use super::storage::{StoreOp, Stored, Ticket};
-use crate::time::{Duration, Time};
+use crate::time::Time;
 
 /// A sans-IO state machine. See the [module](self) for the contract.
-pub trait Machine: Clone + PartialEq + fmt::Debug {
+pub trait Machine: Clone + PartialEq + Hash + fmt::Debug {
     /// Names a connection of this machine: `()` where it has exactly one.
     type Link: Copy + Ord + fmt::Debug;
     /// What comes in: a chunk of a stream, a frame, a datagram with its addresses.
@@ -56,9 +56,12 @@ pub trait Machine: Clone + PartialEq + fmt::Debug {
     /// The most that [`Machine::footprint`] may ever be.
     fn footprint_max(&self) -> usize;
 
-    /// Feeds the state, in canonical form, to a hash: for model checking. States that behave alike from `now` on give
-    /// the same bytes: deadlines relative to `now`, buffers by content, statistics left out.
-    fn fingerprint(&self, now: Time, hasher: &mut dyn Hasher);
+    /// The bytes of a transmission that count against `Room`.
+    fn size(tx: &Self::Tx) -> usize;
+
+    /// Moves every time that the machine holds so that `now` becomes the epoch (what is past becomes the epoch): states
+    /// that behave alike from `now` on become equal, and [`fingerprint`] hashes them alike, for model checking.
+    fn rebase(&mut self, now: Time);
 }
 
 /// What happens to a machine.
@@ -83,7 +86,7 @@ pub enum Input<M: Machine> {
 }
 
 /// What a machine asks of its driver.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub enum Effect<M: Machine> {
     /// Make a connection to the machine's peer; answered by `Dialed` or `DialFailed`.
     Dial(M::Link),
@@ -111,7 +114,7 @@ pub enum End {
 }
 
 /// Why a connection could not be made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct DialError {
     /// What it means for whoever would try again.
     pub kind: DialErrorKind,
@@ -120,7 +123,7 @@ pub struct DialError {
 }
 
 /// Kinds of [`DialError`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DialErrorKind {
     /// The host is up, and nothing listens there.
     Refused,
@@ -183,7 +186,9 @@ pub fn earlier(a: Option<Time>, b: Option<Time>) -> Option<Time> {
     }
 }
 
-/// A deadline in canonical form, for [`Machine::fingerprint`]: how far it is from `now`.
-pub fn relative(deadline: Option<Time>, now: Time) -> Option<Duration> {
-    deadline.map(|deadline| deadline.since(now))
+/// Feeds the machine's canonical state (see [`Machine::rebase`]) to `hasher`; buffers count by content.
+pub fn fingerprint<M: Machine>(machine: &M, now: Time, hasher: &mut impl Hasher) {
+    let mut canonical = machine.clone();
+    canonical.rebase(now);
+    canonical.hash(hasher);
 }

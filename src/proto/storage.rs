@@ -24,7 +24,7 @@ pub struct RootId(pub u32);
 pub struct Lease(pub u64);
 
 /// A store operation.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum StoreOp {
     /// One after another.
     Name(NameOp),
@@ -33,7 +33,7 @@ pub enum StoreOp {
 }
 
 /// Operations on names and leases.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum NameOp {
     /// Opens a partial for `offer` below `root`, fencing an older opener of the same. Gives [`NameDone::Partial`].
     OpenPartial {
@@ -107,7 +107,7 @@ pub enum NameOp {
 }
 
 /// Operations on the bytes of a leased file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum BlockOp {
     /// Reads exactly `shape.length` bytes at `shape.offset` and hashes them. Fails with `CHANGED` if there are fewer.
     /// Gives [`BlockDone::Read`].
@@ -136,7 +136,7 @@ pub enum BlockOp {
 }
 
 /// A piece of a file and how it is hashed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Extent {
     /// The first byte; a multiple of `unit`.
     pub offset: u64,
@@ -156,7 +156,7 @@ impl Extent {
 }
 
 /// The completion of a store operation.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Stored {
     /// Of a [`NameOp`].
     Name(Result<NameDone, StoreError>),
@@ -175,7 +175,7 @@ impl Stored {
 }
 
 /// What a [`NameOp`] gives.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum NameDone {
     /// A partial is open.
     Partial {
@@ -222,7 +222,7 @@ pub enum NameDone {
 }
 
 /// What a [`BlockOp`] gives.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum BlockDone {
     /// Bytes and their chaining values.
     Read {
@@ -239,7 +239,7 @@ pub enum BlockDone {
 }
 
 /// Why a store operation failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct StoreError {
     /// What it means for the peer.
     pub code: Code,

@@ -3,7 +3,7 @@
 use core::fmt;
 
 /// What a failure means for whoever gets it, also when the exact code is unknown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Class {
     /// The connection is over: the peers do not understand each other.
     Protocol,
@@ -92,6 +92,8 @@ codes! {
     DRAINING = 0x3003, "the server is stopping";
     /// The source changed while it was read.
     CHANGED = 0x3004, "the file changed while it was read";
+    /// The connection ended before the operation did (said by a side to itself).
+    LOST = 0x3005, "the connection was lost";
 
     /// The system reported an I/O error.
     IO = 0x4001, "input/output error on the storage";
@@ -151,7 +153,7 @@ impl fmt::Display for Code {
 
 /// The body of `Failed`: why an operation (or, on operation 0, the connection) failed. Cancel, GoAway and Refused
 /// carry the same fields.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Failure {
     /// What happened.
     pub code: Code,

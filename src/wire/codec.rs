@@ -6,7 +6,7 @@ use core::fmt;
 use super::{Code, limits};
 
 /// Why bytes are not a frame. Every one is fatal for the connection: after it, nothing that follows can be trusted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum DecodeError {
     /// The stream does not begin with the preamble: the peer speaks another protocol (its first bytes are kept).
     Preamble([u8; 8]),

@@ -9,13 +9,13 @@ use super::hello::{PREAMBLE, PREAMBLE_LEN};
 use super::{DecodeError, Frame, Rope, limits};
 
 /// Turns a byte stream, from its preamble on, into frames. After an error it stays in error.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Decoder {
     held: Rope,
     state: State,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 enum State {
     Preamble,
     Header,

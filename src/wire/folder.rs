@@ -6,7 +6,7 @@ use super::transfer::read_mode;
 use super::{DecodeError, limits};
 
 /// A point in time of a file system: seconds since 1970-01-01 UTC and nanoseconds below 10^9.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Modified {
     /// Seconds since the Unix epoch; may be negative.
     pub seconds: i64,
@@ -31,7 +31,7 @@ impl Modified {
 }
 
 /// What a name stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum FileKind {
     /// A regular file.
     File,
@@ -65,7 +65,7 @@ impl FileKind {
 }
 
 /// What is known of a file or folder without opening it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Metadata {
     /// File, folder, link or other.
     pub kind: FileKind,
@@ -93,7 +93,7 @@ impl Metadata {
 }
 
 /// One name in a folder.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Entry {
     /// The name: 1 to 255 bytes, no `/`, no NUL, not `.` or `..`.
     pub name: Vec<u8>,
@@ -115,7 +115,7 @@ impl Entry {
 }
 
 /// Part of a folder's names, in the order in which the system gives them. `LAST` is in the header's flags.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Page {
     /// At most 64 KiB of them.
     pub entries: Vec<Entry>,

@@ -28,7 +28,7 @@ impl fmt::Debug for OperationId {
 }
 
 /// One protocol message.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Frame {
     /// The operation it belongs to.
     pub operation: OperationId,
@@ -37,7 +37,7 @@ pub struct Frame {
 }
 
 /// Which operations a kind may be sent on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Scope {
     /// Operation 0 only.
     Connection,
@@ -50,13 +50,13 @@ enum Scope {
 macro_rules! kinds {
     ($($(#[$doc:meta])* $name:ident $(($body:ty))? = $value:literal, $scope:ident;)*) => {
         /// What a frame says.
-        #[derive(Clone, Debug, PartialEq, Eq)]
+        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
         pub enum Body {
             $($(#[$doc])* $name $(($body))?,)*
         }
 
         /// The kind of a frame: the byte in its header.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[repr(u8)]
         pub enum Kind {
             $($(#[$doc])* $name = $value,)*
@@ -160,7 +160,7 @@ const LAST: u8 = 1;
 const OFFSET_LEN: usize = 8;
 
 /// What the decoder needs to know of a frame before its body has come.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Hash)]
 pub(super) enum Shape {
     /// Read the whole body, then [`Frame::decode_control`].
     Control(Kind),

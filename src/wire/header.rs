@@ -8,7 +8,7 @@ pub const HEADER_LEN: usize = 16;
 const COVERED: usize = 12;
 
 /// A frame's header: `length u32 · kind u8 · flags u8 · reserved u16 = 0 · operation u32 · crc u32`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Header {
     /// Bytes of body that follow.
     pub length: u32,

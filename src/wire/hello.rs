@@ -13,7 +13,7 @@ pub const PREAMBLE: [u8; PREAMBLE_LEN] = [0xd7, b'T', b'O', b'W', 0x0d, 0x0a, 0x
 pub const VERSION: u16 = 1;
 
 /// What a side can do beyond its version; what both have is in force.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub struct Capabilities(pub u64);
 
 impl Capabilities {
@@ -34,7 +34,7 @@ impl Capabilities {
 }
 
 /// An extension of `Hello`: a type whose top bit says "refuse me if you do not know this", and a value.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Tlv {
     /// The type; `0x8000` and above are critical.
     pub kind: u16,
@@ -50,7 +50,7 @@ impl Tlv {
 }
 
 /// The first frame of each side.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Hello {
     /// The lowest version that this side speaks.
     pub lowest: u16,
@@ -128,7 +128,7 @@ pub fn agree(ours: (u16, u16), theirs: (u16, u16)) -> Option<u16> {
 }
 
 /// Sent instead of `Hello` by a side that will not go on; the connection ends after it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Refused {
     /// Why.
     pub code: Code,

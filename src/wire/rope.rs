@@ -1,6 +1,7 @@
 //! [`Rope`]: bytes in several shared pieces, so that a payload is never copied on its way from socket to disk.
 
 use core::fmt;
+use core::hash::{Hash, Hasher};
 use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
@@ -134,6 +135,18 @@ impl PartialEq for Rope {
 }
 
 impl Eq for Rope {}
+
+/// By content, as equality is.
+impl Hash for Rope {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_usize(self.len);
+        self.pieces
+            .iter()
+            .map(|piece| &piece[..])
+            .chain([&self.tail[..]])
+            .for_each(|piece| state.write(piece));
+    }
+}
 
 impl fmt::Debug for Rope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

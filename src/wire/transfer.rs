@@ -45,7 +45,7 @@ pub fn block_size_for(length: u64) -> u32 {
 }
 
 /// What a sender has: opens an upload, or answers a [`Get`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Offer {
     /// Where the file is to stand (upload), or stands (download). Never the root.
     pub path: RelPath,
@@ -95,7 +95,7 @@ impl Offer {
 }
 
 /// Asks for a file; the answer is an [`Offer`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Get {
     /// Which file. Never the root.
     pub path: RelPath,
@@ -116,7 +116,7 @@ impl Get {
 }
 
 /// Removes a file or an empty folder.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Remove {
     /// The intent that this carries out.
     pub request: RequestId,
@@ -137,7 +137,7 @@ impl Remove {
 }
 
 /// A page of what the receiver holds already. `LAST` is in the header's flags.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HavePage {
     /// The receiver's name for this upload.
     pub upload: UploadId,
@@ -190,7 +190,7 @@ impl HavePage {
 }
 
 /// A segment of a block. Payload at most 256 KiB, at least 1 byte, never across a block's end.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Data {
     /// Where in the file the payload stands, in bytes.
     pub offset: u64,
@@ -212,7 +212,7 @@ impl fmt::Debug for Data {
 
 /// Whole blocks of zeros that the sender does not send (the last may be short, at the file's end). Needs
 /// `Capabilities::HOLES` on both sides.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Hole {
     /// The first byte; a block's start.
     pub offset: u64,
@@ -236,7 +236,7 @@ impl Hole {
 }
 
 /// A run of blocks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Range {
     /// The first block.
     pub first: u32,
@@ -271,7 +271,7 @@ pub(super) fn decode_ranges(reader: &mut Reader<'_>) -> Result<Vec<Range>, Decod
 }
 
 /// The sender has sent all that was asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Commit {
     /// The intent that this carries out; 0 in a download.
     pub request: RequestId,

@@ -1,0 +1,70 @@
+//! The numbers that an implementation chooses, in one place. Those that the wire fixes are in `wire::limits`.
+
+use crate::time::Duration;
+use crate::wire::limits::EXTENT;
+
+/// Limits of a connection and of what runs on it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Limits {
+    /// From the beginning of a connection to the peer's `Hello`; `None`: for ever.
+    pub handshake: Option<Duration>,
+    /// Without a byte from the peer for this long it is taken for dead (asked with a `Ping` at half time); `None`: never.
+    pub idle: Option<Duration>,
+    /// After this side's last byte, how long the peer may take to end its side.
+    pub linger: Duration,
+    /// Data bytes that the peer may send before they are stored; at least 2 MiB.
+    pub window: u64,
+    /// Operations that the peer may have open at once.
+    pub operations: u32,
+    /// Bytes read from the store ahead of what is sent, over all operations of a connection.
+    pub read_ahead: usize,
+    /// Extents that one sender reads ahead.
+    pub extents_ahead: usize,
+    /// How often a block may arrive damaged before the transfer fails.
+    pub block_attempts: u8,
+    /// Bytes of control frames that may wait for room before nothing more is read from the peer.
+    pub backlog: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            handshake: Some(Duration::from_secs(10)),
+            idle: Some(Duration::from_secs(30)),
+            linger: Duration::from_secs(2),
+            window: 8 * EXTENT,
+            operations: 64,
+            read_ahead: 6 * EXTENT as usize,
+            extents_ahead: 4,
+            block_attempts: 3,
+            backlog: 256 * 1024,
+        }
+    }
+}
+
+/// Limits of a listener.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ListenLimits {
+    /// Connections at once.
+    pub connections: usize,
+    /// Connections at once from one address.
+    pub per_source: usize,
+    /// How long a stopping server waits for what is running; `None`: for ever.
+    pub drain: Option<Duration>,
+    /// How long nothing is accepted after the system ran out of files.
+    pub accept_pause: Duration,
+    /// What a refused client is told to wait before it tries again.
+    pub busy_delay: Duration,
+}
+
+impl Default for ListenLimits {
+    fn default() -> ListenLimits {
+        ListenLimits {
+            connections: 1024,
+            per_source: 1024,
+            drain: Some(Duration::from_secs(30)),
+            accept_pause: Duration::from_millis(500),
+            busy_delay: Duration::from_secs(1),
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! The listener: who is admitted, how many, and how a server stops. Knows connections by number only; the driver
+//! accepts them and runs a session for each.
+
+use std::collections::BTreeMap;
+
+use super::ListenLimits;
+use super::machine::{Effect, Input, Machine, Out};
+use crate::time::Time;
+use crate::wire::{Code, Failure};
+
+/// Names a connection of a listener; the driver counts them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId(pub u64);
+
+/// Where a connection comes from, as far as caps are concerned: an IP address in 16 bytes (IPv4 mapped), or 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Source(pub u128);
+
+/// What happens at a listening socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ListenInput {
+    /// A connection was accepted.
+    Accepted(ConnectionId, Source),
+    /// The system has no file or no memory left for a connection.
+    AcceptFailed,
+    /// A connection's session is over.
+    Closed(ConnectionId),
+    /// Stop: accept nothing more, let what runs finish.
+    Drain,
+    /// Stop now.
+    Abort,
+}
+
+/// What a listener decides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ListenEvent {
+    /// Run a session.
+    Admit(ConnectionId),
+    /// Run a session that refuses with this.
+    Refuse(ConnectionId, Failure),
+    /// Nothing is accepted for a while, since the system ran out of files.
+    Paused,
+    /// Tell every session to drain.
+    DrainAll,
+    /// Tell every session to end now.
+    AbortAll(Failure),
+}
+
+/// How a listener ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListenEnd {
+    /// Everything was finished.
+    Drained,
+    /// What ran was cut off.
+    Aborted,
+}
+
+/// See the [module](self).
+#[derive(Clone, Debug, PartialEq, Hash)]
+pub struct Listener {
+    limits: ListenLimits,
+    connections: BTreeMap<ConnectionId, Source>,
+    sources: BTreeMap<Source, usize>,
+    phase: Phase,
+    paused_until: Option<Time>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Phase {
+    Open,
+    /// Until when the sessions may go on.
+    Draining(Option<Time>),
+    /// Sessions have been told to end now.
+    Aborting,
+    Closed,
+}
+
+impl Listener {
+    /// A listener that admits connections.
+    pub fn new(limits: ListenLimits) -> Listener {
+        let (connections, sources) = (BTreeMap::new(), BTreeMap::new());
+        Listener { limits, connections, sources, phase: Phase::Open, paused_until: None }
+    }
+
+    /// How many connections there are, refused ones included until they are closed.
+    pub fn connections(&self) -> usize {
+        self.connections.len()
+    }
+
+    fn on_accepted(&mut self, id: ConnectionId, source: Source, out: &mut Out<Listener>) {
+        let from_source = self.sources.get(&source).copied().unwrap_or(0);
+        let refusal = match self.phase {
+            Phase::Draining(_) | Phase::Aborting | Phase::Closed => Some((Code::DRAINING, "")),
+            Phase::Open if self.connections.len() >= self.limits.connections => {
+                Some((Code::BUSY, "too many connections"))
+            }
+            Phase::Open if from_source >= self.limits.per_source => {
+                Some((Code::BUSY, "too many connections from your address"))
+            }
+            Phase::Open => None,
+        };
+        *self.sources.entry(source).or_default() += 1;
+        self.connections.insert(id, source);
+        out.event(match refusal {
+            None => ListenEvent::Admit(id),
+            Some((code, text)) => {
+                let delay_ms = u32::try_from(self.limits.busy_delay.as_millis()).unwrap_or(u32::MAX);
+                ListenEvent::Refuse(id, Failure { code, delay_ms, text: text.into() })
+            }
+        });
+    }
+
+    fn on_closed(&mut self, id: ConnectionId) {
+        let Some(source) = self.connections.remove(&id) else { return };
+        if let Some(count) = self.sources.get_mut(&source) {
+            *count -= 1;
+            if *count == 0 {
+                self.sources.remove(&source);
+            }
+        }
+    }
+
+    fn abort(&mut self, out: &mut Out<Listener>) {
+        self.phase = Phase::Aborting;
+        out.event(ListenEvent::AbortAll(Failure::from(Code::DRAINING)));
+    }
+
+    fn on_command(&mut self, now: Time, input: ListenInput, out: &mut Out<Listener>) {
+        match (input, self.phase) {
+            (ListenInput::Accepted(id, source), _) => self.on_accepted(id, source, out),
+            (ListenInput::Closed(id), _) => self.on_closed(id),
+            (ListenInput::AcceptFailed, Phase::Open) => {
+                self.paused_until = Some(now + self.limits.accept_pause);
+                out.event(ListenEvent::Paused);
+            }
+            (ListenInput::Drain, Phase::Open) => {
+                self.paused_until = None;
+                self.phase = Phase::Draining(self.limits.drain.map(|limit| now + limit));
+                out.event(ListenEvent::DrainAll);
+            }
+            (ListenInput::Abort, Phase::Open | Phase::Draining(_)) => {
+                self.paused_until = None;
+                self.abort(out);
+            }
+            (ListenInput::AcceptFailed | ListenInput::Drain | ListenInput::Abort, _) => {}
+        }
+    }
+}
+
+impl Machine for Listener {
+    type Link = ();
+    type Rx = core::convert::Infallible;
+    type Tx = core::convert::Infallible;
+    type Command = ListenInput;
+    type Event = ListenEvent;
+    type Outcome = ListenEnd;
+
+    const RESERVE: usize = 0;
+
+    fn step(&mut self, now: Time, input: Input<Listener>, out: &mut Out<Listener>) {
+        if self.phase == Phase::Closed {
+            return;
+        }
+        match input {
+            Input::Command(input) => self.on_command(now, input, out),
+            Input::Elapsed => {
+                if self.paused_until.is_some_and(|until| until <= now) {
+                    self.paused_until = None;
+                }
+                if matches!(self.phase, Phase::Draining(Some(until)) if until <= now) {
+                    self.abort(out);
+                }
+            }
+            Input::Received((), never) => match never {},
+            Input::Dialed(()) | Input::DialFailed((), _) | Input::Ended((), _) => {}
+            Input::Room((), _) | Input::Stored(..) => {}
+        }
+        let end = match self.phase {
+            Phase::Draining(_) => ListenEnd::Drained,
+            Phase::Aborting => ListenEnd::Aborted,
+            Phase::Open | Phase::Closed => return,
+        };
+        if self.connections.is_empty() {
+            self.phase = Phase::Closed;
+            out.push(Effect::Close(end));
+        }
+    }
+
+    fn deadline(&self) -> Option<Time> {
+        match self.phase {
+            Phase::Open => self.paused_until,
+            Phase::Draining(until) => until,
+            Phase::Aborting | Phase::Closed => None,
+        }
+    }
+
+    /// False while nothing should be accepted.
+    fn wants_read(&self, (): ()) -> bool {
+        self.phase == Phase::Open && self.paused_until.is_none()
+    }
+
+    fn footprint(&self) -> usize {
+        self.connections.len() * size_of::<(ConnectionId, Source)>()
+            + self.sources.len() * size_of::<(Source, usize)>()
+    }
+
+    fn footprint_max(&self) -> usize {
+        // Refused connections are few at a time: each is dropped after a linger.
+        usize::MAX
+    }
+
+    fn size(tx: &Self::Tx) -> usize {
+        match *tx {}
+    }
+
+    fn rebase(&mut self, now: Time) {
+        self.paused_until = self.paused_until.map(|until| Time::ZERO + until.since(now));
+        if let Phase::Draining(Some(until)) = &mut self.phase {
+            *until = Time::ZERO + until.since(now);
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! The client's side of the simple questions: asks, and hears the answer out.
+
+use super::answer::Question;
+use super::{OpDone, OpError, OpEvent, OpResult, Order, Party, bulk};
+use crate::proto::machine::{Effect, Input, Machine, Out};
+use crate::time::Time;
+use crate::wire::{Body, Code, Failure, limits};
+
+/// Asks one [`Question`].
+#[derive(Clone, Debug, PartialEq, Hash)]
+pub struct Ask {
+    question: Question,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum State {
+    New,
+    /// An echo waits for room, since its bytes are data.
+    Ready,
+    Asked,
+    Closed,
+}
+
+impl Ask {
+    /// Asks `question`.
+    pub fn new(question: Question) -> Ask {
+        Ask { question, state: State::New }
+    }
+
+    /// Bytes of room that the question waits for; 0 if it does not.
+    pub(crate) fn wants_room(&self) -> usize {
+        match (self.state, &self.question) {
+            (State::Ready, Question::Echo(bytes)) => bytes.len().max(1),
+            _ => 0,
+        }
+    }
+
+    fn begin(&mut self, out: &mut Out<Ask>) {
+        let body = match &self.question {
+            Question::Echo(_) => {
+                self.state = State::Ready;
+                return;
+            }
+            Question::Stat(path) => Body::Stat(path.clone()),
+            Question::List(path) => Body::List(path.clone()),
+            Question::Remove(remove) => Body::Remove(remove.clone()),
+        };
+        self.state = State::Asked;
+        out.push(Effect::Transmit((), body));
+    }
+
+    fn on_room(&mut self, room: usize, out: &mut Out<Ask>) {
+        let wanted = self.wants_room();
+        if let (1.., Question::Echo(bytes)) = (wanted, &self.question)
+            && room >= wanted
+        {
+            out.push(Effect::Transmit((), Body::Echo(bytes.clone())));
+            self.state = State::Asked;
+        }
+    }
+
+    fn on_frame(&mut self, body: Body, out: &mut Out<Ask>) {
+        if self.state == State::Closed {
+            return;
+        }
+        let outcome = match (&self.question, body) {
+            (_, Body::Failed(failure)) => Err(OpError::peer(failure)),
+            (Question::Echo(sent), Body::EchoReply(bytes)) => {
+                out.event(OpEvent::Consumed(bytes.len() as u64));
+                if bytes == *sent {
+                    Ok(OpDone::Echoed)
+                } else {
+                    Err(OpError::unexpected("the echo differs from what was sent"))
+                }
+            }
+            (Question::Stat(_), Body::Metadata(metadata)) => Ok(OpDone::Described(metadata)),
+            (Question::Remove(_), Body::Done) => Ok(OpDone::Removed),
+            (Question::List(_), Body::Page(page)) => {
+                out.event(OpEvent::Entries(page.entries));
+                if !page.last {
+                    out.push(Effect::Transmit((), Body::Next));
+                    return;
+                }
+                Ok(OpDone::Listed)
+            }
+            (_, body) => {
+                if body.credit() > 0 {
+                    out.event(OpEvent::Consumed(body.credit()));
+                }
+                Err(OpError::unexpected(format!("{:?} in reply", body.kind())))
+            }
+        };
+        self.close(outcome, out);
+    }
+
+    fn close(&mut self, outcome: OpResult, out: &mut Out<Ask>) {
+        self.state = State::Closed;
+        out.push(Effect::Close(outcome));
+    }
+}
+
+impl Machine for Ask {
+    type Link = ();
+    type Rx = Body;
+    type Tx = Body;
+    type Command = Order;
+    type Event = OpEvent;
+    type Outcome = OpResult;
+
+    const RESERVE: usize = 0;
+
+    fn step(&mut self, _now: Time, input: Input<Ask>, out: &mut Out<Ask>) {
+        match input {
+            Input::Command(Order::Begin) if self.state == State::New => self.begin(out),
+            Input::Received((), body) => self.on_frame(body, out),
+            Input::Room((), room) => self.on_room(room, out),
+            Input::Ended((), _) if self.state != State::Closed => {
+                let lost = OpError { by: Party::Link, failure: Failure::from(Code::LOST) };
+                self.close(Err(lost), out);
+            }
+            Input::Command(_) | Input::Ended((), _) | Input::Elapsed | Input::Stored(..) => {}
+            Input::Dialed(()) | Input::DialFailed((), _) => {}
+        }
+    }
+
+    fn deadline(&self) -> Option<Time> {
+        None
+    }
+
+    fn wants_read(&self, (): ()) -> bool {
+        true
+    }
+
+    fn footprint(&self) -> usize {
+        match &self.question {
+            Question::Echo(bytes) => bytes.len(),
+            Question::Stat(path) | Question::List(path) => path.as_bytes().len(),
+            Question::Remove(remove) => remove.path.as_bytes().len(),
+        }
+    }
+
+    fn footprint_max(&self) -> usize {
+        limits::ECHO_MAX
+    }
+
+    fn size(tx: &Body) -> usize {
+        bulk(tx)
+    }
+
+    fn rebase(&mut self, _now: Time) {}
+}

@@ -1,0 +1,268 @@
+//! The operations: one small machine each. Their stream is a stream of [`Body`]s, since the session has taken off the
+//! frames; `Room` is how many bytes of data (see [`Body::credit`]) and pages may go out now.
+//!
+//! They know neither connection nor role: the same [`Sender`] serves an upload at the client and a download at the
+//! server. `Close` carries the outcome; the session tells the peer, if the operation has not done so itself.
+
+mod answer;
+mod ask;
+mod assembly;
+mod pipeline;
+mod receiver;
+mod sender;
+
+use core::fmt;
+
+pub use answer::{Answer, Question};
+pub use ask::Ask;
+pub use receiver::Receiver;
+pub use sender::Sender;
+
+use super::machine::{Effect, Input, Machine, Out};
+use super::storage::{StoreError, StoreOp, Ticket};
+use crate::time::Time;
+use crate::wire::{Body, Code, Cv, Entry, Failure, Metadata};
+
+/// What a session tells an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// The first step of every operation.
+    Begin,
+    /// Data of another operation follows: store what is gathered, so that at most one transfer of a connection holds
+    /// credit back.
+    Flush,
+}
+
+/// What an operation tells whoever runs it while it runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OpEvent {
+    /// So many data bytes that the peer had sent are no longer held: their credit can be given back.
+    Consumed(u64),
+    /// So many more bytes of the file are stored at the receiver, or sent by the sender.
+    Progress(u64),
+    /// The file that is being moved.
+    Started {
+        /// Its length in bytes.
+        length: u64,
+    },
+    /// Names of the listed folder.
+    Entries(Vec<Entry>),
+}
+
+/// How an operation succeeded.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum OpDone {
+    /// The same bytes came back.
+    Echoed,
+    /// A file was moved, verified and published at the receiving side.
+    Moved {
+        /// Bytes in the file.
+        length: u64,
+        /// The file's BLAKE3 hash.
+        root: Cv,
+        /// Blocks that arrived damaged and were sent again.
+        blocks_refused: u32,
+    },
+    /// All entries were given.
+    Listed,
+    /// What a path is.
+    Described(Metadata),
+    /// A name is gone.
+    Removed,
+}
+
+/// Whose fault it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Party {
+    /// This side: its store, its caller, its own check.
+    Us,
+    /// The peer said so.
+    Peer,
+    /// The connection between the two was lost.
+    Link,
+}
+
+/// How an operation failed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct OpError {
+    /// Whose fault it is.
+    pub by: Party,
+    /// Why.
+    pub failure: Failure,
+}
+
+impl OpError {
+    pub(crate) fn us(code: Code, text: impl Into<String>) -> OpError {
+        OpError { by: Party::Us, failure: Failure::new(code, text) }
+    }
+
+    pub(crate) fn peer(failure: Failure) -> OpError {
+        OpError { by: Party::Peer, failure }
+    }
+
+    /// The peer broke the rules of this operation; the connection cannot go on.
+    pub(crate) fn unexpected(text: impl Into<String>) -> OpError {
+        OpError::us(Code::UNEXPECTED, text)
+    }
+}
+
+impl From<StoreError> for OpError {
+    fn from(error: StoreError) -> OpError {
+        OpError { by: Party::Us, failure: error.into() }
+    }
+}
+
+impl fmt::Display for OpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.by {
+            Party::Us => write!(f, "{}", self.failure),
+            Party::Peer => write!(f, "the peer says: {}", self.failure),
+            Party::Link => write!(f, "the connection was lost: {}", self.failure),
+        }
+    }
+}
+
+impl core::error::Error for OpError {}
+
+/// What an operation closes with.
+pub type OpResult = Result<OpDone, OpError>;
+
+/// Bytes that a body takes of an operation's room. Bulk waits for it; all else is control and does not.
+pub(crate) fn bulk(body: &Body) -> usize {
+    match body {
+        Body::Data(data) => data.payload.len(),
+        Body::Echo(bytes) | Body::EchoReply(bytes) => bytes.len().max(1),
+        Body::Page(page) => page.entries.iter().map(Entry::encoded_len).sum::<usize>().max(1),
+        Body::Have(page) => page.cvs.iter().flatten().count() * size_of::<Cv>() + page.cvs.len().div_ceil(8),
+        Body::Hello(_) | Body::Refused(_) | Body::Ping(_) | Body::Pong(_) | Body::Credit(_) => 0,
+        Body::GoAway(_) | Body::Bye | Body::Cancel | Body::Failed(_) | Body::Done | Body::Offer(_) => 0,
+        Body::Get(_) | Body::Hole(_) | Body::Want(_) | Body::Commit(_) | Body::Committed(_) => 0,
+        Body::List(_) | Body::Next | Body::Stat(_) | Body::Metadata(_) | Body::Remove(_) => 0,
+    }
+}
+
+/// Gives out an operation's tickets, and knows how many are open.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+struct Tickets {
+    next: u64,
+    open: usize,
+}
+
+impl Tickets {
+    fn issue<M: Machine>(&mut self, op: StoreOp, out: &mut Out<M>) -> Ticket {
+        let ticket = Ticket(self.next);
+        self.next += 1;
+        self.open += 1;
+        out.push(Effect::Store(ticket, op));
+        ticket
+    }
+
+    fn completed(&mut self) {
+        self.open -= 1;
+    }
+}
+
+macro_rules! operations {
+    ($($name:ident),*) => {
+        /// Any operation.
+        #[derive(Clone, Debug, PartialEq, Hash)]
+        pub(crate) enum Operation {
+            $(#[doc = "See the type."] $name(Box<$name>),)*
+        }
+
+        $(impl From<$name> for Operation {
+            fn from(machine: $name) -> Operation {
+                Operation::$name(Box::new(machine))
+            }
+        })*
+
+        impl Operation {
+            /// Steps the machine and moves its effects to `out`.
+            pub(crate) fn step(&mut self, now: Time, input: OpInput, out: &mut Vec<OpEffect>) {
+                match self {
+                    $(Operation::$name(machine) => step(&mut **machine, now, input, out),)*
+                }
+            }
+
+            /// Bytes held.
+            pub(crate) fn footprint(&self) -> usize {
+                match self { $(Operation::$name(machine) => machine.footprint(),)* }
+            }
+
+            /// Most bytes that may be held.
+            pub(crate) fn footprint_max(&self) -> usize {
+                match self { $(Operation::$name(machine) => machine.footprint_max(),)* }
+            }
+
+            /// Bytes read from the store that are not sent yet.
+            pub(crate) fn read_ahead(&self) -> usize {
+                match self {
+                    Operation::Sender(sender) => sender.read_ahead(),
+                    Operation::Answer(_) | Operation::Ask(_) | Operation::Receiver(_) => 0,
+                }
+            }
+
+            /// True while the operation must not be left for another one: it is within an extent.
+            pub(crate) fn is_within_extent(&self) -> bool {
+                match self {
+                    Operation::Sender(sender) => sender.is_within_extent(),
+                    Operation::Answer(_) | Operation::Ask(_) | Operation::Receiver(_) => false,
+                }
+            }
+
+            /// Bytes of room that the next transmission waits for; 0 if none does.
+            pub(crate) fn wants_room(&self) -> usize {
+                match self { $(Operation::$name(machine) => machine.wants_room(),)* }
+            }
+        }
+    };
+}
+
+operations!(Answer, Ask, Receiver, Sender);
+
+/// The inputs that a session hands to an operation.
+#[derive(Clone, Debug)]
+pub(crate) enum OpInput {
+    Begin,
+    Flush,
+    Received(Body),
+    Room(usize),
+    Ended(super::machine::End),
+    Stored(Ticket, super::storage::Stored),
+}
+
+/// The effects that an operation hands to its session.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum OpEffect {
+    Transmit(Body),
+    Store(Ticket, StoreOp),
+    Event(OpEvent),
+    Close(OpResult),
+}
+
+fn step<M>(machine: &mut M, now: Time, input: OpInput, effects: &mut Vec<OpEffect>)
+where
+    M: Machine<Link = (), Rx = Body, Tx = Body, Command = Order, Event = OpEvent, Outcome = OpResult>,
+{
+    let input = match input {
+        OpInput::Begin => Input::Command(Order::Begin),
+        OpInput::Flush => Input::Command(Order::Flush),
+        OpInput::Received(body) => Input::Received((), body),
+        OpInput::Room(room) => Input::Room((), room),
+        OpInput::Ended(end) => Input::Ended((), end),
+        OpInput::Stored(ticket, stored) => Input::Stored(ticket, stored),
+    };
+    let mut out = Out::new();
+    machine.step(now, input, &mut out);
+    for effect in out.drain() {
+        match effect {
+            Effect::Transmit((), body) => effects.push(OpEffect::Transmit(body)),
+            Effect::Store(ticket, op) => effects.push(OpEffect::Store(ticket, op)),
+            Effect::Event(event) => effects.push(OpEffect::Event(event)),
+            Effect::Close(outcome) => effects.push(OpEffect::Close(outcome)),
+            Effect::Dial(()) | Effect::Finish(()) | Effect::Hangup(()) => {
+                unreachable!("an operation has no connection of its own")
+            }
+        }
+    }
+}

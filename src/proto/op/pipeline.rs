@@ -1,0 +1,221 @@
+//! The sender's pipeline: reads extents ahead, in order, and cuts what has been read into `Data` frames.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use super::assembly::{Shape, block_of};
+use crate::proto::storage::{Extent, Ticket};
+use crate::wire::limits::{DATA_MAX, EXTENT};
+use crate::wire::{Cv, Data, Range, Rope};
+
+/// Extents between "to be read" and "sent".
+#[derive(Clone, Debug, PartialEq, Hash)]
+pub(crate) struct Pipeline {
+    shape: Shape,
+    /// Runs of bytes still to be read: `(start, end)`, at blocks' ends.
+    todo: VecDeque<(u64, u64)>,
+    slots: VecDeque<Slot>,
+    /// How far the front slot has been sent.
+    cursor: u64,
+    /// Chaining values of the units of the block that the front slot is in, where blocks are larger than extents.
+    units: Vec<Cv>,
+    /// What the receiver holds already.
+    have: Vec<Option<Cv>>,
+    /// The file's blocks, as they become known.
+    cvs: Vec<Option<Cv>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Hash)]
+enum Slot {
+    Reading(Ticket, Extent),
+    Read(Extent, Bytes, Vec<Cv>),
+}
+
+impl Pipeline {
+    /// All blocks of a file, in order.
+    pub(crate) fn new(shape: Shape) -> Pipeline {
+        let todo = if shape.length == 0 { VecDeque::new() } else { VecDeque::from([(0, shape.length)]) };
+        let cvs = vec![None; shape.blocks() as usize];
+        Pipeline { shape, todo, slots: VecDeque::new(), cursor: 0, units: Vec::new(), have: Vec::new(), cvs }
+    }
+
+    /// The next page of what the receiver holds.
+    pub(crate) fn receiver_has(&mut self, cvs: Vec<Option<Cv>>) {
+        self.have.extend(cvs);
+    }
+
+    /// How many blocks the pages were about so far.
+    pub(crate) fn blocks_told(&self) -> usize {
+        self.have.len()
+    }
+
+    /// Sends these blocks, whatever the receiver said before.
+    pub(crate) fn send_again(&mut self, ranges: &[Range]) {
+        for range in ranges {
+            let (first, last) = (range.first, range.first + range.count - 1);
+            for have in self.have.iter_mut().skip(first as usize).take(range.count as usize) {
+                *have = None;
+            }
+            self.todo.push_back((self.shape.block_start(first), self.shape.block_end(last)));
+        }
+    }
+
+    /// The next extent to read, if fewer than `ahead` are under way or waiting.
+    pub(crate) fn next_read(&mut self, ahead: usize) -> Option<Extent> {
+        if self.slots.len() >= ahead {
+            return None;
+        }
+        let (start, end) = self.todo.front_mut()?;
+        let cut = ((*start / EXTENT + 1) * EXTENT).min(*end);
+        let extent = self.shape.extent(*start, cut);
+        *start = cut;
+        if *start == *end {
+            self.todo.pop_front();
+        }
+        Some(extent)
+    }
+
+    /// The read of an extent is under way.
+    pub(crate) fn reading(&mut self, ticket: Ticket, extent: Extent) {
+        if self.slots.is_empty() {
+            self.cursor = extent.offset;
+        }
+        self.slots.push_back(Slot::Reading(ticket, extent));
+    }
+
+    /// A read completed.
+    pub(crate) fn read(&mut self, ticket: Ticket, data: Bytes, cvs: Vec<Cv>) {
+        let slot =
+            self.slots.iter_mut().find(|slot| matches!(slot, Slot::Reading(open, _) if *open == ticket));
+        if let Some(slot) = slot
+            && let Slot::Reading(_, extent) = *slot
+        {
+            *slot = Slot::Read(extent, data, cvs);
+        }
+        self.skip();
+    }
+
+    /// The length of the next segment to send; `None` while nothing is ready.
+    pub(crate) fn next_len(&self) -> Option<usize> {
+        match self.slots.front()? {
+            Slot::Reading(..) => None,
+            Slot::Read(extent, ..) => {
+                Some(usize::try_from(self.segment_end(extent) - self.cursor).unwrap_or(DATA_MAX))
+            }
+        }
+    }
+
+    /// Takes the next segment.
+    pub(crate) fn next_data(&mut self) -> Option<Data> {
+        let Slot::Read(extent, bytes, _) = self.slots.front()? else { return None };
+        let (offset, end) = (self.cursor, self.segment_end(extent));
+        let from = usize::try_from(offset - extent.offset).ok()?;
+        let to = usize::try_from(end - extent.offset).ok()?;
+        let payload = Rope::from(bytes.slice(from..to));
+        let block = self.shape.block_of(offset);
+        let cv = if end == self.shape.block_end(block) { self.cvs[block as usize] } else { None };
+        self.cursor = end;
+        self.skip();
+        Some(Data { offset, cv, payload })
+    }
+
+    /// True if nothing is to be read and nothing to be sent.
+    pub(crate) fn is_done(&self) -> bool {
+        self.todo.is_empty() && self.slots.is_empty()
+    }
+
+    /// The blocks' chaining values, once all are known.
+    pub(crate) fn cvs(&self) -> Option<Vec<Cv>> {
+        self.cvs.iter().copied().collect()
+    }
+
+    /// Bytes that have been read and not sent.
+    pub(crate) fn read_ahead(&self) -> usize {
+        self.slots
+            .iter()
+            .map(|slot| match slot {
+                Slot::Reading(..) => 0,
+                Slot::Read(_, bytes, _) => bytes.len(),
+            })
+            .sum()
+    }
+
+    /// True while part of the front extent has been sent and part has not.
+    pub(crate) fn is_within_extent(&self) -> bool {
+        matches!(self.slots.front(), Some(Slot::Read(extent, ..)) if self.cursor > extent.offset)
+    }
+
+    /// Bytes held, with the chaining values.
+    pub(crate) fn footprint(&self) -> usize {
+        self.read_ahead()
+            + (self.have.capacity() + self.cvs.capacity() + self.units.capacity()) * size_of::<Option<Cv>>()
+    }
+
+    fn segment_end(&self, extent: &Extent) -> u64 {
+        let slot_end = extent.offset + u64::from(extent.length);
+        let block_end = self.shape.block_end(self.shape.block_of(self.cursor));
+        (self.cursor + DATA_MAX as u64).min(block_end).min(slot_end)
+    }
+
+    /// Notes the values of the front slot when it is first looked at, passes over blocks that the receiver holds, and
+    /// drops the slot when all of it has been sent.
+    fn skip(&mut self) {
+        while let Some(Slot::Read(extent, _, cvs)) = self.slots.front() {
+            let (extent, end) = (*extent, extent.offset + u64::from(extent.length));
+            if self.cursor == extent.offset {
+                let cvs = cvs.clone();
+                self.note(&extent, &cvs);
+            }
+            while self.cursor < end && self.is_held(self.cursor) {
+                self.cursor = self.shape.block_end(self.shape.block_of(self.cursor)).min(end);
+            }
+            if self.cursor < end {
+                return;
+            }
+            self.slots.pop_front();
+            if let Some(Slot::Reading(_, next) | Slot::Read(next, ..)) = self.slots.front() {
+                self.cursor = next.offset;
+            }
+        }
+    }
+
+    /// True if the receiver holds the block at `offset` as it is here; for a block larger than an extent that is not
+    /// known until its last unit, so that it is read once to compare and once more if it differs.
+    fn is_held(&self, offset: u64) -> bool {
+        let block = self.shape.block_of(offset) as usize;
+        match (self.have.get(block).copied().flatten(), self.cvs[block]) {
+            (Some(have), Some(cv)) => have == cv,
+            (Some(_), None) => true,
+            (None, _) => false,
+        }
+    }
+
+    fn note(&mut self, extent: &Extent, cvs: &[Cv]) {
+        if self.shape.block == self.shape.unit {
+            let first = self.shape.block_of(extent.offset) as usize;
+            for (known, cv) in self.cvs[first..].iter_mut().zip(cvs) {
+                *known = Some(*cv);
+            }
+            return;
+        }
+        let block = self.shape.block_of(extent.offset);
+        if extent.offset == self.shape.block_start(block) {
+            self.units.clear();
+        }
+        self.units.extend_from_slice(cvs);
+        if extent.offset + u64::from(extent.length) < self.shape.block_end(block) {
+            return;
+        }
+        let cv = block_of(&self.units);
+        self.cvs[block as usize] = Some(cv);
+        let have = self.have.get_mut(block as usize);
+        if let Some(have) = have
+            && have.is_some_and(|have| have != cv)
+        {
+            *have = None;
+            self.cursor = extent.offset + u64::from(extent.length);
+            self.todo.push_back((self.shape.block_start(block), self.shape.block_end(block)));
+        }
+    }
+}

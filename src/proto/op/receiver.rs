@@ -1,0 +1,448 @@
+//! The receiving side of a transfer, at the server for an upload and at the client for a download: makes its blocks
+//! equal the sender's, checks each as it completes, and publishes the file once its root is the sender's.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::assembly::{Assembly, Blocks, Piece, Shape};
+use super::{OpDone, OpError, OpEvent, OpResult, Order, Party, Tickets, bulk};
+use crate::proto::Limits;
+use crate::proto::machine::{Effect, Input, Machine, Out};
+use crate::proto::storage::{
+    BlockDone, BlockOp, Extent, Lease, NameDone, NameOp, RootId, StoreOp, Stored, Ticket,
+};
+use crate::time::Time;
+use crate::wire::{Body, Code, Commit, Cv, Data, Failure, Get, HavePage, Offer, RelPath, UploadId, limits};
+
+/// Receives one file.
+#[derive(Clone, Debug, PartialEq, Hash)]
+pub struct Receiver {
+    root: RootId,
+    at: RelPath,
+    attempts: u8,
+    window: u64,
+    tickets: Tickets,
+    /// Data bytes received whose credit is not given back yet.
+    held: u64,
+    state: State,
+}
+
+#[derive(Clone, Debug, PartialEq, Hash)]
+enum State {
+    /// Not begun: with what it begins.
+    New(Opening),
+    /// The file is asked for; its offer is awaited.
+    Asked(Get),
+    /// The partial is being opened. Data may come already: a small file comes in one breath.
+    Opening(Incoming),
+    /// Blocks come in.
+    Receiving(Incoming, Lease),
+    /// All blocks are verified; the store makes the file visible.
+    Publishing(Incoming, Lease, Cv),
+    /// Completions are awaited, the partial is dropped, then it closes.
+    Leaving(OpResult, Option<Lease>),
+    Closed,
+}
+
+#[derive(Clone, Debug, PartialEq, Hash)]
+enum Opening {
+    /// The peer has offered a file.
+    Offered(Offer),
+    /// The peer is to be asked for a file.
+    Ask(Get),
+}
+
+/// A file on its way in.
+#[derive(Clone, Debug, PartialEq, Hash)]
+struct Incoming {
+    offer: Offer,
+    assembly: Assembly,
+    blocks: Blocks,
+    /// Complete pieces that came before the partial was open.
+    early: Vec<Piece>,
+    writing: BTreeMap<Ticket, Extent>,
+    commit: Option<Commit>,
+    /// Pages of `Have` that wait for room.
+    pages: VecDeque<Body>,
+}
+
+impl Incoming {
+    fn new(offer: Offer) -> Incoming {
+        let shape = Shape::of(&offer);
+        Incoming {
+            assembly: Assembly::new(shape),
+            blocks: Blocks::new(shape),
+            offer,
+            early: Vec::new(),
+            writing: BTreeMap::new(),
+            commit: None,
+            pages: VecDeque::new(),
+        }
+    }
+
+    /// Segments of blocks that are there already are dropped: their sender had not heard of it.
+    fn is_known(&self, data: &Data) -> bool {
+        let shape = Shape::of(&self.offer);
+        let within_file = data.offset < self.offer.length;
+        within_file && !self.assembly.is_within_block() && self.blocks.holds(shape.block_of(data.offset))
+    }
+
+    fn on_data(&mut self, body: Body) -> Result<Vec<Piece>, &'static str> {
+        let mut pieces = Vec::new();
+        if let Body::Hole(hole) = &body {
+            self.assembly.hole(hole, &mut pieces)?;
+        }
+        if let Body::Data(data) = body {
+            self.assembly.data(data, &mut pieces)?;
+        }
+        pieces.iter().try_for_each(|piece| self.blocks.begin(piece))?;
+        Ok(pieces)
+    }
+
+    fn footprint(&self) -> usize {
+        let early: usize = self.early.iter().map(|piece| piece.extent.length as usize).sum();
+        let pages: usize = self.pages.iter().map(bulk).sum();
+        self.assembly.footprint() + self.blocks.footprint() + early + pages
+    }
+}
+
+impl Receiver {
+    /// Receives the file that the peer has offered, at the path that the offer names.
+    pub fn offered(root: RootId, offer: Offer, limits: &Limits) -> Receiver {
+        Receiver::new(root, offer.path.clone(), Opening::Offered(offer), limits)
+    }
+
+    /// Asks for a file and receives it at `at`, whatever the peer calls it.
+    pub fn asking(root: RootId, at: RelPath, get: Get, limits: &Limits) -> Receiver {
+        Receiver::new(root, at, Opening::Ask(get), limits)
+    }
+
+    fn new(root: RootId, at: RelPath, opening: Opening, limits: &Limits) -> Receiver {
+        Receiver {
+            root,
+            at,
+            attempts: limits.block_attempts,
+            window: limits.window,
+            tickets: Tickets::default(),
+            held: 0,
+            state: State::New(opening),
+        }
+    }
+
+    /// Bytes of room that the next page of `Have` waits for; 0 if none does.
+    pub(crate) fn wants_room(&self) -> usize {
+        match &self.state {
+            State::Receiving(incoming, _) => incoming.pages.front().map_or(0, bulk),
+            State::New(_) | State::Asked(_) | State::Opening(_) | State::Publishing(..) => 0,
+            State::Leaving(..) | State::Closed => 0,
+        }
+    }
+
+    fn begin(&mut self, out: &mut Out<Receiver>) {
+        let State::New(opening) = &self.state else { return };
+        match opening.clone() {
+            Opening::Offered(offer) => self.open(offer, out),
+            Opening::Ask(get) => {
+                out.push(Effect::Transmit((), Body::Get(get.clone())));
+                self.state = State::Asked(get);
+            }
+        }
+    }
+
+    fn open(&mut self, offer: Offer, out: &mut Out<Receiver>) {
+        out.event(OpEvent::Started { length: offer.length });
+        let at = Offer { path: self.at.clone(), ..offer.clone() };
+        self.state = State::Opening(Incoming::new(offer));
+        self.tickets.issue(StoreOp::Name(NameOp::OpenPartial { root: self.root, offer: at }), out);
+    }
+
+    fn on_frame(&mut self, body: Body, out: &mut Out<Receiver>) {
+        match (&mut self.state, body) {
+            (State::Leaving(..) | State::Closed, body) => give_back(&body, out),
+            // A publication under way may win against its cancellation.
+            (State::Publishing(..), Body::Cancel) => {}
+            (_, Body::Cancel) => self.leave(Err(OpError::peer(Failure::from(Code::CANCELLED))), out),
+            (_, Body::Failed(failure)) => self.leave(Err(OpError::peer(failure)), out),
+            (State::Asked(get), Body::Offer(offer)) if offer.path == get.path => self.open(offer, out),
+            (
+                State::Opening(incoming) | State::Receiving(incoming, _),
+                body @ (Body::Data(_) | Body::Hole(_)),
+            ) if incoming.commit.is_none() => {
+                self.on_data(body, out);
+            }
+            (State::Opening(incoming) | State::Receiving(incoming, _), Body::Commit(commit))
+                if incoming.commit.is_none() =>
+            {
+                if incoming.assembly.is_within_block() {
+                    return self.leave(Err(OpError::unexpected("a commit within a block")), out);
+                }
+                incoming.commit = Some(commit);
+                self.flush(out);
+                self.try_commit(out);
+            }
+            (_, body) => {
+                give_back(&body, out);
+                self.leave(Err(OpError::unexpected(format!("{:?} in receiver", body.kind()))), out);
+            }
+        }
+    }
+
+    fn on_data(&mut self, body: Body, out: &mut Out<Receiver>) {
+        let (State::Opening(incoming) | State::Receiving(incoming, _)) = &mut self.state else { return };
+        if let Body::Data(data) = &body
+            && incoming.is_known(data)
+        {
+            return give_back(&body, out);
+        }
+        self.held += body.credit();
+        match incoming.on_data(body) {
+            Ok(pieces) => self.write(pieces, out),
+            Err(rule) => self.leave(Err(OpError::unexpected(rule)), out),
+        }
+    }
+
+    /// Writes what is gathered, unless it ends within a unit, which is hashed in one go.
+    fn flush(&mut self, out: &mut Out<Receiver>) {
+        let (State::Opening(incoming) | State::Receiving(incoming, _)) = &mut self.state else { return };
+        if incoming.assembly.is_within_block() {
+            return;
+        }
+        let mut pieces = Vec::new();
+        incoming.assembly.flush(&mut pieces);
+        match pieces.iter().try_for_each(|piece| incoming.blocks.begin(piece)) {
+            Ok(()) => self.write(pieces, out),
+            Err(rule) => self.leave(Err(OpError::unexpected(rule)), out),
+        }
+    }
+
+    fn write(&mut self, pieces: Vec<Piece>, out: &mut Out<Receiver>) {
+        match &mut self.state {
+            State::Opening(incoming) => {
+                incoming.early.extend(pieces);
+                if incoming.early.len() > 1 {
+                    self.leave(Err(OpError::unexpected("more than an extent before Have")), out);
+                }
+            }
+            State::Receiving(incoming, lease) => {
+                for Piece { extent, data, .. } in pieces {
+                    let op = match data {
+                        Some(data) => BlockOp::Write { lease: *lease, shape: extent, data },
+                        None => BlockOp::Zero { lease: *lease, shape: extent },
+                    };
+                    let ticket = self.tickets.issue(StoreOp::Block(op), out);
+                    incoming.writing.insert(ticket, extent);
+                }
+            }
+            State::New(_) | State::Asked(_) | State::Publishing(..) | State::Leaving(..) | State::Closed => {}
+        }
+    }
+
+    fn on_stored(&mut self, ticket: Ticket, stored: Stored, out: &mut Out<Receiver>) {
+        self.tickets.completed();
+        match (&mut self.state, stored) {
+            (State::Leaving(_, lease), Stored::Name(Ok(NameDone::Partial { lease: opened, .. }))) => {
+                *lease = Some(opened);
+                self.go_on_leaving(out);
+            }
+            (State::Leaving(..), _) => self.go_on_leaving(out),
+            (_, Stored::Name(Err(error)) | Stored::Block(Err(error))) => self.leave(Err(error.into()), out),
+            (State::Opening(_), Stored::Name(Ok(NameDone::Partial { lease, upload, generation, have }))) => {
+                self.on_opened(lease, upload, generation, &have, out);
+            }
+            (State::Publishing(incoming, _, root), Stored::Name(Ok(NameDone::Published))) => {
+                let root = *root;
+                let done = OpDone::Moved {
+                    length: incoming.offer.length,
+                    root,
+                    blocks_refused: incoming.blocks.refused,
+                };
+                out.push(Effect::Transmit((), Body::Committed(root)));
+                self.state = State::Leaving(Ok(done), None);
+                self.go_on_leaving(out);
+            }
+            (State::Receiving(..), Stored::Block(Ok(BlockDone::Written { cvs }))) => {
+                self.on_written(ticket, &cvs, out);
+            }
+            _ => {}
+        }
+    }
+
+    fn on_opened(
+        &mut self,
+        lease: Lease,
+        upload: UploadId,
+        generation: u64,
+        have: &[Option<Cv>],
+        out: &mut Out<Receiver>,
+    ) {
+        let State::Opening(mut incoming) = core::mem::replace(&mut self.state, State::Closed) else { return };
+        incoming.blocks.preset(have);
+        incoming.pages = pages(upload, generation, have);
+        if have.is_empty() {
+            incoming.pages.drain(..).for_each(|page| out.push(Effect::Transmit((), page)));
+        }
+        let early = core::mem::take(&mut incoming.early);
+        self.state = State::Receiving(incoming, lease);
+        self.write(early, out);
+        self.try_commit(out);
+    }
+
+    fn on_written(&mut self, ticket: Ticket, cvs: &[Cv], out: &mut Out<Receiver>) {
+        let State::Receiving(incoming, _) = &mut self.state else { return };
+        let Some(extent) = incoming.writing.remove(&ticket) else { return };
+        let credit = u64::from(extent.length).min(self.held);
+        self.held -= credit;
+        out.event(OpEvent::Consumed(credit));
+        match incoming.blocks.written(&extent, cvs, self.attempts) {
+            Ok(verified) if verified > 0 => out.event(OpEvent::Progress(verified)),
+            Ok(_) => {}
+            Err(block) => {
+                let text =
+                    format!("block {block} differs from what the sender hashed, {} times", self.attempts);
+                return self.leave(Err(OpError::us(Code::BLOCK_DAMAGED, text)), out);
+            }
+        }
+        self.try_commit(out);
+    }
+
+    /// Once the sender has committed and all is written: publishes, or asks for what is missing.
+    fn try_commit(&mut self, out: &mut Out<Receiver>) {
+        let State::Receiving(incoming, lease) = &mut self.state else { return };
+        let Some(commit) = incoming.commit else { return };
+        if !incoming.writing.is_empty() || !incoming.pages.is_empty() {
+            return;
+        }
+        let Some(root) = incoming.blocks.root() else {
+            incoming.commit = None;
+            let missing = incoming.blocks.missing(limits::WANT_MAX);
+            return out.push(Effect::Transmit((), Body::Want(missing)));
+        };
+        if root != commit.root {
+            let text = format!("received {root}, the sender has {}", commit.root);
+            return self.leave(Err(OpError::us(Code::ROOT_MISMATCH, text)), out);
+        }
+        let publish = NameOp::Publish { lease: *lease, request: commit.request, hash: root };
+        if let State::Receiving(incoming, lease) = core::mem::replace(&mut self.state, State::Closed) {
+            self.state = State::Publishing(incoming, lease, root);
+        }
+        self.tickets.issue(StoreOp::Name(publish), out);
+    }
+
+    fn on_room(&mut self, mut room: usize, out: &mut Out<Receiver>) {
+        let State::Receiving(incoming, _) = &mut self.state else { return };
+        while incoming.pages.front().is_some_and(|page| bulk(page) <= room) {
+            let Some(page) = incoming.pages.pop_front() else { break };
+            room -= bulk(&page);
+            out.push(Effect::Transmit((), page));
+        }
+        self.try_commit(out);
+    }
+
+    fn leave(&mut self, outcome: OpResult, out: &mut Out<Receiver>) {
+        let lease = match core::mem::replace(&mut self.state, State::Closed) {
+            State::Receiving(_, lease) | State::Publishing(_, lease, _) => Some(lease),
+            State::Leaving(_, lease) => lease,
+            State::New(_) | State::Asked(_) | State::Opening(_) | State::Closed => None,
+        };
+        self.state = State::Leaving(outcome, lease);
+        self.go_on_leaving(out);
+    }
+
+    fn go_on_leaving(&mut self, out: &mut Out<Receiver>) {
+        let State::Leaving(_, lease) = &mut self.state else { return };
+        if self.tickets.open > 0 {
+            return;
+        }
+        if let Some(lease) = lease.take() {
+            self.tickets.issue(StoreOp::Name(NameOp::Discard { lease }), out);
+            return;
+        }
+        if self.held > 0 {
+            out.event(OpEvent::Consumed(core::mem::take(&mut self.held)));
+        }
+        if let State::Leaving(outcome, _) = core::mem::replace(&mut self.state, State::Closed) {
+            out.push(Effect::Close(outcome));
+        }
+    }
+}
+
+/// Data that is not looked at gives its credit back at once.
+fn give_back(body: &Body, out: &mut Out<Receiver>) {
+    if body.credit() > 0 {
+        out.event(OpEvent::Consumed(body.credit()));
+    }
+}
+
+fn pages(upload: UploadId, generation: u64, have: &[Option<Cv>]) -> VecDeque<Body> {
+    let mut first = 0;
+    let mut pages = VecDeque::new();
+    loop {
+        let rest = &have[first..];
+        let count = rest.len().min(limits::HAVE_MAX);
+        let last = count == rest.len();
+        let block = u32::try_from(first).expect("at most 65,536 blocks");
+        let cvs = rest[..count].to_vec();
+        pages.push_back(Body::Have(HavePage { upload, generation, first: block, cvs, last }));
+        first += count;
+        if last {
+            return pages;
+        }
+    }
+}
+
+impl Machine for Receiver {
+    type Link = ();
+    type Rx = Body;
+    type Tx = Body;
+    type Command = Order;
+    type Event = OpEvent;
+    type Outcome = OpResult;
+
+    const RESERVE: usize = 0;
+
+    fn step(&mut self, _now: Time, input: Input<Receiver>, out: &mut Out<Receiver>) {
+        match input {
+            Input::Command(Order::Begin) => self.begin(out),
+            Input::Command(Order::Flush) => self.flush(out),
+            Input::Received((), body) => self.on_frame(body, out),
+            Input::Stored(ticket, stored) => self.on_stored(ticket, stored, out),
+            Input::Room((), room) => self.on_room(room, out),
+            // A publication under way goes on: the file is whole, and its sender has said so.
+            Input::Ended((), _)
+                if !matches!(self.state, State::Publishing(..) | State::Leaving(..) | State::Closed) =>
+            {
+                let lost = OpError { by: Party::Link, failure: Failure::from(Code::LOST) };
+                self.leave(Err(lost), out);
+            }
+            Input::Ended((), _) | Input::Elapsed | Input::Dialed(()) | Input::DialFailed((), _) => {}
+        }
+    }
+
+    fn deadline(&self) -> Option<Time> {
+        None
+    }
+
+    fn wants_read(&self, (): ()) -> bool {
+        true
+    }
+
+    fn footprint(&self) -> usize {
+        match &self.state {
+            State::Opening(incoming) | State::Receiving(incoming, _) | State::Publishing(incoming, ..) => {
+                incoming.footprint()
+            }
+            State::New(_) | State::Asked(_) | State::Leaving(..) | State::Closed => 0,
+        }
+    }
+
+    fn footprint_max(&self) -> usize {
+        let blocks = limits::BLOCKS_MAX as usize;
+        // The blocks' values, once as they are known and once as pages that wait for room; a window of data; overhead.
+        3 * blocks * size_of::<Option<Cv>>() + 2 * self.window as usize + 64 * 1024
+    }
+
+    fn size(tx: &Body) -> usize {
+        bulk(tx)
+    }
+
+    fn rebase(&mut self, _now: Time) {}
+}

@@ -1,0 +1,369 @@
+//! The sending side of a transfer, at the client for an upload and at the server for a download: offers a file, sends
+//! the blocks that the receiver lacks, and commits with the file's root.
+
+use super::assembly::{Shape, root_of};
+use super::pipeline::Pipeline;
+use super::{OpDone, OpError, OpEvent, OpResult, Order, Party, Tickets, bulk};
+use crate::proto::Limits;
+use crate::proto::machine::{Effect, Input, Machine, Out};
+use crate::proto::storage::{BlockDone, BlockOp, Lease, NameDone, NameOp, RootId, StoreOp, Stored, Ticket};
+use crate::time::Time;
+use crate::wire::limits::{EXTENT, FILE_MAX};
+use crate::wire::{
+    Body, Code, Commit, Cv, Failure, FileKind, Get, HavePage, Metadata, Offer, Range, RelPath, RequestId,
+};
+
+/// Sends one file.
+#[derive(Clone, Debug, PartialEq, Hash)]
+pub struct Sender {
+    root: RootId,
+    source: RelPath,
+    purpose: Purpose,
+    ahead: usize,
+    tickets: Tickets,
+    state: State,
+}
+
+/// Why a file is sent.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Purpose {
+    /// To stand at a path of the peer's.
+    Upload(RelPath, RequestId),
+    /// Because the peer asked.
+    Download(Get),
+}
+
+#[derive(Clone, Debug, PartialEq, Hash)]
+enum State {
+    New,
+    /// The source is being opened.
+    Opening,
+    /// The offer is out; what the receiver holds is awaited. A small file does not wait.
+    Waiting(Outgoing),
+    /// Blocks are read and sent.
+    Sending(Outgoing),
+    /// All is sent; is the source still what it was?
+    Rechecking(Outgoing),
+    /// The commit is out.
+    Committing(Outgoing, Cv),
+    /// Completions are awaited, the source is closed, then it closes.
+    Leaving(OpResult, Option<Lease>),
+    Closed,
+}
+
+/// A file on its way out.
+#[derive(Clone, Debug, PartialEq, Hash)]
+struct Outgoing {
+    lease: Lease,
+    length: u64,
+    blocks: u32,
+    pipeline: Pipeline,
+    /// The last page of `Have` has come.
+    told: bool,
+    rounds: u32,
+    refused: u32,
+}
+
+/// How often a receiver may ask for blocks again.
+const ROUNDS_MAX: u32 = 16;
+
+impl Sender {
+    /// Sends `source` to stand at the peer's `path`.
+    pub fn upload(
+        root: RootId,
+        source: RelPath,
+        path: RelPath,
+        request: RequestId,
+        limits: &Limits,
+    ) -> Sender {
+        Sender::new(root, source, Purpose::Upload(path, request), limits)
+    }
+
+    /// Sends what the peer asked for.
+    pub fn download(root: RootId, get: Get, limits: &Limits) -> Sender {
+        Sender::new(root, get.path.clone(), Purpose::Download(get), limits)
+    }
+
+    fn new(root: RootId, source: RelPath, purpose: Purpose, limits: &Limits) -> Sender {
+        let ahead = limits.extents_ahead;
+        Sender { root, source, purpose, ahead, tickets: Tickets::default(), state: State::New }
+    }
+
+    /// Bytes of room that the next segment waits for; 0 if none is ready.
+    pub(crate) fn wants_room(&self) -> usize {
+        match &self.state {
+            State::Sending(outgoing) => outgoing.pipeline.next_len().unwrap_or(0),
+            State::New | State::Opening | State::Waiting(_) | State::Rechecking(_) => 0,
+            State::Committing(..) | State::Leaving(..) | State::Closed => 0,
+        }
+    }
+
+    /// Bytes read and not sent yet.
+    pub(crate) fn read_ahead(&self) -> usize {
+        match &self.state {
+            State::Sending(outgoing) => outgoing.pipeline.read_ahead(),
+            State::New | State::Opening | State::Waiting(_) | State::Rechecking(_) => 0,
+            State::Committing(..) | State::Leaving(..) | State::Closed => 0,
+        }
+    }
+
+    /// True while part of an extent has been sent and part has not.
+    pub(crate) fn is_within_extent(&self) -> bool {
+        matches!(&self.state, State::Sending(outgoing) if outgoing.pipeline.is_within_extent())
+    }
+
+    fn on_frame(&mut self, body: Body, out: &mut Out<Sender>) {
+        match (&mut self.state, body) {
+            (State::Leaving(..) | State::Closed, _) => {}
+            (_, Body::Cancel) => self.leave(Err(OpError::peer(Failure::from(Code::CANCELLED))), out),
+            (_, Body::Failed(failure)) => self.leave(Err(OpError::peer(failure)), out),
+            (
+                State::Waiting(outgoing)
+                | State::Sending(outgoing)
+                | State::Rechecking(outgoing)
+                | State::Committing(outgoing, _),
+                Body::Have(page),
+            ) if !outgoing.told => self.on_have(page, out),
+            (State::Committing(..), Body::Want(ranges)) => self.on_want(&ranges, out),
+            (State::Committing(outgoing, root), Body::Committed(committed)) if committed == *root => {
+                let (length, root, blocks_refused) = (outgoing.length, *root, outgoing.refused);
+                self.leave(Ok(OpDone::Moved { length, root, blocks_refused }), out);
+            }
+            (_, body) => self.leave(Err(OpError::unexpected(format!("{:?} in sender", body.kind()))), out),
+        }
+    }
+
+    fn on_have(&mut self, page: HavePage, out: &mut Out<Sender>) {
+        let (State::Waiting(outgoing)
+        | State::Sending(outgoing)
+        | State::Rechecking(outgoing)
+        | State::Committing(outgoing, _)) = &mut self.state
+        else {
+            return;
+        };
+        let told = outgoing.pipeline.blocks_told();
+        if page.first as usize != told || told + page.cvs.len() > outgoing.blocks as usize {
+            return self.leave(Err(OpError::unexpected("a page of Have about other blocks")), out);
+        }
+        outgoing.told = page.last;
+        // A file that was sent in one breath is on its way already: what the receiver holds is of no use any more.
+        if matches!(self.state, State::Waiting(_)) {
+            self.on_have_in_time(page, out);
+        }
+    }
+
+    fn on_have_in_time(&mut self, page: HavePage, out: &mut Out<Sender>) {
+        let State::Waiting(mut outgoing) = core::mem::replace(&mut self.state, State::Closed) else { return };
+        outgoing.pipeline.receiver_has(page.cvs);
+        if !page.last {
+            self.state = State::Waiting(outgoing);
+            return;
+        }
+        self.state = State::Sending(outgoing);
+        self.advance(out);
+    }
+
+    fn on_want(&mut self, ranges: &[Range], out: &mut Out<Sender>) {
+        let State::Committing(mut outgoing, _) = core::mem::replace(&mut self.state, State::Closed) else {
+            return;
+        };
+        outgoing.rounds += 1;
+        let known = ranges.iter().all(|range| range.first + range.count <= outgoing.blocks);
+        let (rounds, count) = (outgoing.rounds, ranges.iter().map(|range| range.count).sum::<u32>());
+        outgoing.refused = outgoing.refused.saturating_add(count);
+        outgoing.pipeline.send_again(if known { ranges } else { &[] });
+        self.state = State::Sending(outgoing);
+        if !known {
+            return self
+                .leave(Err(OpError::unexpected("a block is wanted that the file does not have")), out);
+        }
+        if rounds > ROUNDS_MAX {
+            let text = format!("the receiver asked for blocks again {rounds} times");
+            return self.leave(Err(OpError::us(Code::BLOCK_DAMAGED, text)), out);
+        }
+        self.advance(out);
+    }
+
+    fn on_stored(&mut self, ticket: Ticket, stored: Stored, out: &mut Out<Sender>) {
+        self.tickets.completed();
+        match (&mut self.state, stored) {
+            (State::Leaving(_, lease), Stored::Name(Ok(NameDone::Source { lease: opened, .. }))) => {
+                *lease = Some(opened);
+                self.go_on_leaving(out);
+            }
+            (State::Leaving(..), _) => self.go_on_leaving(out),
+            (_, Stored::Name(Err(error)) | Stored::Block(Err(error))) => self.leave(Err(error.into()), out),
+            (State::Opening, Stored::Name(Ok(NameDone::Source { lease, metadata, version }))) => {
+                self.on_opened(lease, &metadata, version, out);
+            }
+            (State::Sending(outgoing), Stored::Block(Ok(BlockDone::Read { data, cvs }))) => {
+                outgoing.pipeline.read(ticket, data, cvs);
+                self.advance(out);
+            }
+            (State::Rechecking(_), Stored::Name(Ok(NameDone::Unchanged))) => self.commit(out),
+            _ => {}
+        }
+    }
+
+    fn on_opened(&mut self, lease: Lease, metadata: &Metadata, version: u128, out: &mut Out<Sender>) {
+        let refusal = match &self.purpose {
+            _ if metadata.kind != FileKind::File => Some((Code::NOT_A_FILE, "")),
+            _ if metadata.length > FILE_MAX => Some((Code::FILE_TOO_LONG, "at most 2^47 bytes")),
+            Purpose::Download(get) if get.version != 0 && get.version != version => {
+                Some((Code::CHANGED, "the version that was asked for is gone"))
+            }
+            Purpose::Download(_) | Purpose::Upload(..) => None,
+        };
+        if let Some((code, text)) = refusal {
+            self.state = State::Leaving(Err(OpError::us(code, text)), Some(lease));
+            return self.go_on_leaving(out);
+        }
+        let (path, version) = match &self.purpose {
+            Purpose::Upload(path, _) => (path.clone(), 0),
+            Purpose::Download(get) => (get.path.clone(), version),
+        };
+        let Metadata { length, mode, modified, .. } = *metadata;
+        let offer = Offer { path, length, mode, modified, version };
+        let (blocks, pipeline) = (offer.blocks(), Pipeline::new(Shape::of(&offer)));
+        out.event(OpEvent::Started { length });
+        out.push(Effect::Transmit((), Body::Offer(offer)));
+        let outgoing = Outgoing { lease, length, blocks, pipeline, told: false, rounds: 0, refused: 0 };
+        if length <= EXTENT {
+            self.state = State::Sending(outgoing);
+            self.advance(out);
+        } else {
+            self.state = State::Waiting(outgoing);
+        }
+    }
+
+    /// Reads ahead; once all is sent, looks at the source again.
+    fn advance(&mut self, out: &mut Out<Sender>) {
+        let State::Sending(outgoing) = &mut self.state else { return };
+        while let Some(shape) = outgoing.pipeline.next_read(self.ahead) {
+            let read = BlockOp::Read { lease: outgoing.lease, shape };
+            let ticket = self.tickets.issue(StoreOp::Block(read), out);
+            outgoing.pipeline.reading(ticket, shape);
+        }
+        if !outgoing.pipeline.is_done() {
+            return;
+        }
+        let recheck = NameOp::Recheck { lease: outgoing.lease };
+        if let State::Sending(outgoing) = core::mem::replace(&mut self.state, State::Closed) {
+            self.state = State::Rechecking(outgoing);
+        }
+        self.tickets.issue(StoreOp::Name(recheck), out);
+    }
+
+    fn commit(&mut self, out: &mut Out<Sender>) {
+        let State::Rechecking(outgoing) = core::mem::replace(&mut self.state, State::Closed) else { return };
+        let cvs = outgoing.pipeline.cvs().expect("a pipeline that is done has read every block");
+        let root = root_of(&cvs);
+        let request = match &self.purpose {
+            Purpose::Upload(_, request) => *request,
+            Purpose::Download(_) => RequestId::default(),
+        };
+        self.state = State::Committing(outgoing, root);
+        out.push(Effect::Transmit((), Body::Commit(Commit { request, root })));
+    }
+
+    fn on_room(&mut self, mut room: usize, out: &mut Out<Sender>) {
+        let State::Sending(outgoing) = &mut self.state else { return };
+        while outgoing.pipeline.next_len().is_some_and(|length| length <= room) {
+            let Some(data) = outgoing.pipeline.next_data() else { break };
+            room -= data.payload.len();
+            out.event(OpEvent::Progress(data.payload.len() as u64));
+            out.push(Effect::Transmit((), Body::Data(data)));
+        }
+        self.advance(out);
+    }
+
+    fn leave(&mut self, outcome: OpResult, out: &mut Out<Sender>) {
+        let lease = match core::mem::replace(&mut self.state, State::Closed) {
+            State::Waiting(outgoing)
+            | State::Sending(outgoing)
+            | State::Rechecking(outgoing)
+            | State::Committing(outgoing, _) => Some(outgoing.lease),
+            State::Leaving(_, lease) => lease,
+            State::New | State::Opening | State::Closed => None,
+        };
+        self.state = State::Leaving(outcome, lease);
+        self.go_on_leaving(out);
+    }
+
+    fn go_on_leaving(&mut self, out: &mut Out<Sender>) {
+        let State::Leaving(_, lease) = &mut self.state else { return };
+        if self.tickets.open > 0 {
+            return;
+        }
+        if let Some(lease) = lease.take() {
+            self.tickets.issue(StoreOp::Name(NameOp::Release { lease }), out);
+            return;
+        }
+        if let State::Leaving(outcome, _) = core::mem::replace(&mut self.state, State::Closed) {
+            out.push(Effect::Close(outcome));
+        }
+    }
+}
+
+impl Machine for Sender {
+    type Link = ();
+    type Rx = Body;
+    type Tx = Body;
+    type Command = Order;
+    type Event = OpEvent;
+    type Outcome = OpResult;
+
+    const RESERVE: usize = 0;
+
+    fn step(&mut self, _now: Time, input: Input<Sender>, out: &mut Out<Sender>) {
+        match input {
+            Input::Command(Order::Begin) if self.state == State::New => {
+                self.state = State::Opening;
+                let open = NameOp::OpenSource { root: self.root, path: self.source.clone() };
+                self.tickets.issue(StoreOp::Name(open), out);
+            }
+            Input::Received((), body) => {
+                if body.credit() > 0 {
+                    out.event(OpEvent::Consumed(body.credit()));
+                }
+                self.on_frame(body, out);
+            }
+            Input::Stored(ticket, stored) => self.on_stored(ticket, stored, out),
+            Input::Room((), room) => self.on_room(room, out),
+            Input::Ended((), _) if !matches!(self.state, State::Leaving(..) | State::Closed) => {
+                self.leave(Err(OpError { by: Party::Link, failure: Failure::from(Code::LOST) }), out);
+            }
+            Input::Command(_) | Input::Ended((), _) | Input::Elapsed => {}
+            Input::Dialed(()) | Input::DialFailed((), _) => {}
+        }
+    }
+
+    fn deadline(&self) -> Option<Time> {
+        None
+    }
+
+    fn wants_read(&self, (): ()) -> bool {
+        true
+    }
+
+    fn footprint(&self) -> usize {
+        match &self.state {
+            State::Waiting(outgoing)
+            | State::Sending(outgoing)
+            | State::Rechecking(outgoing)
+            | State::Committing(outgoing, _) => outgoing.pipeline.footprint(),
+            State::New | State::Opening | State::Leaving(..) | State::Closed => 0,
+        }
+    }
+
+    fn footprint_max(&self) -> usize {
+        let blocks = crate::wire::limits::BLOCKS_MAX as usize;
+        4 * blocks * size_of::<Option<Cv>>() + (self.ahead + 1) * EXTENT as usize + 64 * 1024
+    }
+
+    fn size(tx: &Body) -> usize {
+        bulk(tx)
+    }
+
+    fn rebase(&mut self, _now: Time) {}
+}

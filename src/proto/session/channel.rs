@@ -1,0 +1,161 @@
+//! What a session keeps of its stream: frames in and out, room, credit both ways.
+
+use bytes::Bytes;
+
+use super::Session;
+use crate::proto::Limits;
+use crate::proto::machine::{Effect, Machine, Out};
+use crate::wire::{Body, Decoder, Frame, HEADER_LEN, OperationId, PREAMBLE};
+
+/// Frames over one stream.
+#[derive(Clone, Debug, PartialEq, Hash)]
+pub(super) struct Channel {
+    pub(super) decoder: Decoder,
+    /// Encoded control frames that wait to go out.
+    staged: Vec<u8>,
+    /// What the transport takes; negative where control has gone into the reserve.
+    room: i64,
+    /// Most bytes that the transport was seen to take at once.
+    backlog_max: usize,
+    pub(super) inbound: Inbound,
+    pub(super) outbound: Outbound,
+}
+
+/// Credit for the peer's data.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Inbound {
+    window: u64,
+    granted: u64,
+    received: u64,
+    consumed: u64,
+}
+
+/// Credit for our data.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Outbound {
+    limit: u64,
+    sent: u64,
+}
+
+impl Inbound {
+    /// Counts data of the peer's; false if it was not granted.
+    pub(super) fn receive(&mut self, bytes: u64) -> bool {
+        self.received = self.received.saturating_add(bytes);
+        self.received <= self.granted
+    }
+
+    /// Data is no longer held. Gives the new limit when it is worth a frame: a quarter of the window has been used.
+    pub(super) fn consume(&mut self, bytes: u64) -> Option<u64> {
+        self.consumed += bytes;
+        let limit = self.consumed + self.window;
+        if limit - self.granted < self.window / 4 {
+            return None;
+        }
+        self.granted = limit;
+        Some(limit)
+    }
+}
+
+impl Outbound {
+    /// The peer grants `limit` bytes in all. A lower limit than before changes nothing.
+    pub(super) fn grant(&mut self, limit: u64) {
+        self.limit = self.limit.max(limit);
+    }
+
+    fn available(&self) -> u64 {
+        self.limit - self.sent
+    }
+}
+
+impl Channel {
+    pub(super) fn new(limits: &Limits) -> Channel {
+        let inbound = Inbound { window: limits.window, granted: limits.window, received: 0, consumed: 0 };
+        Channel {
+            decoder: Decoder::new(),
+            staged: Vec::new(),
+            room: 0,
+            backlog_max: limits.backlog,
+            inbound,
+            outbound: Outbound::default(),
+        }
+    }
+
+    pub(super) fn footprint(&self) -> usize {
+        self.decoder.footprint() + self.staged.capacity()
+    }
+
+    /// True while so much control waits for room that nothing more may be read.
+    pub(super) fn is_clogged(&self) -> bool {
+        self.staged.len() >= self.backlog_max
+    }
+
+    pub(super) fn set_room(&mut self, room: usize) {
+        self.room = i64::try_from(room).unwrap_or(i64::MAX);
+    }
+
+    /// What an operation may send of bulk now: within the room (frames' heads left out) and, for data, the credit.
+    pub(super) fn budget(&self) -> usize {
+        const HEADS: i64 = 256;
+        let room = usize::try_from(self.room - HEADS - i64::try_from(self.staged.len()).unwrap_or(i64::MAX));
+        room.unwrap_or(0).min(usize::try_from(self.outbound.available()).unwrap_or(usize::MAX))
+    }
+
+    /// The bytes before the first frame.
+    pub(super) fn preamble(&mut self) {
+        self.staged.extend_from_slice(&PREAMBLE);
+    }
+
+    /// Queues a frame; data goes out at once, behind the control that is staged.
+    pub(super) fn send(&mut self, operation: OperationId, body: Body, out: &mut Out<Session>) {
+        let credit = body.credit();
+        self.outbound.sent += credit;
+        let payload = Frame::of(operation, body).encode(&mut self.staged);
+        if payload.is_some() || credit > 0 {
+            self.flush_all(out);
+        }
+        for piece in payload.into_iter().flat_map(|payload| payload.into_pieces()) {
+            self.transmit(piece, out);
+        }
+    }
+
+    /// Sends the staged control as far as room and reserve allow, whole frames or not at all.
+    pub(super) fn flush(&mut self, out: &mut Out<Session>) {
+        let reserve = i64::try_from(Session::RESERVE).unwrap_or(i64::MAX);
+        let free = usize::try_from(self.room + reserve).unwrap_or(0);
+        if self.staged.len() <= free {
+            return self.flush_all(out);
+        }
+        let end = whole_frames(&self.staged, free);
+        if end > 0 {
+            let rest = self.staged.split_off(end);
+            let ready = core::mem::replace(&mut self.staged, rest);
+            self.transmit(Bytes::from(ready), out);
+        }
+    }
+
+    fn flush_all(&mut self, out: &mut Out<Session>) {
+        if !self.staged.is_empty() {
+            let staged = core::mem::take(&mut self.staged);
+            self.transmit(Bytes::from(staged), out);
+        }
+    }
+
+    fn transmit(&mut self, bytes: Bytes, out: &mut Out<Session>) {
+        self.room -= i64::try_from(bytes.len()).unwrap_or(i64::MAX);
+        out.push(Effect::Transmit((), bytes));
+    }
+}
+
+/// The end of the last frame in `staged` that ends within `limit`. The preamble only ever stands before a `Hello`
+/// that fits the reserve, so that what is cut here is frames.
+fn whole_frames(staged: &[u8], limit: usize) -> usize {
+    let mut end = 0;
+    while let Some(length) = staged.get(end..).and_then(|rest| rest.first_chunk::<4>()) {
+        let next = end + HEADER_LEN + u32::from_le_bytes(*length) as usize;
+        if next > limit {
+            break;
+        }
+        end = next;
+    }
+    end
+}

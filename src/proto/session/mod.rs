@@ -1,0 +1,335 @@
+//! The session: the protocol's state on one connection, the same machine at both ends.
+//!
+//! It agrees on a version, takes frames apart, keeps credit and life signs, and hands each frame to the operation
+//! that it belongs to (`proto::op`). An operation knows nothing of connections; the session knows nothing of files.
+//!
+//! | file | what |
+//! |---|---|
+//! | `mod.rs` | the machine: inputs in, timers, the order in which things go out |
+//! | `phase.rs` | handshake, drain, the orderly and the other ends |
+//! | `table.rs` | the open operations: opening, dispatch, turns, credit, completions |
+//! | `channel.rs` | frames, room and credit of the stream |
+
+mod channel;
+mod phase;
+mod table;
+
+use bytes::Bytes;
+
+use self::channel::Channel;
+use self::phase::Phase;
+use self::table::Table;
+use super::Limits;
+use super::machine::{Effect, Input, Machine, Out};
+use super::op::{OpEvent, OpResult, Question};
+use super::storage::RootId;
+use super::timers::{Timer, Timers};
+use crate::time::{Duration, Time};
+use crate::wire::{Body, Capabilities, Failure, Frame, Get, Hello, RelPath, RequestId};
+
+/// What this crate can do beyond the version.
+pub const CAPABILITIES: Capabilities = Capabilities::HOLES;
+
+/// Which end of the connection a session is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Begins the connection, and the operations on it.
+    Client,
+    /// Serves what stands below a root.
+    Server {
+        /// The served folder.
+        root: RootId,
+    },
+}
+
+/// Names an operation to the application: the client's choice; at a server the operation's id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Tag(pub u64);
+
+/// An operation that a client asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Request {
+    /// Echo, stat, removal or listing.
+    Ask(Question),
+    /// Send a file.
+    Put {
+        /// The folder that the source is below.
+        root: RootId,
+        /// The source.
+        source: RelPath,
+        /// Where it is to stand at the peer.
+        path: RelPath,
+        /// Carried out once, however often it is retried.
+        request: RequestId,
+    },
+    /// Receive a file.
+    Fetch {
+        /// The folder that the destination is below.
+        root: RootId,
+        /// The destination.
+        at: RelPath,
+        /// What to ask the peer for.
+        get: Get,
+    },
+}
+
+/// What the application asks of a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Begin an operation (client only; a server answers with an error event).
+    Start(Tag, Request),
+    /// End an operation early; it may win all the same.
+    Cancel(Tag),
+    /// Begin nothing more, finish what runs, then end the connection in order.
+    Drain,
+    /// End the connection now, and tell the peer why.
+    Abort(Failure),
+}
+
+/// What a session tells the application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The handshake is done: the version in force, and what the peer said of itself.
+    Ready {
+        /// The version that both speak.
+        version: u16,
+        /// The peer's `Hello`.
+        hello: Hello,
+    },
+    /// An operation of the peer's has begun (server).
+    Began(Tag, Began),
+    /// An operation got on.
+    Op(Tag, OpEvent),
+    /// An operation is over.
+    Finished(Tag, OpResult),
+    /// The peer begins nothing more.
+    GoingAway,
+}
+
+/// What a server was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Began {
+    /// Echo, stat, removal or listing.
+    Question(Question),
+    /// To receive a file.
+    Offer(RelPath),
+    /// To send a file.
+    Get(RelPath),
+}
+
+/// Why a session closed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum SessionEnd {
+    /// Both sides said goodbye.
+    Orderly,
+    /// The stream ended without a goodbye.
+    Lost(super::machine::End),
+    /// This side gave up: the peer broke the protocol, was silent for too long, or the application said so.
+    Broken(Failure),
+    /// The peer gave up, or refused the connection.
+    ByPeer(Failure),
+}
+
+/// The protocol on one connection. See the [module](self).
+#[derive(Clone, Debug, PartialEq, Hash)]
+pub struct Session {
+    role: Role,
+    limits: Limits,
+    channel: Channel,
+    phase: Phase,
+    table: Table,
+    timers: Timers,
+    pings: u64,
+}
+
+impl Session {
+    /// A client's end; the handshake begins at once.
+    pub fn client(now: Time, limits: Limits, out: &mut Out<Session>) -> Session {
+        let mut session = Session::new(now, Role::Client, limits);
+        session.send_hello(out);
+        session
+    }
+
+    /// A server's end, which waits for the client's handshake.
+    pub fn server(now: Time, root: RootId, limits: Limits) -> Session {
+        Session::new(now, Role::Server { root }, limits)
+    }
+
+    /// A server's end that says no: `Refused` with `failure`, and nothing else.
+    pub fn refusing(now: Time, failure: Failure, limits: Limits, out: &mut Out<Session>) -> Session {
+        let mut session = Session::new(now, Role::Server { root: RootId(0) }, limits);
+        session.refuse(now, failure, out);
+        session
+    }
+
+    fn new(now: Time, role: Role, limits: Limits) -> Session {
+        let mut timers = Timers::default();
+        timers.set(Timer::Handshake, limits.handshake.map(|limit| now + limit));
+        let channel = Channel::new(&limits);
+        let table = Table::new(role, &limits);
+        Session { role, limits, channel, phase: Phase::Handshake, table, timers, pings: 0 }
+    }
+
+    /// Which end this is.
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// True once the handshake is done and operations may begin.
+    pub fn is_open(&self) -> bool {
+        self.phase.is_open()
+    }
+
+    /// How many operations are open.
+    pub fn operations(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Every byte is a sign of life.
+    fn heard(&mut self, now: Time) {
+        if self.phase.is_alive() {
+            self.timers.set(Timer::Ping, self.limits.idle.map(|idle| now + idle / 2));
+            self.timers.set(Timer::Idle, self.limits.idle.map(|idle| now + idle));
+        }
+    }
+
+    fn on_bytes(&mut self, now: Time, bytes: Bytes, out: &mut Out<Session>) {
+        if !self.phase.listens() {
+            return;
+        }
+        self.heard(now);
+        self.channel.decoder.push(bytes);
+        while self.phase.listens() {
+            match self.channel.decoder.next() {
+                Ok(Some(frame)) => self.on_frame(now, frame, out),
+                Ok(None) => return,
+                Err(error) => {
+                    let failure = Failure::new(error.code(), error.to_string());
+                    return self.give_up(now, failure, out);
+                }
+            }
+        }
+    }
+
+    fn on_frame(&mut self, now: Time, frame: Frame, out: &mut Out<Session>) {
+        if !self.channel.inbound.receive(frame.body.credit()) {
+            return self.give_up(now, Failure::from(crate::wire::Code::CREDIT), out);
+        }
+        match (&self.phase, frame.body) {
+            (Phase::Handshake, body) => self.on_handshake(now, body, out),
+            (_, Body::Ping(number)) => self.send(Body::Pong(number), out),
+            (_, Body::Pong(_)) => {}
+            (_, Body::Credit(limit)) => self.channel.outbound.grant(limit),
+            (_, Body::GoAway(_)) => self.on_go_away(out),
+            (_, Body::Bye) => self.on_bye(now, out),
+            (_, Body::Failed(failure)) if frame.operation.0 == 0 => self.on_peer_gave_up(failure, out),
+            (_, body) => self.on_operation_frame(now, frame.operation, body, out),
+        }
+    }
+
+    fn on_elapsed(&mut self, now: Time, out: &mut Out<Session>) {
+        while let Some(timer) = self.timers.expired(now) {
+            match timer {
+                Timer::Handshake => {
+                    self.give_up(now, Failure::from(crate::wire::Code::HANDSHAKE_TIMEOUT), out);
+                }
+                Timer::Ping => {
+                    self.pings += 1;
+                    self.send(Body::Ping(self.pings), out);
+                }
+                Timer::Idle => self.on_silence(out),
+                Timer::Linger => self.hang_up(out),
+            }
+        }
+    }
+
+    fn send(&mut self, body: Body, out: &mut Out<Session>) {
+        self.channel.send(crate::wire::OperationId::CONNECTION, body, out);
+    }
+
+    /// How long the peer may take to end its side.
+    fn linger(&self) -> Duration {
+        self.limits.linger
+    }
+}
+
+impl Machine for Session {
+    type Link = ();
+    type Rx = Bytes;
+    type Tx = Bytes;
+    type Command = Command;
+    type Event = Event;
+    type Outcome = SessionEnd;
+
+    /// A `Failed` with its text and a few short frames always go out.
+    const RESERVE: usize = 8 * 1024;
+
+    fn step(&mut self, now: Time, input: Input<Session>, out: &mut Out<Session>) {
+        if self.phase.is_closed() {
+            return;
+        }
+        match input {
+            Input::Received((), bytes) => self.on_bytes(now, bytes, out),
+            Input::Ended((), end) => self.on_ended(end, out),
+            Input::Room((), room) => self.channel.set_room(room),
+            Input::Elapsed => self.on_elapsed(now, out),
+            Input::Stored(ticket, stored) => self.on_stored(now, ticket, stored, out),
+            Input::Command(command) => self.on_command(now, command, out),
+            Input::Dialed(()) | Input::DialFailed((), _) => {}
+        }
+        self.take_turns(now, out);
+        self.settle(now, out);
+    }
+
+    fn deadline(&self) -> Option<Time> {
+        self.timers.next()
+    }
+
+    fn wants_read(&self, (): ()) -> bool {
+        !self.channel.is_clogged()
+    }
+
+    fn footprint(&self) -> usize {
+        self.channel.footprint() + self.table.footprint()
+    }
+
+    fn footprint_max(&self) -> usize {
+        // A chunk may be turned into replies before the clog is noticed.
+        let chunk = super::Echo::CHUNK_MAX;
+        let channel = 2 * (crate::wire::Decoder::HELD_MAX + 2 * chunk + self.limits.backlog);
+        channel + self.table.footprint_max()
+    }
+
+    fn size(tx: &Bytes) -> usize {
+        tx.len()
+    }
+
+    fn rebase(&mut self, now: Time) {
+        self.timers.rebase(now);
+    }
+}
+
+impl Session {
+    /// Sends what waits: control first, then bulk in turns, as far as the room goes.
+    fn take_turns(&mut self, now: Time, out: &mut Out<Session>) {
+        self.channel.flush(out);
+        while self.phase.is_alive() {
+            let budget = self.channel.budget();
+            let Some(operation) = self.table.next_turn(budget) else { break };
+            self.step_operation(now, operation, super::op::OpInput::Room(budget), out);
+        }
+        self.channel.flush(out);
+    }
+
+    /// Ends what has nothing left to do.
+    fn settle(&mut self, now: Time, out: &mut Out<Session>) {
+        self.advance_phase(now, out);
+        self.channel.flush(out);
+        if self.phase.is_ready_to_close(self.table.is_empty()) {
+            self.timers.clear();
+            if let Some(end) = self.phase.close() {
+                out.push(Effect::Close(end));
+            }
+        }
+    }
+}
