@@ -2,7 +2,7 @@
 //!
 //! Every encoding is canonical and of fixed layout, little-endian; decoding is total: any bytes give a frame or a
 //! [`DecodeError`], never a panic, and never more memory than [`limits`] allow. `docs/PROTOCOL.md` is the
-//! specification; its vectors (`tests/vectors.txt`) are read by `tests/wire.rs`.
+//! specification; its vectors (`tests/vectors.txt`) are read by `tests/wire/`.
 //!
 //! | file | what |
 //! |---|---|
