@@ -111,11 +111,10 @@ pub fn rel_path(rng: &mut impl Rng) -> RelPath {
 /// A path that is not the root.
 pub fn file_path(rng: &mut impl Rng) -> RelPath {
     let bytes = match rng.random_range(0..16) {
-        // The longest: sixteen names, 4,096 bytes with the strokes between them.
+        // The longest: seventeen names, 4,096 bytes with the strokes between them.
         0 => {
-            let mut names = vec![vec![b'n'; limits::NAME_MAX]; 16];
-            names[15].pop();
-            names[15].extend(name_of(rng, 1));
+            let mut names = vec![vec![b'n'; limits::NAME_MAX]; 15];
+            names.extend([name_of(rng, limits::NAME_MAX - 1), name_of(rng, 1)]);
             names.join(&b'/')
         }
         // The deepest.
