@@ -38,7 +38,8 @@ fn write_seeds() {
             Some(("name", found)) => name = found,
             Some(("hex", hex)) => {
                 let digits = (0..hex.len()).step_by(2).map(|at| &hex[at..at + 2]);
-                let bytes: Vec<u8> = digits.map(|two| u8::from_str_radix(two, 16).expect("hexadecimal")).collect();
+                let bytes: Vec<u8> =
+                    digits.map(|two| u8::from_str_radix(two, 16).expect("hexadecimal")).collect();
                 all.extend_from_slice(&bytes);
                 // Frames without a preamble, checksums mended, pieces of 1, 3 and 17 bytes.
                 let seed = [&[0xc3, 1, 3, 17], &bytes[..]].concat();
