@@ -96,7 +96,7 @@ impl Decoder {
                     }
                     let header = Header::decode(&bytes)?;
                     let shape = header.shape()?;
-                    self.held.split_to(HEADER_LEN);
+                    self.held.take(HEADER_LEN);
                     self.state = State::Body(header, shape);
                 }
                 State::Body(header, shape) => {
@@ -104,9 +104,8 @@ impl Decoder {
                     if self.held.len() < header.length as usize {
                         return Ok(None);
                     }
-                    let body = self.held.split_to(header.length as usize);
                     self.state = State::Header;
-                    if let Some(frame) = finish(&header, shape, body)? {
+                    if let Some(frame) = self.finish(&header, shape)? {
                         return Ok(Some(frame));
                     }
                 }
@@ -124,19 +123,22 @@ impl Decoder {
         if bytes != PREAMBLE {
             return Err(DecodeError::Preamble(bytes));
         }
-        self.held.split_to(PREAMBLE_LEN);
+        self.held.take(PREAMBLE_LEN);
         Ok(true)
     }
-}
 
-fn finish(header: &Header, shape: Shape, mut body: Rope) -> Result<Option<Frame>, DecodeError> {
-    match shape {
-        Shape::Control(kind) => Frame::decode_control(header, kind, &body.into_bytes()).map(Some),
-        Shape::Data(before_payload) => {
-            let head = body.split_to(before_payload).into_bytes();
-            Frame::decode_data(header, &head, body.settled()).map(Some)
+    /// Takes the body, which has come, and decodes it; `None` for what is ignored.
+    fn finish(&mut self, header: &Header, shape: Shape) -> Result<Option<Frame>, DecodeError> {
+        let length = header.length as usize;
+        match shape {
+            Shape::Control(kind) => Frame::decode_control(header, kind, &self.held.take(length)).map(Some),
+            Shape::Data(before_payload) => {
+                let head = self.held.take(before_payload);
+                let payload = self.held.split_to(length - before_payload).settled();
+                Frame::decode_data(header, &head, payload).map(Some)
+            }
+            Shape::Ignore if header.checksum(&self.held.take(length)) == header.crc => Ok(None),
+            Shape::Ignore => Err(DecodeError::Checksum),
         }
-        Shape::Ignore if header.checksum(&body.into_bytes()) == header.crc => Ok(None),
-        Shape::Ignore => Err(DecodeError::Checksum),
     }
 }

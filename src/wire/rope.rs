@@ -77,6 +77,18 @@ impl Rope {
         head
     }
 
+    /// Removes the first `count` bytes (all, if there are fewer) in one piece; copied only where they are in several.
+    pub(super) fn take(&mut self, count: usize) -> Bytes {
+        match self.pieces.front_mut() {
+            // The most frequent case, and no list of pieces is made for it.
+            Some(front) if front.len() > count => {
+                self.len -= count;
+                front.split_to(count)
+            }
+            Some(_) | None => self.split_to(count).into_bytes(),
+        }
+    }
+
     /// Copies the first `out.len()` bytes without removing them; false if there are fewer.
     pub fn peek(&self, out: &mut [u8]) -> bool {
         if self.len < out.len() {
