@@ -4,8 +4,11 @@
 use std::fs;
 use std::path::PathBuf;
 
-/// Each target: its name, which is also that of its corpus, and its body.
-const TARGETS: &[(&str, fn(&[u8]))] = &[("decode", towline::fuzz::decode)];
+/// What a target does with an input: panics where a law is broken.
+type Target = fn(&[u8]);
+
+/// Each target by its name, which is also that of its corpus.
+const TARGETS: &[(&str, Target)] = &[("decode", towline::fuzz::decode)];
 
 fn corpus(target: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target)
