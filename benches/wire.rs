@@ -56,7 +56,10 @@ fn encode(criterion: &mut Criterion) {
         let mut out = Vec::with_capacity(8 * 1024 * 1024);
         let mut run = || {
             out.clear();
-            frames.iter().filter_map(|frame| frame.encode(&mut out)).for_each(|payload| drop(black_box(payload)));
+            frames
+                .iter()
+                .filter_map(|frame| frame.encode(&mut out))
+                .for_each(|payload| drop(black_box(payload)));
             black_box(out.len());
         };
         let total: usize = frames.iter().map(|frame| frame.to_bytes().len()).sum();
