@@ -1,5 +1,8 @@
 //! towline moves files between machines and measures the path between them, over networks and disks that fail.
 
+#[cfg(feature = "harness")]
+#[deny(clippy::disallowed_types, clippy::disallowed_methods, clippy::wildcard_enum_match_arm)]
+pub mod fuzz;
 #[deny(clippy::disallowed_types, clippy::disallowed_methods, clippy::wildcard_enum_match_arm)]
 pub mod proto;
 #[deny(clippy::disallowed_types, clippy::disallowed_methods, clippy::wildcard_enum_match_arm)]

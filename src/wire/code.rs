@@ -151,8 +151,8 @@ impl fmt::Display for Code {
     }
 }
 
-/// The body of `Failed`: why an operation (or, on operation 0, the connection) failed. Cancel, GoAway and Refused
-/// carry the same fields.
+/// The body of `Failed`: why an operation (or, on operation 0, the connection) failed. `Refused` carries the same
+/// fields and the versions.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Failure {
     /// What happened.

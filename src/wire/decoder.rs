@@ -30,8 +30,11 @@ impl Default for Decoder {
 }
 
 impl Decoder {
-    /// Most bytes that a decoder holds back between calls, beside what was pushed last: one frame.
+    /// Most bytes of a stream that a decoder holds back once [`Decoder::next`] gave `None`: one frame.
     pub const HELD_MAX: usize = HEADER_LEN + 40 + limits::DATA_MAX;
+    /// Most that [`Decoder::footprint`] gives once [`Decoder::next`] gave `None`, and, between a push and that, most
+    /// that it gives beyond the length of the push: `HELD_MAX`, the list of pieces, and room that waits for more.
+    pub const FOOTPRINT_MAX: usize = Decoder::HELD_MAX + 64 * 1024;
 
     /// At the beginning of a stream: the preamble comes first.
     pub fn new() -> Decoder {
@@ -51,7 +54,7 @@ impl Decoder {
         }
     }
 
-    /// Bytes held, in bytes.
+    /// Memory held, in bytes; see [`Rope::footprint`].
     pub fn footprint(&self) -> usize {
         self.held.footprint()
     }
@@ -65,9 +68,13 @@ impl Decoder {
     #[expect(clippy::should_implement_trait, reason = "an iterator would hide that an error is final")]
     pub fn next(&mut self) -> Result<Option<Frame>, DecodeError> {
         let result = self.advance();
-        if let Err(error) = &result {
-            self.held = Rope::new();
-            self.state = State::Failed(error.clone());
+        match &result {
+            Ok(Some(_)) => {}
+            Ok(None) => self.held.settle(),
+            Err(error) => {
+                self.held = Rope::new();
+                self.state = State::Failed(error.clone());
+            }
         }
         result
     }
@@ -89,7 +96,7 @@ impl Decoder {
                     }
                     let header = Header::decode(&bytes)?;
                     let shape = header.shape()?;
-                    self.held.split_to(HEADER_LEN);
+                    self.held.take(HEADER_LEN);
                     self.state = State::Body(header, shape);
                 }
                 State::Body(header, shape) => {
@@ -97,9 +104,8 @@ impl Decoder {
                     if self.held.len() < header.length as usize {
                         return Ok(None);
                     }
-                    let body = self.held.split_to(header.length as usize);
                     self.state = State::Header;
-                    if let Some(frame) = finish(&header, shape, body)? {
+                    if let Some(frame) = self.finish(&header, shape)? {
                         return Ok(Some(frame));
                     }
                 }
@@ -117,19 +123,22 @@ impl Decoder {
         if bytes != PREAMBLE {
             return Err(DecodeError::Preamble(bytes));
         }
-        self.held.split_to(PREAMBLE_LEN);
+        self.held.take(PREAMBLE_LEN);
         Ok(true)
     }
-}
 
-fn finish(header: &Header, shape: Shape, mut body: Rope) -> Result<Option<Frame>, DecodeError> {
-    match shape {
-        Shape::Control(kind) => Frame::decode_control(header, kind, &body.into_bytes()).map(Some),
-        Shape::Data(before_payload) => {
-            let head = body.split_to(before_payload).into_bytes();
-            Frame::decode_data(header, &head, body).map(Some)
+    /// Takes the body, which has come, and decodes it; `None` for what is ignored.
+    fn finish(&mut self, header: &Header, shape: Shape) -> Result<Option<Frame>, DecodeError> {
+        let length = header.length as usize;
+        match shape {
+            Shape::Control(kind) => Frame::decode_control(header, kind, &self.held.take(length)).map(Some),
+            Shape::Data(before_payload) => {
+                let head = self.held.take(before_payload);
+                let payload = self.held.split_to(length - before_payload).settled();
+                Frame::decode_data(header, &head, payload).map(Some)
+            }
+            Shape::Ignore if header.checksum(&self.held.take(length)) == header.crc => Ok(None),
+            Shape::Ignore => Err(DecodeError::Checksum),
         }
-        Shape::Ignore if header.checksum(&body.into_bytes()) == header.crc => Ok(None),
-        Shape::Ignore => Err(DecodeError::Checksum),
     }
 }

@@ -69,7 +69,7 @@ impl FileKind {
 pub struct Metadata {
     /// File, folder, link or other.
     pub kind: FileKind,
-    /// Bytes in a regular file; 0 for all others.
+    /// Bytes in a regular file; 0 for all others (what a system says of those is not sent).
     pub length: u64,
     /// Permission bits, within `0o777`.
     pub mode: u32,
@@ -80,7 +80,7 @@ pub struct Metadata {
 impl Metadata {
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
         out.put_u8(self.kind.to_byte());
-        out.put_u64(self.length);
+        out.put_u64(if self.kind == FileKind::File { self.length } else { 0 });
         out.put_u32(self.mode);
         self.modified.encode(out);
     }
@@ -88,6 +88,9 @@ impl Metadata {
     pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Metadata, DecodeError> {
         let kind = FileKind::from_byte(reader.u8("kind")?).ok_or(DecodeError::Value("kind of file"))?;
         let length = reader.u64("length")?;
+        if length != 0 && kind != FileKind::File {
+            return Err(DecodeError::Value("a length of what is not a file"));
+        }
         Ok(Metadata { kind, length, mode: read_mode(reader)?, modified: Modified::decode(reader)? })
     }
 }

@@ -6,7 +6,7 @@ pub const DATA_MAX: usize = 256 * 1024;
 pub const CONTROL_MAX: usize = 64 * 1024 + 256;
 /// Longest payload of an `Echo` frame, in bytes.
 pub const ECHO_MAX: usize = 64 * 1024;
-/// Longest advisory text in a `Failed`, `Refused` or `GoAway`, in bytes.
+/// Longest advisory text in a `Failed` or `Refused`, and longest value of a TLV, in bytes.
 pub const TEXT_MAX: usize = 1024;
 /// Longest path, in bytes.
 pub const PATH_MAX: usize = 4096;

@@ -2,7 +2,7 @@
 //!
 //! Every encoding is canonical and of fixed layout, little-endian; decoding is total: any bytes give a frame or a
 //! [`DecodeError`], never a panic, and never more memory than [`limits`] allow. `docs/PROTOCOL.md` is the
-//! specification; its vectors (`tests/vectors.txt`) are read by `tests/wire.rs`.
+//! specification; its vectors (`tests/vectors.txt`) are read by `tests/wire/`.
 //!
 //! | file | what |
 //! |---|---|
@@ -15,12 +15,15 @@
 //! | `path` | [`RelPath`], the one type for a path that a peer may name |
 //! | `codec` | fixed-width reading and writing |
 //! | `decoder`, `rope` | a stream in arbitrary pieces to whole frames |
+//! | `generate` | random values of every kind of frame (feature `harness`) |
 
 mod code;
 mod codec;
 mod decoder;
 mod folder;
 mod frame;
+#[cfg(feature = "harness")]
+pub mod generate;
 mod header;
 mod hello;
 pub mod limits;

@@ -5,7 +5,8 @@ use core::fmt;
 
 use super::limits::{DEPTH_MAX, NAME_MAX, PATH_MAX};
 
-/// The folder below every root that holds partials and journals. No path can name it.
+/// The folder below every root that holds partials and journals. No path can name it, in upper or lower case: some
+/// file systems do not tell the two apart.
 pub const RESERVED: &[u8] = b".towline";
 
 /// A path below a root: bytes, components separated by `/`, at most 4,096 in all, 255 a component, 256 deep. The
@@ -80,7 +81,7 @@ impl RelPath {
                 return Err(PathError::TooDeep);
             }
             check_name(name)?;
-            if depth == 0 && name == RESERVED {
+            if depth == 0 && name.eq_ignore_ascii_case(RESERVED) {
                 return Err(PathError::Reserved);
             }
         }
@@ -138,6 +139,13 @@ pub(super) fn check_name(name: &[u8]) -> Result<(), PathError> {
     }
 }
 
+/// True for what moves a cursor, starts a line or turns the direction of text around: C0, C1, the separators of lines
+/// and paragraphs, and the bidirectional marks.
+fn steers(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// Escaped, so that a name from a peer cannot steer a terminal or forge a line of a log.
 impl fmt::Display for RelPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -146,7 +154,7 @@ impl fmt::Display for RelPath {
         }
         for chunk in self.0.utf8_chunks() {
             for c in chunk.valid().chars() {
-                if c.is_control() { write!(f, "{}", c.escape_default())? } else { write!(f, "{c}")? }
+                if steers(c) { write!(f, "{}", c.escape_default())? } else { write!(f, "{c}")? }
             }
             for byte in chunk.invalid() {
                 write!(f, "\\x{byte:02x}")?;

@@ -35,9 +35,10 @@ impl Rope {
         self.len == 0
     }
 
-    /// Memory held, in bytes: the contents and the list of pieces.
+    /// Memory held, in bytes: the contents, the list of pieces, and the room in the buffer for short ones. What else
+    /// the shared buffers hold is not seen from here: a piece of at least 4 KiB may be a slice of a larger buffer.
     pub fn footprint(&self) -> usize {
-        self.len + self.pieces.capacity() * size_of::<Bytes>()
+        self.len - self.tail.len() + self.tail.capacity() + self.pieces.capacity() * size_of::<Bytes>()
     }
 
     /// Appends; short pieces are copied, long ones shared.
@@ -77,6 +78,18 @@ impl Rope {
         head
     }
 
+    /// Removes the first `count` bytes (all, if there are fewer) in one piece; copied only where they are in several.
+    pub(super) fn take(&mut self, count: usize) -> Bytes {
+        match self.pieces.front_mut() {
+            // The most frequent case, and no list of pieces is made for it.
+            Some(front) if front.len() > count => {
+                self.len -= count;
+                front.split_to(count)
+            }
+            Some(_) | None => self.split_to(count).into_bytes(),
+        }
+    }
+
     /// Copies the first `out.len()` bytes without removing them; false if there are fewer.
     pub fn peek(&self, out: &mut [u8]) -> bool {
         if self.len < out.len() {
@@ -112,6 +125,22 @@ impl Rope {
     pub fn into_pieces(mut self) -> impl Iterator<Item = Bytes> {
         self.seal();
         self.pieces.into_iter()
+    }
+
+    /// Copies what is left of a long piece once it is short, so that it does not pin the buffer that it came in. Only
+    /// a rope's sole piece is looked at: the cost is within that of the push which brought it.
+    pub(super) fn settle(&mut self) {
+        if self.tail.is_empty() && self.pieces.len() == 1 && self.pieces[0].len() < COALESCE {
+            let piece = self.pieces.pop_front().expect("one piece");
+            self.tail.extend_from_slice(&piece);
+        }
+    }
+
+    /// The same bytes with all short pieces copied, for a rope that will be kept.
+    pub(super) fn settled(self) -> Rope {
+        let mut rope = Rope::new();
+        rope.append(self);
+        rope
     }
 
     /// Appends another rope's pieces.
