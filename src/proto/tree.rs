@@ -1,0 +1,113 @@
+//! Merges chaining values into a file's root, so that a machine compares hashes without having the bytes.
+//!
+//! BLAKE3 is a binary tree whose left side is always a full power of two. Units of equal power-of-two size, the last one
+//! short, are subtrees of it wherever they stand, so that their chaining values merge into what `b3sum` prints.
+
+use blake3::hazmat::{Mode, merge_subtrees_non_root, merge_subtrees_root};
+
+use crate::wire::Cv;
+
+/// The file's root from the chaining values of its units, first to last. With one unit the value is the root already
+/// (it was hashed as the whole file); with none it is the hash of the empty file.
+pub fn merge_root(cvs: &[Cv]) -> Cv {
+    match cvs {
+        [] => Cv(blake3::hash(b"").into()),
+        [root] => *root,
+        [_, _, ..] => {
+            let (left, right) = cvs.split_at(left_units(cvs.len()));
+            let (left, right) = (merge_block(left), merge_block(right));
+            Cv(merge_subtrees_root(&left.0, &right.0, Mode::Hash).into())
+        }
+    }
+}
+
+/// The chaining value of a block from those of its units, first to last, where the block is not the whole file.
+///
+/// # Panics
+/// If there are none: a block has at least one byte.
+pub fn merge_block(cvs: &[Cv]) -> Cv {
+    match cvs {
+        [] => panic!("a block has at least one unit"),
+        [cv] => *cv,
+        [_, _, ..] => {
+            let (left, right) = cvs.split_at(left_units(cvs.len()));
+            let (left, right) = (merge_block(left), merge_block(right));
+            Cv(merge_subtrees_non_root(&left.0, &right.0, Mode::Hash))
+        }
+    }
+}
+
+/// How many of `count` units (at least 2) are in the left subtree: the largest power of two that leaves something for
+/// the right. Each level halves, so that merging recurses at most 64 deep.
+fn left_units(count: usize) -> usize {
+    count.next_power_of_two() / 2
+}
+
+#[cfg(test)]
+mod tests {
+    use blake3::Hasher;
+    use blake3::hazmat::HasherExt;
+
+    use super::{merge_block, merge_root};
+    use crate::wire::Cv;
+
+    const KIB: usize = 1024;
+
+    fn units(data: &[u8], offset: usize, unit: usize, whole: bool) -> Vec<Cv> {
+        let hash = |(i, bytes): (usize, &[u8])| {
+            if whole {
+                return Cv(blake3::hash(bytes).into());
+            }
+            let mut hasher = Hasher::new();
+            hasher.set_input_offset((offset + i * unit) as u64).update(bytes);
+            Cv(hasher.finalize_non_root())
+        };
+        data.chunks(unit).enumerate().map(hash).collect()
+    }
+
+    fn lengths(up_to: usize) -> Vec<usize> {
+        let mut lengths = vec![0, 1, 1023, 1024, 1025];
+        for k in [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 47, 48, 49] {
+            lengths.extend([64 * KIB * k - 1, 64 * KIB * k, 64 * KIB * k + 1, 64 * KIB * k + 1025]);
+        }
+        lengths.retain(|length| *length <= up_to);
+        lengths
+    }
+
+    fn bytes(length: usize) -> Vec<u8> {
+        (0..length).map(|i| (i / 251 + i % 251) as u8).collect()
+    }
+
+    #[test]
+    fn merged_units_are_the_files_hash() {
+        let data = bytes(3 * 1024 * KIB + 4 * KIB);
+        for length in lengths(data.len()) {
+            let data = &data[..length];
+            for unit in [64 * KIB, 128 * KIB, 256 * KIB, 512 * KIB, 1024 * KIB] {
+                let cvs = units(data, 0, unit, length <= unit);
+                assert_eq!(
+                    merge_root(&cvs).0,
+                    *blake3::hash(data).as_bytes(),
+                    "{length} bytes, units of {unit}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn units_merge_into_blocks_and_blocks_into_the_files_hash() {
+        let data = bytes(1024 * KIB + 4 * KIB);
+        for length in lengths(data.len()) {
+            let data = &data[..length];
+            for (unit, block) in [(64 * KIB, 128 * KIB), (64 * KIB, 1024 * KIB), (128 * KIB, 512 * KIB)] {
+                if length <= block {
+                    continue;
+                }
+                let merge = |(i, bytes): (usize, &[u8])| merge_block(&units(bytes, i * block, unit, false));
+                let blocks: Vec<Cv> = data.chunks(block).enumerate().map(merge).collect();
+                let expected = *blake3::hash(data).as_bytes();
+                assert_eq!(merge_root(&blocks).0, expected, "{length} bytes, {unit} in {block}");
+            }
+        }
+    }
+}
