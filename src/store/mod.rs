@@ -26,11 +26,11 @@
 pub mod blocks;
 mod errors;
 mod files;
-//M#[cfg(feature = "harness")]
-//M pub mod memory;
+#[cfg(feature = "harness")]
+pub mod memory;
 mod names;
-//O#[cfg(feature = "net")]
-//O pub mod os;
+#[cfg(feature = "net")]
+pub mod os;
 mod partials;
 mod requests;
 mod reserved;
