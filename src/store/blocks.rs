@@ -1,0 +1,137 @@
+//! The bytes of leased files: read, write, zero, and hash on the thread that has them hot. Free functions over an open
+//! file, without state: any number run at once.
+
+use bytes::{Buf, Bytes};
+
+use blake3::Hasher;
+use blake3::hazmat::HasherExt;
+
+use super::{File, FileError, FileErrorKind};
+use crate::proto::storage::{Extent, StoreError};
+use crate::wire::{Code, Cv, Rope};
+
+/// What zeros are hashed from.
+static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
+
+/// Reads exactly `shape.length` bytes at `shape.offset` into `buffer`, which is of that length, and hashes them.
+///
+/// # Errors
+/// `CHANGED` if the file ends before.
+pub fn read<F: File>(file: &F, shape: Extent, buffer: &mut [u8]) -> Result<Vec<Cv>, StoreError> {
+    check(shape, buffer.len())?;
+    let mut filled = 0;
+    while filled < buffer.len() {
+        let offset = shape.offset + filled as u64;
+        let count = file.read_at(offset, &mut buffer[filled..]).map_err(|e| failed("read", shape, e))?;
+        if count == 0 {
+            let text = format!("the file ends at byte {offset}, where there was more when it was opened");
+            return Err(StoreError::new(Code::CHANGED, text));
+        }
+        filled += count;
+    }
+    Ok(hash(shape, [&*buffer]))
+}
+
+/// Writes `data`, of `shape.length` bytes, at `shape.offset`, and hashes it. Not yet durable.
+pub fn write<F: File>(file: &F, shape: Extent, data: Rope) -> Result<Vec<Cv>, StoreError> {
+    check(shape, data.len())?;
+    let mut pieces: Vec<Bytes> = data.into_pieces().collect();
+    let cvs = cvs(shape, &pieces);
+    let mut offset = shape.offset;
+    let mut first = 0;
+    while first < pieces.len() {
+        let mut count = file.write_at(offset, &pieces[first..]).map_err(|e| failed("write", shape, e))?;
+        if count == 0 {
+            return Err(failed("write", shape, FileErrorKind::Other.into()));
+        }
+        offset += count as u64;
+        while count > 0 {
+            let left = pieces[first].len();
+            if count < left {
+                pieces[first].advance(count);
+                break;
+            }
+            count -= left;
+            first += 1;
+        }
+    }
+    Ok(cvs)
+}
+
+/// Makes `shape` read as zeros and hashes it. Not yet durable.
+pub fn zero<F: File>(file: &F, shape: Extent) -> Result<Vec<Cv>, StoreError> {
+    check(shape, shape.length as usize)?;
+    file.zero(shape.offset, u64::from(shape.length)).map_err(|e| failed("zero", shape, e))?;
+    let length = shape.length as usize;
+    let pieces = length.div_ceil(ZEROS.len());
+    Ok(hash(shape, (0..pieces).map(|i| &ZEROS[..ZEROS.len().min(length - i * ZEROS.len())])))
+}
+
+/// The chaining values of `shape`, one a unit, from its bytes in any pieces. One `update` for each piece of a unit:
+/// BLAKE3 is fast on long runs.
+///
+/// # Panics
+/// If `shape.offset` is not a multiple of `shape.unit`, or that is no power of two of at least 1 KiB.
+pub fn cvs(shape: Extent, pieces: &[Bytes]) -> Vec<Cv> {
+    hash(shape, pieces.iter().map(|piece| &piece[..]))
+}
+
+fn hash<'a>(shape: Extent, pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Cv> {
+    let mut cvs = Vec::with_capacity(shape.units());
+    let mut unit = Unit::new(shape, shape.offset);
+    for mut piece in pieces {
+        while !piece.is_empty() {
+            let (now, rest) = piece.split_at(piece.len().min(unit.missing));
+            unit.hasher.update(now);
+            unit.missing -= now.len();
+            piece = rest;
+            if unit.missing == 0 {
+                cvs.push(unit.finish());
+                unit = Unit::new(shape, shape.offset + cvs.len() as u64 * u64::from(shape.unit));
+            }
+        }
+    }
+    if unit.missing < shape.unit as usize {
+        cvs.push(unit.finish());
+    }
+    cvs
+}
+
+/// A unit that is being hashed.
+struct Unit {
+    hasher: Hasher,
+    missing: usize,
+    whole: bool,
+}
+
+impl Unit {
+    fn new(shape: Extent, offset: u64) -> Unit {
+        let mut hasher = Hasher::new();
+        if !shape.whole {
+            hasher.set_input_offset(offset);
+        }
+        Unit { hasher, missing: shape.unit as usize, whole: shape.whole }
+    }
+
+    fn finish(&self) -> Cv {
+        if self.whole { Cv(self.hasher.finalize().into()) } else { Cv(self.hasher.finalize_non_root()) }
+    }
+}
+
+/// A caller's mistake is an error here, since the hash would panic on it.
+fn check(shape: Extent, length: usize) -> Result<(), StoreError> {
+    let aligned = shape.unit.is_power_of_two()
+        && shape.unit >= 1024
+        && shape.offset.is_multiple_of(u64::from(shape.unit))
+        && (!shape.whole || (shape.offset == 0 && shape.length <= shape.unit));
+    if aligned && shape.length as usize == length && length > 0 {
+        return Ok(());
+    }
+    let text = format!("{shape:?} of {length} bytes makes no sense (a mistake in this program)");
+    Err(StoreError::new(Code::IO, text))
+}
+
+fn failed(what: &str, shape: Extent, error: FileError) -> StoreError {
+    let text = format!("cannot {what} {} bytes at byte {}: {error}", shape.length, shape.offset);
+    StoreError { code: error.kind.code(), os: error.os, text }
+}

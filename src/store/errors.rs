@@ -1,0 +1,52 @@
+//! From what a primitive said to what a person and a peer are told: what was tried, on which path, what the system said.
+
+use core::fmt::Display;
+
+use super::{FileError, FileErrorKind};
+use crate::proto::storage::{Lease, RootId, StoreError};
+use crate::wire::{Code, RelPath};
+
+impl FileErrorKind {
+    /// What it means for the peer.
+    pub fn code(self) -> Code {
+        match self {
+            FileErrorKind::NotFound => Code::NOT_FOUND,
+            FileErrorKind::NotAFolder => Code::NOT_A_FOLDER,
+            FileErrorKind::NotAFile => Code::NOT_A_FILE,
+            FileErrorKind::NotEmpty => Code::NOT_EMPTY,
+            FileErrorKind::Link | FileErrorKind::Outside | FileErrorKind::Busy => Code::OUTSIDE,
+            FileErrorKind::Denied => Code::DENIED,
+            FileErrorKind::ReadOnly => Code::READ_ONLY,
+            FileErrorKind::NoSpace => Code::NO_SPACE,
+            FileErrorKind::TooManyFiles => Code::TOO_MANY_FILES,
+            FileErrorKind::BadName => Code::BAD_PATH,
+            FileErrorKind::TooLong => Code::FILE_TOO_LONG,
+            FileErrorKind::Exists | FileErrorKind::Other => Code::IO,
+        }
+    }
+}
+
+/// "cannot `what` `path`: …"
+pub(super) fn failed(what: impl Display, path: &RelPath, error: FileError) -> StoreError {
+    StoreError { code: error.kind.code(), os: error.os, text: format!("cannot {what} {path:?}: {error}") }
+}
+
+/// For [`Result::map_err`]: [`failed`] with its first arguments.
+pub(super) fn because(what: &str, path: &RelPath) -> impl FnOnce(FileError) -> StoreError {
+    move |error| failed(what, path, error)
+}
+
+/// A refusal of the store's own.
+pub(super) fn refused(code: Code, what: impl Display, path: &RelPath, why: impl Display) -> StoreError {
+    StoreError::new(code, format!("cannot {what} {path:?}: {why}"))
+}
+
+/// A caller's mistake: it names a lease that is closed, or that is of another kind.
+pub(super) fn no_lease(lease: Lease) -> StoreError {
+    StoreError::new(Code::IO, format!("lease {} is not open for this (a mistake in this program)", lease.0))
+}
+
+/// A caller's mistake: it names a root that was never added, or is closed.
+pub(super) fn no_root(root: RootId) -> StoreError {
+    StoreError::new(Code::IO, format!("root {} is not open (a mistake in this program)", root.0))
+}

@@ -1,0 +1,311 @@
+//! [`MemoryFiles`]: the primitive file operations in memory, deterministic, for tests. It logs every primitive in order,
+//! has a capacity, returns errors that a test planted, and reads and writes in short pieces; it loses nothing.
+
+#![expect(
+    clippy::disallowed_types,
+    reason = "a driver under test may run block operations on several threads"
+)]
+
+mod disk;
+mod pages;
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+
+use self::disk::{Content, Disk, Inode};
+pub use self::disk::{Primitive, Step};
+use super::{File, FileError, FileErrorKind, Files, Links, Lock, Status};
+use crate::wire::Modified;
+
+/// Most bytes that one read or write carries; odd, so that callers have to go on in the middle of a piece.
+const SHORT: usize = 100_003;
+
+/// A file system in memory; a clone is the same one, as another process would see it.
+#[derive(Clone, Debug)]
+pub struct MemoryFiles {
+    disk: Arc<Mutex<Disk>>,
+}
+
+/// An open folder.
+#[derive(Clone, Copy, Debug)]
+pub struct MemoryFolder(Inode);
+
+/// An open file.
+#[derive(Debug)]
+pub struct MemoryFile {
+    disk: Arc<Mutex<Disk>>,
+    inode: Inode,
+    /// Tells this opening from others, for locks.
+    handle: u64,
+}
+
+/// A folder being read.
+#[derive(Debug)]
+pub struct MemoryListing {
+    folder: Inode,
+    after: Option<Vec<u8>>,
+}
+
+impl Default for MemoryFiles {
+    fn default() -> Self {
+        MemoryFiles::new()
+    }
+}
+
+impl MemoryFiles {
+    /// An empty root folder, on a disk without limit.
+    pub fn new() -> MemoryFiles {
+        MemoryFiles { disk: Arc::new(Mutex::new(Disk::new())) }
+    }
+
+    /// Lets file contents take at most `bytes` in all, in pages of 4 KiB.
+    pub fn set_capacity(&self, bytes: u64) {
+        self.disk().capacity = bytes;
+    }
+
+    /// Lets the primitive fail once: the next time, or after `passes` times more.
+    pub fn fail(&self, primitive: Primitive, passes: usize, error: FileError) {
+        self.disk().faults.push((primitive, passes, error));
+    }
+
+    /// Forgets the failures that have not happened.
+    pub fn heal(&self) {
+        self.disk().faults.clear();
+    }
+
+    /// The primitives that ran, in order, since the last call.
+    pub fn take_log(&self) -> Vec<Step> {
+        std::mem::take(&mut self.disk().log)
+    }
+
+    /// Puts a file there, with the folders that it needs.
+    pub fn put(&self, path: &str, content: &[u8]) {
+        let mut disk = self.disk();
+        let inode = disk.plant(path, Content::file());
+        disk.write(inode, 0, content).expect("room for a fixture");
+    }
+
+    /// Puts an empty folder there, with the folders that it needs.
+    pub fn put_folder(&self, path: &str) {
+        self.disk().plant(path, Content::folder());
+    }
+
+    /// Puts a symbolic link there.
+    pub fn put_link(&self, path: &str, target: &str) {
+        self.disk().plant(path, Content::Link(target.as_bytes().to_vec()));
+    }
+
+    /// Puts something there that is neither file, folder nor link.
+    pub fn put_other(&self, path: &str) {
+        self.disk().plant(path, Content::Other);
+    }
+
+    /// Puts an empty folder there that is another file system.
+    pub fn put_mount(&self, path: &str) {
+        let mut disk = self.disk();
+        let inode = disk.plant(path, Content::folder());
+        disk.mount(inode);
+    }
+
+    /// The content of the file at `path`, over no link.
+    pub fn get(&self, path: &str) -> Option<Vec<u8>> {
+        let disk = self.disk();
+        let inode = disk.find(path)?;
+        let mut content = vec![0; usize::try_from(disk.status(inode).length).ok()?];
+        disk.pages(inode).ok()?.read(0, &mut content);
+        Some(content)
+    }
+
+    /// What stands at `path`, over no link.
+    pub fn look(&self, path: &str) -> Option<Status> {
+        let disk = self.disk();
+        disk.find(path).map(|inode| disk.status(inode))
+    }
+
+    fn disk(&self) -> MutexGuard<'_, Disk> {
+        self.disk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn file(&self, disk: &mut Disk, inode: Inode) -> MemoryFile {
+        MemoryFile { disk: Arc::clone(&self.disk), inode, handle: disk.next_handle() }
+    }
+}
+
+impl Files for MemoryFiles {
+    type Folder = MemoryFolder;
+    type File = MemoryFile;
+    type Listing = MemoryListing;
+
+    fn root(&self) -> Result<MemoryFolder, FileError> {
+        Ok(MemoryFolder(Disk::ROOT))
+    }
+
+    fn open_folder(&self, at: &MemoryFolder, path: &[u8], links: Links) -> Result<MemoryFolder, FileError> {
+        let mut disk = self.disk();
+        disk.begin(Primitive::OpenFolder, at.0, path)?;
+        let inode = disk.resolve(at.0, path, links)?;
+        disk.entries(inode)?;
+        Ok(MemoryFolder(inode))
+    }
+
+    fn open_file(&self, at: &MemoryFolder, path: &[u8]) -> Result<MemoryFile, FileError> {
+        let mut disk = self.disk();
+        disk.begin(Primitive::OpenFile, at.0, path)?;
+        let inode = disk.resolve(at.0, path, Links::Beneath)?;
+        Ok(self.file(&mut disk, inode))
+    }
+
+    fn create_file(&self, at: &MemoryFolder, name: &[u8]) -> Result<MemoryFile, FileError> {
+        let mut disk = self.disk();
+        disk.begin(Primitive::CreateFile, at.0, name)?;
+        let inode = disk.create(at.0, name, Content::file(), 0o600)?;
+        Ok(self.file(&mut disk, inode))
+    }
+
+    fn open_lock(&self, at: &MemoryFolder, name: &[u8]) -> Result<MemoryFile, FileError> {
+        let mut disk = self.disk();
+        disk.begin(Primitive::OpenLock, at.0, name)?;
+        let inode = match disk.child(at.0, name) {
+            Ok(inode) if matches!(disk.node(inode).content, Content::Link(_)) => {
+                return Err(FileErrorKind::Link.into());
+            }
+            Ok(inode) => inode,
+            Err(_) => disk.create(at.0, name, Content::file(), 0o600)?,
+        };
+        Ok(self.file(&mut disk, inode))
+    }
+
+    fn create_folder(&self, at: &MemoryFolder, name: &[u8], mode: u32) -> Result<(), FileError> {
+        let mut disk = self.disk();
+        disk.begin(Primitive::CreateFolder, at.0, name)?;
+        disk.create(at.0, name, Content::folder(), mode).map(|_| ())
+    }
+
+    fn rename(
+        &self,
+        from: &MemoryFolder,
+        from_name: &[u8],
+        to: &MemoryFolder,
+        to_name: &[u8],
+    ) -> Result<(), FileError> {
+        let mut disk = self.disk();
+        disk.begin(Primitive::Rename, to.0, to_name)?;
+        disk.rename(from.0, from_name, to.0, to_name)
+    }
+
+    fn remove_file(&self, at: &MemoryFolder, name: &[u8]) -> Result<(), FileError> {
+        let mut disk = self.disk();
+        disk.begin(Primitive::RemoveFile, at.0, name)?;
+        disk.remove_file(at.0, name)
+    }
+
+    fn remove_folder(&self, at: &MemoryFolder, name: &[u8]) -> Result<(), FileError> {
+        let mut disk = self.disk();
+        disk.begin(Primitive::RemoveFolder, at.0, name)?;
+        disk.remove_folder(at.0, name)
+    }
+
+    fn status(&self, at: &MemoryFolder, name: &[u8]) -> Result<Status, FileError> {
+        let mut disk = self.disk();
+        disk.begin(Primitive::Status, at.0, name)?;
+        let inode = if name.is_empty() { at.0 } else { disk.child(at.0, name)? };
+        Ok(disk.status(inode))
+    }
+
+    fn list(&self, at: &MemoryFolder) -> Result<MemoryListing, FileError> {
+        self.disk().begin(Primitive::List, at.0, b"")?;
+        Ok(MemoryListing { folder: at.0, after: None })
+    }
+
+    fn next_names(&self, listing: &mut MemoryListing, most: usize) -> Result<Vec<Vec<u8>>, FileError> {
+        let mut disk = self.disk();
+        disk.begin(Primitive::NextNames, listing.folder, b"")?;
+        let names = disk.names_after(listing.folder, listing.after.as_deref(), most)?;
+        if let Some(last) = names.last() {
+            listing.after = Some(last.clone());
+        }
+        Ok(names)
+    }
+
+    fn sync_folder(&self, at: &MemoryFolder) -> Result<(), FileError> {
+        self.disk().begin(Primitive::SyncFolder, at.0, b"")
+    }
+
+    fn free_space(&self, at: &MemoryFolder) -> Result<u64, FileError> {
+        let mut disk = self.disk();
+        disk.begin(Primitive::FreeSpace, at.0, b"")?;
+        Ok(disk.free())
+    }
+}
+
+impl MemoryFile {
+    fn begin(&self, primitive: Primitive) -> Result<MutexGuard<'_, Disk>, FileError> {
+        let mut disk = self.disk.lock().unwrap_or_else(PoisonError::into_inner);
+        disk.begin(primitive, self.inode, b"")?;
+        Ok(disk)
+    }
+}
+
+impl File for MemoryFile {
+    fn status(&self) -> Result<Status, FileError> {
+        Ok(self.begin(Primitive::FileStatus)?.status(self.inode))
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize, FileError> {
+        let count = buffer.len().min(SHORT);
+        Ok(self.begin(Primitive::ReadAt)?.pages(self.inode)?.read(offset, &mut buffer[..count]))
+    }
+
+    fn write_at(&self, offset: u64, pieces: &[Bytes]) -> Result<usize, FileError> {
+        let mut disk = self.begin(Primitive::WriteAt)?;
+        let mut pieces: VecDeque<&[u8]> = pieces.iter().map(|piece| &piece[..]).collect();
+        let mut written = 0;
+        while let Some(piece) = pieces.pop_front()
+            && written < SHORT
+        {
+            let piece = &piece[..piece.len().min(SHORT - written)];
+            match disk.write(self.inode, offset + written as u64, piece) {
+                Ok(()) => written += piece.len(),
+                Err(error) if written == 0 => return Err(error),
+                Err(_) => break,
+            }
+        }
+        Ok(written)
+    }
+
+    fn zero(&self, offset: u64, length: u64) -> Result<(), FileError> {
+        self.begin(Primitive::Zero)?.pages_mut(self.inode)?.zero(offset, length);
+        Ok(())
+    }
+
+    fn set_len(&self, length: u64) -> Result<(), FileError> {
+        self.begin(Primitive::SetLen)?.pages_mut(self.inode)?.set_len(length);
+        Ok(())
+    }
+
+    fn set_mode(&self, mode: u32) -> Result<(), FileError> {
+        self.begin(Primitive::SetMode)?.change(self.inode).mode = mode & 0o777;
+        Ok(())
+    }
+
+    fn set_modified(&self, modified: Modified) -> Result<(), FileError> {
+        self.begin(Primitive::SetModified)?.change(self.inode).modified = modified;
+        Ok(())
+    }
+
+    fn sync(&self) -> Result<(), FileError> {
+        self.begin(Primitive::Sync).map(|_| ())
+    }
+
+    fn lock(&self, lock: Lock) -> Result<bool, FileError> {
+        Ok(self.begin(Primitive::Lock)?.lock(self.inode, self.handle, lock))
+    }
+}
+
+impl Drop for MemoryFile {
+    fn drop(&mut self) {
+        self.disk.lock().unwrap_or_else(PoisonError::into_inner).unlock(self.inode, self.handle);
+    }
+}

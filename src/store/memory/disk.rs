@@ -1,0 +1,400 @@
+//! The nodes of a file system in memory, and how paths lead to them.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::super::{FileError, FileErrorKind, Links, Lock, Status};
+use super::pages::Pages;
+use crate::wire::{FileKind, Modified};
+
+/// Most links on one way, as on Linux.
+const LINKS_MAX: usize = 40;
+
+pub(super) type Inode = u64;
+type Entries = BTreeMap<Vec<u8>, Inode>;
+
+/// The names of the primitive operations, for logs and planted errors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "each is the method of `Files` or `File` of the same name")]
+pub enum Primitive {
+    OpenFolder,
+    OpenFile,
+    CreateFile,
+    OpenLock,
+    CreateFolder,
+    Rename,
+    RemoveFile,
+    RemoveFolder,
+    Status,
+    List,
+    NextNames,
+    SyncFolder,
+    FreeSpace,
+    FileStatus,
+    ReadAt,
+    WriteAt,
+    Zero,
+    SetLen,
+    SetMode,
+    SetModified,
+    Sync,
+    Lock,
+}
+
+/// A primitive that ran.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// Which.
+    pub primitive: Primitive,
+    /// On what: the path from the root that it had then. For a rename, the new one.
+    pub path: String,
+}
+
+#[derive(Debug)]
+pub(super) struct Disk {
+    nodes: BTreeMap<Inode, Node>,
+    handles: u64,
+    ticks: i64,
+    pub(super) capacity: u64,
+    pub(super) faults: Vec<(Primitive, usize, FileError)>,
+    pub(super) log: Vec<Step>,
+}
+
+/// A node stays when its last name is gone: somebody may have it open.
+#[derive(Debug)]
+pub(super) struct Node {
+    pub(super) content: Content,
+    pub(super) mode: u32,
+    pub(super) modified: Modified,
+    changed: Modified,
+    device: u64,
+    /// From the root, for the log.
+    path: Vec<u8>,
+    removed: bool,
+    exclusive: Option<u64>,
+    shared: BTreeSet<u64>,
+}
+
+#[derive(Debug)]
+pub(super) enum Content {
+    File(Pages),
+    Folder(Entries),
+    Link(Vec<u8>),
+    Other,
+}
+
+impl Content {
+    pub(super) fn file() -> Content {
+        Content::File(Pages::default())
+    }
+
+    pub(super) fn folder() -> Content {
+        Content::Folder(Entries::new())
+    }
+}
+
+impl Disk {
+    pub(super) const ROOT: Inode = 1;
+
+    pub(super) fn new() -> Disk {
+        let mut disk = Disk {
+            nodes: BTreeMap::new(),
+            handles: 0,
+            ticks: 0,
+            capacity: u64::MAX,
+            faults: Vec::new(),
+            log: Vec::new(),
+        };
+        disk.add(Vec::new(), Content::folder(), 0o755, 1);
+        disk
+    }
+
+    /// Logs a primitive, and fails it if that was planted.
+    pub(super) fn begin(&mut self, primitive: Primitive, at: Inode, name: &[u8]) -> Result<(), FileError> {
+        let path = join(&self.node(at).path, name);
+        self.log.push(Step { primitive, path: path.escape_ascii().to_string() });
+        for (i, (planted, passes, error)) in self.faults.iter_mut().enumerate() {
+            if *planted != primitive {
+                continue;
+            }
+            if *passes == 0 {
+                let error = *error;
+                self.faults.remove(i);
+                return Err(error);
+            }
+            *passes -= 1;
+        }
+        Ok(())
+    }
+
+    pub(super) fn next_handle(&mut self) -> u64 {
+        self.handles += 1;
+        self.handles
+    }
+
+    pub(super) fn node(&self, inode: Inode) -> &Node {
+        &self.nodes[&inode]
+    }
+
+    fn node_mut(&mut self, inode: Inode) -> &mut Node {
+        self.nodes.get_mut(&inode).expect("nodes are never taken away")
+    }
+
+    /// A node that is being changed: each change has its own time.
+    pub(super) fn change(&mut self, inode: Inode) -> &mut Node {
+        self.ticks += 1;
+        let now = Modified { seconds: self.ticks, nanoseconds: 0 };
+        let node = self.node_mut(inode);
+        node.changed = now;
+        node
+    }
+
+    pub(super) fn status(&self, inode: Inode) -> Status {
+        let node = self.node(inode);
+        let (kind, length) = match &node.content {
+            Content::File(pages) => (FileKind::File, pages.length()),
+            Content::Folder(_) => (FileKind::Folder, 4096),
+            Content::Link(target) => (FileKind::Link, target.len() as u64),
+            Content::Other => (FileKind::Other, 0),
+        };
+        let Node { mode, modified, changed, device, .. } = *node;
+        Status { kind, length, mode, modified, changed, device, inode }
+    }
+
+    // Names.
+
+    pub(super) fn entries(&self, folder: Inode) -> Result<&Entries, FileError> {
+        match &self.node(folder).content {
+            Content::Folder(entries) => Ok(entries),
+            Content::File(_) | Content::Link(_) | Content::Other => Err(FileErrorKind::NotAFolder.into()),
+        }
+    }
+
+    fn entries_mut(&mut self, folder: Inode) -> Result<&mut Entries, FileError> {
+        let node = self.change(folder);
+        node.modified = node.changed;
+        match &mut node.content {
+            Content::Folder(entries) => Ok(entries),
+            Content::File(_) | Content::Link(_) | Content::Other => Err(FileErrorKind::NotAFolder.into()),
+        }
+    }
+
+    pub(super) fn child(&self, folder: Inode, name: &[u8]) -> Result<Inode, FileError> {
+        self.entries(folder)?.get(name).copied().ok_or(FileErrorKind::NotFound.into())
+    }
+
+    pub(super) fn names_after(
+        &self,
+        folder: Inode,
+        after: Option<&[u8]>,
+        most: usize,
+    ) -> Result<Vec<Vec<u8>>, FileError> {
+        let is_later = |name: &&Vec<u8>| after.is_none_or(|after| name.as_slice() > after);
+        Ok(self.entries(folder)?.keys().filter(is_later).take(most).cloned().collect())
+    }
+
+    /// Follows `path` from `from`. What `..` in a link's target leads to is the folder that was passed on the way, so
+    /// that `from` is never left.
+    pub(super) fn resolve(&self, from: Inode, path: &[u8], links: Links) -> Result<Inode, FileError> {
+        let split = |path: &[u8]| path.split(|byte| *byte == b'/').map(<[u8]>::to_vec).collect::<Vec<_>>();
+        let mut todo: VecDeque<Vec<u8>> = split(path).into();
+        let mut passed = Vec::new();
+        let mut at = from;
+        let mut followed = 0;
+        while let Some(name) = todo.pop_front() {
+            match name.as_slice() {
+                b"" | b"." => continue,
+                b".." => {
+                    at = passed.pop().ok_or(FileErrorKind::Outside)?;
+                    continue;
+                }
+                _ => {}
+            }
+            let next = self.child(at, &name)?;
+            if let Content::Link(target) = &self.node(next).content {
+                followed += 1;
+                if links == Links::None || followed > LINKS_MAX {
+                    return Err(FileErrorKind::Link.into());
+                }
+                if target.starts_with(b"/") {
+                    return Err(FileErrorKind::Outside.into());
+                }
+                split(target).into_iter().rev().for_each(|name| todo.push_front(name));
+                continue;
+            }
+            if links == Links::None && self.node(next).device != self.node(from).device {
+                return Err(FileErrorKind::Outside.into());
+            }
+            passed.push(at);
+            at = next;
+        }
+        Ok(at)
+    }
+
+    fn add(&mut self, path: Vec<u8>, content: Content, mode: u32, device: u64) -> Inode {
+        let inode = self.nodes.len() as Inode + Disk::ROOT;
+        let node = Node {
+            content,
+            mode,
+            modified: Modified::default(),
+            changed: Modified::default(),
+            device,
+            path,
+            removed: false,
+            exclusive: None,
+            shared: BTreeSet::new(),
+        };
+        self.nodes.insert(inode, node);
+        let node = self.change(inode);
+        node.modified = node.changed;
+        inode
+    }
+
+    pub(super) fn create(
+        &mut self,
+        folder: Inode,
+        name: &[u8],
+        content: Content,
+        mode: u32,
+    ) -> Result<Inode, FileError> {
+        if self.child(folder, name).is_ok() {
+            return Err(FileErrorKind::Exists.into());
+        }
+        if self.node(folder).removed {
+            return Err(FileErrorKind::NotFound.into());
+        }
+        let path = join(&self.node(folder).path, name);
+        let inode = self.add(path, content, mode, self.node(folder).device);
+        self.entries_mut(folder)?.insert(name.to_vec(), inode);
+        Ok(inode)
+    }
+
+    pub(super) fn rename(
+        &mut self,
+        from: Inode,
+        from_name: &[u8],
+        to: Inode,
+        to_name: &[u8],
+    ) -> Result<(), FileError> {
+        let inode = self.child(from, from_name)?;
+        if self.node(from).device != self.node(to).device {
+            return Err(FileErrorKind::Outside.into());
+        }
+        if let Ok(old) = self.child(to, to_name) {
+            if self.entries(old).is_ok() {
+                return Err(FileErrorKind::NotAFile.into());
+            }
+            self.change(old).removed = true;
+        }
+        self.entries_mut(from)?.remove(from_name);
+        self.entries_mut(to)?.insert(to_name.to_vec(), inode);
+        let path = join(&self.node(to).path, to_name);
+        self.change(inode).path = path;
+        Ok(())
+    }
+
+    pub(super) fn remove_file(&mut self, folder: Inode, name: &[u8]) -> Result<(), FileError> {
+        let inode = self.child(folder, name)?;
+        if self.entries(inode).is_ok() {
+            return Err(FileErrorKind::NotAFile.into());
+        }
+        self.entries_mut(folder)?.remove(name);
+        self.change(inode).removed = true;
+        Ok(())
+    }
+
+    pub(super) fn remove_folder(&mut self, folder: Inode, name: &[u8]) -> Result<(), FileError> {
+        let inode = self.child(folder, name)?;
+        if !self.entries(inode)?.is_empty() {
+            return Err(FileErrorKind::NotEmpty.into());
+        }
+        self.entries_mut(folder)?.remove(name);
+        self.change(inode).removed = true;
+        Ok(())
+    }
+
+    // Fixtures.
+
+    pub(super) fn plant(&mut self, path: &str, content: Content) -> Inode {
+        let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let mut at = Disk::ROOT;
+        for folder in folders.split('/').filter(|name| !name.is_empty()) {
+            at = match self.child(at, folder.as_bytes()) {
+                Ok(inode) => inode,
+                Err(_) => self.create(at, folder.as_bytes(), Content::folder(), 0o755).expect("a new folder"),
+            };
+        }
+        let _replaced = self.remove_file(at, name.as_bytes());
+        self.create(at, name.as_bytes(), content, 0o644).expect("a new name")
+    }
+
+    pub(super) fn mount(&mut self, inode: Inode) {
+        self.change(inode).device = inode + 1000;
+    }
+
+    pub(super) fn find(&self, path: &str) -> Option<Inode> {
+        path.split('/').try_fold(Disk::ROOT, |at, name| self.child(at, name.as_bytes()).ok())
+    }
+
+    // Bytes.
+
+    pub(super) fn free(&self) -> u64 {
+        let used = |node: &Node| match &node.content {
+            Content::File(pages) if !node.removed => pages.used(),
+            Content::File(_) | Content::Folder(_) | Content::Link(_) | Content::Other => 0,
+        };
+        self.capacity.saturating_sub(self.nodes.values().map(used).sum())
+    }
+
+    pub(super) fn pages(&self, inode: Inode) -> Result<&Pages, FileError> {
+        match &self.node(inode).content {
+            Content::File(pages) => Ok(pages),
+            Content::Folder(_) | Content::Link(_) | Content::Other => Err(FileErrorKind::NotAFile.into()),
+        }
+    }
+
+    pub(super) fn pages_mut(&mut self, inode: Inode) -> Result<&mut Pages, FileError> {
+        let node = self.change(inode);
+        node.modified = node.changed;
+        match &mut node.content {
+            Content::File(pages) => Ok(pages),
+            Content::Folder(_) | Content::Link(_) | Content::Other => Err(FileErrorKind::NotAFile.into()),
+        }
+    }
+
+    /// All of `data` or, without space for it, nothing.
+    pub(super) fn write(&mut self, inode: Inode, offset: u64, data: &[u8]) -> Result<(), FileError> {
+        if self.pages(inode)?.growth(offset, data.len()) > self.free() {
+            return Err(FileErrorKind::NoSpace.into());
+        }
+        self.pages_mut(inode)?.write(offset, data);
+        Ok(())
+    }
+
+    // Locks.
+
+    pub(super) fn lock(&mut self, inode: Inode, handle: u64, lock: Lock) -> bool {
+        self.unlock(inode, handle);
+        let node = self.node_mut(inode);
+        match lock {
+            Lock::TryExclusive if node.exclusive.is_none() && node.shared.is_empty() => {
+                node.exclusive = Some(handle);
+                true
+            }
+            Lock::Shared if node.exclusive.is_none() => node.shared.insert(handle),
+            Lock::TryExclusive | Lock::Shared => false,
+        }
+    }
+
+    pub(super) fn unlock(&mut self, inode: Inode, handle: u64) {
+        let node = self.node_mut(inode);
+        node.shared.remove(&handle);
+        if node.exclusive == Some(handle) {
+            node.exclusive = None;
+        }
+    }
+}
+
+fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
+    let separator: &[u8] = if folder.is_empty() || name.is_empty() { b"" } else { b"/" };
+    [folder, separator, name].concat()
+}

@@ -1,0 +1,82 @@
+//! The bytes of a file in memory: pages where something was written, holes elsewhere.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+const PAGE: u64 = 4096;
+
+#[derive(Debug, Default)]
+pub(super) struct Pages {
+    length: u64,
+    pages: BTreeMap<u64, Vec<u8>>,
+}
+
+impl Pages {
+    pub(super) fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Bytes taken.
+    pub(super) fn used(&self) -> u64 {
+        self.pages.len() as u64 * PAGE
+    }
+
+    /// Bytes that a write would take in addition.
+    pub(super) fn growth(&self, offset: u64, count: usize) -> u64 {
+        spans(offset, count).filter(|(page, ..)| !self.pages.contains_key(page)).count() as u64 * PAGE
+    }
+
+    /// How many bytes there were, within `buffer`.
+    pub(super) fn read(&self, offset: u64, buffer: &mut [u8]) -> usize {
+        let count = self.length.saturating_sub(offset).min(buffer.len() as u64) as usize;
+        for (page, within, range) in spans(offset, count) {
+            match self.pages.get(&page) {
+                Some(bytes) => buffer[range.clone()].copy_from_slice(&bytes[within..within + range.len()]),
+                None => buffer[range].fill(0),
+            }
+        }
+        count
+    }
+
+    pub(super) fn write(&mut self, offset: u64, data: &[u8]) {
+        for (page, within, range) in spans(offset, data.len()) {
+            let bytes = self.pages.entry(page).or_insert_with(|| vec![0; PAGE as usize]);
+            bytes[within..within + range.len()].copy_from_slice(&data[range]);
+        }
+        self.length = self.length.max(offset + data.len() as u64);
+    }
+
+    pub(super) fn zero(&mut self, offset: u64, count: u64) {
+        for (page, within, range) in spans(offset, count as usize) {
+            if range.len() as u64 == PAGE {
+                self.pages.remove(&page);
+            } else if let Some(bytes) = self.pages.get_mut(&page) {
+                bytes[within..within + range.len()].fill(0);
+            }
+        }
+    }
+
+    pub(super) fn set_len(&mut self, length: u64) {
+        let _beyond = self.pages.split_off(&length.div_ceil(PAGE));
+        if let Some(bytes) = self.pages.get_mut(&(length / PAGE)) {
+            bytes[(length % PAGE) as usize..].fill(0);
+        }
+        self.length = length;
+    }
+}
+
+/// The pages of a range of a file: the page, where in it, and which of the range's bytes.
+fn spans(offset: u64, count: usize) -> impl Iterator<Item = (u64, usize, Range<usize>)> {
+    let mut done = 0;
+    std::iter::from_fn(move || {
+        if done >= count {
+            return None;
+        }
+        let at = offset + done as u64;
+        let within = (at % PAGE) as usize;
+        let length = (PAGE as usize - within).min(count - done);
+        let range = done..done + length;
+        done += length;
+        Some((at / PAGE, within, range))
+    })
+}

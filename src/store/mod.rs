@@ -1,0 +1,41 @@
+//! Carries out the store operations of `proto::storage` on files: the logic once, over a small trait of primitive file
+//! operations that the operating system implements ([`os`]), a map in memory ([`memory`], for tests), and a simulated
+//! disk. Imports `wire` and `proto::storage` only; the driver, the simulator and tests import it.
+//!
+//! [`Names`] is the one place where operations on names and leases run, one after another. [`blocks`] reads and writes
+//! through the handles that [`Names::file`] gives, in any number of places at once.
+//!
+//! # What a crash leaves
+//! A file is received into a partial in the reserved folder below its root, and is visible at its path only by a
+//! rename: after `sync` of the file, before `sync_folder` of the folder, before the answer. A crash at any point leaves
+//! the old file or the new one, never a mixture; what was answered is there. Partials are garbage after a crash in this
+//! version, and are swept by the next process that has the root for itself.
+//!
+//! | file | what |
+//! |---|---|
+//! | `files` | [`Files`], [`File`]: the primitive operations |
+//! | `names` | [`Names`]: roots, leases, and which operation goes where |
+//! | `partials` | open, publish and discard what is received |
+//! | `root` | where a file may be published, and making that durable |
+//! | `sources` | files read, folders listed, paths described and removed |
+//! | `reserved` | the reserved folder: its lock, and sweeping what a crash left |
+//! | `requests` | the outcomes remembered for retries |
+//! | `blocks` | the bytes: read, write, zero, hash |
+//! | `errors` | from what a primitive said to what a person and a peer are told |
+
+pub mod blocks;
+mod errors;
+mod files;
+#[cfg(feature = "harness")]
+pub mod memory;
+mod names;
+#[cfg(feature = "net")]
+pub mod os;
+mod partials;
+mod requests;
+mod reserved;
+mod root;
+mod sources;
+
+pub use files::{File, FileError, FileErrorKind, Files, Links, Lock, Status};
+pub use names::Names;

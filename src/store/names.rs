@@ -1,0 +1,151 @@
+//! [`Names`]: the one place where operations on names and leases run, one after another.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::errors::{no_lease, no_root};
+use super::partials::{Openers, Partial};
+use super::requests::Requests;
+use super::root::Root;
+use super::sources::{FolderLease, SourceLease};
+use super::{Files, errors};
+use crate::proto::storage::{Lease, NameDone, NameOp, RootId, StoreError};
+use crate::wire::RelPath;
+
+/// The roots, what is open below them, and what is remembered.
+///
+/// Every [`NameOp`] is carried out to its end by [`Names::execute`], which waits for the disk: a driver calls it where it
+/// may block.
+pub struct Names<F: Files> {
+    /// Tells this process's partials from those of others.
+    pub(super) nonce: u64,
+    pub(super) roots: BTreeMap<RootId, Root<F>>,
+    pub(super) leases: BTreeMap<Lease, Held<F>>,
+    pub(super) openers: Openers,
+    pub(super) requests: Requests,
+    next_lease: u64,
+    next_root: u32,
+}
+
+/// What a lease stands for.
+pub(super) enum Held<F: Files> {
+    Partial(Partial<F>),
+    Source(SourceLease<F>),
+    Folder(FolderLease<F>),
+}
+
+impl<F: Files> Names<F> {
+    /// No roots. `nonce` is to differ between processes that may have the same root: partials are named with it.
+    pub fn new(nonce: u64) -> Names<F> {
+        Names {
+            nonce,
+            roots: BTreeMap::new(),
+            leases: BTreeMap::new(),
+            openers: Openers::default(),
+            requests: Requests::default(),
+            next_lease: 1,
+            next_root: 0,
+        }
+    }
+
+    /// Adds a root. Partials that a crash left there are removed, if no other process has it.
+    ///
+    /// # Errors
+    /// If the root cannot be read. That it cannot be written is told when something is to be received.
+    pub fn add_root(&mut self, files: F) -> Result<RootId, StoreError> {
+        let root = Root::new(files)?;
+        let id = RootId(self.next_root);
+        self.next_root += 1;
+        self.roots.insert(id, root);
+        Ok(id)
+    }
+
+    /// Ends all leases of a root and forgets it; the reserved folder is removed unless another process uses it. Waits for
+    /// no block operation: the caller has.
+    pub fn close_root(&mut self, id: RootId) -> Result<(), StoreError> {
+        let of_root = |(lease, held): (&Lease, &Held<F>)| (held.root() == id).then_some(*lease);
+        let leases: Vec<Lease> = self.leases.iter().filter_map(of_root).collect();
+        for lease in leases {
+            self.abandon(lease);
+        }
+        let root = self.roots.remove(&id).ok_or_else(|| no_root(id))?;
+        let Some(reserved) = root.reserved else { return Ok(()) };
+        let tidied = reserved.close(&root.files, &root.top);
+        tidied.map_err(errors::because("tidy up below", &RelPath::ROOT))
+    }
+
+    /// Carries out one operation.
+    pub fn execute(&mut self, op: NameOp) -> Result<NameDone, StoreError> {
+        match op {
+            NameOp::OpenPartial { root, offer } => self.open_partial(root, offer),
+            NameOp::Publish { lease, request, hash } => self.publish(lease, request, hash),
+            NameOp::Discard { lease } => self.discard(lease),
+            NameOp::OpenSource { root, path } => self.open_source(root, &path),
+            NameOp::Recheck { lease } => self.recheck(lease),
+            NameOp::OpenFolder { root, path } => self.open_folder(root, path),
+            NameOp::ReadFolder { lease, bytes } => self.read_folder(lease, bytes),
+            NameOp::Release { lease } => self.release(lease),
+            NameOp::Stat { root, path } => self.stat(root, &path),
+            NameOp::Remove { root, path, request } => self.remove(root, &path, request),
+        }
+    }
+
+    /// The file that a partial's or source's lease holds open, for [`super::blocks`]. A partial that was fenced still has
+    /// its file, so that block operations under way end in order: nothing of it is published.
+    pub fn file(&self, lease: Lease) -> Option<Arc<F::File>> {
+        match self.leases.get(&lease)? {
+            Held::Partial(partial) => Some(Arc::clone(&partial.file)),
+            Held::Source(source) => Some(Arc::clone(&source.file)),
+            Held::Folder(_) => None,
+        }
+    }
+
+    /// The leases that are open, oldest first.
+    pub fn leases(&self) -> impl Iterator<Item = Lease> + '_ {
+        self.leases.keys().copied()
+    }
+
+    /// Ends a lease of any kind, for a connection that is gone; a partial is dropped. Nothing if it has ended.
+    pub fn abandon(&mut self, lease: Lease) {
+        let _left_to_the_next_sweep = match self.leases.get(&lease) {
+            Some(Held::Partial(_)) => self.discard(lease),
+            Some(Held::Source(_) | Held::Folder(_)) => self.release(lease),
+            None => Ok(NameDone::Released),
+        };
+    }
+
+    pub(super) fn root(&self, id: RootId) -> Result<&Root<F>, StoreError> {
+        self.roots.get(&id).ok_or_else(|| no_root(id))
+    }
+
+    pub(super) fn root_mut(&mut self, id: RootId) -> Result<&mut Root<F>, StoreError> {
+        self.roots.get_mut(&id).ok_or_else(|| no_root(id))
+    }
+
+    pub(super) fn lease(&mut self, held: Held<F>) -> Lease {
+        let lease = Lease(self.next_lease);
+        self.next_lease += 1;
+        self.leases.insert(lease, held);
+        lease
+    }
+
+    fn release(&mut self, lease: Lease) -> Result<NameDone, StoreError> {
+        match self.leases.get(&lease) {
+            Some(Held::Source(_) | Held::Folder(_)) => {
+                self.leases.remove(&lease);
+                Ok(NameDone::Released)
+            }
+            Some(Held::Partial(_)) | None => Err(no_lease(lease)),
+        }
+    }
+}
+
+impl<F: Files> Held<F> {
+    fn root(&self) -> RootId {
+        match self {
+            Held::Partial(partial) => partial.root,
+            Held::Source(source) => source.root,
+            Held::Folder(folder) => folder.root,
+        }
+    }
+}

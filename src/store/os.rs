@@ -1,0 +1,338 @@
+//! The primitive file operations on the operating system, with directory handles that cannot leave the root. The one
+//! part of the store that touches a disk; only the driver and tests import it.
+//!
+//! On Linux the kernel resolves whole paths beneath a handle (`openat2`, see `openat2(2)`); elsewhere, and where a
+//! container forbids that, `walk` opens one component after another and follows no link at all. Names in a folder are
+//! always used with that folder's handle, and never followed.
+
+mod errors;
+mod walk;
+
+use std::io::IoSlice;
+use std::path::Path;
+
+use bytes::Bytes;
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::fs::{AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, Stat, Timespec, Timestamps};
+use rustix::io::Errno;
+
+use super::{File, FileError, FileErrorKind, Files, Links, Lock, Status};
+use crate::proto::storage::StoreError;
+use crate::wire::{Code, FileKind, Modified};
+
+/// Most pieces given to the system in one write.
+const PIECES_MAX: usize = 64;
+/// A read-only handle on a folder.
+const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+/// A read-only handle on whatever it is: a pipe does not wait for a writer, a terminal does not become ours.
+const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
+/// A new or existing file to write, by its own name.
+const WRITE: OFlags = OFlags::RDWR.union(OFlags::CREATE).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+/// A folder of the operating system as a root.
+#[derive(Debug)]
+pub struct OsFiles {
+    root: OwnedFd,
+    beneath: Beneath,
+}
+
+/// Who keeps paths beneath the root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Beneath {
+    /// The kernel.
+    #[cfg(target_os = "linux")]
+    Kernel,
+    /// `walk`.
+    Walk,
+}
+
+/// An open folder.
+#[derive(Debug)]
+pub struct OsFolder(OwnedFd);
+
+/// An open file.
+#[derive(Debug)]
+pub struct OsFile(OwnedFd);
+
+/// A folder being read.
+#[derive(Debug)]
+pub struct OsListing(Dir);
+
+impl OsFiles {
+    /// Opens the folder at `path`, which the user named: links in it are followed.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`, `NOT_A_FOLDER`, `DENIED` and what else the system says.
+    pub fn open(path: impl AsRef<Path>) -> Result<OsFiles, StoreError> {
+        let path = path.as_ref();
+        let root = rustix::fs::open(path, FOLDER, Mode::empty()).map_err(|errno| {
+            let error = FileError::from(errno);
+            let code = if errno == Errno::NOTDIR { Code::NOT_A_FOLDER } else { error.kind.code() };
+            let text =
+                format!("cannot open the folder \"{}\": {error}", path.display().to_string().escape_debug());
+            StoreError { code, os: error.os, text }
+        })?;
+        let beneath = Beneath::detect(&root);
+        Ok(OsFiles { root, beneath })
+    }
+
+    /// As on a system whose kernel does not keep paths beneath a folder, which tests have to see too.
+    pub fn without_kernel_help(self) -> OsFiles {
+        OsFiles { beneath: Beneath::Walk, ..self }
+    }
+}
+
+impl Beneath {
+    #[cfg(target_os = "linux")]
+    fn detect(root: &OwnedFd) -> Beneath {
+        // A container may answer with another error than ENOSYS: only what works counts.
+        if open_beneath(root, b".", FOLDER, Links::None).is_ok() { Beneath::Kernel } else { Beneath::Walk }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn detect(_root: &OwnedFd) -> Beneath {
+        Beneath::Walk
+    }
+
+    fn open(self, at: &OwnedFd, path: &[u8], flags: OFlags, links: Links) -> Result<OwnedFd, FileError> {
+        let path = if path.is_empty() { b"." } else { path };
+        match self {
+            #[cfg(target_os = "linux")]
+            Beneath::Kernel => Ok(open_beneath(at, path, flags, links)?),
+            Beneath::Walk => walk::open(at, path, flags, links),
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn open_beneath(at: &OwnedFd, path: &[u8], flags: OFlags, links: Links) -> Result<OwnedFd, Errno> {
+    use rustix::fs::ResolveFlags;
+    /// EAGAIN says that something was renamed meanwhile, so that the kernel cannot tell whether `..` left the folder.
+    const ATTEMPTS: usize = 64;
+    let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+    let resolve = match links {
+        Links::None => beneath | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV,
+        Links::Beneath => beneath,
+    };
+    for _ in 0..ATTEMPTS {
+        match rustix::fs::openat2(at, path, flags, Mode::empty(), resolve) {
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            other => return other,
+        }
+    }
+    Err(Errno::AGAIN)
+}
+
+impl Files for OsFiles {
+    type Folder = OsFolder;
+    type File = OsFile;
+    type Listing = OsListing;
+
+    fn root(&self) -> Result<OsFolder, FileError> {
+        Ok(OsFolder(rustix::fs::openat(&self.root, ".", FOLDER, Mode::empty())?))
+    }
+
+    fn open_folder(&self, at: &OsFolder, path: &[u8], links: Links) -> Result<OsFolder, FileError> {
+        self.beneath.open(&at.0, path, FOLDER, links).map(OsFolder)
+    }
+
+    fn open_file(&self, at: &OsFolder, path: &[u8]) -> Result<OsFile, FileError> {
+        self.beneath.open(&at.0, path, READ, Links::Beneath).map(OsFile)
+    }
+
+    fn create_file(&self, at: &OsFolder, name: &[u8]) -> Result<OsFile, FileError> {
+        Ok(OsFile(rustix::fs::openat(&at.0, name, WRITE | OFlags::EXCL, Mode::RUSR | Mode::WUSR)?))
+    }
+
+    fn open_lock(&self, at: &OsFolder, name: &[u8]) -> Result<OsFile, FileError> {
+        Ok(OsFile(rustix::fs::openat(&at.0, name, WRITE | OFlags::NONBLOCK, Mode::RUSR | Mode::WUSR)?))
+    }
+
+    fn create_folder(&self, at: &OsFolder, name: &[u8], mode: u32) -> Result<(), FileError> {
+        Ok(rustix::fs::mkdirat(&at.0, name, mode_of(mode))?)
+    }
+
+    fn rename(
+        &self,
+        from: &OsFolder,
+        from_name: &[u8],
+        to: &OsFolder,
+        to_name: &[u8],
+    ) -> Result<(), FileError> {
+        Ok(rustix::fs::renameat(&from.0, from_name, &to.0, to_name)?)
+    }
+
+    fn remove_file(&self, at: &OsFolder, name: &[u8]) -> Result<(), FileError> {
+        Ok(rustix::fs::unlinkat(&at.0, name, AtFlags::empty())?)
+    }
+
+    fn remove_folder(&self, at: &OsFolder, name: &[u8]) -> Result<(), FileError> {
+        match rustix::fs::unlinkat(&at.0, name, AtFlags::REMOVEDIR) {
+            // POSIX lets a system say so of a folder that is not empty.
+            Err(Errno::EXIST) => Err(FileError::from(Errno::NOTEMPTY)),
+            other => Ok(other?),
+        }
+    }
+
+    fn status(&self, at: &OsFolder, name: &[u8]) -> Result<Status, FileError> {
+        let stat = if name.is_empty() {
+            rustix::fs::fstat(&at.0)?
+        } else {
+            rustix::fs::statat(&at.0, name, AtFlags::SYMLINK_NOFOLLOW)?
+        };
+        Ok(status_of(&stat))
+    }
+
+    fn list(&self, at: &OsFolder) -> Result<OsListing, FileError> {
+        Ok(OsListing(Dir::read_from(&at.0)?))
+    }
+
+    fn next_names(&self, listing: &mut OsListing, most: usize) -> Result<Vec<Vec<u8>>, FileError> {
+        let mut names = Vec::new();
+        while names.len() < most
+            && let Some(entry) = listing.0.read()
+        {
+            match entry?.file_name().to_bytes() {
+                b"." | b".." => {}
+                name => names.push(name.to_vec()),
+            }
+        }
+        Ok(names)
+    }
+
+    fn sync_folder(&self, at: &OsFolder) -> Result<(), FileError> {
+        sync(&at.0)
+    }
+
+    fn free_space(&self, at: &OsFolder) -> Result<u64, FileError> {
+        let stat = rustix::fs::fstatvfs(&at.0)?;
+        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+    }
+}
+
+impl File for OsFile {
+    fn status(&self) -> Result<Status, FileError> {
+        Ok(status_of(&rustix::fs::fstat(&self.0)?))
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize, FileError> {
+        retry(|| rustix::io::pread(&self.0, &mut *buffer, offset))
+    }
+
+    fn write_at(&self, offset: u64, pieces: &[Bytes]) -> Result<usize, FileError> {
+        let slices: Vec<IoSlice<'_>> =
+            pieces.iter().take(PIECES_MAX).map(|piece| IoSlice::new(piece)).collect();
+        retry(|| rustix::io::pwritev(&self.0, &slices, offset))
+    }
+
+    fn zero(&self, offset: u64, length: u64) -> Result<(), FileError> {
+        #[cfg(target_os = "linux")]
+        {
+            use rustix::fs::FallocateFlags;
+            let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+            match retry(|| rustix::fs::fallocate(&self.0, hole, offset, length)) {
+                Err(error) if error.os == Some(Errno::OPNOTSUPP.raw_os_error()) => {}
+                Err(error) if error.os == Some(Errno::NOSYS.raw_os_error()) => {}
+                other => return other,
+            }
+        }
+        self.write_zeros(offset, length)
+    }
+
+    fn set_len(&self, length: u64) -> Result<(), FileError> {
+        retry(|| rustix::fs::ftruncate(&self.0, length))
+    }
+
+    fn set_mode(&self, mode: u32) -> Result<(), FileError> {
+        Ok(rustix::fs::fchmod(&self.0, mode_of(mode))?)
+    }
+
+    fn set_modified(&self, modified: Modified) -> Result<(), FileError> {
+        let keep = Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_OMIT };
+        let last_modification =
+            Timespec { tv_sec: modified.seconds, tv_nsec: modified.nanoseconds.min(999_999_999).into() };
+        Ok(rustix::fs::futimens(&self.0, &Timestamps { last_access: keep, last_modification })?)
+    }
+
+    fn sync(&self) -> Result<(), FileError> {
+        sync(&self.0)
+    }
+
+    fn lock(&self, lock: Lock) -> Result<bool, FileError> {
+        let operation = match lock {
+            Lock::TryExclusive => FlockOperation::NonBlockingLockExclusive,
+            Lock::Shared => FlockOperation::LockShared,
+        };
+        match retry(|| rustix::fs::flock(&self.0, operation)) {
+            Err(error) if error.os == Some(Errno::WOULDBLOCK.raw_os_error()) => Ok(false),
+            other => other.map(|()| true),
+        }
+    }
+}
+
+impl OsFile {
+    fn write_zeros(&self, mut offset: u64, mut length: u64) -> Result<(), FileError> {
+        static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
+        while length > 0 {
+            let count = usize::try_from(length).map_or(ZEROS.len(), |length| length.min(ZEROS.len()));
+            let count = retry(|| rustix::io::pwrite(&self.0, &ZEROS[..count], offset))? as u64;
+            if count == 0 {
+                return Err(FileErrorKind::Other.into());
+            }
+            offset += count;
+            length -= count;
+        }
+        Ok(())
+    }
+}
+
+/// To the disk itself: on Apple's systems `fsync` stops at the drive's cache.
+fn sync(fd: &OwnedFd) -> Result<(), FileError> {
+    #[cfg(target_vendor = "apple")]
+    match retry(|| rustix::fs::fcntl_fullfsync(fd)) {
+        Err(error) if error.os == Some(Errno::NOTSUP.raw_os_error()) => {}
+        other => return other,
+    }
+    retry(|| rustix::fs::fsync(fd))
+}
+
+fn retry<T>(call: impl FnMut() -> rustix::io::Result<T>) -> Result<T, FileError> {
+    Ok(rustix::io::retry_on_intr(call)?)
+}
+
+fn mode_of(mode: u32) -> Mode {
+    Mode::from_raw_mode((mode & 0o777) as rustix::fs::RawMode)
+}
+
+#[expect(
+    clippy::allow_attributes,
+    reason = "the fields' types differ between systems, so that a cast is needless on some of them"
+)]
+#[allow(clippy::unnecessary_cast, reason = "see above")]
+fn status_of(stat: &Stat) -> Status {
+    let kind = match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => FileKind::File,
+        FileType::Directory => FileKind::Folder,
+        FileType::Symlink => FileKind::Link,
+        FileType::Fifo | FileType::Socket | FileType::Unknown => FileKind::Other,
+        FileType::CharacterDevice | FileType::BlockDevice => FileKind::Other,
+    };
+    let time = |seconds: i64, nanoseconds: u64| Modified {
+        seconds,
+        nanoseconds: u32::try_from(nanoseconds).unwrap_or(0).min(999_999_999),
+    };
+    Status {
+        kind,
+        length: u64::try_from(stat.st_size).unwrap_or(0),
+        mode: stat.st_mode as u32 & 0o777,
+        modified: time(stat.st_mtime as i64, stat.st_mtime_nsec as u64),
+        changed: time(stat.st_ctime as i64, stat.st_ctime_nsec as u64),
+        device: stat.st_dev as u64,
+        inode: stat.st_ino as u64,
+    }
+}
+
+/// True if both are on one file system, as far as their numbers tell.
+fn same_device(a: impl AsFd, b: impl AsFd) -> Result<bool, Errno> {
+    Ok(rustix::fs::fstat(a)?.st_dev == rustix::fs::fstat(b)?.st_dev)
+}

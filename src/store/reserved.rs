@@ -1,0 +1,113 @@
+//! The reserved folder below a root, where partials are: made when it is first needed, and swept by whoever has the
+//! root for itself.
+//!
+//! Its lock file says who uses it: each process holds the lock shared as long as it has the root. Whoever can take it
+//! exclusively is alone, so that partials in it are garbage of a crash. Whoever removes the lock file holds it
+//! exclusively, and whoever takes the lock then looks whether the file still has its name: else two processes could hold
+//! the locks of two files.
+
+use super::{File, FileError, FileErrorKind, Files, Links, Lock};
+use crate::wire::{FileKind, RESERVED};
+
+const LOCK_NAME: &[u8] = b"lock";
+/// What the names of partials end with; nothing else is swept.
+const PARTIAL_END: &[u8] = b".partial";
+const RESERVED_MODE: u32 = 0o700;
+/// Names read at once while sweeping.
+const SWEEP_BATCH: usize = 256;
+/// How often another process may tidy the folder away while we take it.
+const ATTEMPTS: usize = 16;
+
+/// The reserved folder, held.
+pub(super) struct Reserved<F: Files> {
+    pub(super) folder: F::Folder,
+    /// Whatever name the file system finds it by.
+    pub(super) identity: (u64, u64),
+    lock: F::File,
+}
+
+/// The name of a partial: of a hash over what is received, of the opener's generation, and of a number of this process.
+pub(super) fn partial_name(key: &[u8; 32], generation: u64, nonce: u64) -> Vec<u8> {
+    let key = u128::from_be_bytes(key[..16].try_into().expect("16 of 32 bytes"));
+    let mut name = format!("{key:032x}-{generation}-{nonce:016x}").into_bytes();
+    name.extend_from_slice(PARTIAL_END);
+    name
+}
+
+impl<F: Files> Reserved<F> {
+    /// Holds the folder, having swept it if nobody else holds it; `None` if there is none.
+    pub(super) fn open(files: &F, top: &F::Folder) -> Result<Option<Reserved<F>>, FileError> {
+        for _ in 0..ATTEMPTS {
+            let folder = match files.open_folder(top, RESERVED, Links::None) {
+                Err(error) if error.kind == FileErrorKind::NotFound => return Ok(None),
+                folder => folder?,
+            };
+            let lock = match files.open_lock(&folder, LOCK_NAME) {
+                Err(error) if error.kind == FileErrorKind::NotFound => continue, // tidied away just now
+                lock => lock?,
+            };
+            if lock.status()?.kind != FileKind::File {
+                return Err(FileErrorKind::NotAFile.into());
+            }
+            if lock.lock(Lock::TryExclusive)? && is_named(files, &folder, &lock)? {
+                sweep(files, &folder)?;
+            }
+            // To go from exclusive to shared is to let go for a moment: only what is found now counts.
+            if lock.lock(Lock::Shared)? && is_named(files, &folder, &lock)? {
+                let identity = files.status(&folder, b"")?.identity();
+                return Ok(Some(Reserved { folder, identity, lock }));
+            }
+        }
+        Err(FileErrorKind::Other.into())
+    }
+
+    /// Makes the folder if there is none, and holds it. It is not made durable: what is lost with it was never visible.
+    pub(super) fn create(files: &F, top: &F::Folder) -> Result<Reserved<F>, FileError> {
+        for _ in 0..ATTEMPTS {
+            match files.create_folder(top, RESERVED, RESERVED_MODE) {
+                Ok(()) => {}
+                Err(error) if error.kind == FileErrorKind::Exists => {}
+                Err(error) => return Err(error),
+            }
+            if let Some(reserved) = Reserved::open(files, top)? {
+                return Ok(reserved);
+            }
+        }
+        Err(FileErrorKind::Other.into())
+    }
+
+    /// Lets go of the folder, and removes it if nobody else holds it and nothing foreign is in it.
+    pub(super) fn close(self, files: &F, top: &F::Folder) -> Result<(), FileError> {
+        if !self.lock.lock(Lock::TryExclusive)? || !is_named(files, &self.folder, &self.lock)? {
+            return Ok(());
+        }
+        sweep(files, &self.folder)?;
+        files.remove_file(&self.folder, LOCK_NAME)?;
+        match files.remove_folder(top, RESERVED) {
+            Err(error) if error.kind == FileErrorKind::NotEmpty => Ok(()),
+            other => other,
+        }
+    }
+}
+
+/// True if the lock file that is open is the one that others would open now.
+fn is_named<F: Files>(files: &F, folder: &F::Folder, lock: &F::File) -> Result<bool, FileError> {
+    match files.status(folder, LOCK_NAME) {
+        Err(error) if error.kind == FileErrorKind::NotFound => Ok(false),
+        status => Ok(status?.identity() == lock.status()?.identity()),
+    }
+}
+
+/// Removes partials. One that cannot be removed stays, and is tried again by the next process.
+fn sweep<F: Files>(files: &F, folder: &F::Folder) -> Result<(), FileError> {
+    let mut listing = files.list(folder)?;
+    loop {
+        let names = files.next_names(&mut listing, SWEEP_BATCH)?;
+        if names.is_empty() {
+            return Ok(());
+        }
+        for name in names.iter().filter(|name| name.ends_with(PARTIAL_END)) {
+            let _stays = files.remove_file(folder, name);
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! A root: where below it a file may be published, and making the way there durable.
+
+use std::collections::BTreeSet;
+
+use super::errors::{because, failed, refused};
+use super::reserved::Reserved;
+use super::{FileError, FileErrorKind, Files, Links};
+use crate::proto::storage::StoreError;
+use crate::wire::{Code, FileKind, RESERVED, RelPath};
+
+/// How many folders are known to be durable before all are forgotten, and synced again when they are next used.
+const DURABLE_MAX: usize = 4096;
+/// Permission bits of new folders, less what the process masks.
+const FOLDER_MODE: u32 = 0o777;
+
+/// A folder below which paths are meant.
+pub(super) struct Root<F: Files> {
+    pub(super) files: F,
+    pub(super) top: F::Folder,
+    /// There from the first partial on, or from the start if a process before left it.
+    pub(super) reserved: Option<Reserved<F>>,
+    /// Folders, by identity, whose names are durable in the folders above them, up to the root. A folder that was there
+    /// already counts only after a sync of its parent: whoever made it may not have synced it.
+    durable: BTreeSet<(u64, u64)>,
+}
+
+impl<F: Files> Root<F> {
+    /// Takes the root over from processes before this one: sweeps their partials if none of them is alive. What forbids
+    /// to write does not forbid to serve: it is reported when something is to be received.
+    pub(super) fn new(files: F) -> Result<Root<F>, StoreError> {
+        let top = files.root().map_err(because("open", &RelPath::ROOT))?;
+        let reserved = match Reserved::open(&files, &top) {
+            Ok(reserved) => reserved,
+            Err(error) => match error.kind {
+                FileErrorKind::TooManyFiles | FileErrorKind::Other => return Err(reserve_failed(error)),
+                FileErrorKind::Denied | FileErrorKind::ReadOnly | FileErrorKind::NoSpace => None,
+                FileErrorKind::Link | FileErrorKind::NotAFolder | FileErrorKind::NotAFile => None,
+                FileErrorKind::NotFound | FileErrorKind::Exists | FileErrorKind::NotEmpty => None,
+                FileErrorKind::Outside | FileErrorKind::Busy => None,
+                FileErrorKind::BadName | FileErrorKind::TooLong => None,
+            },
+        };
+        Ok(Root { files, top, reserved, durable: BTreeSet::new() })
+    }
+
+    /// Holds the reserved folder from now on; makes it if there is none.
+    pub(super) fn reserve(&mut self) -> Result<(), StoreError> {
+        if self.reserved.is_none() {
+            self.reserved = Some(Reserved::create(&self.files, &self.top).map_err(reserve_failed)?);
+        }
+        Ok(())
+    }
+
+    /// Refuses what could not be published at `path`, as far as can be seen without changing anything, so that no data
+    /// moves in vain.
+    pub(super) fn check_destination(&self, path: &RelPath) -> Result<(), StoreError> {
+        let Some((parent, name)) = path.parent().zip(path.name()) else {
+            return Err(refused(Code::BAD_PATH, "write to", path, "it is the root"));
+        };
+        match self.files.open_folder(&self.top, parent.as_bytes(), Links::None) {
+            Ok(folder) => self.check_target(&folder, name, path),
+            Err(error) if error.kind == FileErrorKind::NotFound => Ok(()),
+            Err(error) => Err(failed("write to", path, error)),
+        }
+    }
+
+    /// Refuses a folder, a link or a device at `name` in `folder`. A link is refused rather than replaced: whoever made
+    /// it meant the file that it leads to, and that is not written through it.
+    pub(super) fn check_target(
+        &self,
+        folder: &F::Folder,
+        name: &[u8],
+        path: &RelPath,
+    ) -> Result<(), StoreError> {
+        self.refuse_reserved(folder, path)?;
+        let (code, why) = match self.files.status(folder, name) {
+            Err(error) if error.kind == FileErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(failed("write to", path, error)),
+            Ok(status) => match status.kind {
+                FileKind::File => return Ok(()),
+                FileKind::Folder => (Code::NOT_A_FILE, "a folder stands there"),
+                FileKind::Other => (Code::NOT_A_FILE, "a device, socket or pipe stands there"),
+                FileKind::Link => {
+                    (Code::OUTSIDE, "a symbolic link stands there, and links are not written through")
+                }
+            },
+        };
+        Err(refused(code, "write to", path, why))
+    }
+
+    /// Refuses the reserved folder by any name that the file system may have for it (`.TOWLINE` where case does not
+    /// count): a path cannot hold its proper one.
+    pub(super) fn refuse_reserved(&self, folder: &F::Folder, path: &RelPath) -> Result<(), StoreError> {
+        let Some(reserved) = &self.reserved else { return Ok(()) };
+        let status = self.files.status(folder, b"").map_err(because("reach", path))?;
+        if status.identity() == reserved.identity {
+            return Err(refused(Code::BAD_PATH, "change", path, "it is within the folder for partial files"));
+        }
+        Ok(())
+    }
+
+    /// The folder that `path` is to stand in; missing ones are made. Each is durable in its parent when this returns.
+    pub(super) fn folder_for(&mut self, path: &RelPath) -> Result<F::Folder, StoreError> {
+        let parent = path.parent().unwrap_or(RelPath::ROOT);
+        let bytes = parent.as_bytes();
+        match self.files.open_folder(&self.top, bytes, Links::None) {
+            Ok(folder) if parent.is_root() || self.not_durable(&folder, path)?.is_none() => {
+                return Ok(folder);
+            }
+            Ok(_) => {}
+            Err(error) if error.kind == FileErrorKind::NotFound => {}
+            Err(error) => return Err(failed("write to", path, error)),
+        }
+        let whole = |error| failed("make the folder of", path, error);
+        let mut at = self.files.open_folder(&self.top, b"", Links::None).map_err(whole)?;
+        for name in parent.components() {
+            let child = self.enter(&at, name).map_err(whole)?;
+            if let Some(identity) = self.not_durable(&child, path)? {
+                self.files.sync_folder(&at).map_err(whole)?;
+                if self.durable.len() >= DURABLE_MAX {
+                    self.durable.clear();
+                }
+                self.durable.insert(identity);
+            }
+            at = child;
+        }
+        Ok(at)
+    }
+
+    /// Opens a folder in `at`, and makes it if there is none.
+    fn enter(&self, at: &F::Folder, name: &[u8]) -> Result<F::Folder, FileError> {
+        match self.files.open_folder(at, name, Links::None) {
+            Err(error) if error.kind == FileErrorKind::NotFound => {}
+            other => return other,
+        }
+        match self.files.create_folder(at, name, FOLDER_MODE) {
+            Ok(()) => {}
+            Err(error) if error.kind == FileErrorKind::Exists => {}
+            Err(error) => return Err(error),
+        }
+        self.files.open_folder(at, name, Links::None)
+    }
+
+    /// The folder's identity, unless its name is known to be durable.
+    fn not_durable(&self, folder: &F::Folder, path: &RelPath) -> Result<Option<(u64, u64)>, StoreError> {
+        let identity = self.files.status(folder, b"").map_err(because("reach", path))?.identity();
+        Ok((!self.durable.contains(&identity)).then_some(identity))
+    }
+
+    /// A removed folder's number may be given to another one.
+    pub(super) fn forget_durable(&mut self, identity: (u64, u64)) {
+        self.durable.remove(&identity);
+    }
+}
+
+fn reserve_failed(error: FileError) -> StoreError {
+    let folder = RESERVED.escape_ascii();
+    let text = format!("cannot use the folder for partial files, \"{folder}\" below the root: {error}");
+    StoreError { code: error.kind.code(), os: error.os, text }
+}

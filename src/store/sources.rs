@@ -1,0 +1,188 @@
+//! What is there already: files read, folders listed, paths described and removed.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::errors::{because, failed, no_lease, refused};
+use super::names::Held;
+use super::requests::Intent;
+use super::root::Root;
+use super::{File, FileErrorKind, Files, Links, Names, Status};
+use crate::proto::storage::{Lease, NameDone, RootId, StoreError};
+use crate::wire::{Code, Entry, FileKind, RelPath, RequestId, limits};
+
+/// Names read from the system at once.
+const NAMES_BATCH: usize = 256;
+
+/// A file being read.
+pub(super) struct SourceLease<F: Files> {
+    pub(super) root: RootId,
+    pub(super) file: Arc<F::File>,
+    path: RelPath,
+    version: u128,
+}
+
+/// A folder being listed.
+pub(super) struct FolderLease<F: Files> {
+    pub(super) root: RootId,
+    path: RelPath,
+    folder: F::Folder,
+    listing: F::Listing,
+    names: VecDeque<Vec<u8>>,
+    /// An entry that did not fit into the page before.
+    held: Option<Entry>,
+    ended: bool,
+}
+
+impl<F: Files> Names<F> {
+    pub(super) fn open_source(&mut self, root: RootId, path: &RelPath) -> Result<NameDone, StoreError> {
+        let place = self.root(root)?;
+        let file = place.files.open_file(&place.top, path.as_bytes()).map_err(because("read", path))?;
+        let status = file.status().map_err(because("read", path))?;
+        let why = match status.kind {
+            FileKind::File if status.length > limits::FILE_MAX => {
+                return Err(refused(Code::FILE_TOO_LONG, "read", path, "it is longer than 2^47 bytes"));
+            }
+            FileKind::File => None,
+            FileKind::Folder => Some("it is a folder"),
+            FileKind::Link => Some("it is a symbolic link"),
+            FileKind::Other => Some("it is a device, socket or pipe"),
+        };
+        if let Some(why) = why {
+            return Err(refused(Code::NOT_A_FILE, "read", path, why));
+        }
+        let version = version(&status);
+        let source = SourceLease { root, file: Arc::new(file), path: path.clone(), version };
+        let lease = self.lease(Held::Source(source));
+        Ok(NameDone::Source { lease, metadata: status.metadata(), version })
+    }
+
+    /// Looks at the file that is open: one that was replaced has changed too, since its last change is when it lost its
+    /// name.
+    pub(super) fn recheck(&self, lease: Lease) -> Result<NameDone, StoreError> {
+        let Some(Held::Source(source)) = self.leases.get(&lease) else { return Err(no_lease(lease)) };
+        let status = source.file.status().map_err(because("look again at", &source.path))?;
+        if version(&status) == source.version {
+            return Ok(NameDone::Unchanged);
+        }
+        Err(refused(Code::CHANGED, "go on reading", &source.path, "it has changed since it was opened"))
+    }
+
+    pub(super) fn open_folder(&mut self, root: RootId, path: RelPath) -> Result<NameDone, StoreError> {
+        let place = self.root(root)?;
+        let opened = place.files.open_folder(&place.top, path.as_bytes(), Links::Beneath);
+        let folder = opened.map_err(because("list", &path))?;
+        let listing = place.files.list(&folder).map_err(because("list", &path))?;
+        let names = VecDeque::new();
+        let held = FolderLease { root, path, folder, listing, names, held: None, ended: false };
+        Ok(NameDone::Folder { lease: self.lease(Held::Folder(held)) })
+    }
+
+    pub(super) fn read_folder(&mut self, lease: Lease, bytes: usize) -> Result<NameDone, StoreError> {
+        let Some(Held::Folder(folder)) = self.leases.get_mut(&lease) else { return Err(no_lease(lease)) };
+        let place = self.roots.get(&folder.root).expect("a root outlives its leases");
+        let mut entries = Vec::new();
+        let mut room = bytes;
+        while let Some(entry) = folder.next_entry(&place.files)? {
+            let length = entry.encoded_len();
+            if length > room && !entries.is_empty() {
+                folder.held = Some(entry);
+                break;
+            }
+            room = room.saturating_sub(length);
+            entries.push(entry);
+        }
+        Ok(NameDone::Entries { entries, last: folder.held.is_none() })
+    }
+
+    pub(super) fn stat(&self, root: RootId, path: &RelPath) -> Result<NameDone, StoreError> {
+        let place = self.root(root)?;
+        let status = match path.parent().zip(path.name()) {
+            None => place.files.status(&place.top, b""),
+            Some((parent, name)) => place
+                .files
+                .open_folder(&place.top, parent.as_bytes(), Links::Beneath)
+                .and_then(|folder| place.files.status(&folder, name)),
+        };
+        Ok(NameDone::Metadata(status.map_err(because("look at", path))?.metadata()))
+    }
+
+    /// An error after the name is gone (the last sync) leaves it gone, but not known to be durably so.
+    pub(super) fn remove(
+        &mut self,
+        root: RootId,
+        path: &RelPath,
+        request: RequestId,
+    ) -> Result<NameDone, StoreError> {
+        let intent = Intent::remove(root, path);
+        if self.requests.succeeded(request, intent) {
+            return Ok(NameDone::Removed);
+        }
+        remove(self.root_mut(root)?, path)?;
+        self.requests.remember(request, intent);
+        Ok(NameDone::Removed)
+    }
+}
+
+impl<F: Files> FolderLease<F> {
+    /// The next entry; none at the end. A name that is gone by now is left out, and so is one that no path can hold: at
+    /// the root that is the reserved folder, too.
+    fn next_entry(&mut self, files: &F) -> Result<Option<Entry>, StoreError> {
+        if let Some(entry) = self.held.take() {
+            return Ok(Some(entry));
+        }
+        loop {
+            let Some(name) = self.next_name(files)? else { return Ok(None) };
+            let Ok(path) = self.path.join(&name) else { continue };
+            match files.status(&self.folder, &name) {
+                Ok(status) => return Ok(Some(Entry { name, metadata: status.metadata() })),
+                Err(error) if error.kind == FileErrorKind::NotFound => {}
+                Err(error) => return Err(failed("look at", &path, error)),
+            }
+        }
+    }
+
+    fn next_name(&mut self, files: &F) -> Result<Option<Vec<u8>>, StoreError> {
+        if self.names.is_empty() && !self.ended {
+            let names =
+                files.next_names(&mut self.listing, NAMES_BATCH).map_err(because("list", &self.path))?;
+            self.ended = names.is_empty();
+            self.names.extend(names);
+        }
+        Ok(self.names.pop_front())
+    }
+}
+
+fn remove<F: Files>(place: &mut Root<F>, path: &RelPath) -> Result<(), StoreError> {
+    let Some((parent, name)) = path.parent().zip(path.name()) else {
+        return Err(refused(Code::BAD_PATH, "remove", path, "it is the root"));
+    };
+    let what = because("remove", path);
+    let folder = place.files.open_folder(&place.top, parent.as_bytes(), Links::None).map_err(what)?;
+    place.refuse_reserved(&folder, path)?;
+    let status = place.files.status(&folder, name).map_err(because("remove", path))?;
+    if place.reserved.as_ref().is_some_and(|reserved| reserved.identity == status.identity()) {
+        return Err(refused(Code::BAD_PATH, "remove", path, "it is the folder for partial files"));
+    }
+    let removed = match status.kind {
+        FileKind::Folder => place.files.remove_folder(&folder, name),
+        FileKind::File | FileKind::Link | FileKind::Other => place.files.remove_file(&folder, name),
+    };
+    removed.map_err(because("remove", path))?;
+    place.forget_durable(status.identity());
+    place.files.sync_folder(&folder).map_err(because("write to disk that there is no more", path))
+}
+
+/// Tells this version of a file from others; never 0. As fine as the file system's clock: a write in the same tick as
+/// the last one before it may go unseen.
+fn version(status: &Status) -> u128 {
+    let mut hasher = blake3::Hasher::new();
+    for number in [status.device, status.inode, status.length] {
+        hasher.update(&number.to_le_bytes());
+    }
+    for time in [status.modified, status.changed] {
+        hasher.update(&time.seconds.to_le_bytes()).update(&time.nanoseconds.to_le_bytes());
+    }
+    let hash = hasher.finalize();
+    u128::from_le_bytes(hash.as_bytes()[..16].try_into().expect("16 of 32 bytes")).max(1)
+}

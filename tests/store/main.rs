@@ -1,0 +1,9 @@
+//! The store: one suite over files in memory and over the system's, with and without the kernel's help; then what only
+//! one of them can show.
+#![cfg(feature = "harness")]
+
+mod help;
+mod memory;
+mod suite;
+#[cfg(feature = "net")]
+mod system;
