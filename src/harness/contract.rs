@@ -1,0 +1,142 @@
+//! The contract of [`Machine`], asserted on every step of any machine.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hasher};
+
+use crate::proto::machine::{Effect, Input, Machine, Out, fingerprint};
+use crate::proto::storage::Ticket;
+use crate::time::Time;
+
+/// A machine under observation: panics where the contract is broken, by the machine or by its driver.
+#[derive(Clone, Debug)]
+pub struct Checked<M: Machine> {
+    machine: M,
+    now: Time,
+    /// What each link's transport still takes, as last told, less what was sent since.
+    room: BTreeMap<M::Link, i128>,
+    finished: BTreeSet<M::Link>,
+    open: BTreeSet<Ticket>,
+    is_closed: bool,
+    footprint_peak: usize,
+}
+
+impl<M: Machine> Checked<M> {
+    /// Observes `machine` from `now` on; `born` are the effects of its making.
+    pub fn new(now: Time, machine: M, born: Out<M>) -> (Checked<M>, Vec<Effect<M>>) {
+        let (room, finished, open) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
+        let mut checked = Checked { machine, now, room, finished, open, is_closed: false, footprint_peak: 0 };
+        let effects = checked.note(born);
+        (checked, effects)
+    }
+
+    /// The machine.
+    pub fn machine(&self) -> &M {
+        &self.machine
+    }
+
+    /// True once it has closed.
+    pub fn is_closed(&self) -> bool {
+        self.is_closed
+    }
+
+    /// The most that it ever held, in bytes.
+    pub fn footprint_peak(&self) -> usize {
+        self.footprint_peak
+    }
+
+    /// Steps the machine and asserts.
+    pub fn step(&mut self, now: Time, input: Input<M>) -> Vec<Effect<M>> {
+        assert!(now >= self.now, "the driver turned time back: {:?} after {now:?}", self.now);
+        self.now = now;
+        self.check_driver(&input);
+        self.check_early_tick();
+        let is_elapsed = matches!(input, Input::Elapsed);
+        let was_due = self.machine.deadline().is_some_and(|deadline| deadline <= now);
+
+        let mut twin = self.machine.clone();
+        let (mut out, mut twin_out) = (Out::new(), Out::new());
+        self.machine.step(now, input.clone(), &mut out);
+        twin.step(now, input, &mut twin_out);
+        assert_eq!(out.effects(), twin_out.effects(), "the same input gave other effects");
+        assert_eq!(self.machine, twin, "the same input gave another state");
+
+        if is_elapsed {
+            assert!(
+                self.machine.deadline().is_none_or(|deadline| deadline > now),
+                "after Elapsed at {now:?} the deadline is {:?}",
+                self.machine.deadline()
+            );
+            assert!(was_due || out.effects().is_empty(), "an early Elapsed did something");
+        }
+        self.check_fingerprint();
+        self.note(out)
+    }
+
+    /// An `Elapsed` before the deadline does nothing.
+    fn check_early_tick(&self) {
+        if self.machine.deadline().is_none_or(|deadline| deadline > self.now) {
+            let (mut early, mut out) = (self.machine.clone(), Out::new());
+            early.step(self.now, Input::Elapsed, &mut out);
+            assert!(out.effects().is_empty(), "an early Elapsed did {:?}", out.effects());
+            assert_eq!(early, self.machine, "an early Elapsed changed the state");
+        }
+    }
+
+    /// The canonical state is the same whenever it is looked at relative to the clock.
+    fn check_fingerprint(&self) {
+        let print = |machine: &M, now| {
+            let mut hasher = DefaultHasher::new();
+            fingerprint(machine, now, &mut hasher);
+            hasher.finish()
+        };
+        let mut rebased = self.machine.clone();
+        rebased.rebase(self.now);
+        assert_eq!(print(&self.machine, self.now), print(&rebased, Time::ZERO), "rebase is not canonical");
+    }
+
+    fn check_driver(&mut self, input: &Input<M>) {
+        match input {
+            Input::Room(link, room) => {
+                self.room.insert(*link, *room as i128);
+            }
+            Input::Stored(ticket, _) => {
+                assert!(self.open.remove(ticket), "the driver completed {ticket:?}, which is not open");
+            }
+            Input::Dialed(_) | Input::DialFailed(..) | Input::Received(..) | Input::Ended(..) => {}
+            Input::Elapsed | Input::Command(_) => {}
+        }
+    }
+
+    fn note(&mut self, mut out: Out<M>) -> Vec<Effect<M>> {
+        let effects: Vec<Effect<M>> = out.drain().collect();
+        for effect in &effects {
+            assert!(!self.is_closed, "{effect:?} after Close");
+            match effect {
+                Effect::Transmit(link, tx) => {
+                    assert!(!self.finished.contains(link), "a transmission after Finish on {link:?}");
+                    let room = self.room.entry(*link).or_default();
+                    *room -= M::size(tx) as i128;
+                    assert!(*room >= -(M::RESERVE as i128), "{} bytes beyond room and reserve", -*room);
+                }
+                Effect::Finish(link) => assert!(self.finished.insert(*link), "Finish twice on {link:?}"),
+                Effect::Store(ticket, op) => assert!(self.open.insert(*ticket), "{ticket:?} twice: {op:?}"),
+                Effect::Close(_) => {
+                    assert!(self.open.is_empty(), "closed with {:?} open", self.open);
+                    self.is_closed = true;
+                }
+                Effect::Dial(_) | Effect::Hangup(_) | Effect::Event(_) => {}
+            }
+        }
+        if self.is_closed {
+            assert_eq!(self.machine.deadline(), None, "a deadline after Close");
+        }
+        let held = self.machine.footprint();
+        assert!(
+            held <= self.machine.footprint_max(),
+            "{held} bytes held of {}",
+            self.machine.footprint_max()
+        );
+        self.footprint_peak = self.footprint_peak.max(held);
+        effects
+    }
+}

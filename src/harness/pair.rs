@@ -1,0 +1,458 @@
+//! A client and its server on a virtual clock, with files in memory: the default test. Bytes take a latency, arrive in
+//! pieces, and meet scripted faults; the clock jumps from one happening to the next.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+
+use super::{Checked, Side, Trace};
+use crate::proto::Limits;
+use crate::proto::client::{Client, Command, Event, JobError, JobId, LinkId, RetryPolicy};
+use crate::proto::machine::{DialError, DialErrorKind, Effect, End, Input, Machine, Out};
+use crate::proto::op::OpDone;
+use crate::proto::session::{self, Request, Session, SessionEnd};
+use crate::proto::storage::{BlockDone, BlockOp, RootId, StoreError, StoreOp, Stored, Ticket};
+use crate::store::memory::MemoryFiles;
+use crate::store::{Names, blocks};
+use crate::time::{Duration, Time};
+use crate::wire::Code;
+
+/// What a pair is made of.
+#[derive(Clone, Debug)]
+pub struct PairConfig {
+    /// Limits of both ends.
+    pub limits: Limits,
+    /// The client's retries.
+    pub policy: RetryPolicy,
+    /// One way, for every piece.
+    pub latency: Duration,
+    /// How long a store operation takes.
+    pub store: Duration,
+    /// Longest piece that is delivered at once.
+    pub piece: usize,
+    /// How much each transport takes before it is told that it takes no more.
+    pub room: usize,
+    /// What goes wrong.
+    pub faults: Vec<Fault>,
+}
+
+impl Default for PairConfig {
+    fn default() -> PairConfig {
+        PairConfig {
+            limits: Limits::default(),
+            policy: RetryPolicy::default(),
+            latency: Duration::from_millis(5),
+            store: Duration::from_micros(100),
+            piece: 1024 * 1024,
+            room: 2 * 1024 * 1024,
+            faults: Vec::new(),
+        }
+    }
+}
+
+/// Something that goes wrong, addressed by which dial, which direction and which byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Nobody listens when the client dials for this time (from 0).
+    Refuse(u32),
+    /// The connection breaks for both when this byte of this side's stream would arrive.
+    Reset(u32, Side, u64),
+    /// From this byte of this side's stream on nothing arrives any more, either way, and nobody is told.
+    Silence(u32, Side, u64),
+    /// This side's stream ends, orderly, before this byte.
+    CutShort(u32, Side, u64),
+    /// This bit of this side's stream (counted in bits) arrives inverted.
+    Flip(u32, Side, u64),
+}
+
+/// Happenings on their way.
+#[derive(Clone, Debug)]
+enum Due {
+    ToClient(Input<Client>),
+    ToServer(LinkId, Input<Session>),
+    Dial(LinkId),
+    Arrive(LinkId, Side, Bytes),
+    End(LinkId, Side),
+}
+
+/// One connection's two streams.
+#[derive(Clone, Debug, Default)]
+struct Stream {
+    /// Bytes that were sent, for faults' addresses, by [`Side`].
+    sent: [u64; 2],
+    queued: [usize; 2],
+    is_dead: bool,
+}
+
+/// The two ends and what is between them.
+pub struct Pair {
+    config: PairConfig,
+    now: Time,
+    due: BTreeMap<(Time, u64), Due>,
+    next: u64,
+    client: Checked<Client>,
+    servers: BTreeMap<LinkId, Checked<Session>>,
+    streams: BTreeMap<LinkId, Stream>,
+    stores: [Names<MemoryFiles>; 2],
+    gone: BTreeSet<LinkId>,
+    next_job: u64,
+    /// The server's files.
+    pub served: MemoryFiles,
+    /// The client's files.
+    pub local: MemoryFiles,
+    /// What was said, as the client saw it.
+    pub trace: Trace,
+    /// What the client told the application.
+    pub events: Vec<Event>,
+    /// What the server told the application.
+    pub served_events: Vec<session::Event>,
+    /// How the server's sessions ended.
+    pub ends: Vec<SessionEnd>,
+}
+
+impl Pair {
+    /// The server's root, and the client's.
+    pub const ROOT: RootId = RootId(0);
+
+    /// Two ends that have not met.
+    pub fn new(config: PairConfig) -> Pair {
+        let (served, local) = (MemoryFiles::new(), MemoryFiles::new());
+        let store = |nonce, files: &MemoryFiles| {
+            let mut names = Names::new(nonce);
+            names.add_root(files.clone()).expect("memory can be read");
+            names
+        };
+        let stores = [store(1, &local), store(2, &served)];
+        let client = Client::new(Time::ZERO, config.limits.clone(), config.policy.clone(), 7);
+        let (client, _) = Checked::new(Time::ZERO, client, Out::new());
+        Pair {
+            config,
+            now: Time::ZERO,
+            due: BTreeMap::new(),
+            next: 0,
+            client,
+            servers: BTreeMap::new(),
+            streams: BTreeMap::new(),
+            stores,
+            gone: BTreeSet::new(),
+            next_job: 0,
+            served,
+            local,
+            trace: Trace::new(),
+            events: Vec::new(),
+            served_events: Vec::new(),
+            ends: Vec::new(),
+        }
+    }
+
+    /// The virtual time.
+    pub fn now(&self) -> Time {
+        self.now
+    }
+
+    /// The most that the ends ever held, in bytes: client, then the largest session that still runs.
+    pub fn footprint_peaks(&self) -> (usize, usize) {
+        let servers = self.servers.values().map(Checked::footprint_peak).max().unwrap_or(0);
+        (self.client.footprint_peak(), servers)
+    }
+
+    /// Leases that the stores hold open: none, once all is over.
+    pub fn leases(&self) -> usize {
+        self.stores.iter().map(|store| store.leases().count()).sum()
+    }
+
+    /// Asks the client for something; the job's number counts from 0.
+    pub fn start(&mut self, request: Request) -> JobId {
+        let job = JobId(self.next_job);
+        self.next_job += 1;
+        self.step_client(Input::Command(Command::Start(job, request)));
+        job
+    }
+
+    /// Asks the client for something and runs until that is over.
+    pub fn carry_out(&mut self, request: Request) -> Result<OpDone, JobError> {
+        let job = self.start(request);
+        self.run_until(|pair| pair.result(job).is_some());
+        self.result(job)
+            .unwrap_or_else(|| panic!("job {job:?} never ended; the trace:\n{}", self.trace.text()))
+    }
+
+    /// How a job ended, if it has.
+    pub fn result(&self, job: JobId) -> Option<Result<OpDone, JobError>> {
+        self.events.iter().find_map(|event| match event {
+            Event::Finished(id, result) if *id == job => Some(result.clone()),
+            Event::Finished(..) | Event::Connected { .. } | Event::Job(..) | Event::Retrying { .. } => None,
+        })
+    }
+
+    /// A command to the client.
+    pub fn command(&mut self, command: Command) {
+        self.step_client(Input::Command(command));
+    }
+
+    /// A command to every session of the server.
+    pub fn command_server(&mut self, command: session::Command) {
+        let links: Vec<LinkId> = self.servers.keys().copied().collect();
+        for link in links {
+            self.step_server(link, Input::Command(command.clone()));
+        }
+    }
+
+    /// Closes the client and runs to the end of everything; both ends must have closed then.
+    pub fn close(&mut self) {
+        self.command(Command::Close);
+        self.run();
+        assert!(self.client.is_closed(), "the client did not close:\n{}", self.trace.text());
+        assert!(self.servers.is_empty(), "a session did not close:\n{}", self.trace.text());
+    }
+
+    /// Runs until nothing is on its way and no deadline is set.
+    pub fn run(&mut self) {
+        self.run_until(|_| false);
+    }
+
+    /// Runs until `done`, or until nothing is left to happen; an hour of virtual time is the most.
+    pub fn run_until(&mut self, done: impl Fn(&Pair) -> bool) {
+        while !done(self) && self.advance() {
+            assert!(self.now < Time::from_millis(3_600_000), "an hour has passed:\n{}", self.trace.text());
+        }
+    }
+
+    /// Lets the next thing happen; false if there is none. At equal times what is on its way comes before a deadline.
+    pub fn advance(&mut self) -> bool {
+        let due = self.due.keys().next().copied();
+        let client = self.client.machine().deadline();
+        let server = self
+            .servers
+            .iter()
+            .filter_map(|(link, server)| Some((server.machine().deadline()?, *link)))
+            .min();
+        let deadline = [client, server.map(|(at, _)| at)].into_iter().flatten().min();
+        match (due, deadline) {
+            (Some((at, _)), deadline) if deadline.is_none_or(|deadline| at <= deadline) => {
+                self.now = self.now.max(at);
+                if let Some((_, due)) = self.due.pop_first() {
+                    self.happen(due);
+                }
+            }
+            (_, Some(deadline)) => {
+                self.now = self.now.max(deadline);
+                match server {
+                    Some((at, link)) if at == deadline => self.step_server(link, Input::Elapsed),
+                    Some(_) | None => self.step_client(Input::Elapsed),
+                }
+            }
+            (_, None) => return false,
+        }
+        true
+    }
+
+    fn schedule(&mut self, after: Duration, due: Due) {
+        self.due.insert((self.now + after, self.next), due);
+        self.next += 1;
+    }
+
+    fn happen(&mut self, due: Due) {
+        match due {
+            Due::ToClient(input) => self.step_client(input),
+            Due::ToServer(link, input) => self.step_server(link, input),
+            Due::Dial(link) => self.dial(link),
+            Due::Arrive(link, side, bytes) => self.arrive(link, side, bytes),
+            Due::End(link, side) => self.end(link, side, End::Orderly),
+        }
+    }
+
+    fn dial(&mut self, link: LinkId) {
+        if self.gone.contains(&link) {
+            return;
+        }
+        if self.config.faults.contains(&Fault::Refuse(link.0)) {
+            let error = DialError { kind: DialErrorKind::Refused, os: None };
+            return self.step_client(Input::DialFailed(link, error));
+        }
+        self.streams.insert(link, Stream::default());
+        self.trace.connection();
+        let session = Session::server(self.now, Pair::ROOT, self.config.limits.clone());
+        let (server, _) = Checked::new(self.now, session, Out::new());
+        self.servers.insert(link, server);
+        self.step_client(Input::Dialed(link));
+        self.step_client(Input::Room(link, self.config.room));
+        self.step_server(link, Input::Room((), self.config.room));
+    }
+
+    /// Sends pieces on their way, as far as the faults let them.
+    fn transmit(&mut self, link: LinkId, side: Side, mut bytes: Bytes) {
+        if side == Side::Client {
+            self.trace.bytes(side, bytes.clone());
+        }
+        while !bytes.is_empty() {
+            let Some(stream) = self.streams.get_mut(&link).filter(|stream| !stream.is_dead) else { return };
+            let start = stream.sent[side as usize];
+            let mut piece = bytes.split_to(bytes.len().min(self.config.piece));
+            stream.sent[side as usize] += piece.len() as u64;
+            stream.queued[side as usize] += piece.len();
+            for fault in self.config.faults.clone() {
+                piece = self.strike(fault, link, side, start, piece);
+            }
+            self.schedule(self.config.latency, Due::Arrive(link, side, piece));
+        }
+        self.tell_room(link, side);
+    }
+
+    /// What a fault leaves of the piece of `side` that begins at byte `start`.
+    fn strike(&mut self, fault: Fault, link: LinkId, side: Side, start: u64, piece: Bytes) -> Bytes {
+        let (Fault::Reset(dial, who, at)
+        | Fault::CutShort(dial, who, at)
+        | Fault::Silence(dial, who, at)
+        | Fault::Flip(dial, who, at)) = fault
+        else {
+            return piece;
+        };
+        let byte = if matches!(fault, Fault::Flip(..)) { at / 8 } else { at };
+        if (dial, who) != (link.0, side) || !(start..start + piece.len() as u64).contains(&byte) {
+            return piece;
+        }
+        let keep = usize::try_from(byte - start).unwrap_or(usize::MAX);
+        match fault {
+            Fault::Refuse(_) => piece,
+            Fault::Flip(..) => {
+                let mut bytes = piece.to_vec();
+                bytes[keep] ^= 1 << (at % 8);
+                Bytes::from(bytes)
+            }
+            Fault::Silence(..) => {
+                self.kill(link);
+                Bytes::new()
+            }
+            Fault::Reset(..) | Fault::CutShort(..) => {
+                let end = if matches!(fault, Fault::Reset(..)) { End::Reset } else { End::Orderly };
+                self.schedule(self.config.latency, Due::Arrive(link, side, piece.slice(..keep)));
+                self.schedule(self.config.latency, Due::ToServer(link, Input::Ended((), end)));
+                self.schedule(self.config.latency, Due::ToClient(Input::Ended(link, end)));
+                self.kill(link);
+                Bytes::new()
+            }
+        }
+    }
+
+    /// Nothing that is sent from now on arrives.
+    fn kill(&mut self, link: LinkId) {
+        if let Some(stream) = self.streams.get_mut(&link) {
+            stream.is_dead = true;
+        }
+    }
+
+    fn arrive(&mut self, link: LinkId, side: Side, bytes: Bytes) {
+        let Some(stream) = self.streams.get_mut(&link) else { return };
+        stream.queued[side as usize] = stream.queued[side as usize].saturating_sub(bytes.len());
+        self.tell_room(link, side);
+        if bytes.is_empty() {
+            return;
+        }
+        match side {
+            Side::Client => self.step_server(link, Input::Received((), bytes)),
+            Side::Server => {
+                self.trace.bytes(side, bytes.clone());
+                self.step_client(Input::Received(link, bytes));
+            }
+        }
+    }
+
+    fn end(&mut self, link: LinkId, side: Side, end: End) {
+        if self.streams.get(&link).is_none_or(|stream| stream.is_dead) {
+            return;
+        }
+        match side {
+            Side::Client => self.step_server(link, Input::Ended((), end)),
+            Side::Server => self.step_client(Input::Ended(link, end)),
+        }
+    }
+
+    fn tell_room(&mut self, link: LinkId, side: Side) {
+        let Some(stream) = self.streams.get(&link) else { return };
+        let room = self.config.room.saturating_sub(stream.queued[side as usize]);
+        let due = match side {
+            Side::Client => Due::ToClient(Input::Room(link, room)),
+            Side::Server => Due::ToServer(link, Input::Room((), room)),
+        };
+        self.schedule(Duration::ZERO, due);
+    }
+
+    fn step_client(&mut self, input: Input<Client>) {
+        if self.client.is_closed() {
+            return;
+        }
+        for effect in self.client.step(self.now, input) {
+            match effect {
+                Effect::Dial(link) => self.schedule(self.config.latency, Due::Dial(link)),
+                Effect::Transmit(link, bytes) => self.transmit(link, Side::Client, bytes),
+                Effect::Finish(link) => self.schedule(self.config.latency, Due::End(link, Side::Client)),
+                Effect::Hangup(link) => self.hang_up(link),
+                Effect::Store(ticket, op) => {
+                    let stored = carry_out(&mut self.stores[0], op);
+                    self.schedule(self.config.store, Due::ToClient(Input::Stored(ticket, stored)));
+                }
+                Effect::Event(event) => self.events.push(event),
+                Effect::Close(()) => {}
+            }
+        }
+    }
+
+    /// The client's side of a connection is dropped: its server sees the stream end.
+    fn hang_up(&mut self, link: LinkId) {
+        let is_dead = self.streams.get(&link).is_none_or(|stream| stream.is_dead);
+        if self.gone.insert(link) && !is_dead {
+            self.schedule(self.config.latency, Due::ToServer(link, Input::Ended((), End::Reset)));
+        }
+    }
+
+    fn step_server(&mut self, link: LinkId, input: Input<Session>) {
+        let Some(server) = self.servers.get_mut(&link) else { return };
+        for effect in server.step(self.now, input) {
+            match effect {
+                Effect::Transmit((), bytes) => self.transmit(link, Side::Server, bytes),
+                Effect::Finish(()) => self.schedule(self.config.latency, Due::End(link, Side::Server)),
+                Effect::Hangup(()) => {}
+                Effect::Store(ticket, op) => self.store_served(link, ticket, op),
+                Effect::Event(event) => self.served_events.push(event),
+                Effect::Close(end) => {
+                    self.ends.push(end);
+                    self.servers.remove(&link);
+                    self.schedule(self.config.latency, Due::End(link, Side::Server));
+                }
+                Effect::Dial(()) => unreachable!("a server does not dial"),
+            }
+        }
+    }
+
+    fn store_served(&mut self, link: LinkId, ticket: Ticket, op: StoreOp) {
+        let stored = carry_out(&mut self.stores[1], op);
+        self.schedule(self.config.store, Due::ToServer(link, Input::Stored(ticket, stored)));
+    }
+}
+
+/// Carries a store operation out at once.
+fn carry_out(names: &mut Names<MemoryFiles>, op: StoreOp) -> Stored {
+    match op {
+        StoreOp::Name(op) => Stored::Name(names.execute(op)),
+        StoreOp::Block(op) => Stored::Block(carry_out_block(names, op)),
+    }
+}
+
+fn carry_out_block(names: &Names<MemoryFiles>, op: BlockOp) -> Result<BlockDone, StoreError> {
+    let lease = match &op {
+        BlockOp::Read { lease, .. } | BlockOp::Write { lease, .. } | BlockOp::Zero { lease, .. } => *lease,
+    };
+    let file = names.file(lease).ok_or_else(|| StoreError::new(Code::IO, "no such lease"))?;
+    match op {
+        BlockOp::Read { shape, .. } => {
+            let mut buffer = vec![0; shape.length as usize];
+            let cvs = blocks::read(&*file, shape, &mut buffer)?;
+            Ok(BlockDone::Read { data: Bytes::from(buffer), cvs })
+        }
+        BlockOp::Write { shape, data, .. } => {
+            Ok(BlockDone::Written { cvs: blocks::write(&*file, shape, data)? })
+        }
+        BlockOp::Zero { shape, .. } => Ok(BlockDone::Written { cvs: blocks::zero(&*file, shape)? }),
+    }
+}
