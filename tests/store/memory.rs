@@ -9,7 +9,7 @@ use towline::wire::Code;
 use super::help::*;
 
 #[derive(Default)]
-pub struct Memory(pub MemoryFiles);
+pub(crate) struct Memory(pub(crate) MemoryFiles);
 
 impl World for Memory {
     type Files = MemoryFiles;
@@ -174,6 +174,31 @@ fn after_a_failed_sync_no_second_sync_is_believed() {
         discard(&mut names, lease).unwrap();
         upload(&mut names, root, offer("f", b"x"), b"x").unwrap();
         assert_eq!(world.get("f").unwrap(), b"x");
+    }
+}
+
+#[test]
+fn what_the_system_says_is_told_by_its_code() {
+    let codes = [
+        (FileErrorKind::Denied, Code::DENIED),
+        (FileErrorKind::ReadOnly, Code::READ_ONLY),
+        (FileErrorKind::NoSpace, Code::NO_SPACE),
+        (FileErrorKind::TooManyFiles, Code::TOO_MANY_FILES),
+        (FileErrorKind::BadName, Code::BAD_PATH),
+        (FileErrorKind::TooLong, Code::FILE_TOO_LONG),
+        (FileErrorKind::Outside, Code::OUTSIDE),
+        (FileErrorKind::Busy, Code::OUTSIDE),
+        (FileErrorKind::Other, Code::IO),
+    ];
+    for (kind, expected) in codes {
+        for primitive in [Primitive::CreateFile, Primitive::SetLen, Primitive::Rename] {
+            let world = Memory::default();
+            let (mut names, root) = store(&world, 1);
+            world.0.fail(primitive, 0, FileError { kind, os: Some(5) });
+            let error = upload(&mut names, root, offer("some/f", b"x"), b"x").unwrap_err();
+            assert_eq!((error.code, error.os), (expected, Some(5)), "{primitive:?} {kind:?}");
+            assert!(error.text.contains("\"some/f\"") && error.text.contains("os error 5"), "{}", error.text);
+        }
     }
 }
 
