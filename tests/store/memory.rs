@@ -158,6 +158,21 @@ fn a_mount_below_the_root_is_refused_for_writing() {
     assert_eq!(code(open(&mut names, root, offer("device", b"x"))), Code::NOT_A_FILE);
 }
 
+/// Another process tidied up and came back, between our opening of the lock file and our lock on it: then two processes
+/// hold the locks of two files, and each believes to be alone.
+#[test]
+fn a_lock_on_a_file_that_lost_its_name_is_no_lock() {
+    for passes in 0..2 {
+        let world = Memory::default();
+        let (mut one, one_root) = store(&world, 1);
+        world.0.replace_before(Primitive::Lock, passes, ".towline/lock");
+        let (lease, _) = open(&mut one, one_root, offer("f", b"x")).unwrap();
+        let hash = fill(&one, lease, b"x").unwrap();
+        let (_two, _) = store(&world, 2);
+        publish(&mut one, lease, 0, hash).expect("the other one did not sweep our partial");
+    }
+}
+
 #[test]
 fn after_a_failed_sync_no_second_sync_is_believed() {
     for primitive in [Primitive::Sync, Primitive::SyncFolder] {
