@@ -173,6 +173,20 @@ fn a_lock_on_a_file_that_lost_its_name_is_no_lock() {
     }
 }
 
+/// The same, found by the one who would sweep: what belongs to the new lock's holder is looked at only under that lock.
+#[test]
+fn nothing_is_swept_under_a_lock_that_lost_its_name() {
+    let world = Memory::default();
+    world.put(".towline/lock", b"");
+    world.0.replace_before(Primitive::FileStatus, 0, ".towline/lock");
+    world.0.replace_before(Primitive::Lock, 0, ".towline/another's.partial");
+    let _ = store(&world, 1);
+    let log = world.0.take_log();
+    let swept =
+        log.iter().position(|step| step.primitive == Primitive::RemoveFile).expect("a sweep, in the end");
+    assert_eq!(log[..swept].iter().filter(|step| step.primitive == Primitive::OpenLock).count(), 2);
+}
+
 #[test]
 fn after_a_failed_sync_no_second_sync_is_believed() {
     for primitive in [Primitive::Sync, Primitive::SyncFolder] {

@@ -285,7 +285,7 @@ fn processes_that_come_and_go_do_not_hurt_each_other() {
         for nonce in 0..4_u64 {
             let world = &world;
             scope.spawn(move || {
-                for round in 0..40 {
+                for round in 0..20 {
                     let content = bytes(1000 + round);
                     let at = format!("{nonce}/f");
                     let (mut names, root) = store(world, nonce);
