@@ -38,7 +38,6 @@
 //! The smallest machine is [`proto::Echo`] (RFC 862): it fits on a page. Then [`proto::op`], one small machine for each
 //! operation, and [`proto::session`], which gives each its frames.
 
-
 #[cfg(feature = "harness")]
 #[deny(clippy::disallowed_types, clippy::disallowed_methods, clippy::wildcard_enum_match_arm)]
 pub mod fuzz;
