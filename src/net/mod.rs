@@ -1,0 +1,23 @@
+//! Real sockets: where to listen and whom to dial, with the options that matter, and what the system's errors mean.
+//! Takes no part in the protocol. May import `time`, `wire`, `proto` and `store`.
+//!
+//! | file | what |
+//! |---|---|
+//! | `address` | [`Endpoint`] and [`Target`]: `HOST[:PORT][/PATH]`, parsed once, with errors that teach |
+//! | `tcp` | [`listen`] and [`dial`] |
+//! | [`diagnose`] | errors in words: what was tried, what the system said, why that usually is, what to do next |
+
+mod address;
+pub mod diagnose;
+mod tcp;
+
+pub use address::{AddressError, DEFAULT_PORT, Endpoint, Target};
+pub use tcp::{SocketOptions, dial, dial_error, listen, source_of};
+
+/// A seed from the system's randomness: machines take theirs as an argument.
+///
+/// # Errors
+/// Where the system has none to give, which is rare and final.
+pub fn random_seed() -> std::io::Result<u64> {
+    Ok(getrandom::u64()?)
+}
