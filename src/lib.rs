@@ -1,5 +1,7 @@
 //! towline moves files between machines and measures the path between them, over networks and disks that fail.
 
+#[cfg(feature = "net")]
+pub mod drive;
 #[cfg(feature = "harness")]
 #[deny(clippy::disallowed_types, clippy::disallowed_methods, clippy::wildcard_enum_match_arm)]
 pub mod fuzz;

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
-use self::disk::{Content, Disk, Inode};
+use self::disk::{Content, Disk, Inode, Plant};
 pub use self::disk::{Primitive, Step};
 use super::{File, FileError, FileErrorKind, Files, Links, Lock, Status};
 use crate::wire::Modified;
@@ -67,12 +67,18 @@ impl MemoryFiles {
 
     /// Lets the primitive fail once: the next time, or after `passes` times more.
     pub fn fail(&self, primitive: Primitive, passes: usize, error: FileError) {
-        self.disk().faults.push((primitive, passes, error));
+        self.disk().plants.push((primitive, passes, Plant::Fail(error)));
     }
 
-    /// Forgets the failures that have not happened.
+    /// Lets somebody else put a new, empty file at `path` just before the primitive runs, the next time or after `passes`
+    /// times more.
+    pub fn replace_before(&self, primitive: Primitive, passes: usize, path: &str) {
+        self.disk().plants.push((primitive, passes, Plant::Replace(path.to_owned())));
+    }
+
+    /// Forgets what was planted and has not happened.
     pub fn heal(&self) {
-        self.disk().faults.clear();
+        self.disk().plants.clear();
     }
 
     /// The primitives that ran, in order, since the last call.

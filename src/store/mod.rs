@@ -37,5 +37,6 @@ mod reserved;
 mod root;
 mod sources;
 
+pub use errors::no_lease;
 pub use files::{File, FileError, FileErrorKind, Files, Links, Lock, Status};
 pub use names::Names;

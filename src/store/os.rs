@@ -201,12 +201,18 @@ impl Files for OsFiles {
     }
 
     fn sync_folder(&self, at: &OsFolder) -> Result<(), FileError> {
-        sync(&at.0)
+        match sync(&at.0) {
+            // Some network file systems cannot sync a folder, and write names through.
+            Err(error) if error.os == Some(Errno::INVAL.raw_os_error()) => Ok(()),
+            other => other,
+        }
     }
 
     fn free_space(&self, at: &OsFolder) -> Result<u64, FileError> {
         let stat = rustix::fs::fstatvfs(&at.0)?;
-        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+        // A file system that does not count its blocks does not know, and says 0.
+        let knows = stat.f_blocks > 0;
+        Ok(if knows { stat.f_bavail.saturating_mul(stat.f_frsize) } else { u64::MAX })
     }
 }
 

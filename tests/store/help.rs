@@ -7,7 +7,7 @@ use towline::store::{Files, Names, Status, blocks};
 use towline::wire::{Code, Cv, Entry, Metadata, Modified, Offer, RelPath, RequestId, Rope};
 
 /// What a test may do to a root beside the store.
-pub trait World: Default {
+pub(crate) trait World: Default {
     type Files: Files;
     /// False where the way to a file may go over no link at all.
     const FOLLOWS_LINKS: bool;
@@ -22,29 +22,29 @@ pub trait World: Default {
     fn look(&self, path: &str) -> Option<Status>;
 }
 
-pub type Store<W> = Names<<W as World>::Files>;
+pub(crate) type Store<W> = Names<<W as World>::Files>;
 
-pub fn store<W: World>(world: &W, nonce: u64) -> (Store<W>, RootId) {
+pub(crate) fn store<W: World>(world: &W, nonce: u64) -> (Store<W>, RootId) {
     let mut names = Names::new(nonce);
     let root = names.add_root(world.files()).expect("a root");
     (names, root)
 }
 
-pub fn path(path: &str) -> RelPath {
+pub(crate) fn path(path: &str) -> RelPath {
     RelPath::new(path).expect("a path")
 }
 
-pub fn bytes(length: usize) -> Vec<u8> {
+pub(crate) fn bytes(length: usize) -> Vec<u8> {
     (0..length).map(|i| (i / 251 + i % 249) as u8).collect()
 }
 
-pub fn offer(at: &str, content: &[u8]) -> Offer {
+pub(crate) fn offer(at: &str, content: &[u8]) -> Offer {
     let modified = Modified { seconds: 1_600_000_000, nanoseconds: 123_456_789 };
     Offer { path: path(at), length: content.len() as u64, mode: 0o640, modified, version: 0 }
 }
 
 /// The extents of a file, as the machines cut it.
-pub fn extents(length: usize) -> Vec<Extent> {
+pub(crate) fn extents(length: usize) -> Vec<Extent> {
     const EXTENT: usize = 1024 * 1024;
     let unit = towline::wire::block_size_for(length as u64).min(EXTENT as u32);
     let extent = |offset: usize| Extent {
@@ -57,13 +57,17 @@ pub fn extents(length: usize) -> Vec<Extent> {
 }
 
 /// A rope in several uneven pieces.
-pub fn rope(content: &[u8]) -> Rope {
+pub(crate) fn rope(content: &[u8]) -> Rope {
     let mut rope = Rope::new();
     content.chunks(70_001).for_each(|piece| rope.push(Bytes::copy_from_slice(piece)));
     rope
 }
 
-pub fn open<F: Files>(names: &mut Names<F>, root: RootId, offer: Offer) -> Result<(Lease, u64), StoreError> {
+pub(crate) fn open<F: Files>(
+    names: &mut Names<F>,
+    root: RootId,
+    offer: Offer,
+) -> Result<(Lease, u64), StoreError> {
     match names.execute(NameOp::OpenPartial { root, offer })? {
         NameDone::Partial { lease, generation, have, .. } => {
             assert!(have.is_empty());
@@ -74,7 +78,7 @@ pub fn open<F: Files>(names: &mut Names<F>, root: RootId, offer: Offer) -> Resul
 }
 
 /// Writes the content and gives the root that merges from its chaining values.
-pub fn fill<F: Files>(names: &Names<F>, lease: Lease, content: &[u8]) -> Result<Cv, StoreError> {
+pub(crate) fn fill<F: Files>(names: &Names<F>, lease: Lease, content: &[u8]) -> Result<Cv, StoreError> {
     let file = names.file(lease).expect("an open lease");
     let mut cvs = Vec::new();
     for extent in extents(content.len()) {
@@ -86,7 +90,7 @@ pub fn fill<F: Files>(names: &Names<F>, lease: Lease, content: &[u8]) -> Result<
     Ok(merge_root(&cvs))
 }
 
-pub fn publish<F: Files>(
+pub(crate) fn publish<F: Files>(
     names: &mut Names<F>,
     lease: Lease,
     request: u128,
@@ -95,11 +99,11 @@ pub fn publish<F: Files>(
     names.execute(NameOp::Publish { lease, request: RequestId(request), hash })
 }
 
-pub fn discard<F: Files>(names: &mut Names<F>, lease: Lease) -> Result<NameDone, StoreError> {
+pub(crate) fn discard<F: Files>(names: &mut Names<F>, lease: Lease) -> Result<NameDone, StoreError> {
     names.execute(NameOp::Discard { lease })
 }
 
-pub fn upload<F: Files>(
+pub(crate) fn upload<F: Files>(
     names: &mut Names<F>,
     root: RootId,
     offer: Offer,
@@ -113,7 +117,7 @@ pub fn upload<F: Files>(
     done
 }
 
-pub fn source<F: Files>(
+pub(crate) fn source<F: Files>(
     names: &mut Names<F>,
     root: RootId,
     at: &str,
@@ -125,7 +129,11 @@ pub fn source<F: Files>(
 }
 
 /// The content and the root that merges from its chaining values.
-pub fn download<F: Files>(names: &mut Names<F>, root: RootId, at: &str) -> Result<(Vec<u8>, Cv), StoreError> {
+pub(crate) fn download<F: Files>(
+    names: &mut Names<F>,
+    root: RootId,
+    at: &str,
+) -> Result<(Vec<u8>, Cv), StoreError> {
     let (lease, metadata, _) = source(names, root, at)?;
     let file = names.file(lease).expect("an open lease");
     let (mut content, mut cvs) = (Vec::new(), Vec::new());
@@ -139,14 +147,14 @@ pub fn download<F: Files>(names: &mut Names<F>, root: RootId, at: &str) -> Resul
     Ok((content, merge_root(&cvs)))
 }
 
-pub fn stat<F: Files>(names: &mut Names<F>, root: RootId, at: &str) -> Result<Metadata, StoreError> {
+pub(crate) fn stat<F: Files>(names: &mut Names<F>, root: RootId, at: &str) -> Result<Metadata, StoreError> {
     match names.execute(NameOp::Stat { root, path: path(at) })? {
         NameDone::Metadata(metadata) => Ok(metadata),
         other => panic!("{other:?}"),
     }
 }
 
-pub fn remove<F: Files>(
+pub(crate) fn remove<F: Files>(
     names: &mut Names<F>,
     root: RootId,
     at: &str,
@@ -156,7 +164,7 @@ pub fn remove<F: Files>(
 }
 
 /// All pages of a folder.
-pub fn list<F: Files>(
+pub(crate) fn list<F: Files>(
     names: &mut Names<F>,
     root: RootId,
     at: &str,
@@ -178,7 +186,7 @@ pub fn list<F: Files>(
     }
 }
 
-pub fn listed<F: Files>(names: &mut Names<F>, root: RootId, at: &str) -> Vec<String> {
+pub(crate) fn listed<F: Files>(names: &mut Names<F>, root: RootId, at: &str) -> Vec<String> {
     let entries = list(names, root, at, 65_536).expect("a folder").concat();
     let mut listed: Vec<String> = entries.iter().map(|entry| entry.name.escape_ascii().to_string()).collect();
     listed.sort();
@@ -187,7 +195,7 @@ pub fn listed<F: Files>(names: &mut Names<F>, root: RootId, at: &str) -> Vec<Str
 
 /// The code of a failure, having checked that it says something.
 #[track_caller]
-pub fn code<T: std::fmt::Debug>(result: Result<T, StoreError>) -> Code {
+pub(crate) fn code<T: std::fmt::Debug>(result: Result<T, StoreError>) -> Code {
     let error = result.expect_err("a failure");
     assert!(!error.text.is_empty() && error.text.len() <= 1024, "{error}");
     error.code

@@ -9,7 +9,7 @@ use towline::wire::Code;
 use super::help::*;
 
 #[derive(Default)]
-pub struct Memory(pub MemoryFiles);
+pub(crate) struct Memory(pub(crate) MemoryFiles);
 
 impl World for Memory {
     type Files = MemoryFiles;
@@ -158,6 +158,35 @@ fn a_mount_below_the_root_is_refused_for_writing() {
     assert_eq!(code(open(&mut names, root, offer("device", b"x"))), Code::NOT_A_FILE);
 }
 
+/// Another process tidied up and came back, between our opening of the lock file and our lock on it: then two processes
+/// hold the locks of two files, and each believes to be alone.
+#[test]
+fn a_lock_on_a_file_that_lost_its_name_is_no_lock() {
+    for passes in 0..2 {
+        let world = Memory::default();
+        let (mut one, one_root) = store(&world, 1);
+        world.0.replace_before(Primitive::Lock, passes, ".towline/lock");
+        let (lease, _) = open(&mut one, one_root, offer("f", b"x")).unwrap();
+        let hash = fill(&one, lease, b"x").unwrap();
+        let (_two, _) = store(&world, 2);
+        publish(&mut one, lease, 0, hash).expect("the other one did not sweep our partial");
+    }
+}
+
+/// The same, found by the one who would sweep: what belongs to the new lock's holder is looked at only under that lock.
+#[test]
+fn nothing_is_swept_under_a_lock_that_lost_its_name() {
+    let world = Memory::default();
+    world.put(".towline/lock", b"");
+    world.0.replace_before(Primitive::FileStatus, 0, ".towline/lock");
+    world.0.replace_before(Primitive::Lock, 0, ".towline/another's.partial");
+    let _ = store(&world, 1);
+    let log = world.0.take_log();
+    let swept =
+        log.iter().position(|step| step.primitive == Primitive::RemoveFile).expect("a sweep, in the end");
+    assert_eq!(log[..swept].iter().filter(|step| step.primitive == Primitive::OpenLock).count(), 2);
+}
+
 #[test]
 fn after_a_failed_sync_no_second_sync_is_believed() {
     for primitive in [Primitive::Sync, Primitive::SyncFolder] {
@@ -174,6 +203,31 @@ fn after_a_failed_sync_no_second_sync_is_believed() {
         discard(&mut names, lease).unwrap();
         upload(&mut names, root, offer("f", b"x"), b"x").unwrap();
         assert_eq!(world.get("f").unwrap(), b"x");
+    }
+}
+
+#[test]
+fn what_the_system_says_is_told_by_its_code() {
+    let codes = [
+        (FileErrorKind::Denied, Code::DENIED),
+        (FileErrorKind::ReadOnly, Code::READ_ONLY),
+        (FileErrorKind::NoSpace, Code::NO_SPACE),
+        (FileErrorKind::TooManyFiles, Code::TOO_MANY_FILES),
+        (FileErrorKind::BadName, Code::BAD_PATH),
+        (FileErrorKind::TooLong, Code::FILE_TOO_LONG),
+        (FileErrorKind::Outside, Code::OUTSIDE),
+        (FileErrorKind::Busy, Code::OUTSIDE),
+        (FileErrorKind::Other, Code::IO),
+    ];
+    for (kind, expected) in codes {
+        for primitive in [Primitive::CreateFile, Primitive::SetLen, Primitive::Rename] {
+            let world = Memory::default();
+            let (mut names, root) = store(&world, 1);
+            world.0.fail(primitive, 0, FileError { kind, os: Some(5) });
+            let error = upload(&mut names, root, offer("some/f", b"x"), b"x").unwrap_err();
+            assert_eq!((error.code, error.os), (expected, Some(5)), "{primitive:?} {kind:?}");
+            assert!(error.text.contains("\"some/f\"") && error.text.contains("os error 5"), "{}", error.text);
+        }
     }
 }
 

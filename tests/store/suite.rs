@@ -388,6 +388,8 @@ fn paths_are_described<W: World>() {
     assert_eq!(code(stat(&mut names, root, "folder/missing")), Code::NOT_FOUND);
     assert_eq!(code(stat(&mut names, root, "missing/missing")), Code::NOT_FOUND);
     assert_eq!(code(stat(&mut names, root, "folder/file/missing")), Code::NOT_A_FOLDER);
+    let long = vec!["x".repeat(200); 20].join("/");
+    assert_eq!(code(stat(&mut names, root, &long)), Code::NOT_FOUND);
     let error = names.execute(NameOp::Stat { root, path: path("a\x1b[31m") }).unwrap_err();
     assert!(!error.text.contains('\x1b') && error.text.contains("cannot look at"), "{}", error.text);
 }

@@ -12,19 +12,14 @@ use towline::wire::Code;
 use super::help::*;
 
 /// A temporary folder, beneath which the kernel keeps paths.
-pub struct Kernel(TempDir);
+pub(crate) struct Kernel(TempDir);
 /// A temporary folder, where each component is opened by itself.
-pub struct Walk(Kernel);
+#[derive(Default)]
+pub(crate) struct Walk(Kernel);
 
 impl Default for Kernel {
     fn default() -> Self {
         Kernel(TempDir::new().expect("a temporary folder"))
-    }
-}
-
-impl Default for Walk {
-    fn default() -> Self {
-        Walk(Kernel::default())
     }
 }
 
@@ -181,6 +176,25 @@ fn a_lock_that_is_a_pipe_is_refused() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_mount_below_the_root_is_refused() {
+    let files = OsFiles::open("/").unwrap();
+    let device = |name: &[u8]| files.status(&files.root().unwrap(), name).map(|status| status.device);
+    if device(b"") == device(b"proc") || device(b"proc").is_err() {
+        println!("skipped: a_mount_below_the_root_is_refused: nothing is mounted at /proc");
+        return;
+    }
+    for files in [OsFiles::open("/").unwrap(), OsFiles::open("/").unwrap().without_kernel_help()] {
+        let mut names = Names::new(1);
+        let root = names.add_root(files).unwrap();
+        assert_eq!(code(open(&mut names, root, offer("proc/towline", b"x"))), Code::OUTSIDE);
+        assert_eq!(code(open(&mut names, root, offer("proc/sys/towline", b"x"))), Code::OUTSIDE);
+        assert_eq!(code(remove(&mut names, root, "proc/version", 1)), Code::OUTSIDE);
+        assert_eq!(stat(&mut names, root, "proc/version").unwrap().kind, towline::wire::FileKind::File);
+    }
+}
+
+#[test]
 fn what_the_system_denies_is_told() {
     if is_root("what_the_system_denies_is_told") {
         return;
@@ -188,7 +202,7 @@ fn what_the_system_denies_is_told() {
     let world = Kernel::default();
     world.put("secret", b"");
     world.put("closed/f", b"old");
-    fs::set_permissions(world.path().join("secret"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(world.path().join("secret"), fs::Permissions::from_mode(0o000)).unwrap();
     let (mut names, root) = store(&world, 1);
     assert_eq!(code(source(&mut names, root, "secret")), Code::DENIED);
     let (lease, _) = open(&mut names, root, offer("closed/f", b"new")).unwrap();
@@ -261,4 +275,29 @@ fn a_name_that_vanishes_while_listing_is_left_out() {
         panic!("not the last page")
     };
     assert!(entries.len() <= 1);
+}
+
+/// Whoever is alone sweeps and tidies, and nobody loses a partial to another who only believed to be alone.
+#[test]
+fn processes_that_come_and_go_do_not_hurt_each_other() {
+    let world = Kernel::default();
+    std::thread::scope(|scope| {
+        for nonce in 0..4_u64 {
+            let world = &world;
+            scope.spawn(move || {
+                for round in 0..20 {
+                    let content = bytes(1000 + round);
+                    let at = format!("{nonce}/f");
+                    let (mut names, root) = store(world, nonce);
+                    upload(&mut names, root, offer(&at, &content), &content).expect("an upload");
+                    assert!(world.get(&at).unwrap() == content);
+                    names.close_root(root).expect("a tidy end");
+                }
+            });
+        }
+    });
+    let (mut names, root) = store(&world, 9);
+    assert_eq!(listed(&mut names, root, ""), ["0", "1", "2", "3"]);
+    names.close_root(root).unwrap();
+    assert_eq!(world.look(".towline"), None);
 }

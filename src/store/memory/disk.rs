@@ -49,13 +49,22 @@ pub struct Step {
     pub path: String,
 }
 
+/// What a test wants to happen when a primitive is about to run.
+#[derive(Clone, Debug)]
+pub(super) enum Plant {
+    /// It fails.
+    Fail(FileError),
+    /// Somebody else puts a new, empty file here first.
+    Replace(String),
+}
+
 #[derive(Debug)]
 pub(super) struct Disk {
     nodes: BTreeMap<Inode, Node>,
     handles: u64,
     ticks: i64,
     pub(super) capacity: u64,
-    pub(super) faults: Vec<(Primitive, usize, FileError)>,
+    pub(super) plants: Vec<(Primitive, usize, Plant)>,
     pub(super) log: Vec<Step>,
 }
 
@@ -101,29 +110,35 @@ impl Disk {
             handles: 0,
             ticks: 0,
             capacity: u64::MAX,
-            faults: Vec::new(),
+            plants: Vec::new(),
             log: Vec::new(),
         };
         disk.add(Vec::new(), Content::folder(), 0o755, 1);
         disk
     }
 
-    /// Logs a primitive, and fails it if that was planted.
+    /// Logs a primitive, and lets happen what was planted for it.
     pub(super) fn begin(&mut self, primitive: Primitive, at: Inode, name: &[u8]) -> Result<(), FileError> {
         let path = join(&self.node(at).path, name);
         self.log.push(Step { primitive, path: path.escape_ascii().to_string() });
-        for (i, (planted, passes, error)) in self.faults.iter_mut().enumerate() {
-            if *planted != primitive {
-                continue;
+        let mut due = None;
+        for (i, (planted, passes, _)) in self.plants.iter_mut().enumerate() {
+            if *planted == primitive {
+                if *passes == 0 {
+                    due = Some(i);
+                    break;
+                }
+                *passes -= 1;
             }
-            if *passes == 0 {
-                let error = *error;
-                self.faults.remove(i);
-                return Err(error);
-            }
-            *passes -= 1;
         }
-        Ok(())
+        match due.map(|i| self.plants.remove(i).2) {
+            Some(Plant::Fail(error)) => Err(error),
+            Some(Plant::Replace(path)) => {
+                self.plant(&path, Content::file());
+                Ok(())
+            }
+            None => Ok(()),
+        }
     }
 
     pub(super) fn next_handle(&mut self) -> u64 {

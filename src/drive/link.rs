@@ -1,0 +1,175 @@
+//! One connection of a machine: a queue of bytes that go out, and pooled reads that come in.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::Pool;
+use crate::proto::machine::End;
+
+/// Bytes that may be queued to go out.
+pub(super) const QUEUE: usize = 2 * 1024 * 1024;
+/// Pieces handed to the system at once.
+const PIECES: usize = 64;
+/// Reads shorter than this part of a buffer are copied, so that they do not pin it.
+const COPY_BELOW: usize = 8;
+
+/// A stream and what is under way on it.
+#[derive(Debug)]
+pub struct Link<S> {
+    stream: S,
+    queue: VecDeque<Bytes>,
+    queued: usize,
+    /// What the machine thinks there is room for.
+    told: usize,
+    write: Write,
+    read: Read,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Write {
+    Open,
+    /// Half-close once the queue is empty.
+    Finishing,
+    Finished,
+    /// The system takes nothing more; what the peer still says is read all the same.
+    Broken,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Read {
+    Open,
+    Ended,
+}
+
+/// What a link has to say.
+pub(super) enum Heard {
+    Received(Bytes),
+    Ended(End),
+    /// There is room again.
+    Room(usize),
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
+    /// A connection that stands.
+    pub fn new(stream: S) -> Link<S> {
+        Link { stream, queue: VecDeque::new(), queued: 0, told: 0, write: Write::Open, read: Read::Open }
+    }
+
+    pub(super) fn transmit(&mut self, bytes: Bytes) {
+        self.told = self.told.saturating_sub(bytes.len());
+        if self.write == Write::Open && !bytes.is_empty() {
+            self.queued += bytes.len();
+            self.queue.push_back(bytes);
+        }
+    }
+
+    pub(super) fn finish(&mut self) {
+        if self.write == Write::Open {
+            self.write = Write::Finishing;
+        }
+    }
+
+    /// Writes what is queued, tells of room, and reads if `wants_read`. Writing comes first: it frees memory.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, pool: &Pool, wants_read: bool) -> Poll<Heard> {
+        self.poll_write(cx);
+        if let Some(room) = self.news_of_room() {
+            return Poll::Ready(Heard::Room(room));
+        }
+        if !wants_read || self.read == Read::Ended {
+            return Poll::Pending;
+        }
+        let mut buffer = pool.take();
+        let mut space = ReadBuf::new(buffer.space());
+        match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut space)) {
+            Ok(()) => {
+                let count = space.filled().len();
+                if count == 0 {
+                    self.read = Read::Ended;
+                    return Poll::Ready(Heard::Ended(End::Orderly));
+                }
+                if count < buffer.space().len() / COPY_BELOW {
+                    return Poll::Ready(Heard::Received(Bytes::copy_from_slice(&buffer.space()[..count])));
+                }
+                Poll::Ready(Heard::Received(buffer.freeze(count)))
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Err(_) => {
+                self.read = Read::Ended;
+                Poll::Ready(Heard::Ended(End::Reset))
+            }
+        }
+    }
+
+    /// Ready once everything that can be written is.
+    pub(super) fn poll_flush_all(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.poll_write(cx);
+        let is_done = match self.write {
+            Write::Open => self.queue.is_empty(),
+            Write::Finishing => false,
+            Write::Finished | Write::Broken => true,
+        };
+        if is_done { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Room is told when the machine may be short of it: it believes in less than half of the queue.
+    fn news_of_room(&mut self) -> Option<usize> {
+        let room = QUEUE - self.queued.min(QUEUE);
+        if self.told >= QUEUE / 2 || room <= self.told {
+            return None;
+        }
+        self.told = room;
+        Some(room)
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>) {
+        while !self.queue.is_empty() {
+            let slices: Vec<IoSlice<'_>> =
+                self.queue.iter().take(PIECES).map(|bytes| IoSlice::new(bytes)).collect();
+            match Pin::new(&mut self.stream).poll_write_vectored(cx, &slices) {
+                Poll::Pending => return,
+                Poll::Ready(Ok(count)) if count > 0 => self.written(count),
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                Poll::Ready(Ok(_) | Err(_)) => return self.break_write(),
+            }
+        }
+        match Pin::new(&mut self.stream).poll_flush(cx) {
+            Poll::Pending => return,
+            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(_)) => return self.break_write(),
+        }
+        if self.write == Write::Finishing {
+            match Pin::new(&mut self.stream).poll_shutdown(cx) {
+                Poll::Pending => {}
+                Poll::Ready(Ok(())) => self.write = Write::Finished,
+                Poll::Ready(Err(_)) => self.break_write(),
+            }
+        }
+    }
+
+    fn written(&mut self, mut count: usize) {
+        self.queued -= count;
+        while let Some(front) = self.queue.front_mut() {
+            if count < front.len() {
+                front.advance(count);
+                return;
+            }
+            count -= front.len();
+            self.queue.pop_front();
+        }
+    }
+
+    /// What cannot be sent is dropped; that the connection broke is told by its reading side.
+    fn break_write(&mut self) {
+        self.write = Write::Broken;
+        self.queue.clear();
+        self.queued = 0;
+    }
+}

@@ -1,0 +1,50 @@
+//! The only async code: runs machines over streams and a store. Takes no decision: what to send, when to give up, whom
+//! to admit are effects and events of machines; here they are carried out. May import all but `server`, `client`, `cli`.
+//!
+//! | file | what |
+//! |---|---|
+//! | `run` | the loop: one machine, its connections, its store operations, its deadline |
+//! | `link` | one connection: what is queued to go out, what is read |
+//! | `buffers` | pooled buffers for what is read, from sockets and from files |
+//! | `disk` | store operations on threads, or in line where there must be none |
+//! | `serve` | the accept loop, which the listener machine decides for |
+//! | `jobs` | the client machine as a handle to ask things of |
+
+mod buffers;
+mod disk;
+mod jobs;
+mod link;
+mod run;
+mod serve;
+
+pub use buffers::Pool;
+pub use disk::{Completions, Disk, Mode, Submit};
+pub use jobs::{Jobs, Stopped};
+pub use link::Link;
+pub use run::{Dial, NoDial, Run};
+pub use serve::{Accept, Connection, Door, Serve, StopReceiver, Stopper, stopper};
+
+use crate::time::Time;
+
+/// A machine's clock: nanoseconds since it was made, by tokio's clock, which tests can pause and simulations own.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    epoch: tokio::time::Instant,
+}
+
+impl Clock {
+    /// A clock whose epoch is now.
+    pub fn start() -> Clock {
+        Clock { epoch: tokio::time::Instant::now() }
+    }
+
+    /// The time.
+    pub fn now(&self) -> Time {
+        Time::from_nanos(u64::try_from(self.epoch.elapsed().as_nanos()).unwrap_or(u64::MAX))
+    }
+
+    /// The moment of tokio's clock at which `time` comes.
+    pub fn instant(&self, time: Time) -> tokio::time::Instant {
+        self.epoch + time.since(Time::ZERO)
+    }
+}

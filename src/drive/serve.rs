@@ -1,0 +1,307 @@
+//! The accept loop: whom to admit is the listener machine's decision; here a task is run for each connection.
+
+use std::collections::BTreeMap;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::AbortHandle;
+use tokio::time::Sleep;
+
+use super::{Clock, Completions, NoDial, Pool, Run, Submit};
+use crate::proto::listener::{ConnectionId, ListenEnd, ListenEvent, ListenInput, Listener, Source};
+use crate::proto::machine::{Effect, Input, Machine, Out};
+use crate::proto::session::{self, SessionEnd};
+use crate::proto::storage::RootId;
+use crate::proto::{Echo, EchoEnd, Limits, ListenLimits, Session};
+use crate::wire::Failure;
+
+/// A listening socket.
+pub trait Accept: Send {
+    /// What a connection is.
+    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+
+    /// The next connection.
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Self::Stream, SocketAddr)>>;
+}
+
+/// What a listening socket is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// The protocol.
+    Files,
+    /// Raw echo (RFC 862).
+    Echo,
+}
+
+/// What happens to a connection.
+#[derive(Clone, Debug)]
+pub enum Connection {
+    /// It was accepted.
+    Accepted(SocketAddr, Door),
+    /// Its session tells something.
+    Session(session::Event),
+    /// Its session is over.
+    Closed(SessionEnd),
+    /// Its echo is over; `None` if the server cut it off.
+    EchoClosed(Option<EchoEnd>),
+}
+
+/// A server: sockets, a store, limits, and somebody to tell.
+pub struct Serve<A: Accept> {
+    /// The listening sockets.
+    pub doors: Vec<(Door, A)>,
+    /// The store, and the root that is served.
+    pub store: (Arc<dyn Submit>, RootId),
+    /// Limits of each connection.
+    pub limits: Limits,
+    /// Limits of all together.
+    pub listen: ListenLimits,
+    /// How long an echo connection may be idle.
+    pub echo_idle: Option<Duration>,
+    /// Told what happens to each connection.
+    pub on_connection: Arc<dyn Fn(ConnectionId, Connection) + Send + Sync>,
+    /// Told what the listener decides, and why nothing can be accepted, with the connections that there are.
+    pub on_listener: Arc<dyn Fn(&ListenEvent, Option<&io::Error>, usize) + Send + Sync>,
+}
+
+/// Stops a server.
+#[derive(Clone, Debug)]
+pub struct Stopper(UnboundedSender<ListenInput>);
+
+/// A server's end of a [`Stopper`].
+#[derive(Debug)]
+pub struct StopReceiver(UnboundedReceiver<ListenInput>);
+
+/// A way to stop a server.
+pub fn stopper() -> (Stopper, StopReceiver) {
+    let (send, receive) = unbounded_channel();
+    (Stopper(send), StopReceiver(receive))
+}
+
+impl Stopper {
+    /// Accept nothing more, finish what runs. Nothing if the server has stopped.
+    pub fn drain(&self) {
+        let _ = self.0.send(ListenInput::Drain);
+    }
+
+    /// Cut off what runs. Nothing if the server has stopped.
+    pub fn abort(&self) {
+        let _ = self.0.send(ListenInput::Abort);
+    }
+}
+
+/// A connection's task.
+enum Task {
+    Session(UnboundedSender<session::Command>),
+    Echo(AbortHandle),
+}
+
+struct Serving<A: Accept> {
+    config: Serve<A>,
+    clock: Clock,
+    listener: Listener,
+    pool: Pool,
+    next: u64,
+    /// Accepted, and not admitted or refused yet.
+    at_the_door: Option<(ConnectionId, Door, A::Stream)>,
+    tasks: BTreeMap<ConnectionId, Task>,
+    closed: (UnboundedSender<ConnectionId>, UnboundedReceiver<ConnectionId>),
+    stop: Option<UnboundedReceiver<ListenInput>>,
+    timer: Pin<Box<Sleep>>,
+    accept_error: Option<io::Error>,
+}
+
+impl<A: Accept> Serve<A> {
+    /// Serves until it is stopped and everything has ended.
+    pub async fn run(self, stop: StopReceiver) -> ListenEnd {
+        let mut serving = Serving {
+            listener: Listener::new(self.listen.clone()),
+            config: self,
+            clock: Clock::start(),
+            pool: Pool::new(256 * 1024, 16),
+            next: 0,
+            at_the_door: None,
+            tasks: BTreeMap::new(),
+            closed: unbounded_channel(),
+            stop: Some(stop.0),
+            timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
+            accept_error: None,
+        };
+        loop {
+            let input = poll_fn(|cx| serving.poll_input(cx)).await;
+            let mut out = Out::new();
+            serving.listener.step(serving.clock.now(), input, &mut out);
+            for effect in out.drain() {
+                match effect {
+                    Effect::Event(event) => serving.carry_out(event),
+                    Effect::Close(end) => return end,
+                    Effect::Transmit((), never) => match never {},
+                    Effect::Dial(()) | Effect::Finish(()) | Effect::Hangup(()) | Effect::Store(..) => {}
+                }
+            }
+        }
+    }
+}
+
+impl<A: Accept> Serving<A> {
+    fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<Input<Listener>> {
+        if let Poll::Ready(Some(id)) = self.closed.1.poll_recv(cx) {
+            self.tasks.remove(&id);
+            return Poll::Ready(Input::Command(ListenInput::Closed(id)));
+        }
+        if let Some(stop) = &mut self.stop {
+            match stop.poll_recv(cx) {
+                Poll::Ready(Some(input)) => return Poll::Ready(Input::Command(input)),
+                Poll::Ready(None) => self.stop = None,
+                Poll::Pending => {}
+            }
+        }
+        if self.listener.wants_read(())
+            && let Poll::Ready(input) = self.poll_accept(cx)
+        {
+            return Poll::Ready(Input::Command(input));
+        }
+        let Some(deadline) = self.listener.deadline() else { return Poll::Pending };
+        self.timer.as_mut().reset(self.clock.instant(deadline) + Duration::from_millis(1));
+        self.timer.as_mut().poll(cx).map(|()| Input::Elapsed)
+    }
+
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<ListenInput> {
+        for (door, socket) in &mut self.config.doors {
+            match socket.poll_accept(cx) {
+                Poll::Ready(Ok((stream, peer))) => {
+                    let id = ConnectionId(self.next);
+                    self.next += 1;
+                    self.at_the_door = Some((id, *door, stream));
+                    (self.config.on_connection)(id, Connection::Accepted(peer, *door));
+                    return Poll::Ready(ListenInput::Accepted(id, source_of(peer)));
+                }
+                // A client that went away before it was accepted.
+                Poll::Ready(Err(error)) if is_of_one_connection(&error) => cx.waker().wake_by_ref(),
+                Poll::Ready(Err(error)) => {
+                    self.accept_error = Some(error);
+                    return Poll::Ready(ListenInput::AcceptFailed);
+                }
+                Poll::Pending => {}
+            }
+        }
+        Poll::Pending
+    }
+
+    fn carry_out(&mut self, event: ListenEvent) {
+        let error = self.accept_error.take();
+        (self.config.on_listener)(&event, error.as_ref(), self.listener.connections());
+        match event {
+            ListenEvent::Admit(_) => self.begin(None),
+            ListenEvent::Refuse(_, failure) => self.begin(Some(failure)),
+            ListenEvent::Paused => {}
+            ListenEvent::DrainAll => self.tell_all(&session::Command::Drain),
+            ListenEvent::AbortAll(failure) => self.tell_all(&session::Command::Abort(failure)),
+        }
+    }
+
+    fn begin(&mut self, refusal: Option<Failure>) {
+        let Some((id, door, stream)) = self.at_the_door.take() else { return };
+        let task = match door {
+            Door::Files => self.begin_session(id, stream, refusal),
+            Door::Echo => self.begin_echo(id, stream, refusal.is_some()),
+        };
+        self.tasks.insert(id, task);
+    }
+
+    fn begin_session(&mut self, id: ConnectionId, stream: A::Stream, refusal: Option<Failure>) -> Task {
+        let (clock, mut born) = (Clock::start(), Out::new());
+        let (limits, root) = (self.config.limits.clone(), self.config.store.1);
+        let session = match refusal {
+            None => Session::server(clock.now(), root, limits),
+            Some(failure) => Session::refusing(clock.now(), failure, limits, &mut born),
+        };
+        let (commands, inbox) = unbounded_channel();
+        let run = Run::new(clock, session, born, NoDial::default(), self.pool.clone())
+            .with_link((), stream)
+            .with_store(Completions::new(Arc::clone(&self.config.store.0)))
+            .with_commands(inbox);
+        let tell = Arc::clone(&self.config.on_connection);
+        let closed = TellClosed(id, self.closed.0.clone());
+        tokio::spawn(async move {
+            let _closed = closed;
+            let end = run.to_end(|event| tell(id, Connection::Session(event))).await;
+            tell(id, Connection::Closed(end));
+        });
+        Task::Session(commands)
+    }
+
+    /// An echo has no way to say no: a refused one is closed.
+    fn begin_echo(&mut self, id: ConnectionId, stream: A::Stream, is_refused: bool) -> Task {
+        let clock = Clock::start();
+        let echo = Echo::new(clock.now(), self.config.echo_idle);
+        let run =
+            Run::new(clock, echo, Out::new(), NoDial::default(), self.pool.clone()).with_link((), stream);
+        let tell = Arc::clone(&self.config.on_connection);
+        let closed = TellClosed(id, self.closed.0.clone());
+        let task = tokio::spawn(async move {
+            let _closed = closed;
+            let end = if is_refused { None } else { Some(run.to_end(|never| match never {}).await) };
+            tell(id, Connection::EchoClosed(end));
+        });
+        Task::Echo(task.abort_handle())
+    }
+
+    fn tell_all(&mut self, command: &session::Command) {
+        for task in self.tasks.values() {
+            match task {
+                // A session that has just ended needs telling no more.
+                Task::Session(commands) => drop(commands.send(command.clone())),
+                Task::Echo(task) => task.abort(),
+            }
+        }
+    }
+}
+
+/// Tells the listener that a connection's task is over, however it ended.
+struct TellClosed(ConnectionId, UnboundedSender<ConnectionId>);
+
+impl Drop for TellClosed {
+    fn drop(&mut self) {
+        let _ = self.1.send(self.0);
+    }
+}
+
+/// Errors of `accept` that are about the connection, not about the socket.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::Interrupted
+    )
+}
+
+/// An address as a cap counts it.
+fn source_of(peer: SocketAddr) -> Source {
+    match peer {
+        SocketAddr::V4(v4) => Source(u128::from(v4.ip().to_ipv6_mapped())),
+        SocketAddr::V6(v6) => Source(u128::from(*v6.ip())),
+    }
+}
+
+impl Accept for tokio::net::TcpListener {
+    type Stream = tokio::net::TcpStream;
+
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Self::Stream, SocketAddr)>> {
+        let accepted = tokio::net::TcpListener::poll_accept(self, cx);
+        accepted.map_ok(|(stream, peer)| {
+            // Frames are written whole: waiting for more would only delay them. If it cannot be set, they are delayed.
+            let _ = stream.set_nodelay(true);
+            (stream, peer)
+        })
+    }
+}
