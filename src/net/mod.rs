@@ -14,10 +14,12 @@ mod tcp;
 pub use address::{AddressError, DEFAULT_PORT, Endpoint, Target};
 pub use tcp::{SocketOptions, dial, dial_error, listen, source_of};
 
-/// A seed from the system's randomness: machines take theirs as an argument.
+/// A random number of the system's: machines take theirs as an argument.
 ///
 /// # Errors
 /// Where the system has none to give, which is rare and final.
-pub fn random_seed() -> std::io::Result<u64> {
-    Ok(getrandom::u64()?)
+pub fn random() -> std::io::Result<u128> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes)?;
+    Ok(u128::from_ne_bytes(bytes))
 }
