@@ -1,7 +1,5 @@
 //! towline moves files between machines and measures the path between them, over networks and disks that fail.
 
-#[cfg(feature = "net")]
-pub mod drive;
 #[cfg(feature = "harness")]
 #[deny(clippy::disallowed_types, clippy::disallowed_methods, clippy::wildcard_enum_match_arm)]
 pub mod fuzz;
@@ -18,3 +16,8 @@ pub mod store;
 pub mod time;
 #[deny(clippy::disallowed_types, clippy::disallowed_methods, clippy::wildcard_enum_match_arm)]
 pub mod wire;
+
+#[cfg(feature = "net")]
+pub mod drive;
+#[cfg(feature = "net")]
+pub mod server;

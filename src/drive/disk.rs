@@ -54,6 +54,7 @@ struct Queue {
 enum NameJob {
     Execute(Ticket, NameOp, Reply),
     Abandon(Lease),
+    AbandonRoot(RootId),
 }
 
 type Reply = UnboundedSender<(Ticket, Stored)>;
@@ -87,14 +88,32 @@ where
         }
     }
 
-    /// Adds a root. Waits for the disk, briefly.
-    pub fn add_root(&self, files: F) -> Result<RootId, StoreError> {
-        lock(&self.shared.names).add_root(files)
+    /// Adds a root.
+    pub async fn add_root(&self, files: F) -> Result<RootId, StoreError> {
+        self.with_names(|names| names.add_root(files)).await
     }
 
-    /// Ends a root's leases, tidies up below it and forgets it. Waits for the disk, briefly.
-    pub fn close_root(&self, root: RootId) -> Result<(), StoreError> {
-        lock(&self.shared.names).close_root(root)
+    /// Ends a root's leases, tidies up below it and forgets it.
+    pub async fn close_root(&self, root: RootId) -> Result<(), StoreError> {
+        self.with_names(move |names| names.close_root(root)).await
+    }
+
+    /// The same, without waiting for it.
+    pub fn abandon_root(&self, root: RootId) {
+        self.enqueue(NameJob::AbandonRoot(root));
+    }
+
+    async fn with_names<T: Send + 'static>(
+        &self,
+        action: impl FnOnce(&mut Names<F>) -> T + Send + 'static,
+    ) -> T {
+        let shared = Arc::clone(&self.shared);
+        match shared.mode {
+            Mode::Inline => action(&mut lock(&shared.names)),
+            Mode::Threads => tokio::task::spawn_blocking(move || action(&mut lock(&shared.names)))
+                .await
+                .expect("a store operation does not panic"),
+        }
     }
 
     /// How many leases are open.
@@ -184,6 +203,10 @@ impl<F: Files> Shared<F> {
             NameJob::Abandon(lease) => {
                 lock(&self.files).remove(&lease);
                 lock(&self.names).abandon(lease);
+            }
+            NameJob::AbandonRoot(root) => {
+                // Nobody waits to hear of it; the next use of the folder sweeps what was left.
+                let _ = lock(&self.names).close_root(root);
             }
         }
     }

@@ -22,7 +22,7 @@ pub use disk::{Completions, Disk, Mode, Submit};
 pub use jobs::{Jobs, Stopped};
 pub use link::Link;
 pub use run::{Dial, NoDial, Run};
-pub use serve::{Accept, Connection, Door, Serve, StopReceiver, Stopper, stopper};
+pub use serve::{Accept, Door, Serve, ServerEvent, StopReceiver, Stopper, Watch, stopper};
 
 use crate::time::Time;
 

@@ -40,18 +40,50 @@ pub enum Door {
     Echo,
 }
 
-/// What happens to a connection.
-#[derive(Clone, Debug)]
-pub enum Connection {
-    /// It was accepted.
-    Accepted(SocketAddr, Door),
-    /// Its session tells something.
-    Session(session::Event),
-    /// Its session is over.
-    Closed(SessionEnd),
-    /// Its echo is over; `None` if the server cut it off.
-    EchoClosed(Option<EchoEnd>),
+/// What happens at a server.
+#[derive(Debug)]
+pub enum ServerEvent {
+    /// A connection was accepted.
+    Accepted {
+        /// Its number, from 0.
+        connection: u64,
+        /// Its other end.
+        peer: SocketAddr,
+        /// What it came for.
+        door: Door,
+    },
+    /// A session tells something.
+    Session {
+        /// Of this connection.
+        connection: u64,
+        /// What it tells.
+        event: session::Event,
+    },
+    /// A session is over.
+    Closed {
+        /// Of this connection.
+        connection: u64,
+        /// Why.
+        end: SessionEnd,
+    },
+    /// A raw echo is over.
+    EchoClosed {
+        /// Of this connection.
+        connection: u64,
+        /// Why; `None` where it was refused.
+        end: Option<EchoEnd>,
+    },
+    /// Nothing can be accepted for a while.
+    AcceptPaused(io::Error),
+    /// The server was told to stop.
+    Draining {
+        /// Connections that it still has.
+        connections: usize,
+    },
 }
+
+/// Somebody to tell what happens.
+pub type Watch = Arc<dyn Fn(ServerEvent) + Send + Sync>;
 
 /// A server: sockets, a store, limits, and somebody to tell.
 pub struct Serve<A: Accept> {
@@ -65,10 +97,8 @@ pub struct Serve<A: Accept> {
     pub listen: ListenLimits,
     /// How long an echo connection may be idle.
     pub echo_idle: Option<Duration>,
-    /// Told what happens to each connection.
-    pub on_connection: Arc<dyn Fn(ConnectionId, Connection) + Send + Sync>,
-    /// Told what the listener decides, and why nothing can be accepted, with the connections that there are.
-    pub on_listener: Arc<dyn Fn(&ListenEvent, Option<&io::Error>, usize) + Send + Sync>,
+    /// Told what happens.
+    pub watch: Watch,
 }
 
 /// Stops a server.
@@ -180,7 +210,7 @@ impl<A: Accept> Serving<A> {
                     let id = ConnectionId(self.next);
                     self.next += 1;
                     self.at_the_door = Some((id, *door, stream));
-                    (self.config.on_connection)(id, Connection::Accepted(peer, *door));
+                    (self.config.watch)(ServerEvent::Accepted { connection: id.0, peer, door: *door });
                     return Poll::Ready(ListenInput::Accepted(id, source_of(peer)));
                 }
                 // A client that went away before it was accepted.
@@ -196,13 +226,18 @@ impl<A: Accept> Serving<A> {
     }
 
     fn carry_out(&mut self, event: ListenEvent) {
-        let error = self.accept_error.take();
-        (self.config.on_listener)(&event, error.as_ref(), self.listener.connections());
         match event {
             ListenEvent::Admit(_) => self.begin(None),
             ListenEvent::Refuse(_, failure) => self.begin(Some(failure)),
-            ListenEvent::Paused => {}
-            ListenEvent::DrainAll => self.tell_all(&session::Command::Drain),
+            ListenEvent::Paused => {
+                if let Some(error) = self.accept_error.take() {
+                    (self.config.watch)(ServerEvent::AcceptPaused(error));
+                }
+            }
+            ListenEvent::DrainAll => {
+                (self.config.watch)(ServerEvent::Draining { connections: self.listener.connections() });
+                self.tell_all(&session::Command::Drain);
+            }
             ListenEvent::AbortAll(failure) => self.tell_all(&session::Command::Abort(failure)),
         }
     }
@@ -228,12 +263,12 @@ impl<A: Accept> Serving<A> {
             .with_link((), stream)
             .with_store(Completions::new(Arc::clone(&self.config.store.0)))
             .with_commands(inbox);
-        let tell = Arc::clone(&self.config.on_connection);
+        let (connection, watch) = (id.0, Arc::clone(&self.config.watch));
         let closed = TellClosed(id, self.closed.0.clone());
         tokio::spawn(async move {
             let _closed = closed;
-            let end = run.to_end(|event| tell(id, Connection::Session(event))).await;
-            tell(id, Connection::Closed(end));
+            let end = run.to_end(|event| watch(ServerEvent::Session { connection, event })).await;
+            watch(ServerEvent::Closed { connection, end });
         });
         Task::Session(commands)
     }
@@ -244,12 +279,12 @@ impl<A: Accept> Serving<A> {
         let echo = Echo::new(clock.now(), self.config.echo_idle);
         let run =
             Run::new(clock, echo, Out::new(), NoDial::default(), self.pool.clone()).with_link((), stream);
-        let tell = Arc::clone(&self.config.on_connection);
+        let (connection, watch) = (id.0, Arc::clone(&self.config.watch));
         let closed = TellClosed(id, self.closed.0.clone());
         let task = tokio::spawn(async move {
             let _closed = closed;
             let end = if is_refused { None } else { Some(run.to_end(|never| match never {}).await) };
-            tell(id, Connection::EchoClosed(end));
+            watch(ServerEvent::EchoClosed { connection, end });
         });
         Task::Echo(task.abort_handle())
     }

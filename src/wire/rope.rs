@@ -143,6 +143,10 @@ impl Rope {
         rope
     }
 
+    fn slices(&self) -> impl Iterator<Item = &[u8]> {
+        self.pieces.iter().map(|piece| &piece[..]).chain([&self.tail[..]])
+    }
+
     /// Appends another rope's pieces.
     pub fn append(&mut self, other: Rope) {
         other.into_pieces().for_each(|piece| self.push(piece));
@@ -159,7 +163,24 @@ impl From<Bytes> for Rope {
 
 impl PartialEq for Rope {
     fn eq(&self, other: &Rope) -> bool {
-        self.len == other.len && self.clone().into_bytes() == other.clone().into_bytes()
+        let (mut ours, mut theirs) = (self.slices(), other.slices());
+        let (mut a, mut b): (&[u8], &[u8]) = (&[], &[]);
+        while self.len == other.len {
+            if a.is_empty() {
+                let Some(next) = ours.next() else { return true };
+                a = next;
+            }
+            if b.is_empty() {
+                let Some(next) = theirs.next() else { return true };
+                b = next;
+            }
+            let count = a.len().min(b.len());
+            if a[..count] != b[..count] {
+                return false;
+            }
+            (a, b) = (&a[count..], &b[count..]);
+        }
+        false
     }
 }
 
@@ -169,11 +190,7 @@ impl Eq for Rope {}
 impl Hash for Rope {
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_usize(self.len);
-        self.pieces
-            .iter()
-            .map(|piece| &piece[..])
-            .chain([&self.tail[..]])
-            .for_each(|piece| state.write(piece));
+        self.slices().for_each(|piece| state.write(piece));
     }
 }
 

@@ -1,0 +1,236 @@
+//! A client: the client machine on real sockets, with files on a real disk.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use crate::drive::{Completions, Dial, Disk, Jobs, Mode, Stopped};
+use crate::net::{self, Endpoint, SocketOptions};
+use crate::proto::Limits;
+use crate::proto::client::{Event, JobError, RetryPolicy};
+use crate::proto::machine::DialError;
+use crate::proto::op::{OpDone, OpEvent, Question};
+use crate::proto::session::Request;
+use crate::proto::storage::{RootId, StoreError};
+use crate::store::os::OsFiles;
+use crate::time::Duration;
+use crate::wire::{Code, Cv, Entry, Get, Metadata, PathError, RelPath, Remove, RequestId};
+
+/// How a client behaves.
+#[derive(Clone, Debug, Default)]
+pub struct ClientConfig {
+    /// Limits of each connection.
+    pub limits: Limits,
+    /// How often and how soon it tries again.
+    pub policy: RetryPolicy,
+    /// Options of each socket.
+    pub socket: SocketOptions,
+    /// A random number: jitter, request ids and the names of partials come from it.
+    pub seed: u128,
+}
+
+/// A file that was moved, verified and published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moved {
+    /// Bytes in the file.
+    pub length: u64,
+    /// The file's BLAKE3 hash, as `b3sum` prints it.
+    pub root: Cv,
+    /// Blocks that arrived damaged and were sent again.
+    pub blocks_refused: u32,
+}
+
+/// Why a client could not do what it was asked.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum ClientError {
+    /// The job failed, here, on the way or at the server.
+    #[error("{0}")]
+    Job(#[from] JobError),
+    /// A local folder cannot be used.
+    #[error("{0}")]
+    Local(#[from] StoreError),
+    /// A local file's name cannot be used.
+    #[error("{0}")]
+    BadPath(#[from] PathError),
+    /// The client was stopped meanwhile.
+    #[error("the client was stopped")]
+    Stopped,
+}
+
+impl From<Stopped> for ClientError {
+    fn from(_: Stopped) -> ClientError {
+        ClientError::Stopped
+    }
+}
+
+/// A client of one server. Dials when it has something to do, keeps the connection, and dials again when it is lost.
+pub struct Client {
+    jobs: Jobs,
+    disk: Disk<OsFiles>,
+    entries: Arc<Mutex<Vec<Entry>>>,
+    requests: Mutex<u128>,
+    /// Listings share a place for their entries: one at a time.
+    listing: tokio::sync::Mutex<()>,
+}
+
+struct TcpDialer {
+    endpoint: Endpoint,
+    options: SocketOptions,
+}
+
+impl Dial for TcpDialer {
+    type Stream = tokio::net::TcpStream;
+
+    fn dial(&self) -> impl Future<Output = Result<Self::Stream, DialError>> + Send + 'static {
+        let (endpoint, options) = (self.endpoint.clone(), self.options.clone());
+        async move { net::dial(&endpoint, &options).await.map_err(|error| net::dial_error(&error)) }
+    }
+}
+
+impl Client {
+    /// A client of the server at `endpoint`, on the current tokio runtime.
+    pub fn new(endpoint: Endpoint, config: ClientConfig) -> Client {
+        Client::watched(endpoint, config, |_| {})
+    }
+
+    /// The same; `watch` is told of progress and retries, from the client's own task: it must not block.
+    pub fn watched(
+        endpoint: Endpoint,
+        config: ClientConfig,
+        watch: impl Fn(&Event) + Send + Sync + 'static,
+    ) -> Client {
+        let ClientConfig { limits, policy, socket, seed } = config;
+        let (low, high) = (seed as u64, (seed >> 64) as u64);
+        let disk: Disk<OsFiles> = Disk::new(low, Mode::Threads);
+        let entries: Arc<Mutex<Vec<Entry>>> = Arc::default();
+        let listed = Arc::clone(&entries);
+        let store = Completions::new(Arc::new(disk.clone()));
+        let dialer = TcpDialer { endpoint, options: socket };
+        let jobs = Jobs::start(dialer, store, limits, policy, high, move |event| {
+            collect(event, &listed);
+            watch(event);
+        });
+        Client { jobs, disk, entries, requests: Mutex::new(seed | 1), listing: tokio::sync::Mutex::default() }
+    }
+
+    /// Sends the file `source` to stand at the server's `to`.
+    pub async fn put(&self, source: &Path, to: RelPath) -> Result<Moved, ClientError> {
+        let (root, source) = self.local(source).await?;
+        let request = Request::Put { root, source, path: to, request: self.next_request() };
+        moved(self.within(root, request).await)
+    }
+
+    /// Receives the server's file `from` to stand at `to`, a file's path.
+    pub async fn get(&self, from: RelPath, to: &Path) -> Result<Moved, ClientError> {
+        let (root, at) = self.local(to).await?;
+        let get = Get { path: from, version: 0 };
+        moved(self.within(root, Request::Fetch { root, at, get }).await)
+    }
+
+    /// The names in the server's folder `path`, in the server's order.
+    pub async fn list(&self, path: RelPath) -> Result<Vec<Entry>, ClientError> {
+        let _alone = self.listing.lock().await;
+        lock(&self.entries).clear();
+        self.ask(Question::List(path)).await?;
+        Ok(std::mem::take(&mut *lock(&self.entries)))
+    }
+
+    /// What stands at the server's `path`.
+    pub async fn stat(&self, path: RelPath) -> Result<Metadata, ClientError> {
+        match self.ask(Question::Stat(path)).await? {
+            OpDone::Described(metadata) => Ok(metadata),
+            other => Err(mistaken(&other)),
+        }
+    }
+
+    /// Removes the server's file or empty folder `path`.
+    pub async fn remove(&self, path: RelPath) -> Result<(), ClientError> {
+        self.ask(Question::Remove(Remove { request: self.next_request(), path })).await.map(|_| ())
+    }
+
+    /// Sends up to 64 KiB there and back; gives the time it took.
+    pub async fn echo(&self, payload: Bytes) -> Result<Duration, ClientError> {
+        let begin = Instant::now();
+        self.ask(Question::Echo(payload)).await?;
+        Ok(begin.elapsed())
+    }
+
+    /// Finishes what runs, says goodbye and closes the connection.
+    pub async fn close(self) {
+        self.jobs.close().await;
+    }
+
+    async fn ask(&self, question: Question) -> Result<OpDone, ClientError> {
+        Ok(self.jobs.carry_out(Request::Ask(question)).await??)
+    }
+
+    /// Carries out a request that uses a local root, and leaves nothing below it.
+    async fn within(&self, root: RootId, request: Request) -> Result<OpDone, ClientError> {
+        let mut closing = CloseRoot { disk: &self.disk, root: Some(root) };
+        let result = self.jobs.carry_out(request).await;
+        closing.root = None;
+        // What could not be tidied up is left to the next use of the folder.
+        let _ = self.disk.close_root(root).await;
+        Ok(result??)
+    }
+
+    /// A local path as a root, its folder, and a path below that, its name.
+    async fn local(&self, path: &Path) -> Result<(RootId, RelPath), ClientError> {
+        let no_name = || StoreError::new(Code::NOT_A_FILE, format!("{} is not a file's path", path.display()));
+        let name = RelPath::new(path.file_name().ok_or_else(no_name)?.as_bytes())?;
+        let folder = match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
+            Some(_) | None => PathBuf::from("."),
+        };
+        let root = self.disk.add_root(OsFiles::open(&folder)?).await?;
+        Ok((root, name))
+    }
+
+    /// Never the same twice for one seed, and never 0.
+    fn next_request(&self) -> RequestId {
+        let mut last = lock(&self.requests);
+        *last = last.wrapping_add(2);
+        RequestId(*last)
+    }
+}
+
+/// The folder of a job whose caller stopped waiting is forgotten as well.
+struct CloseRoot<'a> {
+    disk: &'a Disk<OsFiles>,
+    root: Option<RootId>,
+}
+
+impl Drop for CloseRoot<'_> {
+    fn drop(&mut self) {
+        if let Some(root) = self.root {
+            self.disk.abandon_root(root);
+        }
+    }
+}
+
+/// A retried listing begins again.
+fn collect(event: &Event, entries: &Mutex<Vec<Entry>>) {
+    match event {
+        Event::Job(_, OpEvent::Entries(page)) => lock(entries).extend_from_slice(page),
+        Event::Retrying { .. } => lock(entries).clear(),
+        Event::Job(..) | Event::Connected { .. } | Event::Finished(..) => {}
+    }
+}
+
+fn moved(done: Result<OpDone, ClientError>) -> Result<Moved, ClientError> {
+    match done? {
+        OpDone::Moved { length, root, blocks_refused } => Ok(Moved { length, root, blocks_refused }),
+        other => Err(mistaken(&other)),
+    }
+}
+
+fn mistaken(done: &OpDone) -> ClientError {
+    ClientError::Local(StoreError::new(Code::UNEXPECTED, format!("the job ended as another: {done:?}")))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
