@@ -17,6 +17,10 @@ pub mod time;
 #[deny(clippy::disallowed_types, clippy::disallowed_methods, clippy::wildcard_enum_match_arm)]
 pub mod wire;
 
+#[cfg(feature = "cli")]
+pub mod cli;
+#[cfg(feature = "net")]
+pub mod client;
 #[cfg(feature = "net")]
 pub mod drive;
 #[cfg(feature = "net")]
