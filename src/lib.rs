@@ -44,6 +44,8 @@ pub mod fuzz;
 #[cfg(feature = "harness")]
 #[deny(clippy::disallowed_types, clippy::disallowed_methods, clippy::wildcard_enum_match_arm)]
 pub mod harness;
+#[cfg(feature = "net")]
+pub mod net;
 #[deny(clippy::disallowed_types, clippy::disallowed_methods, clippy::wildcard_enum_match_arm)]
 pub mod proto;
 #[deny(clippy::disallowed_types, clippy::disallowed_methods, clippy::wildcard_enum_match_arm)]
@@ -53,6 +55,10 @@ pub mod time;
 #[deny(clippy::disallowed_types, clippy::disallowed_methods, clippy::wildcard_enum_match_arm)]
 pub mod wire;
 
+#[cfg(feature = "cli")]
+pub mod cli;
+#[cfg(feature = "net")]
+pub mod client;
 #[cfg(feature = "net")]
 pub mod drive;
 #[cfg(feature = "net")]

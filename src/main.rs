@@ -1,2 +1,5 @@
-//! placeholder
-fn main() {}
+//! The binary: everything is in `cli`.
+
+fn main() -> std::process::ExitCode {
+    towline::cli::main()
+}

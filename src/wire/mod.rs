@@ -38,7 +38,7 @@ pub use folder::{Entry, FileKind, Metadata, Modified, Page};
 pub use frame::{Body, Frame, Kind, OperationId};
 pub use header::{HEADER_LEN, Header};
 pub use hello::{Capabilities, Hello, PREAMBLE, PREAMBLE_LEN, Refused, Tlv, VERSION, agree};
-pub use path::{PathError, RESERVED, RelPath};
+pub use path::{Escaped, PathError, RESERVED, RelPath};
 pub use rope::Rope;
 pub use transfer::{
     Commit, Cv, Data, Get, HavePage, Hole, Offer, Range, Remove, RequestId, UploadId, block_size_for,

@@ -146,12 +146,19 @@ fn steers(c: char) -> bool {
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Escaped, so that a name from a peer cannot steer a terminal or forge a line of a log.
+/// Escaped, see [`Escaped`]; the root is `/`.
 impl fmt::Display for RelPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_root() {
-            return f.write_str("/");
-        }
+        if self.is_root() { f.write_str("/") } else { write!(f, "{}", Escaped(&self.0)) }
+    }
+}
+
+/// Shows bytes escaped, so that a name or a text from a peer cannot steer a terminal or forge a line of a log.
+#[derive(Clone, Copy)]
+pub struct Escaped<'a>(pub &'a [u8]);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for chunk in self.0.utf8_chunks() {
             for c in chunk.valid().chars() {
                 if steers(c) { write!(f, "{}", c.escape_default())? } else { write!(f, "{c}")? }

@@ -1,0 +1,146 @@
+//! What may be typed: flags that commands share, and the types of values.
+
+use std::ffi::OsString;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use clap::builder::{OsStringValueParser, TypedValueParser};
+
+use super::explain::CliError;
+use crate::client::ClientConfig;
+use crate::net::{Target, diagnose};
+use crate::proto::client::RetryPolicy;
+
+/// Flags of every client command.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Common {
+    /// Keep dialling a server that is not there yet, for this long
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(super) wait: Option<Duration>,
+
+    /// How long one attempt to connect may take
+    #[arg(long, value_name = "SECONDS|none", default_value = "10", value_parser = patience)]
+    pub(super) timeout: Patience,
+
+    /// How often to try again what a passing failure broke
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(..1000))]
+    pub(super) retries: u32,
+
+    #[command(flatten)]
+    pub(super) talk: Talk,
+}
+
+/// How much to say.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(super) struct Talk {
+    /// Say nothing but results and errors
+    #[arg(short, long)]
+    pub(super) quiet: bool,
+
+    /// Say more: connections, and what goes on below
+    #[arg(short, long, conflicts_with = "quiet")]
+    pub(super) verbose: bool,
+}
+
+/// How long to wait; `None`: for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Patience(pub(super) Option<Duration>);
+
+impl Common {
+    /// A client's configuration, with fresh randomness.
+    pub(super) fn config(&self) -> Result<ClientConfig, CliError> {
+        let policy = RetryPolicy {
+            attempts: self.retries + 1,
+            wait: self.wait,
+            connect: self.timeout.0,
+            ..RetryPolicy::default()
+        };
+        Ok(ClientConfig { policy, seed: random()?, ..ClientConfig::default() })
+    }
+}
+
+/// Randomness, or why there is none.
+pub(super) fn random() -> Result<u128, CliError> {
+    crate::net::random()
+        .map_err(|error| CliError::system("cannot get random numbers from the system", &error))
+}
+
+/// Where to listen: an IP address with a port, or without one for `port`; `localhost` is 127.0.0.1.
+pub(super) fn listen_address(text: &str, port: u16) -> Result<SocketAddr, String> {
+    let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    if let Ok(address) = bare.parse::<IpAddr>() {
+        return Ok(SocketAddr::new(address, port));
+    }
+    if text == "localhost" {
+        return Ok(SocketAddr::new(loopback, port));
+    }
+    if let Some(Ok(port)) = text.strip_prefix("localhost:").map(str::parse) {
+        return Ok(SocketAddr::new(loopback, port));
+    }
+    text.parse().map_err(|_| {
+        let own = diagnose::local_addresses().join(", ");
+        format!(
+            "an address of this machine is needed, with or without a port, such as \"127.0.0.1:{port}\" or \
+             \"[::1]:{port}\" (its addresses are {own})"
+        )
+    })
+}
+
+/// `HOST[:PORT][/PATH]`, of bytes.
+pub(super) fn target() -> impl TypedValueParser<Value = Target> {
+    OsStringValueParser::new().try_map(|text: OsString| Target::from_bytes(text.as_encoded_bytes()))
+}
+
+/// A number of seconds, which may have a fraction.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let number: f64 = text.parse().map_err(|_| "a number of seconds is needed, such as 2.5".to_owned())?;
+    Duration::try_from_secs_f64(number).map_err(|_| "a number of seconds from 0 up is needed".to_owned())
+}
+
+/// A number of seconds, or `none`.
+pub(super) fn patience(text: &str) -> Result<Patience, String> {
+    match text {
+        "none" => Ok(Patience(None)),
+        _ => {
+            seconds(text).map(|limit| Patience(Some(limit))).map_err(|error| format!("{error}, or \"none\""))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_may_have_a_fraction_and_may_be_none() {
+        assert_eq!(seconds("2.5"), Ok(Duration::from_millis(2500)));
+        assert_eq!(seconds("0"), Ok(Duration::ZERO));
+        for text in ["", "x", "-1", "NaN", "inf", "1e300"] {
+            assert!(seconds(text).is_err(), "{text}");
+        }
+        assert_eq!(patience("none"), Ok(Patience(None)));
+        assert_eq!(patience("3"), Ok(Patience(Some(Duration::from_secs(3)))));
+        assert!(patience("never").is_err_and(|error| error.contains("\"none\"")));
+    }
+
+    #[test]
+    fn listening_addresses_have_a_default_port() {
+        let cases = [
+            ("127.0.0.1", "127.0.0.1:8695"),
+            ("127.0.0.1:0", "127.0.0.1:0"),
+            ("localhost", "127.0.0.1:8695"),
+            ("localhost:9", "127.0.0.1:9"),
+            ("::1", "[::1]:8695"),
+            ("[::1]", "[::1]:8695"),
+            ("[::1]:9", "[::1]:9"),
+        ];
+        for (text, address) in cases {
+            assert_eq!(listen_address(text, 8695).map(|address| address.to_string()), Ok(address.to_owned()));
+        }
+        for text in ["", "8695", ":8695", "example.org", "127.0.0.1:99999", "http://127.0.0.1"] {
+            let error = listen_address(text, 8695).unwrap_err();
+            assert!(error.contains("127.0.0.1:8695"), "{text}: {error}");
+        }
+    }
+}

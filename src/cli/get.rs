@@ -1,0 +1,67 @@
+//! `towline get`: one file from a server.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use super::args::{self, Common};
+use super::explain::CliError;
+use super::output::shown;
+use super::put::{hash_line, report};
+use super::visit;
+use crate::net::Target;
+
+/// Fetch a file from a server; prints its BLAKE3 hash as b3sum does
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The file to fetch
+    #[arg(value_name = "HOST[:PORT]/PATH", value_parser = args::target())]
+    from: Target,
+
+    /// Where it goes: a file, or a folder that is there; without it, under the file's own name in the current folder
+    dest: Option<PathBuf>,
+
+    #[command(flatten)]
+    common: Common,
+}
+
+pub(super) fn run(args: &Args) -> Result<(), CliError> {
+    let Some(name) = args.from.path.name() else {
+        let tried = format!("cannot get {}", args.from);
+        let next = format!("name one: {}/PATH (`towline ls {0}` shows what is there)", args.from.endpoint);
+        return Err(CliError::usage(tried, "no file is named", "files are fetched one at a time", next));
+    };
+    let to = destination(args.dest.as_deref(), name);
+    let tried = format!("cannot get {} to {}", args.from, shown(&to));
+    visit::with(&args.common, &args.from.endpoint, async |visit| {
+        let began = Instant::now();
+        let moved = visit.client.get(args.from.path.clone(), &to).await.map_err(visit.explain(tried))?;
+        report("received", &moved, began, &visit.screen);
+        hash_line(&moved, shown(&to))
+    })
+}
+
+/// The file's own path here. Its name is the one that was typed, never one that the server chose.
+fn destination(dest: Option<&Path>, name: &[u8]) -> PathBuf {
+    let name = OsStr::from_bytes(name);
+    match dest {
+        None => PathBuf::from(name),
+        Some(dest) if dest.is_dir() || dest.as_os_str().as_bytes().ends_with(b"/") => dest.join(name),
+        Some(dest) => dest.to_path_buf(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_destination_is_a_file_a_folder_or_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(destination(None, b"a"), Path::new("a"));
+        assert_eq!(destination(Some(folder.path()), b"a"), folder.path().join("a"));
+        assert_eq!(destination(Some(&folder.path().join("b")), b"a"), folder.path().join("b"));
+        assert_eq!(destination(Some(Path::new("missing/")), b"a"), Path::new("missing/a"));
+    }
+}

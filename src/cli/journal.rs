@@ -1,0 +1,176 @@
+//! A server's events as lines: one for each finished operation, with who, what, how much and how it ended. Names and
+//! texts of peers are escaped.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::args::Talk;
+use super::output::{Short, Size, Utc, escaped};
+use crate::proto::op::{OpDone, OpResult, Party, Question};
+use crate::proto::session::{Began, Event, SessionEnd, Tag};
+use crate::server::ServerEvent;
+use crate::wire::Failure;
+
+/// What is known of the connections, as far as lines need it.
+#[derive(Debug)]
+pub(super) struct Journal {
+    talk: Talk,
+    drain: Option<Duration>,
+    visitors: BTreeMap<u64, Visitor>,
+}
+
+#[derive(Debug)]
+struct Visitor {
+    peer: SocketAddr,
+    /// Operations by what they are called in a line.
+    running: BTreeMap<Tag, Asked>,
+    /// Echoes are many: they are told together, at the end.
+    echoes: u64,
+}
+
+#[derive(Debug)]
+enum Asked {
+    Echo,
+    Line(String),
+}
+
+impl Journal {
+    /// `drain` is how long a stopping server waits.
+    pub(super) fn new(talk: Talk, drain: Option<Duration>) -> Journal {
+        Journal { talk, drain, visitors: BTreeMap::new() }
+    }
+
+    /// The lines that an event is worth.
+    pub(super) fn on_event(&mut self, event: ServerEvent) -> Vec<String> {
+        let lines = match event {
+            ServerEvent::Accepted { connection, peer, .. } => {
+                let visitor = Visitor { peer, running: BTreeMap::new(), echoes: 0 };
+                self.visitors.insert(connection, visitor);
+                self.detail(connection, "connected".to_owned())
+            }
+            ServerEvent::Session { connection, event } => self.on_session(connection, event),
+            ServerEvent::Closed { connection, end } => self.on_closed(connection, &end),
+            ServerEvent::EchoClosed { connection, end } => {
+                let end = end.map_or_else(|| "refused".to_owned(), |end| format!("{end:?}").to_lowercase());
+                let lines = self.line(connection, &format!("raw echo ended ({end})"));
+                self.visitors.remove(&connection);
+                lines
+            }
+            ServerEvent::AcceptPaused(error) => {
+                let said = crate::net::diagnose::system("cannot accept connections for now", &error);
+                vec![format!("{}  {said}", Utc::now())]
+            }
+            ServerEvent::Draining { connections } => vec![self.stopping(connections)],
+        };
+        if self.talk.quiet { Vec::new() } else { lines }
+    }
+
+    fn on_session(&mut self, connection: u64, event: Event) -> Vec<String> {
+        let Some(visitor) = self.visitors.get_mut(&connection) else { return Vec::new() };
+        match event {
+            Event::Began(tag, began) => {
+                visitor.running.insert(tag, asked(&began));
+                Vec::new()
+            }
+            Event::Finished(tag, result) => match visitor.running.remove(&tag) {
+                Some(Asked::Line(what)) => {
+                    let line = format!("{what}: {}", outcome(&result));
+                    self.line(connection, &line)
+                }
+                Some(Asked::Echo) => {
+                    visitor.echoes += u64::from(result.is_ok());
+                    Vec::new()
+                }
+                None => Vec::new(),
+            },
+            Event::Ready { version, .. } => {
+                self.detail(connection, format!("speaks protocol version {version}"))
+            }
+            Event::Op(..) | Event::GoingAway => Vec::new(),
+        }
+    }
+
+    fn on_closed(&mut self, connection: u64, end: &SessionEnd) -> Vec<String> {
+        let echoes = self.visitors.get(&connection).map_or(0, |visitor| visitor.echoes);
+        let mut lines = match echoes {
+            0 => Vec::new(),
+            _ => self.line(connection, &format!("echo: {echoes} round trips")),
+        };
+        lines.extend(match end {
+            SessionEnd::Orderly => self.detail(connection, "said goodbye".to_owned()),
+            SessionEnd::Lost(_) => self.detail(connection, "went away without a goodbye".to_owned()),
+            SessionEnd::Broken(failure) => self.line(connection, &format!("dropped: {}", spoken(failure))),
+            SessionEnd::ByPeer(failure) => self.line(connection, &format!("gave up: {}", spoken(failure))),
+        });
+        self.visitors.remove(&connection);
+        lines
+    }
+
+    fn line(&self, connection: u64, what: &str) -> Vec<String> {
+        let Some(visitor) = self.visitors.get(&connection) else { return Vec::new() };
+        vec![format!("{}  {}  {what}", Utc::now(), visitor.peer)]
+    }
+
+    fn detail(&self, connection: u64, what: String) -> Vec<String> {
+        if self.talk.verbose { self.line(connection, &what) } else { Vec::new() }
+    }
+
+    fn stopping(&self, connections: usize) -> String {
+        let limit =
+            self.drain.map_or("as long as it takes".into(), |drain| format!("at most {}", Short(drain)));
+        match connections {
+            0 => "stopping: nothing is under way".to_owned(),
+            1 => format!("stopping: waiting for 1 connection to finish, {limit}; Ctrl-C again stops at once"),
+            _ => format!(
+                "stopping: waiting for {connections} connections to finish, {limit}; Ctrl-C again stops at once"
+            ),
+        }
+    }
+}
+
+/// The command that a person would have typed for it.
+fn asked(began: &Began) -> Asked {
+    Asked::Line(match began {
+        Began::Offer(path) => format!("put {path}"),
+        Began::Get(path) => format!("get {path}"),
+        Began::Question(Question::List(path)) => format!("ls {path}"),
+        Began::Question(Question::Stat(path)) => format!("stat {path}"),
+        Began::Question(Question::Remove(remove)) => format!("rm {}", remove.path),
+        Began::Question(Question::Echo(_)) => return Asked::Echo,
+    })
+}
+
+fn outcome(result: &OpResult) -> String {
+    match result {
+        Ok(OpDone::Moved { length, root, blocks_refused: 0 }) => format!("{}, {root}", Size(*length)),
+        Ok(OpDone::Moved { length, root, blocks_refused }) => {
+            format!(
+                "{}, {root}, {blocks_refused} blocks sent again since they arrived damaged",
+                Size(*length)
+            )
+        }
+        Ok(OpDone::Listed) => "listed".to_owned(),
+        Ok(OpDone::Described(_)) => "described".to_owned(),
+        Ok(OpDone::Removed) => "removed".to_owned(),
+        Ok(OpDone::Echoed) => "echoed".to_owned(),
+        Err(error) => match error.by {
+            Party::Us => format!("failed: {}", spoken(&error.failure)),
+            Party::Peer => format!("given up by the client: {}", spoken(&error.failure)),
+            Party::Link => "not finished: the connection was lost".to_owned(),
+        },
+    }
+}
+
+fn spoken(failure: &Failure) -> String {
+    let code = failure.code.describe();
+    if failure.text.is_empty() {
+        code.to_owned()
+    } else {
+        format!("{code}: {}", escaped(failure.text.as_bytes()))
+    }
+}
+
+#[cfg(test)]
+#[path = "journal_test.rs"]
+mod tests;

@@ -1,0 +1,107 @@
+//! The command line. May import all; nothing imports it.
+//!
+//! | file | what |
+//! |---|---|
+//! | `args` | what may be typed, and what it means |
+//! | `serve`, `put`, `get`, `ls`, `rm`, `echo` | one file a command |
+//! | `visit` | what the client commands share: a client, its signals, its goodbye |
+//! | `journal` | a server's events as lines |
+//! | `screen` | a client's progress and retries as lines |
+//! | `explain` | errors as [`crate::net::diagnose::Diagnosis`] and exit code |
+//! | `exit` | the exit codes |
+//! | `output` | sizes, rates, times; standard output that may be closed |
+
+mod args;
+mod echo;
+mod exit;
+mod explain;
+mod get;
+mod journal;
+mod ls;
+mod output;
+mod put;
+mod rm;
+mod screen;
+mod serve;
+mod visit;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use self::exit::Exit;
+use self::explain::CliError;
+
+/// Moves files between machines, verified, and measures the path between them.
+#[derive(Debug, Parser)]
+#[command(name = "towline", version, about, after_help = exit::table(), max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::Args),
+    Put(put::Args),
+    Get(get::Args),
+    Ls(ls::Args),
+    Rm(rm::Args),
+    Echo(echo::Args),
+}
+
+/// Runs the command that the process was started with.
+pub fn main() -> ExitCode {
+    run(std::env::args_os()).into()
+}
+
+fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Nobody is left to tell if this fails. `--help` and `--version` arrive here too.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage } else { Exit::Success };
+        }
+    };
+    let result = match cli.command {
+        Command::Serve(args) => serve::run(&args),
+        Command::Put(args) => put::run(&args),
+        Command::Get(args) => get::run(&args),
+        Command::Ls(args) => ls::run(&args),
+        Command::Rm(args) => rm::run(&args),
+        Command::Echo(args) => echo::run(&args),
+    };
+    match result {
+        Ok(()) => Exit::Success,
+        Err(CliError::Told(exit, diagnosis)) => {
+            output::complain(&diagnosis.to_string());
+            exit
+        }
+        // Whoever read has read enough.
+        Err(CliError::OutputClosed) => Exit::Success,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_commands_are_well_formed() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn mistakes_in_what_was_typed_are_usage() {
+        let run = |args: &[&str]| run(args.iter().map(OsString::from));
+        assert_eq!(run(&["towline"]), Exit::Usage);
+        assert_eq!(run(&["towline", "push"]), Exit::Usage);
+        assert_eq!(run(&["towline", "ls", "http://example.org"]), Exit::Usage);
+        assert_eq!(run(&["towline", "ls", "example.org/../x"]), Exit::Usage);
+        assert_eq!(run(&["towline", "ls", "-q", "-v", "example.org"]), Exit::Usage);
+        assert_eq!(run(&["towline", "--version"]), Exit::Success);
+    }
+}

@@ -1,0 +1,30 @@
+//! `towline rm`: one file, or one empty folder.
+
+use super::args::{self, Common};
+use super::explain::CliError;
+use super::visit;
+use crate::net::Target;
+
+/// Remove a file or an empty folder at a server
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// What to remove
+    #[arg(value_name = "HOST[:PORT]/PATH", value_parser = args::target())]
+    at: Target,
+
+    #[command(flatten)]
+    common: Common,
+}
+
+pub(super) fn run(args: &Args) -> Result<(), CliError> {
+    let tried = format!("cannot remove {}", args.at);
+    if args.at.path.is_root() {
+        let next = format!("name what to remove: {}/PATH", args.at.endpoint);
+        return Err(CliError::usage(tried, "no path is named", "the served folder itself stays", next));
+    }
+    visit::with(&args.common, &args.at.endpoint, async |visit| {
+        visit.client.remove(args.at.path.clone()).await.map_err(visit.explain(tried))?;
+        visit.screen.note(&format!("removed {}", args.at));
+        Ok(())
+    })
+}

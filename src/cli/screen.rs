@@ -1,0 +1,127 @@
+//! What a client command says while it works, on standard error: progress where a person watches, retries as they
+//! happen.
+
+use std::io::{IsTerminal, Write};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::args::Talk;
+use super::explain::in_short;
+use super::output::{self, Short, Size};
+use crate::net::Endpoint;
+use crate::proto::client::Event;
+use crate::proto::op::OpEvent;
+
+/// How often progress is drawn.
+const REDRAW: Duration = Duration::from_millis(100);
+
+/// A client's place to speak.
+pub(super) struct Screen {
+    talk: Talk,
+    server: Endpoint,
+    /// Progress is for a person who watches.
+    draws: bool,
+    progress: Mutex<Progress>,
+}
+
+#[derive(Default)]
+struct Progress {
+    length: u64,
+    done: u64,
+    began: Option<Instant>,
+    /// When progress was last drawn, and so stands on the terminal's line.
+    drawn: Option<Instant>,
+}
+
+impl Screen {
+    pub(super) fn new(talk: Talk, server: &Endpoint) -> Screen {
+        let draws = !talk.quiet && std::io::stderr().is_terminal();
+        Screen { talk, server: server.clone(), draws, progress: Mutex::default() }
+    }
+
+    /// A line for a person, unless they want quiet.
+    pub(super) fn note(&self, line: &str) {
+        if !self.talk.quiet {
+            self.clear();
+            output::note(line);
+        }
+    }
+
+    /// A line for a person who wants to know more.
+    pub(super) fn detail(&self, line: &str) {
+        if self.talk.verbose {
+            self.note(line);
+        }
+    }
+
+    /// Follows what the client tells.
+    pub(super) fn on_event(&self, event: &Event) {
+        match event {
+            Event::Connected { version, hello } => self.detail(&format!(
+                "connected to {}: protocol version {version}, window {}, up to {} operations at once",
+                self.server,
+                Size(hello.window),
+                hello.operations
+            )),
+            Event::Job(_, OpEvent::Started { length }) => {
+                let began = Some(Instant::now());
+                *self.progress() = Progress { length: *length, done: 0, began, drawn: None };
+            }
+            Event::Job(_, OpEvent::Progress(bytes)) => {
+                let mut progress = self.progress();
+                progress.done += bytes;
+                if self.draws && progress.drawn.or(progress.began).is_some_and(|at| at.elapsed() >= REDRAW) {
+                    progress.draw();
+                }
+            }
+            Event::Job(_, OpEvent::Consumed(_) | OpEvent::Entries(_)) | Event::Finished(..) => {}
+            Event::Retrying { attempt, delay, error, .. } => {
+                let (why, delay, server) = (in_short(error), Short(*delay), &self.server);
+                self.note(&format!("attempt {attempt} with {server} failed: {why}; trying again in {delay}"));
+            }
+        }
+    }
+
+    /// Takes progress off the terminal.
+    pub(super) fn clear(&self) {
+        if self.progress().drawn.take().is_some() {
+            let _ = write!(std::io::stderr().lock(), "\r\x1b[K");
+        }
+    }
+
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Progress {
+    fn draw(&mut self) {
+        self.drawn = Some(Instant::now());
+        let mut stderr = std::io::stderr().lock();
+        let _ = write!(stderr, "\r{}\x1b[K", self.line()).and_then(|()| stderr.flush());
+    }
+
+    fn line(&self) -> String {
+        let elapsed = self.began.map(|began| began.elapsed()).unwrap_or_default().as_secs_f64().max(1e-9);
+        let percent = (self.done.min(self.length) * 100).checked_div(self.length).unwrap_or(100);
+        let rate = self.done as f64 / elapsed;
+        let left =
+            Duration::from_secs_f64((self.length.saturating_sub(self.done) as f64 / rate.max(1.0)).min(1e9));
+        let (done, length) = (Size(self.done), Size(self.length));
+        format!("{percent:3} %  {done} of {length}  {}/s  {} left", Size(rate as u64), Short(left))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_of_any_numbers_is_a_line() {
+        for (length, done) in [(0, 0), (1 << 30, 1 << 29), (10, 20), (u64::MAX / 200, u64::MAX / 300)] {
+            let progress = Progress { length, done, began: Some(Instant::now()), drawn: None };
+            let line = progress.line();
+            assert!(line.contains(" % ") && line.len() < 80, "{line}");
+        }
+    }
+}

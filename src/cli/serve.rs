@@ -1,0 +1,260 @@
+//! `towline serve`: a folder for others to fetch from and send to.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Mutex, PoisonError};
+
+use tokio::net::TcpListener;
+
+use super::args::{self, Patience, Talk};
+use super::exit::Exit;
+use super::explain::{self, CliError};
+use super::journal::Journal;
+use super::output::{self, shown};
+use super::visit::Signals;
+use crate::net::diagnose::{Diagnosis, local_addresses};
+use crate::net::{DEFAULT_PORT, Endpoint, SocketOptions, listen};
+use crate::proto::ListenLimits;
+use crate::server::{ListenEnd, Server, ServerConfig, StopReceiver, Stopper, stopper};
+
+/// The port of RFC 862.
+const ECHO_PORT: u16 = 7;
+/// Lines that may wait for a slow terminal; more are counted and left out.
+const LINES_MAX: usize = 1024;
+
+/// Serve a folder until Ctrl-C; a second Ctrl-C does not wait for what is under way
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The folder that is served, for reading and writing
+    #[arg(default_value = ".")]
+    dir: PathBuf,
+
+    /// Where to listen; may be given more than once; port 0 takes any that is free [default: 127.0.0.1:8695]
+    #[arg(long, value_name = "ADDR", value_parser = |text: &str| args::listen_address(text, DEFAULT_PORT))]
+    listen: Vec<SocketAddr>,
+
+    /// Also echo raw TCP here (RFC 862), for any client; may be given more than once
+    #[arg(long, value_name = "ADDR", value_parser = |text: &str| args::listen_address(text, ECHO_PORT))]
+    echo: Vec<SocketAddr>,
+
+    /// Listen beyond this machine although nothing is encrypted and nobody is asked who they are
+    #[arg(long)]
+    insecure_plaintext: bool,
+
+    /// How long to wait for what is under way when stopped
+    #[arg(long, value_name = "SECONDS|none", default_value = "30", value_parser = args::patience)]
+    drain: Patience,
+
+    #[command(flatten)]
+    talk: Talk,
+}
+
+pub(super) fn run(args: &Args) -> Result<(), CliError> {
+    let mut files = args.listen.clone();
+    if files.is_empty() {
+        files.push(SocketAddr::from(([127, 0, 0, 1], DEFAULT_PORT)));
+    }
+    let exposed = files.iter().chain(&args.echo).find(|address| !address.ip().to_canonical().is_loopback());
+    if let Some(address) = exposed {
+        if !args.insecure_plaintext {
+            return Err(refused(*address));
+        }
+        output::note(&format!(
+            "warning: whoever reaches {address} can read, replace and remove what is served, and nothing is encrypted"
+        ));
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(16)
+        .build()
+        .map_err(|error| CliError::system("cannot start", &error))?;
+    let (lines, printed) = sync_channel(LINES_MAX);
+    let printer = std::thread::spawn(move || print_all(&printed));
+    let end = runtime.block_on(serve(args, &files, lines));
+    // Every task that may have a line to say is gone with the runtime.
+    drop(runtime);
+    let _ = printer.join();
+    match end? {
+        ListenEnd::Drained => Ok(()),
+        ListenEnd::Aborted => Err(cut_off()),
+    }
+}
+
+async fn serve(args: &Args, files: &[SocketAddr], lines: SyncSender<String>) -> Result<ListenEnd, CliError> {
+    // Before anything is printed, so that whoever waits for that may send a signal at once.
+    let signals = Signals::new()?;
+    let limits = ListenLimits { drain: args.drain.0, ..ListenLimits::default() };
+    let config = ServerConfig { listen: limits, ..ServerConfig::default() };
+    let nonce = args::random()? as u64;
+    let folder = shown(&args.dir);
+    let server = Server::new(&args.dir, nonce, config).await;
+    let server = server.map_err(|error| CliError::local(format!("cannot serve \"{folder}\""), error))?;
+    let (file_sockets, echo_sockets) = (listen_all(files)?, listen_all(&args.echo)?);
+    announce(args, &file_sockets, &echo_sockets)?;
+    let journal = Mutex::new((Journal::new(args.talk, args.drain.0), 0));
+    let server = server.on_event(move |event| {
+        let (journal, missed) = &mut *journal.lock().unwrap_or_else(PoisonError::into_inner);
+        for line in journal.on_event(event) {
+            say(&lines, line, missed);
+        }
+    });
+    let (stopper, stop) = stopper();
+    run_until_stopped(server, file_sockets, echo_sockets, (stopper, stop, signals)).await
+}
+
+async fn run_until_stopped(
+    server: Server,
+    files: Vec<TcpListener>,
+    echo: Vec<TcpListener>,
+    (stopper, stop, mut signals): (Stopper, StopReceiver, Signals),
+) -> Result<ListenEnd, CliError> {
+    let signalled = async {
+        signals.next().await;
+        stopper.drain();
+        signals.next().await;
+        stopper.abort();
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        end = server.run(files, echo, stop) => Ok(end),
+        () = signalled => unreachable!("waits for ever"),
+    }
+}
+
+fn listen_all(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, CliError> {
+    let options = SocketOptions::default();
+    let one = |address: &SocketAddr| {
+        listen(*address, &options).map_err(|error| explain::listening(*address, &error))
+    };
+    addresses.iter().map(one).collect()
+}
+
+/// Where it listens, for programs; then what is served and what to type, for people.
+fn announce(args: &Args, files: &[TcpListener], echo: &[TcpListener]) -> Result<(), CliError> {
+    let addresses = |sockets: &[TcpListener]| -> Result<Vec<SocketAddr>, CliError> {
+        let addresses = sockets.iter().map(TcpListener::local_addr).collect::<Result<_, _>>();
+        addresses.map_err(|error| CliError::system("cannot tell where it listens", &error))
+    };
+    let files = addresses(files)?;
+    for address in &files {
+        output::print(&format!("listening on {address}"))?;
+    }
+    for address in addresses(echo)? {
+        output::print(&format!("echoing on {address}"))?;
+    }
+    let (Some(first), false) = (files.first(), args.talk.quiet) else { return Ok(()) };
+    let folder = std::fs::canonicalize(&args.dir).unwrap_or_else(|_| args.dir.clone());
+    let (program, at) = (program(), endpoint_for(*first));
+    output::print(&format!(
+        "serving {}\n\nIn another terminal:\n  {program} put FILE {at}\n  {program} ls {at}\n  {program} get \
+         {at}/FILE\nCtrl-C stops.\n",
+        shown(&folder)
+    ))
+}
+
+/// How this program was called, so that what is printed can be typed.
+fn program() -> String {
+    let name = std::env::args_os().next().unwrap_or_default();
+    let name = output::escaped(name.as_encoded_bytes());
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+".contains(c);
+    match name.as_str() {
+        "" => "towline".to_owned(),
+        _ if name.chars().all(is_plain) => name,
+        _ => format!("'{}'", name.replace('\'', r"'\''")),
+    }
+}
+
+/// An address that a client can dial: for "all addresses" one of them.
+fn endpoint_for(address: SocketAddr) -> Endpoint {
+    let port = address.port();
+    if !address.ip().is_unspecified() {
+        return Endpoint { host: address.ip().to_string(), port };
+    }
+    let own = local_addresses().into_iter().filter_map(|own| own.parse::<std::net::IpAddr>().ok());
+    let reachable = own.filter(|own| own.is_ipv4() == address.is_ipv4() && !own.is_loopback()).next_back();
+    Endpoint { host: reachable.unwrap_or(address.ip()).to_string(), port }
+}
+
+/// Hands a line to the printer; the server does not wait for a terminal.
+fn say(lines: &SyncSender<String>, line: String, missed: &mut u64) {
+    if *missed > 0 && lines.try_send(format!("({missed} lines were left out: output is too slow)")).is_ok() {
+        *missed = 0;
+    }
+    if lines.try_send(line).is_err() {
+        *missed += 1;
+    }
+}
+
+/// A server whose output nobody reads goes on.
+fn print_all(lines: &Receiver<String>) {
+    for line in lines {
+        let _ = output::print(&line);
+    }
+}
+
+fn refused(address: SocketAddr) -> CliError {
+    CliError::usage(
+        format!("cannot listen on {address}"),
+        "refused without --insecure-plaintext",
+        "whoever reaches that address could read, replace and remove what is served: nothing is encrypted, and nobody \
+         is asked who they are",
+        format!(
+            "listen on 127.0.0.1 and reach it through ssh (`ssh -L {0}:127.0.0.1:{0} THIS-HOST`), or add \
+             --insecure-plaintext on a network that you trust",
+            address.port()
+        ),
+    )
+}
+
+fn cut_off() -> CliError {
+    let diagnosis = Diagnosis {
+        tried: "stopped before everything had finished".into(),
+        said: "what was under way was cut off".into(),
+        why: "the time to drain was over, or a second signal came".into(),
+        next: "clients try again by themselves; give more time with `--drain SECONDS`".into(),
+    };
+    CliError::Told(Exit::CutOff, Box::new(diagnosis))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Whole {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn run_with(args: &[&str]) -> Result<(), CliError> {
+        run(&Whole::try_parse_from([&["serve"], args].concat()).unwrap().args)
+    }
+
+    #[test]
+    fn beyond_loopback_is_refused_unless_it_is_spelled_out() {
+        for args in [["--listen", "0.0.0.0:0"], ["--listen", "[::]:0"], ["--echo", "192.0.2.7:0"]] {
+            let Err(CliError::Told(Exit::Usage, told)) = run_with(&args) else { panic!("{args:?}") };
+            assert!(told.to_string().contains("--insecure-plaintext"), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_told_before_anything_listens() {
+        let missing = tempfile::tempdir().unwrap().path().join("missing");
+        let Err(CliError::Told(Exit::NotFound, told)) =
+            run_with(&[missing.to_str().unwrap(), "--listen", "127.0.0.1:0"])
+        else {
+            panic!("it is there")
+        };
+        assert!(told.tried.contains("cannot serve"), "{told}");
+    }
+
+    #[test]
+    fn commands_to_type_name_an_address_that_can_be_dialled() {
+        assert_eq!(endpoint_for("[::1]:9".parse().unwrap()).to_string(), "[::1]:9");
+        assert_ne!(endpoint_for("0.0.0.0:9".parse().unwrap()).to_string(), "");
+    }
+}

@@ -1,0 +1,100 @@
+//! What the client commands share: a runtime, a client, the signals that stop it, and its goodbye.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::args::Common;
+use super::exit::Exit;
+use super::explain::CliError;
+use super::screen::Screen;
+use crate::client::{Client, ClientError};
+use crate::net::Endpoint;
+use crate::net::diagnose::Diagnosis;
+
+/// How long a goodbye may take; the process ends all the same.
+const GOODBYE: Duration = Duration::from_secs(3);
+
+/// One visit to a server.
+pub(super) struct Visit {
+    pub(super) client: Client,
+    pub(super) screen: Arc<Screen>,
+    pub(super) server: Endpoint,
+}
+
+impl Visit {
+    /// Puts a job's error in words. `tried` begins with "cannot".
+    pub(super) fn explain(&self, tried: String) -> impl FnOnce(ClientError) -> CliError {
+        move |error| CliError::job(tried, &self.server, error)
+    }
+}
+
+/// Does `work` with a client of `server`, then says goodbye. A signal ends the work early and in order: what is half
+/// done is cancelled, and nothing of it is left behind.
+pub(super) fn with<T>(
+    common: &Common,
+    server: &Endpoint,
+    work: impl AsyncFnOnce(&Visit) -> Result<T, CliError>,
+) -> Result<T, CliError> {
+    let config = common.config()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(8)
+        .build()
+        .map_err(|error| CliError::system("cannot start", &error))?;
+    let result = runtime.block_on(async {
+        let mut signals = Signals::new()?;
+        let screen = Arc::new(Screen::new(common.talk, server));
+        let watch = Arc::clone(&screen);
+        let client = Client::watched(server.clone(), config, move |event| watch.on_event(event));
+        let visit = Visit { client, screen, server: server.clone() };
+        let result = tokio::select! {
+            biased;
+            exit = signals.next() => Err(interrupted(exit)),
+            result = work(&visit) => result,
+        };
+        visit.screen.clear();
+        // A server that does not answer it is left without one.
+        let _ = tokio::time::timeout(GOODBYE, visit.client.close()).await;
+        result
+    });
+    // A name that is still being resolved cannot be called off.
+    runtime.shutdown_timeout(GOODBYE);
+    result
+}
+
+/// SIGINT and SIGTERM.
+pub(super) struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    /// From now on the signals do not end the process.
+    pub(super) fn new() -> Result<Signals, CliError> {
+        let listen =
+            |kind| signal(kind).map_err(|error| CliError::system("cannot take the system's signals", &error));
+        let interrupt = listen(SignalKind::interrupt())?;
+        Ok(Signals { interrupt, terminate: listen(SignalKind::terminate())? })
+    }
+
+    /// The next of them, as what a process ends with that it has stopped.
+    pub(super) async fn next(&mut self) -> Exit {
+        tokio::select! {
+            _ = self.interrupt.recv() => Exit::Interrupted,
+            _ = self.terminate.recv() => Exit::Terminated,
+        }
+    }
+}
+
+fn interrupted(exit: Exit) -> CliError {
+    let said = if exit == Exit::Interrupted { "interrupted (SIGINT)" } else { "terminated (SIGTERM)" };
+    let diagnosis = Diagnosis {
+        tried: "stopped before the end".into(),
+        said: said.into(),
+        why: "a signal asked for it; nothing that was half done is left behind".into(),
+        next: "run the same command again to do it after all".into(),
+    };
+    CliError::Told(exit, Box::new(diagnosis))
+}

@@ -1,0 +1,172 @@
+//! TCP: listening sockets and dialling, with the options that matter.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::Endpoint;
+use crate::proto::listener::Source;
+use crate::proto::machine::{DialError, DialErrorKind};
+
+/// How long one address of a host may keep the next one waiting (RFC 8305, 5: "Connection Attempt Delay").
+const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(250);
+
+/// Options of TCP sockets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SocketOptions {
+    /// Connections that may wait to be accepted.
+    pub backlog: u32,
+    /// Small frames are sent at once (`TCP_NODELAY`).
+    pub nodelay: bool,
+    /// A port may be listened on while old connections of it are in TIME_WAIT (`SO_REUSEADDR`).
+    pub reuse_address: bool,
+}
+
+impl Default for SocketOptions {
+    fn default() -> SocketOptions {
+        SocketOptions { backlog: 1024, nodelay: true, reuse_address: true }
+    }
+}
+
+/// Listens on exactly `address`: an IPv6 address does not take IPv4 connections along.
+///
+/// # Errors
+/// What the system says; [`super::diagnose::listening`] puts it in words.
+pub fn listen(address: SocketAddr, options: &SocketOptions) -> io::Result<TcpListener> {
+    let socket = open(address, options)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    // On Windows the option means that somebody else may take the port over.
+    #[cfg(unix)]
+    socket.set_reuse_address(options.reuse_address)?;
+    socket.bind(&address.into())?;
+    socket.listen(i32::try_from(options.backlog).unwrap_or(i32::MAX))?;
+    TcpListener::from_std(socket.into())
+}
+
+/// Resolves the host and connects. Its addresses are tried in the resolver's order, each as soon as the one before has
+/// failed or been silent for a moment; the first that answers wins. Has no deadline of its own.
+///
+/// # Errors
+/// The most telling of the errors; [`dial_error`] says what kind it is.
+pub async fn dial(endpoint: &Endpoint, options: &SocketOptions) -> io::Result<TcpStream> {
+    let mut addresses = resolve(endpoint).await?.into_iter();
+    let mut attempts: JoinSet<io::Result<TcpStream>> = JoinSet::new();
+    let mut failure: Option<io::Error> = None;
+    loop {
+        let another = addresses.next();
+        let is_last = another.is_none();
+        if let Some(address) = another {
+            let options = options.clone();
+            attempts.spawn(async move { connect(address, &options).await });
+        }
+        let ended = if is_last {
+            attempts.join_next().await
+        } else {
+            match timeout(NEXT_ADDRESS_AFTER, attempts.join_next()).await {
+                Ok(ended) => ended,
+                Err(_elapsed) => continue,
+            }
+        };
+        match ended {
+            Some(Ok(Ok(stream))) => return Ok(stream),
+            Some(Ok(Err(error))) => failure = Some(more_telling(failure, error)),
+            Some(Err(panicked)) => return Err(io::Error::other(panicked)),
+            None => return Err(failure.unwrap_or_else(|| name_not_found(endpoint, "it has no address"))),
+        }
+    }
+}
+
+/// What a failure to dial means for whoever would try again.
+pub fn dial_error(error: &io::Error) -> DialError {
+    let kind = match error.kind() {
+        _ if error.get_ref().is_some_and(|inner| inner.is::<NameNotFound>()) => DialErrorKind::NameNotFound,
+        io::ErrorKind::ConnectionRefused => DialErrorKind::Refused,
+        io::ErrorKind::TimedOut => DialErrorKind::TimedOut,
+        io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkDown => {
+            DialErrorKind::Unreachable
+        }
+        io::ErrorKind::PermissionDenied | io::ErrorKind::AddrNotAvailable => DialErrorKind::NotAllowed,
+        _ => DialErrorKind::Other,
+    };
+    DialError { kind, os: error.raw_os_error() }
+}
+
+/// Where a connection comes from, as far as caps are concerned. An IPv6 host has a whole /64 to choose from: it counts
+/// as one.
+pub fn source_of(peer: SocketAddr) -> Source {
+    const HOST_BITS: u32 = 64;
+    match peer.ip().to_canonical() {
+        IpAddr::V4(address) => Source(u128::from(address.to_ipv6_mapped())),
+        IpAddr::V6(address) if address.is_loopback() => Source(u128::from(address)),
+        IpAddr::V6(address) => Source(u128::from(address) >> HOST_BITS << HOST_BITS),
+    }
+}
+
+/// A socket that is neither bound nor connected.
+fn open(address: SocketAddr, options: &SocketOptions) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_nonblocking(true)?;
+    // An accepted connection has it from its listener.
+    socket.set_tcp_nodelay(options.nodelay)?;
+    if address.ip().to_canonical().is_loopback() {
+        use_loopback_congestion_control(&socket);
+    }
+    Ok(socket)
+}
+
+/// Pacing (bbr, where it is the system's default) makes loopback up to 2.7 times slower. It has to be set before the
+/// connection stands: set after accept, it changes nothing. A system that refuses is slower, and works.
+#[cfg(target_os = "linux")]
+fn use_loopback_congestion_control(socket: &Socket) {
+    let _refused = socket.set_tcp_congestion(b"reno");
+}
+
+#[cfg(not(target_os = "linux"))]
+fn use_loopback_congestion_control(_socket: &Socket) {}
+
+async fn connect(address: SocketAddr, options: &SocketOptions) -> io::Result<TcpStream> {
+    let socket = open(address, options)?;
+    TcpSocket::from_std_stream(socket.into()).connect(address).await
+}
+
+async fn resolve(endpoint: &Endpoint) -> io::Result<Vec<SocketAddr>> {
+    match tokio::net::lookup_host((endpoint.host.as_str(), endpoint.port)).await {
+        Ok(addresses) => Ok(addresses.collect()),
+        // With a number it is the system that failed (no file left, say), and not the name.
+        Err(error) if error.raw_os_error().is_some() => Err(error),
+        Err(error) => Err(name_not_found(endpoint, error)),
+    }
+}
+
+/// That one address family has no route says little when the other one was answered.
+fn more_telling(old: Option<io::Error>, new: io::Error) -> io::Error {
+    match old {
+        Some(old) if dial_error(&new).kind == DialErrorKind::Unreachable => old,
+        Some(old) if dial_error(&old).kind == DialErrorKind::Refused => old,
+        Some(_) | None => new,
+    }
+}
+
+/// The resolver's answer, which has no error number.
+#[derive(Debug, thiserror::Error)]
+#[error("{host} does not resolve: {said}")]
+struct NameNotFound {
+    host: String,
+    said: String,
+}
+
+fn name_not_found(endpoint: &Endpoint, said: impl ToString) -> io::Error {
+    let host = endpoint.host.clone();
+    io::Error::new(io::ErrorKind::NotFound, NameNotFound { host, said: said.to_string() })
+}
+
+#[cfg(test)]
+#[path = "tcp_test.rs"]
+mod tests;
