@@ -7,6 +7,7 @@
 mod answer;
 mod ask;
 mod assembly;
+mod incoming;
 mod pipeline;
 mod receiver;
 mod sender;

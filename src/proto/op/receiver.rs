@@ -1,17 +1,14 @@
 //! The receiving side of a transfer, at the server for an upload and at the client for a download: makes its blocks
 //! equal the sender's, checks each as it completes, and publishes the file once its root is the sender's.
 
-use std::collections::{BTreeMap, VecDeque};
-
-use super::assembly::{Assembly, Blocks, Piece, Shape};
+use super::assembly::Piece;
+use super::incoming::{Incoming, pages};
 use super::{OpDone, OpError, OpEvent, OpResult, Order, Party, Tickets, bulk};
 use crate::proto::Limits;
 use crate::proto::machine::{Effect, Input, Machine, Out};
-use crate::proto::storage::{
-    BlockDone, BlockOp, Extent, Lease, NameDone, NameOp, RootId, StoreOp, Stored, Ticket,
-};
+use crate::proto::storage::{BlockDone, BlockOp, Lease, NameDone, NameOp, RootId, StoreOp, Stored, Ticket};
 use crate::time::Time;
-use crate::wire::{Body, Code, Commit, Cv, Data, Failure, Get, HavePage, Offer, RelPath, UploadId, limits};
+use crate::wire::{Body, Code, Cv, Failure, Get, Offer, RelPath, UploadId, limits};
 
 /// Receives one file.
 #[derive(Clone, Debug, PartialEq, Hash)]
@@ -49,60 +46,6 @@ enum Opening {
     Offered(Offer),
     /// The peer is to be asked for a file.
     Ask(Get),
-}
-
-/// A file on its way in.
-#[derive(Clone, Debug, PartialEq, Hash)]
-struct Incoming {
-    offer: Offer,
-    assembly: Assembly,
-    blocks: Blocks,
-    /// Complete pieces that came before the partial was open.
-    early: Vec<Piece>,
-    writing: BTreeMap<Ticket, Extent>,
-    commit: Option<Commit>,
-    /// Pages of `Have` that wait for room.
-    pages: VecDeque<Body>,
-}
-
-impl Incoming {
-    fn new(offer: Offer) -> Incoming {
-        let shape = Shape::of(&offer);
-        Incoming {
-            assembly: Assembly::new(shape),
-            blocks: Blocks::new(shape),
-            offer,
-            early: Vec::new(),
-            writing: BTreeMap::new(),
-            commit: None,
-            pages: VecDeque::new(),
-        }
-    }
-
-    /// Segments of blocks that are there already are dropped: their sender had not heard of it.
-    fn is_known(&self, data: &Data) -> bool {
-        let shape = Shape::of(&self.offer);
-        let within_file = data.offset < self.offer.length;
-        within_file && !self.assembly.is_within_block() && self.blocks.holds(shape.block_of(data.offset))
-    }
-
-    fn on_data(&mut self, body: Body) -> Result<Vec<Piece>, &'static str> {
-        let mut pieces = Vec::new();
-        if let Body::Hole(hole) = &body {
-            self.assembly.hole(hole, &mut pieces)?;
-        }
-        if let Body::Data(data) = body {
-            self.assembly.data(data, &mut pieces)?;
-        }
-        pieces.iter().try_for_each(|piece| self.blocks.begin(piece))?;
-        Ok(pieces)
-    }
-
-    fn footprint(&self) -> usize {
-        let early: usize = self.early.iter().map(|piece| piece.extent.length as usize).sum();
-        let pages: usize = self.pages.iter().map(bulk).sum();
-        self.assembly.footprint() + self.blocks.footprint() + early + pages
-    }
 }
 
 impl Receiver {
@@ -369,23 +312,6 @@ impl Receiver {
 fn give_back(body: &Body, out: &mut Out<Receiver>) {
     if body.credit() > 0 {
         out.event(OpEvent::Consumed(body.credit()));
-    }
-}
-
-fn pages(upload: UploadId, generation: u64, have: &[Option<Cv>]) -> VecDeque<Body> {
-    let mut first = 0;
-    let mut pages = VecDeque::new();
-    loop {
-        let rest = &have[first..];
-        let count = rest.len().min(limits::HAVE_MAX);
-        let last = count == rest.len();
-        let block = u32::try_from(first).expect("at most 65,536 blocks");
-        let cvs = rest[..count].to_vec();
-        pages.push_back(Body::Have(HavePage { upload, generation, first: block, cvs, last }));
-        first += count;
-        if last {
-            return pages;
-        }
     }
 }
 
