@@ -272,9 +272,9 @@ impl Pair {
         self.trace.connection();
         let mut born = Out::new();
         let limits = self.config.serves.clone().unwrap_or_else(|| self.config.limits.clone());
-        let busy = self.config.faults.iter().find_map(|fault| match fault {
-            Fault::Busy(dial, delay_ms) if *dial == link.0 => Some(*delay_ms),
-            _ => None,
+        let busy = self.config.faults.iter().find_map(|fault| {
+            let Fault::Busy(dial, delay_ms) = fault else { return None };
+            (*dial == link.0).then_some(*delay_ms)
         });
         let session = match busy {
             None => Session::server(self.now, Pair::ROOT, limits),

@@ -47,6 +47,8 @@ pub(super) enum JobState {
     /// As soon as there is a connection.
     Ready,
     Running(LinkId),
+    /// It runs, and has been given up: whatever becomes of it, it is not tried again.
+    Cancelling(LinkId),
     /// The connection was lost; why is told when its session closes.
     Lost(LinkId),
 }
@@ -55,7 +57,7 @@ impl Job {
     pub(super) fn not_before(&self) -> Option<Time> {
         match self.state {
             JobState::Waiting(at) => Some(at),
-            JobState::Ready | JobState::Running(_) | JobState::Lost(_) => None,
+            JobState::Ready | JobState::Running(_) | JobState::Cancelling(_) | JobState::Lost(_) => None,
         }
     }
 }
@@ -63,10 +65,6 @@ impl Job {
 impl Client {
     pub(super) fn ready(&self) -> impl Iterator<Item = JobId> {
         self.jobs.iter().filter(|(_, job)| job.state == JobState::Ready).map(|(id, _)| *id)
-    }
-
-    pub(super) fn running(&self) -> usize {
-        self.jobs.values().filter(|job| matches!(job.state, JobState::Running(_))).count()
     }
 
     pub(super) fn begin(&mut self, now: Time, link: LinkId, id: JobId, out: &mut Out<Client>) {
@@ -108,11 +106,11 @@ impl Client {
             Some(Contact { give_up }) if never_reached => give_up.is_some_and(|until| now < until),
             Some(_) | None => job.attempts < self.policy.attempts,
         };
-        if !error.is_passing() || !again {
+        if !error.is_passing() || !again || matches!(job.state, JobState::Cancelling(_)) {
             self.jobs.remove(&id);
             return out.event(Event::Finished(id, Err(error)));
         }
-        let delay = self.backoff.next_delay(error.delay());
+        let delay = self.backoff.delay(job.attempts, error.delay());
         job.state = JobState::Waiting(now + delay);
         out.event(Event::Retrying { job: id, attempt: job.attempts, delay, error });
     }

@@ -1,11 +1,12 @@
 //! The client's connections: their sessions are stepped here, and what they say is carried out.
 
-use super::{Client, Event, JobError, JobId, JobState, Link, LinkId};
+use super::{Client, Event, Job, JobError, JobId, JobState, Link, LinkId};
 use crate::proto::machine::{Effect, Input, Machine, Out};
 use crate::proto::op::{OpError, Party};
 use crate::proto::session::{self, Session, SessionEnd};
 use crate::proto::storage::Ticket;
 use crate::time::Time;
+use crate::wire::Code;
 
 impl Client {
     /// Steps a session and carries its effects out under the link's name.
@@ -56,14 +57,19 @@ impl Client {
     ) {
         match event {
             session::Event::Ready { version, hello } => {
-                self.backoff.reset();
                 self.first_contact = None;
                 out.event(Event::Connected { version, hello });
             }
             session::Event::Op(tag, event) => out.event(Event::Job(JobId(tag.0), event)),
             session::Event::Finished(tag, Err(OpError { by: Party::Link, .. })) => {
-                if let Some(job) = self.jobs.get_mut(&JobId(tag.0)) {
-                    job.state = JobState::Lost(link);
+                let id = JobId(tag.0);
+                match self.jobs.get_mut(&id) {
+                    Some(Job { state: JobState::Cancelling(_), .. }) => {
+                        let error = JobError::Operation(OpError::us(Code::CANCELLED, ""));
+                        self.on_attempt_over(now, id, Err(error), out);
+                    }
+                    Some(job) => job.state = JobState::Lost(link),
+                    None => {}
                 }
             }
             session::Event::Finished(tag, result) => {

@@ -143,6 +143,9 @@ impl Client {
     fn cancel(&mut self, now: Time, id: JobId, out: &mut Out<Client>) {
         match self.jobs.get(&id).map(|job| job.state) {
             Some(JobState::Running(link)) => {
+                if let Some(job) = self.jobs.get_mut(&id) {
+                    job.state = JobState::Cancelling(link);
+                }
                 self.step_session(now, link, Input::Command(session::Command::Cancel(Tag(id.0))), out);
             }
             Some(JobState::Waiting(_) | JobState::Ready | JobState::Lost(_)) => {
@@ -150,7 +153,7 @@ impl Client {
                 self.jobs.remove(&id);
                 out.event(Event::Finished(id, Err(error)));
             }
-            None => {}
+            Some(JobState::Cancelling(_)) | None => {}
         }
     }
 
@@ -170,8 +173,8 @@ impl Client {
                 out.push(Effect::Dial(link));
             }
             Link::Up(link) if self.sessions.get(&link).is_some_and(Session::is_open) => {
-                let space = self.limits.operations as usize;
-                for id in due.into_iter().take(space.saturating_sub(self.running())) {
+                let spaces = self.sessions.get(&link).map_or(0, Session::spaces);
+                for id in due.into_iter().take(spaces) {
                     self.begin(now, link, id, out);
                 }
                 if self.phase == Phase::Closing && self.jobs.is_empty() {

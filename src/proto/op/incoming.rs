@@ -15,7 +15,8 @@ pub(super) struct Incoming {
     pub(super) blocks: Blocks,
     /// Complete pieces that came before the partial was open.
     pub(super) early: Vec<Piece>,
-    pub(super) writing: BTreeMap<Ticket, Extent>,
+    /// What is being written, and the data bytes in it.
+    pub(super) writing: BTreeMap<Ticket, (Extent, u64)>,
     pub(super) commit: Option<Commit>,
     /// Pages of `Have` that wait for room.
     pub(super) pages: VecDeque<Body>,

@@ -8,7 +8,7 @@ use crate::proto::Limits;
 use crate::proto::machine::{Effect, Input, Machine, Out};
 use crate::proto::storage::{BlockDone, BlockOp, Lease, NameDone, NameOp, RootId, StoreOp, Stored, Ticket};
 use crate::time::Time;
-use crate::wire::{Body, Code, Cv, Failure, Get, Offer, RelPath, UploadId, limits};
+use crate::wire::{Body, Code, Cv, Failure, Get, Offer, RelPath, Rope, UploadId, limits};
 
 /// Receives one file.
 #[derive(Clone, Debug, PartialEq, Hash)]
@@ -47,6 +47,9 @@ enum Opening {
     /// The peer is to be asked for a file.
     Ask(Get),
 }
+
+/// Bytes of a `Have` frame before its bitmap, and a few more.
+const HEAD: usize = 64;
 
 impl Receiver {
     /// Receives the file that the peer has offered, at the path that the offer names.
@@ -101,11 +104,11 @@ impl Receiver {
     fn on_frame(&mut self, body: Body, out: &mut Out<Receiver>) {
         match (&mut self.state, body) {
             (State::Leaving(..) | State::Closed, body) => give_back(&body, out),
-            // A publication under way may win against its cancellation.
-            (State::Publishing(..), Body::Cancel) => {}
+            // A publication under way wins against its cancellation: the file is whole, and its sender has said so.
+            (State::Publishing(..), Body::Cancel | Body::Failed(_)) => {}
             (_, Body::Cancel) => self.leave(Err(OpError::peer(Failure::from(Code::CANCELLED))), out),
             (_, Body::Failed(failure)) => self.leave(Err(OpError::peer(failure)), out),
-            (State::Asked(get), Body::Offer(offer)) if offer.path == get.path => self.open(offer, out),
+            (State::Asked(get), Body::Offer(offer)) if is_answer(&offer, get) => self.open(offer, out),
             (
                 State::Opening(incoming) | State::Receiving(incoming, _),
                 body @ (Body::Data(_) | Body::Hole(_)),
@@ -167,12 +170,13 @@ impl Receiver {
             }
             State::Receiving(incoming, lease) => {
                 for Piece { extent, data, .. } in pieces {
+                    let credit = data.as_ref().map_or(0, Rope::len) as u64;
                     let op = match data {
                         Some(data) => BlockOp::Write { lease: *lease, shape: extent, data },
                         None => BlockOp::Zero { lease: *lease, shape: extent },
                     };
                     let ticket = self.tickets.issue(StoreOp::Block(op), out);
-                    incoming.writing.insert(ticket, extent);
+                    incoming.writing.insert(ticket, (extent, credit));
                 }
             }
             State::New(_) | State::Asked(_) | State::Publishing(..) | State::Leaving(..) | State::Closed => {}
@@ -184,6 +188,10 @@ impl Receiver {
         match (&mut self.state, stored) {
             (State::Leaving(_, lease), Stored::Name(Ok(NameDone::Partial { lease: opened, .. }))) => {
                 *lease = Some(opened);
+                self.go_on_leaving(out);
+            }
+            (State::Leaving(_, lease), Stored::Name(Ok(NameDone::Published))) => {
+                *lease = None;
                 self.go_on_leaving(out);
             }
             (State::Leaving(..), _) => self.go_on_leaving(out),
@@ -231,10 +239,11 @@ impl Receiver {
 
     fn on_written(&mut self, ticket: Ticket, cvs: &[Cv], out: &mut Out<Receiver>) {
         let State::Receiving(incoming, _) = &mut self.state else { return };
-        let Some(extent) = incoming.writing.remove(&ticket) else { return };
-        let credit = u64::from(extent.length).min(self.held);
+        let Some((extent, credit)) = incoming.writing.remove(&ticket) else { return };
         self.held -= credit;
-        out.event(OpEvent::Consumed(credit));
+        if credit > 0 {
+            out.event(OpEvent::Consumed(credit));
+        }
         match incoming.blocks.written(&extent, cvs, self.attempts) {
             Ok(verified) if verified > 0 => out.event(OpEvent::Progress(verified)),
             Ok(_) => {}
@@ -274,7 +283,7 @@ impl Receiver {
         let State::Receiving(incoming, _) = &mut self.state else { return };
         while incoming.pages.front().is_some_and(|page| bulk(page) <= room) {
             let Some(page) = incoming.pages.pop_front() else { break };
-            room -= bulk(&page);
+            room = room.saturating_sub(bulk(&page) + HEAD);
             out.push(Effect::Transmit((), page));
         }
         self.try_commit(out);
@@ -308,6 +317,10 @@ impl Receiver {
     }
 }
 
+fn is_answer(offer: &Offer, get: &Get) -> bool {
+    offer.path == get.path && (get.version == 0 || get.version == offer.version)
+}
+
 /// Data that is not looked at gives its credit back at once.
 fn give_back(body: &Body, out: &mut Out<Receiver>) {
     if body.credit() > 0 {
@@ -329,6 +342,7 @@ impl Machine for Receiver {
         match input {
             Input::Command(Order::Begin) => self.begin(out),
             Input::Command(Order::Flush) => self.flush(out),
+            Input::Command(Order::Cancel) => self.on_frame(Body::Cancel, out),
             Input::Received((), body) => self.on_frame(body, out),
             Input::Stored(ticket, stored) => self.on_stored(ticket, stored, out),
             Input::Room((), room) => self.on_room(room, out),

@@ -133,7 +133,7 @@ impl Session {
     pub(super) fn on_command(&mut self, now: Time, command: Command, out: &mut Out<Session>) {
         match command {
             Command::Start(tag, request) => self.start(now, tag, request, out),
-            Command::Cancel(tag) => self.cancel(tag, out),
+            Command::Cancel(tag) => self.cancel(now, tag, out),
             Command::Drain => self.drain(now, out),
             Command::Abort(failure) => self.give_up(now, failure, out),
         }
