@@ -149,6 +149,7 @@ impl Session {
     pub fn client(now: Time, limits: Limits, out: &mut Out<Session>) -> Session {
         let mut session = Session::new(now, Role::Client, limits);
         session.send_hello(out);
+        session.channel.flush(out);
         session
     }
 
