@@ -3,6 +3,9 @@
 
 use bytes::Bytes;
 
+use crate::harness::Lone;
+use crate::proto::Limits;
+use crate::proto::machine::End;
 use crate::wire::{DecodeError, Decoder, Frame, HEADER_LEN, Header, Kind, PREAMBLE};
 
 /// A decoder's whole answer to a stream.
@@ -31,6 +34,54 @@ pub fn decode(input: &[u8]) {
     let cut_up = decode_pieces(cut(&bytes, cuts));
     assert_eq!(whole, cut_up, "how a stream was cut shows in what was decoded");
     check_canonical(&bytes, &whole.0);
+}
+
+/// The peer breaks the connection at the end, instead of ending its stream.
+const RESET: u8 = 0x20;
+
+/// Any bytes, cut anywhere, into a server's session under the contract's assertions, with files in memory. It must close
+/// once the stream has ended and the deadlines have passed, and leave no lease and no partial file.
+///
+/// The first byte says how (`NO_PREAMBLE`, `MEND`, `RESET`, number of steps); then the steps, used in a circle, each the
+/// length of a piece and what happens behind it; the rest is the stream.
+pub fn conn_bytes(input: &[u8]) {
+    let Some((&how, rest)) = input.split_first() else { return };
+    let Some((steps, stream)) = rest.split_at_checked(usize::from(how & CUTS)) else { return };
+    let mut bytes = if how & NO_PREAMBLE == 0 { Vec::new() } else { PREAMBLE.to_vec() };
+    bytes.extend_from_slice(stream);
+    if how & MEND != 0 {
+        mend(&mut bytes);
+    }
+    let mut lone = Lone::server(Limits { operations: 8, window: 2 << 20, ..Limits::default() });
+    lone.files.put("small", b"a small file");
+    lone.files.put("folder/large", &[7; 150_000]);
+    lone.files.put_link("folder/link", "../small");
+    let mut rest = Bytes::from(bytes);
+    let mut steps = if steps.is_empty() { &[0xff] } else { steps }.iter().cycle();
+    while let (false, Some(step)) = (rest.is_empty(), steps.next()) {
+        take_step(&mut lone, *step, &mut rest);
+    }
+    lone.peer_ends(if how & RESET == 0 { End::Orderly } else { End::Reset });
+    lone.run_out();
+}
+
+/// A piece of 1 to 63 bytes, or of 64 KiB; then the store does nothing, completes its oldest or its latest operation or
+/// all of them, or the next deadline comes.
+fn take_step(lone: &mut Lone, step: u8, rest: &mut Bytes) {
+    let length = match step & 0x3f {
+        0x3f => 64 * 1024,
+        length => usize::from(length) + 1,
+    };
+    if !lone.receive(rest.split_to(length.min(rest.len()))) {
+        lone.settle();
+    }
+    match step >> 6 {
+        0 if step & 1 == 0 => {}
+        0 => drop(lone.elapse()),
+        1 => drop(lone.complete(0)),
+        2 => drop(lone.complete(lone.asked.len().saturating_sub(1))),
+        _ => lone.settle(),
+    }
 }
 
 /// `stream` in pieces of the lengths `cuts`, used in a circle.

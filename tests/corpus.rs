@@ -1,14 +1,22 @@
 //! Replays the committed corpora of the fuzzer through the bodies of its targets, so that what it once found stays
-//! found in the ordinary test run. `write_seeds` makes the first corpus of `decode` from the test vectors.
+//! found in the ordinary test run. `write_seeds` makes the first corpora: of `decode` from the test vectors, of `conn_bytes`
+//! from conversations.
 
 use std::fs;
 use std::path::PathBuf;
+
+use towline::harness::{Pair, PairConfig};
+use towline::proto::machine::Input;
+use towline::proto::op::Question;
+use towline::proto::session::Request;
+use towline::wire::{Get, RelPath, Remove, RequestId};
 
 /// What a target does with an input: panics where a law is broken.
 type Target = fn(&[u8]);
 
 /// Each target by its name, which is also that of its corpus.
-const TARGETS: &[(&str, Target)] = &[("decode", towline::fuzz::decode)];
+const TARGETS: &[(&str, Target)] =
+    &[("decode", towline::fuzz::decode), ("conn_bytes", towline::fuzz::conn_bytes)];
 
 fn corpus(target: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target)
@@ -54,4 +62,65 @@ fn write_seeds() {
     // A conversation of many frames, with its preamble and its own checksums, until the first wrong one.
     let seed = [&[0x02, 5, 0], &towline::wire::PREAMBLE[..], &all].concat();
     fs::write(folder.join("stream-of-all"), seed).expect("a written seed");
+}
+
+/// What a client sends for these jobs, one after another, without its preamble.
+fn said(requests: Vec<Request>) -> Vec<u8> {
+    let mut pair = Pair::new(PairConfig { record: true, ..PairConfig::default() });
+    pair.local.put("small", b"another small file");
+    pair.local.put("large", &[7; 140_000]);
+    pair.served.put("small", b"a small file");
+    pair.served.put("folder/large", &[7; 150_000]);
+    for request in requests {
+        let _either_way = pair.carry_out(request);
+    }
+    pair.close();
+    let mut said = Vec::new();
+    for (_, input) in pair.server_logs.values().flatten() {
+        if let Input::Received((), bytes) = input {
+            said.extend_from_slice(bytes);
+        }
+    }
+    said.split_off(towline::wire::PREAMBLE_LEN)
+}
+
+#[test]
+#[ignore = "writes fuzz/corpus/conn_bytes; see fuzz/README.md"]
+fn write_conversations() {
+    let path = |text: &str| RelPath::new(text).expect("a good path");
+    let put = |name: &str| Request::Put {
+        root: Pair::ROOT,
+        source: path(name),
+        path: path(name),
+        request: RequestId(9),
+    };
+    let get = |name: &str| Request::Fetch {
+        root: Pair::ROOT,
+        at: path("got"),
+        get: Get { path: path(name), version: 0 },
+    };
+    let echo = Request::Ask(Question::Echo(bytes::Bytes::from_static(b"Hello, world")));
+    let stat = Request::Ask(Question::Stat(path("small")));
+    let list = Request::Ask(Question::List(path("")));
+    let remove = Request::Ask(Question::Remove(Remove { request: RequestId(4), path: path("small") }));
+    let all = vec![echo.clone(), put("small"), get("small"), stat.clone(), list.clone(), remove.clone()];
+    let seeds = [
+        ("echo", vec![echo]),
+        ("put-small", vec![put("small")]),
+        ("put-large", vec![put("large")]),
+        ("get-small", vec![get("small")]),
+        ("get-large", vec![get("folder/large")]),
+        ("list", vec![list]),
+        ("stat", vec![stat]),
+        ("remove", vec![remove]),
+        ("all", all),
+    ];
+    let folder = corpus("conn_bytes");
+    fs::create_dir_all(&folder).expect("a folder for seeds");
+    for (name, requests) in seeds {
+        // The preamble is put before it, checksums are mended; pieces of 64 KiB, of 3 bytes and of 48, and a store that
+        // completes all, one, and nothing behind them.
+        let seed = [&[0xc3, 0xff, 0x42, 0x2e], &said(requests)[..]].concat();
+        fs::write(folder.join(name), seed).expect("a written seed");
+    }
 }

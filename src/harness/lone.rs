@@ -97,12 +97,14 @@ impl Lone {
         }
     }
 
-    /// Bytes from the peer; none where it does not want to read, or has closed.
-    pub fn receive(&mut self, bytes: impl Into<Bytes>) {
+    /// Bytes from the peer; false, and they are lost, where it does not want to read.
+    pub fn receive(&mut self, bytes: impl Into<Bytes>) -> bool {
         let bytes = bytes.into();
-        if !bytes.is_empty() && self.session.machine().wants_read(()) {
+        let wants_read = self.session.machine().wants_read(());
+        if !bytes.is_empty() && wants_read {
             self.step(Input::Received((), bytes));
         }
+        wants_read
     }
 
     /// The peer's preamble.

@@ -6,12 +6,14 @@
 //! | `contract` | [`Checked`]: the contract of a machine as assertions, on every step |
 //! | `pair`, `wire` | [`Pair`]: a client and a server on a virtual clock, and the [`Fault`]s between them |
 //! | `lone` | [`Lone`]: one session whose peer is whatever bytes a test hands it |
+//! | [`split`] | replays of logged inputs with the bytes cut and joined |
 //! | `trace` | [`Trace`]: conversations as text |
 
 mod contract;
 mod files;
 mod lone;
 mod pair;
+pub mod split;
 mod trace;
 mod wire;
 
@@ -19,5 +21,6 @@ pub use contract::Checked;
 pub use files::partials;
 pub use lone::Lone;
 pub use pair::{Pair, PairConfig};
+pub use split::Log;
 pub use trace::{Side, Trace};
 pub use wire::Fault;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 
 use super::files::carry_out;
-use super::{Checked, Fault, Side, Trace, partials};
+use super::{Checked, Fault, Log, Side, Trace, partials};
 use crate::proto::Limits;
 use crate::proto::client::{Client, Command, Event, JobError, JobId, LinkId, RetryPolicy};
 use crate::proto::machine::{DialError, DialErrorKind, Effect, End, Input, Machine, Out};
@@ -37,6 +37,8 @@ pub struct PairConfig {
     pub room: usize,
     /// What goes wrong.
     pub faults: Vec<Fault>,
+    /// Keep the inputs of both ends.
+    pub record: bool,
 }
 
 impl Default for PairConfig {
@@ -50,6 +52,7 @@ impl Default for PairConfig {
             piece: 1024 * 1024,
             room: 2 * 1024 * 1024,
             faults: Vec::new(),
+            record: false,
         }
     }
 }
@@ -83,7 +86,7 @@ pub struct Pair {
     servers: BTreeMap<LinkId, Checked<Session>>,
     pub(super) streams: BTreeMap<LinkId, Stream>,
     stores: [Names<MemoryFiles>; 2],
-    gone: BTreeSet<LinkId>,
+    pub(super) gone: BTreeSet<LinkId>,
     next_job: u64,
     /// The server's files.
     pub served: MemoryFiles,
@@ -97,6 +100,10 @@ pub struct Pair {
     pub served_events: Vec<session::Event>,
     /// How the server's sessions ended.
     pub ends: Vec<SessionEnd>,
+    /// Every input of the client, if `record` is set.
+    pub client_log: Log<Client>,
+    /// Every input of each session of the server, if `record` is set.
+    pub server_logs: BTreeMap<LinkId, Log<Session>>,
 }
 
 impl Pair {
@@ -131,6 +138,8 @@ impl Pair {
             events: Vec::new(),
             served_events: Vec::new(),
             ends: Vec::new(),
+            client_log: Log::new(),
+            server_logs: BTreeMap::new(),
         }
     }
 
@@ -295,11 +304,17 @@ impl Pair {
         if self.client.is_closed() {
             return;
         }
+        if self.config.record {
+            self.client_log.push((self.now, input.clone()));
+        }
         for effect in self.client.step(self.now, input) {
             match effect {
                 Effect::Dial(link) => self.schedule(self.config.latency, Due::Dial(link)),
                 Effect::Transmit(link, bytes) => self.transmit(link, Side::Client, bytes),
-                Effect::Finish(link) => self.schedule(self.config.latency, Due::End(link, Side::Client)),
+                Effect::Finish(link) => {
+                    self.trace.note("client", "ends its stream");
+                    self.schedule(self.config.latency, Due::End(link, Side::Client));
+                }
                 Effect::Hangup(link) => self.hang_up(link),
                 Effect::Store(ticket, op) => {
                     let stored = carry_out(&mut self.stores[0], op);
@@ -321,6 +336,9 @@ impl Pair {
 
     pub(super) fn step_server(&mut self, link: LinkId, input: Input<Session>) {
         let Some(server) = self.servers.get_mut(&link) else { return };
+        if self.config.record {
+            self.server_logs.entry(link).or_default().push((self.now, input.clone()));
+        }
         let effects = server.step(self.now, input);
         self.carry_out_server(link, effects);
     }

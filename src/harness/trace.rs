@@ -19,6 +19,8 @@ pub enum Side {
 #[derive(Clone, Debug, Default)]
 pub struct Trace {
     streams: [Decoder; 2],
+    sides: [String; 2],
+    connections: usize,
     text: String,
 }
 
@@ -31,6 +33,10 @@ impl Trace {
     /// A new connection: both streams begin again.
     pub fn connection(&mut self) {
         self.streams = Default::default();
+        self.connections += 1;
+        if self.connections > 1 {
+            self.note("", &format!("connection {}", self.connections));
+        }
     }
 
     /// Bytes of a stream.
@@ -49,6 +55,7 @@ impl Trace {
                     return;
                 }
             };
+            let _infallible = writeln!(self.sides[side as usize], "{who:<7}{line}");
             self.note(who, &line);
         }
     }
@@ -56,6 +63,11 @@ impl Trace {
     /// Something that is not a frame: an end, an event.
     pub fn note(&mut self, who: &str, what: &str) {
         let _infallible = writeln!(self.text, "{who:<7}{what}");
+    }
+
+    /// All that the client said, then all that the server did: the same however their words crossed.
+    pub fn by_side(&self) -> String {
+        self.sides.concat()
     }
 
     /// The conversation so far.

@@ -5,6 +5,7 @@ use core::convert::Infallible;
 use bytes::Bytes;
 
 use super::machine::{Effect, End, Input, Machine, Out};
+use crate::proto::states::state_names;
 use crate::time::{Duration, Time};
 use crate::wire::Rope;
 
@@ -37,6 +38,8 @@ pub enum EchoEnd {
     /// Nothing moved for too long.
     Idle,
 }
+
+state_names!(pub Echo, STATES, state_name, phase, Phase: Open, Ending, Closed);
 
 impl Echo {
     /// Bytes held at which reading stops.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::ListenLimits;
 use super::machine::{Effect, Input, Machine, Out};
+use crate::proto::states::state_names;
 use crate::time::Time;
 use crate::wire::{Code, Failure};
 
@@ -84,6 +85,8 @@ enum Phase {
 
 /// Refused connections that may wait to be gone before nothing more is accepted.
 const REFUSED_MAX: usize = 64;
+
+state_names!(pub Listener, STATES, state_name, phase, Phase: Open, Draining, Aborting, Closed);
 
 impl Listener {
     /// A listener that admits connections.

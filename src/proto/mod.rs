@@ -22,6 +22,7 @@ pub mod listener;
 pub mod machine;
 pub mod op;
 pub mod session;
+mod states;
 pub mod storage;
 mod timers;
 pub mod tree;

@@ -81,7 +81,7 @@ impl World {
     }
 
     pub(crate) fn client(&self) -> Jobs {
-        self.client_of(Dialer { address: self.address, buffers: None })
+        self.client_of(self.dialer())
     }
 
     /// A client whose socket takes very little at a time.
@@ -89,7 +89,15 @@ impl World {
         self.client_of(Dialer { address: self.address, buffers: Some(TINY) })
     }
 
-    pub(crate) fn client_of(&self, dialer: Dialer) -> Jobs {
+    pub(crate) fn dialer(&self) -> Dialer {
+        Dialer { address: self.address, buffers: None }
+    }
+
+    pub(crate) fn client_of<D>(&self, dialer: D) -> Jobs
+    where
+        D: Dial + Send + 'static,
+        D::Stream: 'static,
+    {
         let disk: Disk<MemoryFiles> = Disk::new(2, Mode::Inline);
         futures_now(disk.add_root(self.local.clone())).expect("memory can be read");
         let store = Completions::new(Arc::new(disk));

@@ -1,6 +1,7 @@
 //! The driver on real sockets, with files in memory.
 
 mod help;
+mod traced;
 
 use std::time::Duration;
 

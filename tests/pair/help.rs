@@ -6,7 +6,7 @@ use towline::proto::client::{JobError, RetryPolicy};
 use towline::proto::op::{OpDone, OpEvent, Question};
 use towline::proto::session::{Event, Request};
 use towline::proto::{Limits, client};
-use towline::time::Duration;
+use towline::time::{Duration, Time};
 use towline::wire::{
     Body, Capabilities, Code, Cv, Entry, Get, Hello, Modified, Offer, RelPath, Remove, RequestId,
     block_size_for,
@@ -161,3 +161,37 @@ pub(crate) fn broken(lone: &mut Lone) -> Code {
 pub(crate) fn is_finished(lone: &Lone) -> bool {
     lone.events.iter().any(|event| matches!(event, Event::Finished(..)))
 }
+
+/// Every snapshot in `tests/snapshots`: one that is not here is a left-over, one that is here is asserted.
+pub(crate) const SNAPSHOTS: &[&str] = &[
+    "conversation_cancel",
+    "conversation_drain",
+    "conversation_get",
+    "conversation_handshake_echo_put",
+    "conversation_idle_timeout",
+    "conversation_list",
+    "conversation_not_found",
+    "conversation_put",
+    "conversation_version_refused",
+    "states_answer",
+    "states_ask",
+    "states_client",
+    "states_echo",
+    "states_listener",
+    "states_receiver",
+    "states_sender",
+    "states_session",
+];
+
+/// Compares with `tests/snapshots/{name}.snap`.
+pub(crate) fn snapshot(name: &str, text: &str) {
+    assert!(SNAPSHOTS.contains(&name), "{name} is not in the list");
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("../snapshots");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!(name, text));
+}
+
+/// Any moment that is not the first.
+pub(crate) const LATER: Time = Time::from_millis(500);

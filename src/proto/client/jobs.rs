@@ -4,6 +4,7 @@ use super::{Client, Contact, Event, JobError, JobId, LinkId};
 use crate::proto::machine::{Input, Out};
 use crate::proto::op::OpDone;
 use crate::proto::session::{self, Request, Tag};
+use crate::proto::states::state_names;
 use crate::time::{Duration, Time};
 
 /// How often and how soon a client tries again.
@@ -52,6 +53,9 @@ pub(super) enum JobState {
     /// The connection was lost; why is told when its session closes.
     Lost(LinkId),
 }
+
+state_names!(
+    pub(super) Job, STATES, state_name, state, JobState: Waiting, Ready, Running, Cancelling, Lost);
 
 impl Job {
     pub(super) fn not_before(&self) -> Option<Time> {

@@ -1,5 +1,7 @@
 //! The client's connections: their sessions are stepped here, and what they say is carried out.
 
+use bytes::Bytes;
+
 use super::{Client, Event, Job, JobError, JobId, JobState, Link, LinkId};
 use crate::proto::machine::{Effect, Input, Machine, Out};
 use crate::proto::op::{OpError, Party};
@@ -9,6 +11,21 @@ use crate::time::Time;
 use crate::wire::Code;
 
 impl Client {
+    /// Frame by frame: what follows from one is begun before the next is looked at, however many came at once.
+    pub(super) fn on_bytes(&mut self, now: Time, link: LinkId, bytes: Bytes, out: &mut Out<Client>) {
+        let Some(session) = self.sessions.get_mut(&link) else { return };
+        session.push(now, bytes);
+        loop {
+            let Some(session) = self.sessions.get_mut(&link) else { return };
+            let mut inner = Out::new();
+            if !session.next_frame(now, &mut inner) {
+                return;
+            }
+            self.carry_out(now, link, inner, out);
+            self.advance(now, out);
+        }
+    }
+
     /// Steps a session and carries its effects out under the link's name.
     pub(super) fn step_session(
         &mut self,

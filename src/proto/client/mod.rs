@@ -15,6 +15,7 @@ use super::machine::{DialError, DialErrorKind, Effect, Input, Machine, Out, earl
 use super::op::{OpDone, OpError, OpEvent};
 use super::session::{self, Request, Session, Tag};
 use super::storage::Ticket;
+use crate::proto::states::state_names;
 use crate::time::{Duration, Time};
 use crate::wire::{Code, Hello};
 pub use error::JobError;
@@ -105,6 +106,9 @@ enum Phase {
     Closed,
 }
 
+state_names!(pub Client, PHASES, phase_name, phase, Phase: Open, Closing, Closed);
+state_names!(pub Client, LINKS, link_name, link, Link: Down, Dialing, Up);
+
 impl Client {
     /// A client that dials when it has something to do. `seed` is for jitter.
     pub fn new(now: Time, limits: Limits, policy: RetryPolicy, seed: u64) -> Client {
@@ -123,6 +127,16 @@ impl Client {
             first_contact,
             phase: Phase::Open,
         }
+    }
+
+    /// The names of the states that a job may be in.
+    #[cfg(feature = "harness")]
+    pub const JOBS: &'static [&'static str] = Job::STATES;
+
+    /// The name of a job's state, while it is known.
+    #[cfg(feature = "harness")]
+    pub fn job_name(&self, job: JobId) -> Option<&'static str> {
+        self.jobs.get(&job).map(Job::state_name)
     }
 
     fn on_command(&mut self, now: Time, command: Command, out: &mut Out<Client>) {
@@ -257,7 +271,7 @@ impl Machine for Client {
             }
             Input::Dialed(_) => {}
             Input::DialFailed(link, error) => self.on_dial_failed(now, link, error, out),
-            Input::Received(link, bytes) => self.step_session(now, link, Input::Received((), bytes), out),
+            Input::Received(link, bytes) => self.on_bytes(now, link, bytes, out),
             Input::Ended(link, end) => self.step_session(now, link, Input::Ended((), end), out),
             Input::Room(link, room) => self.step_session(now, link, Input::Room((), room), out),
             Input::Elapsed => self.on_elapsed(now, out),

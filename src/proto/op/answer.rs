@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::{OpDone, OpError, OpEvent, OpResult, Order, Party, Tickets, bulk};
 use crate::proto::machine::{Effect, Input, Machine, Out};
+use crate::proto::states::state_names;
 use crate::proto::storage::{Lease, NameDone, NameOp, RootId, StoreOp, Stored};
 use crate::time::Time;
 use crate::wire::{Body, Code, Failure, Page, RelPath, Remove, limits};
@@ -45,6 +46,8 @@ enum State {
     Leaving(OpResult, Option<Lease>),
     Closed,
 }
+
+state_names!(pub Answer, STATES, state_name, state, State: New, Asking, Reading, Replying, Paused, Leaving, Closed);
 
 impl Answer {
     /// Answers `question` from below `root`.

@@ -3,6 +3,7 @@
 use super::answer::Question;
 use super::{OpDone, OpError, OpEvent, OpResult, Order, Party, bulk};
 use crate::proto::machine::{Effect, Input, Machine, Out};
+use crate::proto::states::state_names;
 use crate::time::Time;
 use crate::wire::{Body, Code, Failure, limits};
 
@@ -21,6 +22,8 @@ enum State {
     Asked,
     Closed,
 }
+
+state_names!(pub Ask, STATES, state_name, state, State: New, Ready, Asked, Closed);
 
 impl Ask {
     /// Asks `question`.

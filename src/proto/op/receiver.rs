@@ -6,6 +6,7 @@ use super::incoming::{Incoming, pages};
 use super::{OpDone, OpError, OpEvent, OpResult, Order, Party, Tickets, bulk};
 use crate::proto::Limits;
 use crate::proto::machine::{Effect, Input, Machine, Out};
+use crate::proto::states::state_names;
 use crate::proto::storage::{BlockDone, BlockOp, Lease, NameDone, NameOp, RootId, StoreOp, Stored, Ticket};
 use crate::time::Time;
 use crate::wire::{Body, Code, Cv, Failure, Get, Offer, RelPath, Rope, UploadId, limits};
@@ -50,6 +51,10 @@ enum Opening {
 
 /// Bytes of a `Have` frame before its bitmap, and a few more.
 const HEAD: usize = 64;
+
+state_names!(
+    pub Receiver, STATES, state_name, state, State: New, Asked, Opening, Receiving, Publishing, Leaving, Closed
+);
 
 impl Receiver {
     /// Receives the file that the peer has offered, at the path that the offer names.

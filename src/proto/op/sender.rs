@@ -6,6 +6,7 @@ use super::pipeline::Pipeline;
 use super::{OpDone, OpError, OpEvent, OpResult, Order, Party, Tickets, bulk};
 use crate::proto::Limits;
 use crate::proto::machine::{Effect, Input, Machine, Out};
+use crate::proto::states::state_names;
 use crate::proto::storage::{BlockDone, BlockOp, Lease, NameDone, NameOp, RootId, StoreOp, Stored, Ticket};
 use crate::time::Time;
 use crate::wire::limits::{EXTENT, FILE_MAX};
@@ -68,6 +69,10 @@ struct Outgoing {
 const HEAD: usize = 64;
 /// How often a receiver may ask for blocks again.
 const ROUNDS_MAX: u32 = 16;
+
+state_names!(
+    pub Sender, STATES, state_name, state, State: New, Opening, Waiting, Sending, Rechecking, Committing, Leaving, Closed
+);
 
 impl Sender {
     /// Sends `source` to stand at the peer's `path`.

@@ -26,6 +26,7 @@ use super::machine::{Effect, Input, Machine, Out};
 use super::op::{OpEvent, OpResult, Question};
 use super::storage::RootId;
 use super::timers::{Timer, Timers};
+use crate::proto::states::state_names;
 use crate::time::{Duration, Time};
 use crate::wire::{Body, Capabilities, Failure, Frame, Get, Hello, RelPath, RequestId};
 
@@ -144,6 +145,10 @@ pub struct Session {
     pings: u64,
 }
 
+state_names!(
+    pub Session, STATES, state_name, phase, Phase: Handshake, Open, Draining, Parting, Ending, Gone, Closed
+);
+
 impl Session {
     /// A client's end; the handshake begins at once.
     pub fn client(now: Time, limits: Limits, out: &mut Out<Session>) -> Session {
@@ -201,22 +206,33 @@ impl Session {
         }
     }
 
-    fn on_bytes(&mut self, now: Time, bytes: Bytes, out: &mut Out<Session>) {
+    /// Takes bytes in; [`Session::next_frame`] takes them apart.
+    pub(super) fn push(&mut self, now: Time, bytes: Bytes) {
+        if self.phase.listens() {
+            self.heard(now);
+            self.channel.decoder.push(bytes);
+        }
+    }
+
+    /// Handles one frame and all that follows from it, so that nothing depends on how many came at once; false if there
+    /// is none.
+    pub(super) fn next_frame(&mut self, now: Time, out: &mut Out<Session>) -> bool {
         if !self.phase.listens() {
-            return;
+            return false;
         }
-        self.heard(now);
-        self.channel.decoder.push(bytes);
-        while self.phase.listens() {
-            match self.channel.decoder.next() {
-                Ok(Some(frame)) => self.on_frame(now, frame, out),
-                Ok(None) => return,
-                Err(error) => {
-                    let failure = Failure::new(error.code(), error.to_string());
-                    return self.give_up(now, failure, out);
-                }
+        let more = match self.channel.decoder.next() {
+            Ok(Some(frame)) => {
+                self.on_frame(now, frame, out);
+                true
             }
-        }
+            Ok(None) => return false,
+            Err(error) => {
+                self.give_up(now, Failure::new(error.code(), error.to_string()), out);
+                false
+            }
+        };
+        self.settle(now, out);
+        more
     }
 
     fn on_frame(&mut self, now: Time, frame: Frame, out: &mut Out<Session>) {
@@ -281,7 +297,10 @@ impl Machine for Session {
             return;
         }
         match input {
-            Input::Received((), bytes) => self.on_bytes(now, bytes, out),
+            Input::Received((), bytes) => {
+                self.push(now, bytes);
+                while self.next_frame(now, out) {}
+            }
             Input::Ended((), end) => self.on_ended(end, out),
             Input::Room((), room) => self.channel.set_room(room),
             Input::Elapsed => self.on_elapsed(now, out),
@@ -289,7 +308,6 @@ impl Machine for Session {
             Input::Command(command) => self.on_command(now, command, out),
             Input::Dialed(()) | Input::DialFailed((), _) => {}
         }
-        self.take_turns(now, out);
         self.settle(now, out);
     }
 
@@ -333,8 +351,12 @@ impl Session {
         self.channel.flush(out);
     }
 
-    /// Ends what has nothing left to do.
+    /// Sends what can be sent, and ends what has nothing left to do.
     fn settle(&mut self, now: Time, out: &mut Out<Session>) {
+        if self.phase.is_closed() {
+            return;
+        }
+        self.take_turns(now, out);
         self.advance_phase(now, out);
         self.channel.flush(out);
         if self.phase.is_ready_to_close(self.table.is_empty()) {
