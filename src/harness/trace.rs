@@ -19,6 +19,8 @@ pub enum Side {
 #[derive(Clone, Debug, Default)]
 pub struct Trace {
     streams: [Decoder; 2],
+    /// What follows on something that is no frame is not looked at.
+    ended: [bool; 2],
     sides: [String; 2],
     connections: usize,
     text: String,
@@ -33,6 +35,7 @@ impl Trace {
     /// A new connection: both streams begin again.
     pub fn connection(&mut self) {
         self.streams = Default::default();
+        self.ended = Default::default();
         self.connections += 1;
         if self.connections > 1 {
             self.note("", &format!("connection {}", self.connections));
@@ -41,6 +44,9 @@ impl Trace {
 
     /// Bytes of a stream.
     pub fn bytes(&mut self, side: Side, bytes: Bytes) {
+        if self.ended[side as usize] {
+            return;
+        }
         self.streams[side as usize].push(bytes);
         let who = match side {
             Side::Client => "client",
@@ -51,6 +57,7 @@ impl Trace {
                 Ok(Some(frame)) => describe(&frame),
                 Ok(None) => return,
                 Err(error) => {
+                    self.ended[side as usize] = true;
                     self.note(who, &format!("not a frame: {error}"));
                     return;
                 }

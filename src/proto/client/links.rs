@@ -18,11 +18,12 @@ impl Client {
         loop {
             let Some(session) = self.sessions.get_mut(&link) else { return };
             let mut inner = Out::new();
-            if !session.next_frame(now, &mut inner) {
-                return;
-            }
+            let more = session.next_frame(now, &mut inner);
             self.carry_out(now, link, inner, out);
             self.advance(now, out);
+            if !more {
+                return;
+            }
         }
     }
 
