@@ -68,7 +68,7 @@ fn write_seeds() {
 fn said(requests: Vec<Request>) -> Vec<u8> {
     let mut pair = Pair::new(PairConfig { record: true, ..PairConfig::default() });
     pair.local.put("small", b"another small file");
-    pair.local.put("large", &[7; 140_000]);
+    pair.local.put("large", &[7; 65_600]);
     pair.served.put("small", b"a small file");
     pair.served.put("folder/large", &[7; 150_000]);
     for request in requests {

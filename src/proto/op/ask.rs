@@ -97,6 +97,14 @@ impl Ask {
         self.close(outcome, out);
     }
 
+    fn cancel(&mut self, out: &mut Out<Ask>) {
+        match self.state {
+            State::New | State::Ready => self.close(Err(OpError::us(Code::CANCELLED, "")), out),
+            State::Asked => out.push(Effect::Transmit((), Body::Cancel)),
+            State::Closed => {}
+        }
+    }
+
     fn close(&mut self, outcome: OpResult, out: &mut Out<Ask>) {
         self.state = State::Closed;
         out.push(Effect::Close(outcome));
@@ -122,9 +130,7 @@ impl Machine for Ask {
                 let lost = OpError { by: Party::Link, failure: Failure::from(Code::LOST) };
                 self.close(Err(lost), out);
             }
-            Input::Command(Order::Cancel) if self.state != State::Closed => {
-                self.close(Err(OpError::us(Code::CANCELLED, "")), out);
-            }
+            Input::Command(Order::Cancel) => self.cancel(out),
             Input::Command(_) | Input::Ended((), _) | Input::Elapsed | Input::Stored(..) => {}
             Input::Dialed(()) | Input::DialFailed((), _) => {}
         }

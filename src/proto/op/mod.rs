@@ -32,7 +32,7 @@ pub enum Order {
     /// Data of another operation follows: store what is gathered, so that at most one transfer of a connection holds
     /// credit back.
     Flush,
-    /// End, before the peer has heard of the operation.
+    /// End at once where the peer cannot have carried it out yet; else ask the peer to, and hear how it ended.
     Cancel,
 }
 
@@ -129,6 +129,9 @@ impl core::error::Error for OpError {}
 
 /// What an operation closes with.
 pub type OpResult = Result<OpDone, OpError>;
+
+/// What a frame of bulk takes of the transport beyond its bulk: at most this.
+const HEAD: usize = 64;
 
 /// Bytes that a body takes of an operation's room. Bulk waits for it; all else is control and does not.
 pub(crate) fn bulk(body: &Body) -> usize {

@@ -3,7 +3,7 @@
 
 use super::assembly::Piece;
 use super::incoming::{Incoming, pages};
-use super::{OpDone, OpError, OpEvent, OpResult, Order, Party, Tickets, bulk};
+use super::{HEAD, OpDone, OpError, OpEvent, OpResult, Order, Party, Tickets, bulk};
 use crate::proto::Limits;
 use crate::proto::machine::{Effect, Input, Machine, Out};
 use crate::proto::states::state_names;
@@ -49,9 +49,6 @@ enum Opening {
     Ask(Get),
 }
 
-/// Bytes of a `Have` frame before its bitmap, and a few more.
-const HEAD: usize = 64;
-
 state_names!(
     pub Receiver, STATES, state_name, state, State: New, Asked, Opening, Receiving, Publishing, Leaving, Closed
 );
@@ -86,6 +83,10 @@ impl Receiver {
             State::New(_) | State::Asked(_) | State::Opening(_) | State::Publishing(..) => 0,
             State::Leaving(..) | State::Closed => 0,
         }
+    }
+
+    fn can_be_stopped(&self) -> bool {
+        !matches!(self.state, State::Publishing(..) | State::Leaving(..) | State::Closed)
     }
 
     fn begin(&mut self, out: &mut Out<Receiver>) {
@@ -347,18 +348,22 @@ impl Machine for Receiver {
         match input {
             Input::Command(Order::Begin) => self.begin(out),
             Input::Command(Order::Flush) => self.flush(out),
-            Input::Command(Order::Cancel) => self.on_frame(Body::Cancel, out),
+            Input::Command(Order::Cancel) if self.can_be_stopped() => {
+                self.leave(Err(OpError::us(Code::CANCELLED, "")), out);
+            }
             Input::Received((), body) => self.on_frame(body, out),
             Input::Stored(ticket, stored) => self.on_stored(ticket, stored, out),
             Input::Room((), room) => self.on_room(room, out),
             // A publication under way goes on: the file is whole, and its sender has said so.
-            Input::Ended((), _)
-                if !matches!(self.state, State::Publishing(..) | State::Leaving(..) | State::Closed) =>
-            {
+            Input::Ended((), _) if self.can_be_stopped() => {
                 let lost = OpError { by: Party::Link, failure: Failure::from(Code::LOST) };
                 self.leave(Err(lost), out);
             }
-            Input::Ended((), _) | Input::Elapsed | Input::Dialed(()) | Input::DialFailed((), _) => {}
+            Input::Command(Order::Cancel)
+            | Input::Ended((), _)
+            | Input::Elapsed
+            | Input::Dialed(())
+            | Input::DialFailed((), _) => {}
         }
     }
 

@@ -3,7 +3,7 @@
 
 use super::assembly::{Shape, root_of};
 use super::pipeline::Pipeline;
-use super::{OpDone, OpError, OpEvent, OpResult, Order, Party, Tickets, bulk};
+use super::{HEAD, OpDone, OpError, OpEvent, OpResult, Order, Party, Tickets, bulk};
 use crate::proto::Limits;
 use crate::proto::machine::{Effect, Input, Machine, Out};
 use crate::proto::states::state_names;
@@ -65,8 +65,6 @@ struct Outgoing {
     refused: u32,
 }
 
-/// Bytes of a `Data` frame before its payload, and a few more.
-const HEAD: usize = 64;
 /// How often a receiver may ask for blocks again.
 const ROUNDS_MAX: u32 = 16;
 
@@ -284,6 +282,17 @@ impl Sender {
         self.advance(out);
     }
 
+    /// Without a commit the receiver publishes nothing.
+    fn cancel(&mut self, out: &mut Out<Sender>) {
+        match self.state {
+            State::Committing(..) => out.push(Effect::Transmit((), Body::Cancel)),
+            State::New | State::Opening | State::Waiting(_) | State::Sending(_) | State::Rechecking(_) => {
+                self.leave(Err(OpError::us(Code::CANCELLED, "")), out);
+            }
+            State::Leaving(..) | State::Closed => {}
+        }
+    }
+
     fn leave(&mut self, outcome: OpResult, out: &mut Out<Sender>) {
         let lease = match core::mem::replace(&mut self.state, State::Closed) {
             State::Waiting(outgoing)
@@ -340,9 +349,7 @@ impl Machine for Sender {
             Input::Ended((), _) if !matches!(self.state, State::Leaving(..) | State::Closed) => {
                 self.leave(Err(OpError { by: Party::Link, failure: Failure::from(Code::LOST) }), out);
             }
-            Input::Command(Order::Cancel) if !matches!(self.state, State::Leaving(..) | State::Closed) => {
-                self.leave(Err(OpError::us(Code::CANCELLED, "")), out);
-            }
+            Input::Command(Order::Cancel) => self.cancel(out),
             Input::Command(_) | Input::Ended((), _) | Input::Elapsed => {}
             Input::Dialed(()) | Input::DialFailed((), _) => {}
         }

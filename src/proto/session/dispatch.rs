@@ -74,15 +74,11 @@ impl Session {
         self.step_operation(now, slot, OpInput::Begin, out);
     }
 
-    /// Tells the server, whose terminal reply ends the operation one way or the other; one that the server has not heard
-    /// of ends here.
+    /// The operation decides whether it ends at once, or the server has to say how it ended.
     pub(super) fn cancel(&mut self, now: Time, tag: Tag, out: &mut Out<Session>) {
-        let found = self.table.open.iter().find(|(_, slot)| slot.tag == tag);
-        let (Some((slot, Slot { id, .. })), Role::Client) = (found, self.role) else { return };
-        match (*slot, *id) {
-            (slot, None) => self.step_operation(now, slot, OpInput::Cancel, out),
-            (_, Some(id)) if self.phase.is_alive() => self.channel.send(id, Body::Cancel, out),
-            (_, Some(_)) => {}
+        let found = self.table.open.iter().find(|(_, slot)| slot.tag == tag).map(|(slot, _)| *slot);
+        if let (Some(slot), Role::Client) = (found, self.role) {
+            self.step_operation(now, slot, OpInput::Cancel, out);
         }
     }
 
