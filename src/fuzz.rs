@@ -37,7 +37,7 @@ pub fn decode(input: &[u8]) {
 }
 
 /// Most steps of an input that are taken as it says.
-const STEPS_MAX: u32 = 300;
+const STEPS_MAX: u32 = 64;
 /// The peer breaks the connection at the end, instead of ending its stream.
 const RESET: u8 = 0x20;
 
