@@ -184,14 +184,15 @@ fn what_is_missing_is_told_by_the_side_that_misses_it() {
 
 #[test]
 fn nobody_listens() {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let free = TcpListener::bind("127.0.0.2:0").unwrap().local_addr().unwrap();
     let told = ["Connection refused", "the host is up, and nothing listens", "towline serve"];
     fails(&["ls", &free.to_string()], 3, &told);
 }
 
 #[test]
 fn a_server_that_is_not_there_yet_is_waited_for() {
-    let (here, free) = (tempfile::tempdir().unwrap(), TcpListener::bind("127.0.0.1:0").unwrap());
+    let (here, free) = (tempfile::tempdir().unwrap(), TcpListener::bind("127.0.0.3:0").unwrap());
+    // No other test uses this address, so that the port stays free.
     let address = free.local_addr().unwrap().to_string();
     drop(free);
     let mut client = towline(&["ls", &address, "--wait", "60"]).stderr(Stdio::piped()).spawn().unwrap();
