@@ -179,7 +179,8 @@ impl Client {
 
     /// A local path as a root, its folder, and a path below that, its name.
     async fn local(&self, path: &Path) -> Result<(RootId, RelPath), ClientError> {
-        let no_name = || StoreError::new(Code::NOT_A_FILE, format!("{} is not a file's path", path.display()));
+        let no_name =
+            || StoreError::new(Code::NOT_A_FILE, format!("{} is not a file's path", path.display()));
         let name = RelPath::new(path.file_name().ok_or_else(no_name)?.as_bytes())?;
         let folder = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
