@@ -1,4 +1,19 @@
-//! The protocol as sans-IO machines.
+//! The protocol as sans-IO machines. Pure: time and randomness come in, effects go out as data. Imports `time` and the
+//! frames of `wire`.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`machine`] | the trait, its inputs and effects, and the contract |
+//! | [`Echo`] | RFC 862, the smallest machine |
+//! | [`op`] | one machine for each operation: sender, receiver, answer, ask |
+//! | [`session`] | the protocol on one connection, the same at both ends |
+//! | [`client`] | jobs: dial, run, retry |
+//! | [`listener`] | admission, caps, drain |
+//! | [`storage`] | what machines ask of a store, as data |
+//! | [`tree`] | merging BLAKE3 chaining values |
+//! | [`Limits`], [`ListenLimits`] | every number that an implementation chooses |
+//! | [`backoff`], `timers` | how long to wait, and named deadlines |
+
 pub mod backoff;
 pub mod client;
 mod echo;

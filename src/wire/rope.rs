@@ -163,9 +163,12 @@ impl From<Bytes> for Rope {
 
 impl PartialEq for Rope {
     fn eq(&self, other: &Rope) -> bool {
+        if self.len != other.len {
+            return false;
+        }
         let (mut ours, mut theirs) = (self.slices(), other.slices());
         let (mut a, mut b): (&[u8], &[u8]) = (&[], &[]);
-        while self.len == other.len {
+        loop {
             if a.is_empty() {
                 let Some(next) = ours.next() else { return true };
                 a = next;
@@ -180,7 +183,6 @@ impl PartialEq for Rope {
             }
             (a, b) = (&a[count..], &b[count..]);
         }
-        false
     }
 }
 
