@@ -236,6 +236,8 @@ impl<A: Accept> Serving<A> {
             }
             ListenEvent::DrainAll => {
                 (self.config.watch)(ServerEvent::Draining { connections: self.listener.connections() });
+                // Who dials now is refused by the system, and may try again, instead of waiting for nothing.
+                self.config.doors.clear();
                 self.tell_all(&session::Command::Drain);
             }
             ListenEvent::AbortAll(failure) => self.tell_all(&session::Command::Abort(failure)),
