@@ -265,5 +265,6 @@ fn another_protocol_is_answered_and_told() {
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).unwrap();
     assert!(!answer.is_empty());
+    drop(stream);
     served.line_with("dropped: the peer does not speak towline");
 }
