@@ -60,5 +60,10 @@ fn python_sockets_play_the_client() {
         return;
     };
     let said = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(said, "Received b'Hello, world'\nReceived all\n", "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(
+        said,
+        "Received b'Hello, world'\nReceived all\n",
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
