@@ -1,11 +1,23 @@
-//! What tests, the simulator and the fuzzer drive machines with: the contract as assertions ([`Checked`]), a client and
-//! a server on a virtual clock ([`Pair`]), and conversations as text ([`Trace`]). Pure as the core is; imports the
-//! pure layers. Feature `harness`.
+//! What tests, the simulator and the fuzzer drive machines with. Pure as the core is; imports the pure layers. Feature
+//! `harness`.
+//!
+//! | module | what |
+//! |---|---|
+//! | `contract` | [`Checked`]: the contract of a machine as assertions, on every step |
+//! | `pair`, `wire` | [`Pair`]: a client and a server on a virtual clock, and the [`Fault`]s between them |
+//! | `lone` | [`Lone`]: one session whose peer is whatever bytes a test hands it |
+//! | `trace` | [`Trace`]: conversations as text |
 
 mod contract;
+mod files;
+mod lone;
 mod pair;
 mod trace;
+mod wire;
 
 pub use contract::Checked;
-pub use pair::{Fault, Pair, PairConfig};
+pub use files::partials;
+pub use lone::Lone;
+pub use pair::{Pair, PairConfig};
 pub use trace::{Side, Trace};
+pub use wire::Fault;

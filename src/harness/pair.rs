@@ -5,23 +5,26 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
-use super::{Checked, Side, Trace};
+use super::files::carry_out;
+use super::{Checked, Fault, Side, Trace, partials};
 use crate::proto::Limits;
 use crate::proto::client::{Client, Command, Event, JobError, JobId, LinkId, RetryPolicy};
 use crate::proto::machine::{DialError, DialErrorKind, Effect, End, Input, Machine, Out};
 use crate::proto::op::OpDone;
 use crate::proto::session::{self, Request, Session, SessionEnd};
-use crate::proto::storage::{BlockDone, BlockOp, RootId, StoreError, StoreOp, Stored, Ticket};
+use crate::proto::storage::{RootId, StoreOp, Ticket};
+use crate::store::Names;
 use crate::store::memory::MemoryFiles;
-use crate::store::{Names, blocks};
 use crate::time::{Duration, Time};
-use crate::wire::Code;
+use crate::wire::{Code, Failure};
 
 /// What a pair is made of.
 #[derive(Clone, Debug)]
 pub struct PairConfig {
     /// Limits of both ends.
     pub limits: Limits,
+    /// The server's, where they differ.
+    pub serves: Option<Limits>,
     /// The client's retries.
     pub policy: RetryPolicy,
     /// One way, for every piece.
@@ -40,6 +43,7 @@ impl Default for PairConfig {
     fn default() -> PairConfig {
         PairConfig {
             limits: Limits::default(),
+            serves: None,
             policy: RetryPolicy::default(),
             latency: Duration::from_millis(5),
             store: Duration::from_micros(100),
@@ -50,24 +54,9 @@ impl Default for PairConfig {
     }
 }
 
-/// Something that goes wrong, addressed by which dial, which direction and which byte.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// Nobody listens when the client dials for this time (from 0).
-    Refuse(u32),
-    /// The connection breaks for both when this byte of this side's stream would arrive.
-    Reset(u32, Side, u64),
-    /// From this byte of this side's stream on nothing arrives any more, either way, and nobody is told.
-    Silence(u32, Side, u64),
-    /// This side's stream ends, orderly, before this byte.
-    CutShort(u32, Side, u64),
-    /// This bit of this side's stream (counted in bits) arrives inverted.
-    Flip(u32, Side, u64),
-}
-
 /// Happenings on their way.
 #[derive(Clone, Debug)]
-enum Due {
+pub(super) enum Due {
     ToClient(Input<Client>),
     ToServer(LinkId, Input<Session>),
     Dial(LinkId),
@@ -77,22 +66,22 @@ enum Due {
 
 /// One connection's two streams.
 #[derive(Clone, Debug, Default)]
-struct Stream {
+pub(super) struct Stream {
     /// Bytes that were sent, for faults' addresses, by [`Side`].
-    sent: [u64; 2],
-    queued: [usize; 2],
-    is_dead: bool,
+    pub(super) sent: [u64; 2],
+    pub(super) queued: [usize; 2],
+    pub(super) is_dead: bool,
 }
 
 /// The two ends and what is between them.
 pub struct Pair {
-    config: PairConfig,
+    pub(super) config: PairConfig,
     now: Time,
     due: BTreeMap<(Time, u64), Due>,
     next: u64,
     client: Checked<Client>,
     servers: BTreeMap<LinkId, Checked<Session>>,
-    streams: BTreeMap<LinkId, Stream>,
+    pub(super) streams: BTreeMap<LinkId, Stream>,
     stores: [Names<MemoryFiles>; 2],
     gone: BTreeSet<LinkId>,
     next_job: u64,
@@ -190,6 +179,11 @@ impl Pair {
         self.step_client(Input::Command(command));
     }
 
+    /// Bytes that a side has sent on a connection.
+    pub fn sent(&self, link: LinkId, side: Side) -> u64 {
+        self.streams.get(&link).map_or(0, |stream| stream.sent[side as usize])
+    }
+
     /// A command to every session of the server.
     pub fn command_server(&mut self, command: session::Command) {
         let links: Vec<LinkId> = self.servers.keys().copied().collect();
@@ -198,12 +192,16 @@ impl Pair {
         }
     }
 
-    /// Closes the client and runs to the end of everything; both ends must have closed then.
+    /// Closes the client and runs to the end of everything; both ends must have closed then, and nothing be left.
     pub fn close(&mut self) {
         self.command(Command::Close);
         self.run();
         assert!(self.client.is_closed(), "the client did not close:\n{}", self.trace.text());
         assert!(self.servers.is_empty(), "a session did not close:\n{}", self.trace.text());
+        assert_eq!(self.leases(), 0, "a lease was left:\n{}", self.trace.text());
+        for files in [&self.local, &self.served] {
+            assert_eq!(partials(files), Vec::<String>::new(), "{}", self.trace.text());
+        }
     }
 
     /// Runs until nothing is on its way and no deadline is set.
@@ -247,7 +245,7 @@ impl Pair {
         true
     }
 
-    fn schedule(&mut self, after: Duration, due: Due) {
+    pub(super) fn schedule(&mut self, after: Duration, due: Due) {
         self.due.insert((self.now + after, self.next), due);
         self.next += 1;
     }
@@ -272,113 +270,28 @@ impl Pair {
         }
         self.streams.insert(link, Stream::default());
         self.trace.connection();
-        let session = Session::server(self.now, Pair::ROOT, self.config.limits.clone());
-        let (server, _) = Checked::new(self.now, session, Out::new());
+        let mut born = Out::new();
+        let limits = self.config.serves.clone().unwrap_or_else(|| self.config.limits.clone());
+        let busy = self.config.faults.iter().find_map(|fault| {
+            let Fault::Busy(dial, delay_ms) = fault else { return None };
+            (*dial == link.0).then_some(*delay_ms)
+        });
+        let session = match busy {
+            None => Session::server(self.now, Pair::ROOT, limits),
+            Some(delay_ms) => {
+                let failure = Failure { code: Code::BUSY, delay_ms, text: String::new() };
+                Session::refusing(self.now, failure, limits, &mut born)
+            }
+        };
+        let (server, born) = Checked::new(self.now, session, born);
         self.servers.insert(link, server);
+        self.carry_out_server(link, born);
         self.step_client(Input::Dialed(link));
         self.step_client(Input::Room(link, self.config.room));
         self.step_server(link, Input::Room((), self.config.room));
     }
 
-    /// Sends pieces on their way, as far as the faults let them.
-    fn transmit(&mut self, link: LinkId, side: Side, mut bytes: Bytes) {
-        if side == Side::Client {
-            self.trace.bytes(side, bytes.clone());
-        }
-        while !bytes.is_empty() {
-            let Some(stream) = self.streams.get_mut(&link).filter(|stream| !stream.is_dead) else { return };
-            let start = stream.sent[side as usize];
-            let mut piece = bytes.split_to(bytes.len().min(self.config.piece));
-            stream.sent[side as usize] += piece.len() as u64;
-            stream.queued[side as usize] += piece.len();
-            for fault in self.config.faults.clone() {
-                piece = self.strike(fault, link, side, start, piece);
-            }
-            self.schedule(self.config.latency, Due::Arrive(link, side, piece));
-        }
-        self.tell_room(link, side);
-    }
-
-    /// What a fault leaves of the piece of `side` that begins at byte `start`.
-    fn strike(&mut self, fault: Fault, link: LinkId, side: Side, start: u64, piece: Bytes) -> Bytes {
-        let (Fault::Reset(dial, who, at)
-        | Fault::CutShort(dial, who, at)
-        | Fault::Silence(dial, who, at)
-        | Fault::Flip(dial, who, at)) = fault
-        else {
-            return piece;
-        };
-        let byte = if matches!(fault, Fault::Flip(..)) { at / 8 } else { at };
-        if (dial, who) != (link.0, side) || !(start..start + piece.len() as u64).contains(&byte) {
-            return piece;
-        }
-        let keep = usize::try_from(byte - start).unwrap_or(usize::MAX);
-        match fault {
-            Fault::Refuse(_) => piece,
-            Fault::Flip(..) => {
-                let mut bytes = piece.to_vec();
-                bytes[keep] ^= 1 << (at % 8);
-                Bytes::from(bytes)
-            }
-            Fault::Silence(..) => {
-                self.kill(link);
-                Bytes::new()
-            }
-            Fault::Reset(..) | Fault::CutShort(..) => {
-                let end = if matches!(fault, Fault::Reset(..)) { End::Reset } else { End::Orderly };
-                self.schedule(self.config.latency, Due::Arrive(link, side, piece.slice(..keep)));
-                self.schedule(self.config.latency, Due::ToServer(link, Input::Ended((), end)));
-                self.schedule(self.config.latency, Due::ToClient(Input::Ended(link, end)));
-                self.kill(link);
-                Bytes::new()
-            }
-        }
-    }
-
-    /// Nothing that is sent from now on arrives.
-    fn kill(&mut self, link: LinkId) {
-        if let Some(stream) = self.streams.get_mut(&link) {
-            stream.is_dead = true;
-        }
-    }
-
-    fn arrive(&mut self, link: LinkId, side: Side, bytes: Bytes) {
-        let Some(stream) = self.streams.get_mut(&link) else { return };
-        stream.queued[side as usize] = stream.queued[side as usize].saturating_sub(bytes.len());
-        self.tell_room(link, side);
-        if bytes.is_empty() {
-            return;
-        }
-        match side {
-            Side::Client => self.step_server(link, Input::Received((), bytes)),
-            Side::Server => {
-                self.trace.bytes(side, bytes.clone());
-                self.step_client(Input::Received(link, bytes));
-            }
-        }
-    }
-
-    fn end(&mut self, link: LinkId, side: Side, end: End) {
-        if self.streams.get(&link).is_none_or(|stream| stream.is_dead) {
-            return;
-        }
-        match side {
-            Side::Client => self.step_server(link, Input::Ended((), end)),
-            Side::Server => self.step_client(Input::Ended(link, end)),
-        }
-    }
-
-    fn tell_room(&mut self, link: LinkId, side: Side) {
-        let Some(stream) = self.streams.get(&link) else { return };
-        let room = self.config.room.saturating_sub(stream.queued[side as usize]);
-        let due = match side {
-            Side::Client => Due::ToClient(Input::Room(link, room)),
-            Side::Server => Due::ToServer(link, Input::Room((), room)),
-        };
-        self.schedule(Duration::ZERO, due);
-    }
-
-    fn step_client(&mut self, input: Input<Client>) {
+    pub(super) fn step_client(&mut self, input: Input<Client>) {
         if self.client.is_closed() {
             return;
         }
@@ -406,9 +319,14 @@ impl Pair {
         }
     }
 
-    fn step_server(&mut self, link: LinkId, input: Input<Session>) {
+    pub(super) fn step_server(&mut self, link: LinkId, input: Input<Session>) {
         let Some(server) = self.servers.get_mut(&link) else { return };
-        for effect in server.step(self.now, input) {
+        let effects = server.step(self.now, input);
+        self.carry_out_server(link, effects);
+    }
+
+    fn carry_out_server(&mut self, link: LinkId, effects: Vec<Effect<Session>>) {
+        for effect in effects {
             match effect {
                 Effect::Transmit((), bytes) => self.transmit(link, Side::Server, bytes),
                 Effect::Finish(()) => self.schedule(self.config.latency, Due::End(link, Side::Server)),
@@ -428,31 +346,5 @@ impl Pair {
     fn store_served(&mut self, link: LinkId, ticket: Ticket, op: StoreOp) {
         let stored = carry_out(&mut self.stores[1], op);
         self.schedule(self.config.store, Due::ToServer(link, Input::Stored(ticket, stored)));
-    }
-}
-
-/// Carries a store operation out at once.
-fn carry_out(names: &mut Names<MemoryFiles>, op: StoreOp) -> Stored {
-    match op {
-        StoreOp::Name(op) => Stored::Name(names.execute(op)),
-        StoreOp::Block(op) => Stored::Block(carry_out_block(names, op)),
-    }
-}
-
-fn carry_out_block(names: &Names<MemoryFiles>, op: BlockOp) -> Result<BlockDone, StoreError> {
-    let lease = match &op {
-        BlockOp::Read { lease, .. } | BlockOp::Write { lease, .. } | BlockOp::Zero { lease, .. } => *lease,
-    };
-    let file = names.file(lease).ok_or_else(|| StoreError::new(Code::IO, "no such lease"))?;
-    match op {
-        BlockOp::Read { shape, .. } => {
-            let mut buffer = vec![0; shape.length as usize];
-            let cvs = blocks::read(&*file, shape, &mut buffer)?;
-            Ok(BlockDone::Read { data: Bytes::from(buffer), cvs })
-        }
-        BlockOp::Write { shape, data, .. } => {
-            Ok(BlockDone::Written { cvs: blocks::write(&*file, shape, data)? })
-        }
-        BlockOp::Zero { shape, .. } => Ok(BlockDone::Written { cvs: blocks::zero(&*file, shape)? }),
     }
 }

@@ -17,32 +17,27 @@ impl SplitMix {
     }
 }
 
-/// Delays that double from `base` to `cap`, each drawn from its upper half so that many clients do not return together.
+/// Delays that double with each attempt from `base` to `cap`, each drawn from its upper half so that many clients do not
+/// return together.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Backoff {
     base: Duration,
     cap: Duration,
-    attempt: u32,
     random: SplitMix,
 }
 
 impl Backoff {
     /// The first delay is at most `base`, none is above `cap`.
     pub fn new(base: Duration, cap: Duration, seed: u64) -> Backoff {
-        Backoff { base, cap, attempt: 0, random: SplitMix(seed) }
+        Backoff { base, cap, random: SplitMix(seed) }
     }
 
-    /// The next delay, at least `floor` (what the peer asked for).
-    pub fn next_delay(&mut self, floor: Duration) -> Duration {
-        let full = self.base.saturating_mul(1 << self.attempt.min(20)).min(self.cap);
-        self.attempt = self.attempt.saturating_add(1);
+    /// The delay after this attempt (from 1), at least `floor` (what the peer asked for). It depends on no other job's
+    /// attempts: many that were lost with one connection all return soon.
+    pub fn delay(&mut self, attempt: u32, floor: Duration) -> Duration {
+        let full = self.base.saturating_mul(1 << attempt.saturating_sub(1).min(20)).min(self.cap);
         let half = u64::try_from(full.as_nanos() / 2).unwrap_or(u64::MAX);
         let jitter = if half == 0 { 0 } else { self.random.next_u64() % half };
         (full - Duration::from_nanos(jitter)).max(floor)
-    }
-
-    /// Something went well: the next delay is the first again.
-    pub fn reset(&mut self) {
-        self.attempt = 0;
     }
 }

@@ -24,6 +24,8 @@ pub struct Limits {
     pub block_attempts: u8,
     /// Bytes of control frames that may wait for room before nothing more is read from the peer.
     pub backlog: usize,
+    /// Store operations of a connection that may be under way before nothing more is read from the peer.
+    pub store_operations: usize,
 }
 
 impl Default for Limits {
@@ -38,6 +40,7 @@ impl Default for Limits {
             extents_ahead: 4,
             block_attempts: 3,
             backlog: 256 * 1024,
+            store_operations: 1024,
         }
     }
 }

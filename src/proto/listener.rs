@@ -59,10 +59,17 @@ pub enum ListenEnd {
 #[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Listener {
     limits: ListenLimits,
-    connections: BTreeMap<ConnectionId, Source>,
+    connections: BTreeMap<ConnectionId, Place>,
     sources: BTreeMap<Source, usize>,
     phase: Phase,
     paused_until: Option<Time>,
+}
+
+/// Refused connections are told so and go; they count against no cap but their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Place {
+    Admitted(Source),
+    Refused,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -74,6 +81,9 @@ enum Phase {
     Aborting,
     Closed,
 }
+
+/// Refused connections that may wait to be gone before nothing more is accepted.
+const REFUSED_MAX: usize = 64;
 
 impl Listener {
     /// A listener that admits connections.
@@ -87,11 +97,20 @@ impl Listener {
         self.connections.len()
     }
 
+    fn admitted(&self) -> usize {
+        self.sources.values().sum()
+    }
+
+    /// The most connections that there may be, refused ones included, before nothing is accepted.
+    fn most(&self) -> usize {
+        self.limits.connections.saturating_add(REFUSED_MAX)
+    }
+
     fn on_accepted(&mut self, id: ConnectionId, source: Source, out: &mut Out<Listener>) {
         let from_source = self.sources.get(&source).copied().unwrap_or(0);
         let refusal = match self.phase {
             Phase::Draining(_) | Phase::Aborting | Phase::Closed => Some((Code::DRAINING, "")),
-            Phase::Open if self.connections.len() >= self.limits.connections => {
+            Phase::Open if self.admitted() >= self.limits.connections => {
                 Some((Code::BUSY, "too many connections"))
             }
             Phase::Open if from_source >= self.limits.per_source => {
@@ -99,10 +118,13 @@ impl Listener {
             }
             Phase::Open => None,
         };
-        *self.sources.entry(source).or_default() += 1;
-        self.connections.insert(id, source);
+        let place = if refusal.is_none() { Place::Admitted(source) } else { Place::Refused };
+        self.connections.insert(id, place);
         out.event(match refusal {
-            None => ListenEvent::Admit(id),
+            None => {
+                *self.sources.entry(source).or_default() += 1;
+                ListenEvent::Admit(id)
+            }
             Some((code, text)) => {
                 let delay_ms = u32::try_from(self.limits.busy_delay.as_millis()).unwrap_or(u32::MAX);
                 ListenEvent::Refuse(id, Failure { code, delay_ms, text: text.into() })
@@ -111,7 +133,7 @@ impl Listener {
     }
 
     fn on_closed(&mut self, id: ConnectionId) {
-        let Some(source) = self.connections.remove(&id) else { return };
+        let Some(Place::Admitted(source)) = self.connections.remove(&id) else { return };
         if let Some(count) = self.sources.get_mut(&source) {
             *count -= 1;
             if *count == 0 {
@@ -196,17 +218,18 @@ impl Machine for Listener {
 
     /// False while nothing should be accepted.
     fn wants_read(&self, (): ()) -> bool {
-        self.phase == Phase::Open && self.paused_until.is_none()
+        self.phase == Phase::Open && self.paused_until.is_none() && self.connections.len() < self.most()
     }
 
     fn footprint(&self) -> usize {
-        self.connections.len() * size_of::<(ConnectionId, Source)>()
+        self.connections.len() * size_of::<(ConnectionId, Place)>()
             + self.sources.len() * size_of::<(Source, usize)>()
     }
 
     fn footprint_max(&self) -> usize {
-        // Refused connections are few at a time: each is dropped after a linger.
-        usize::MAX
+        // A driver may have accepted one more by the time it is told not to.
+        let each = size_of::<(ConnectionId, Place)>() + size_of::<(Source, usize)>();
+        self.most().saturating_add(1).saturating_mul(each)
     }
 
     fn size(tx: &Self::Tx) -> usize {

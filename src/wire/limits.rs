@@ -4,6 +4,8 @@
 pub const DATA_MAX: usize = 256 * 1024;
 /// Longest body of any frame but `Data`, in bytes (64 KiB and a little, so that an echo of 64 KiB fits).
 pub const CONTROL_MAX: usize = 64 * 1024 + 256;
+/// Most bytes of entries that a sender puts into a `Page`.
+pub const PAGE_MAX: usize = 64 * 1024;
 /// Longest payload of an `Echo` frame, in bytes.
 pub const ECHO_MAX: usize = 64 * 1024;
 /// Longest advisory text in a `Failed` or `Refused`, and longest value of a TLV, in bytes.

@@ -83,7 +83,7 @@ impl Answer {
 
     fn read(&mut self, lease: Lease, out: &mut Out<Answer>) {
         self.state = State::Reading(lease);
-        self.store(NameOp::ReadFolder { lease, bytes: limits::CONTROL_MAX }, out);
+        self.store(NameOp::ReadFolder { lease, bytes: limits::PAGE_MAX }, out);
     }
 
     fn leave(&mut self, outcome: OpResult, out: &mut Out<Answer>) {

@@ -119,6 +119,9 @@ impl Machine for Ask {
                 let lost = OpError { by: Party::Link, failure: Failure::from(Code::LOST) };
                 self.close(Err(lost), out);
             }
+            Input::Command(Order::Cancel) if self.state != State::Closed => {
+                self.close(Err(OpError::us(Code::CANCELLED, "")), out);
+            }
             Input::Command(_) | Input::Ended((), _) | Input::Elapsed | Input::Stored(..) => {}
             Input::Dialed(()) | Input::DialFailed((), _) => {}
         }

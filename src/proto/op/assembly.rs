@@ -138,7 +138,12 @@ impl Assembly {
             return Err("a block was left before its end");
         }
         self.flush(pieces);
-        pieces.push(Piece { extent: self.shape.extent(hole.offset, end), data: None, claims: Vec::new() });
+        let mut start = hole.offset;
+        while start < end {
+            let cut = ((start / EXTENT + 1) * EXTENT).min(end);
+            pieces.push(Piece { extent: self.shape.extent(start, cut), data: None, claims: Vec::new() });
+            start = cut;
+        }
         Ok(())
     }
 

@@ -7,6 +7,7 @@
 mod answer;
 mod ask;
 mod assembly;
+mod incoming;
 mod pipeline;
 mod receiver;
 mod sender;
@@ -31,6 +32,8 @@ pub enum Order {
     /// Data of another operation follows: store what is gathered, so that at most one transfer of a connection holds
     /// credit back.
     Flush,
+    /// End, before the peer has heard of the operation.
+    Cancel,
 }
 
 /// What an operation tells whoever runs it while it runs.
@@ -225,6 +228,7 @@ operations!(Answer, Ask, Receiver, Sender);
 pub(crate) enum OpInput {
     Begin,
     Flush,
+    Cancel,
     Received(Body),
     Room(usize),
     Ended(super::machine::End),
@@ -247,6 +251,7 @@ where
     let input = match input {
         OpInput::Begin => Input::Command(Order::Begin),
         OpInput::Flush => Input::Command(Order::Flush),
+        OpInput::Cancel => Input::Command(Order::Cancel),
         OpInput::Received(body) => Input::Received((), body),
         OpInput::Room(room) => Input::Room((), room),
         OpInput::Ended(end) => Input::Ended((), end),

@@ -1,17 +1,14 @@
 //! The receiving side of a transfer, at the server for an upload and at the client for a download: makes its blocks
 //! equal the sender's, checks each as it completes, and publishes the file once its root is the sender's.
 
-use std::collections::{BTreeMap, VecDeque};
-
-use super::assembly::{Assembly, Blocks, Piece, Shape};
+use super::assembly::Piece;
+use super::incoming::{Incoming, pages};
 use super::{OpDone, OpError, OpEvent, OpResult, Order, Party, Tickets, bulk};
 use crate::proto::Limits;
 use crate::proto::machine::{Effect, Input, Machine, Out};
-use crate::proto::storage::{
-    BlockDone, BlockOp, Extent, Lease, NameDone, NameOp, RootId, StoreOp, Stored, Ticket,
-};
+use crate::proto::storage::{BlockDone, BlockOp, Lease, NameDone, NameOp, RootId, StoreOp, Stored, Ticket};
 use crate::time::Time;
-use crate::wire::{Body, Code, Commit, Cv, Data, Failure, Get, HavePage, Offer, RelPath, UploadId, limits};
+use crate::wire::{Body, Code, Cv, Failure, Get, Offer, RelPath, Rope, UploadId, limits};
 
 /// Receives one file.
 #[derive(Clone, Debug, PartialEq, Hash)]
@@ -51,59 +48,8 @@ enum Opening {
     Ask(Get),
 }
 
-/// A file on its way in.
-#[derive(Clone, Debug, PartialEq, Hash)]
-struct Incoming {
-    offer: Offer,
-    assembly: Assembly,
-    blocks: Blocks,
-    /// Complete pieces that came before the partial was open.
-    early: Vec<Piece>,
-    writing: BTreeMap<Ticket, Extent>,
-    commit: Option<Commit>,
-    /// Pages of `Have` that wait for room.
-    pages: VecDeque<Body>,
-}
-
-impl Incoming {
-    fn new(offer: Offer) -> Incoming {
-        let shape = Shape::of(&offer);
-        Incoming {
-            assembly: Assembly::new(shape),
-            blocks: Blocks::new(shape),
-            offer,
-            early: Vec::new(),
-            writing: BTreeMap::new(),
-            commit: None,
-            pages: VecDeque::new(),
-        }
-    }
-
-    /// Segments of blocks that are there already are dropped: their sender had not heard of it.
-    fn is_known(&self, data: &Data) -> bool {
-        let shape = Shape::of(&self.offer);
-        let within_file = data.offset < self.offer.length;
-        within_file && !self.assembly.is_within_block() && self.blocks.holds(shape.block_of(data.offset))
-    }
-
-    fn on_data(&mut self, body: Body) -> Result<Vec<Piece>, &'static str> {
-        let mut pieces = Vec::new();
-        if let Body::Hole(hole) = &body {
-            self.assembly.hole(hole, &mut pieces)?;
-        }
-        if let Body::Data(data) = body {
-            self.assembly.data(data, &mut pieces)?;
-        }
-        pieces.iter().try_for_each(|piece| self.blocks.begin(piece))?;
-        Ok(pieces)
-    }
-
-    fn footprint(&self) -> usize {
-        let early: usize = self.early.iter().map(|piece| piece.extent.length as usize).sum();
-        let pages: usize = self.pages.iter().map(bulk).sum();
-        self.assembly.footprint() + self.blocks.footprint() + early + pages
-    }
-}
+/// Bytes of a `Have` frame before its bitmap, and a few more.
+const HEAD: usize = 64;
 
 impl Receiver {
     /// Receives the file that the peer has offered, at the path that the offer names.
@@ -158,11 +104,11 @@ impl Receiver {
     fn on_frame(&mut self, body: Body, out: &mut Out<Receiver>) {
         match (&mut self.state, body) {
             (State::Leaving(..) | State::Closed, body) => give_back(&body, out),
-            // A publication under way may win against its cancellation.
-            (State::Publishing(..), Body::Cancel) => {}
+            // A publication under way wins against its cancellation: the file is whole, and its sender has said so.
+            (State::Publishing(..), Body::Cancel | Body::Failed(_)) => {}
             (_, Body::Cancel) => self.leave(Err(OpError::peer(Failure::from(Code::CANCELLED))), out),
             (_, Body::Failed(failure)) => self.leave(Err(OpError::peer(failure)), out),
-            (State::Asked(get), Body::Offer(offer)) if offer.path == get.path => self.open(offer, out),
+            (State::Asked(get), Body::Offer(offer)) if is_answer(&offer, get) => self.open(offer, out),
             (
                 State::Opening(incoming) | State::Receiving(incoming, _),
                 body @ (Body::Data(_) | Body::Hole(_)),
@@ -224,12 +170,13 @@ impl Receiver {
             }
             State::Receiving(incoming, lease) => {
                 for Piece { extent, data, .. } in pieces {
+                    let credit = data.as_ref().map_or(0, Rope::len) as u64;
                     let op = match data {
                         Some(data) => BlockOp::Write { lease: *lease, shape: extent, data },
                         None => BlockOp::Zero { lease: *lease, shape: extent },
                     };
                     let ticket = self.tickets.issue(StoreOp::Block(op), out);
-                    incoming.writing.insert(ticket, extent);
+                    incoming.writing.insert(ticket, (extent, credit));
                 }
             }
             State::New(_) | State::Asked(_) | State::Publishing(..) | State::Leaving(..) | State::Closed => {}
@@ -241,6 +188,10 @@ impl Receiver {
         match (&mut self.state, stored) {
             (State::Leaving(_, lease), Stored::Name(Ok(NameDone::Partial { lease: opened, .. }))) => {
                 *lease = Some(opened);
+                self.go_on_leaving(out);
+            }
+            (State::Leaving(_, lease), Stored::Name(Ok(NameDone::Published))) => {
+                *lease = None;
                 self.go_on_leaving(out);
             }
             (State::Leaving(..), _) => self.go_on_leaving(out),
@@ -288,10 +239,11 @@ impl Receiver {
 
     fn on_written(&mut self, ticket: Ticket, cvs: &[Cv], out: &mut Out<Receiver>) {
         let State::Receiving(incoming, _) = &mut self.state else { return };
-        let Some(extent) = incoming.writing.remove(&ticket) else { return };
-        let credit = u64::from(extent.length).min(self.held);
+        let Some((extent, credit)) = incoming.writing.remove(&ticket) else { return };
         self.held -= credit;
-        out.event(OpEvent::Consumed(credit));
+        if credit > 0 {
+            out.event(OpEvent::Consumed(credit));
+        }
         match incoming.blocks.written(&extent, cvs, self.attempts) {
             Ok(verified) if verified > 0 => out.event(OpEvent::Progress(verified)),
             Ok(_) => {}
@@ -331,7 +283,7 @@ impl Receiver {
         let State::Receiving(incoming, _) = &mut self.state else { return };
         while incoming.pages.front().is_some_and(|page| bulk(page) <= room) {
             let Some(page) = incoming.pages.pop_front() else { break };
-            room -= bulk(&page);
+            room = room.saturating_sub(bulk(&page) + HEAD);
             out.push(Effect::Transmit((), page));
         }
         self.try_commit(out);
@@ -365,27 +317,14 @@ impl Receiver {
     }
 }
 
+fn is_answer(offer: &Offer, get: &Get) -> bool {
+    offer.path == get.path && (get.version == 0 || get.version == offer.version)
+}
+
 /// Data that is not looked at gives its credit back at once.
 fn give_back(body: &Body, out: &mut Out<Receiver>) {
     if body.credit() > 0 {
         out.event(OpEvent::Consumed(body.credit()));
-    }
-}
-
-fn pages(upload: UploadId, generation: u64, have: &[Option<Cv>]) -> VecDeque<Body> {
-    let mut first = 0;
-    let mut pages = VecDeque::new();
-    loop {
-        let rest = &have[first..];
-        let count = rest.len().min(limits::HAVE_MAX);
-        let last = count == rest.len();
-        let block = u32::try_from(first).expect("at most 65,536 blocks");
-        let cvs = rest[..count].to_vec();
-        pages.push_back(Body::Have(HavePage { upload, generation, first: block, cvs, last }));
-        first += count;
-        if last {
-            return pages;
-        }
     }
 }
 
@@ -403,6 +342,7 @@ impl Machine for Receiver {
         match input {
             Input::Command(Order::Begin) => self.begin(out),
             Input::Command(Order::Flush) => self.flush(out),
+            Input::Command(Order::Cancel) => self.on_frame(Body::Cancel, out),
             Input::Received((), body) => self.on_frame(body, out),
             Input::Stored(ticket, stored) => self.on_stored(ticket, stored, out),
             Input::Room((), room) => self.on_room(room, out),

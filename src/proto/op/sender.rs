@@ -64,6 +64,8 @@ struct Outgoing {
     refused: u32,
 }
 
+/// Bytes of a `Data` frame before its payload, and a few more.
+const HEAD: usize = 64;
 /// How often a receiver may ask for blocks again.
 const ROUNDS_MAX: u32 = 16;
 
@@ -270,7 +272,7 @@ impl Sender {
         let State::Sending(outgoing) = &mut self.state else { return };
         while outgoing.pipeline.next_len().is_some_and(|length| length <= room) {
             let Some(data) = outgoing.pipeline.next_data() else { break };
-            room -= data.payload.len();
+            room = room.saturating_sub(data.payload.len() + HEAD);
             out.event(OpEvent::Progress(data.payload.len() as u64));
             out.push(Effect::Transmit((), Body::Data(data)));
         }
@@ -332,6 +334,9 @@ impl Machine for Sender {
             Input::Room((), room) => self.on_room(room, out),
             Input::Ended((), _) if !matches!(self.state, State::Leaving(..) | State::Closed) => {
                 self.leave(Err(OpError { by: Party::Link, failure: Failure::from(Code::LOST) }), out);
+            }
+            Input::Command(Order::Cancel) if !matches!(self.state, State::Leaving(..) | State::Closed) => {
+                self.leave(Err(OpError::us(Code::CANCELLED, "")), out);
             }
             Input::Command(_) | Input::Ended((), _) | Input::Elapsed => {}
             Input::Dialed(()) | Input::DialFailed((), _) => {}

@@ -19,6 +19,16 @@ pub(super) struct Channel {
     backlog_max: usize,
     pub(super) inbound: Inbound,
     pub(super) outbound: Outbound,
+    writing: Writing,
+}
+
+/// How far this side's stream is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Writing {
+    Open,
+    /// Nothing more is said; what is staged still goes out.
+    Finishing,
+    Finished,
 }
 
 /// Credit for the peer's data.
@@ -77,6 +87,7 @@ impl Channel {
             backlog_max: limits.backlog,
             inbound,
             outbound: Outbound::default(),
+            writing: Writing::Open,
         }
     }
 
@@ -105,8 +116,30 @@ impl Channel {
         self.staged.extend_from_slice(&PREAMBLE);
     }
 
-    /// Queues a frame; data goes out at once, behind the control that is staged.
+    /// This side has said all: its stream ends as soon as what is staged has gone out.
+    pub(super) fn finish(&mut self, out: &mut Out<Session>) {
+        if self.writing == Writing::Open {
+            self.writing = Writing::Finishing;
+        }
+        self.flush(out);
+    }
+
+    /// True once this side's stream has been ended.
+    pub(super) fn is_finished(&self) -> bool {
+        self.writing == Writing::Finished
+    }
+
+    /// The stream is gone: what is staged goes nowhere.
+    pub(super) fn abandon(&mut self) {
+        self.writing = Writing::Finished;
+        self.staged = Vec::new();
+    }
+
+    /// Queues a frame, unless this side has said all; data goes out at once, behind the control that is staged.
     pub(super) fn send(&mut self, operation: OperationId, body: Body, out: &mut Out<Session>) {
+        if self.writing != Writing::Open {
+            return;
+        }
         let credit = body.credit();
         self.outbound.sent += credit;
         let payload = Frame::of(operation, body).encode(&mut self.staged);
@@ -118,8 +151,17 @@ impl Channel {
         }
     }
 
-    /// Sends the staged control as far as room and reserve allow, whole frames or not at all.
+    /// Sends the staged control as far as room and reserve allow, and ends the stream behind the last of it.
     pub(super) fn flush(&mut self, out: &mut Out<Session>) {
+        self.flush_staged(out);
+        if self.staged.is_empty() && self.writing == Writing::Finishing {
+            self.writing = Writing::Finished;
+            out.push(Effect::Finish(()));
+        }
+    }
+
+    /// Whole frames or nothing.
+    fn flush_staged(&mut self, out: &mut Out<Session>) {
         let reserve = i64::try_from(Session::RESERVE).unwrap_or(i64::MAX);
         let free = usize::try_from(self.room + reserve).unwrap_or(0);
         if self.staged.len() <= free {

@@ -7,10 +7,12 @@
 //! |---|---|
 //! | `mod.rs` | the machine: inputs in, timers, the order in which things go out |
 //! | `phase.rs` | handshake, drain, the orderly and the other ends |
-//! | `table.rs` | the open operations: opening, dispatch, turns, credit, completions |
+//! | `table.rs` | the open operations: how many, whose turn it is, which reads may begin |
+//! | `dispatch.rs` | from frames to operations and back |
 //! | `channel.rs` | frames, room and credit of the stream |
 
 mod channel;
+mod dispatch;
 mod phase;
 mod table;
 
@@ -147,6 +149,7 @@ impl Session {
     pub fn client(now: Time, limits: Limits, out: &mut Out<Session>) -> Session {
         let mut session = Session::new(now, Role::Client, limits);
         session.send_hello(out);
+        session.channel.flush(out);
         session
     }
 
@@ -183,6 +186,11 @@ impl Session {
     /// How many operations are open.
     pub fn operations(&self) -> usize {
         self.table.len()
+    }
+
+    /// How many more operations the peer takes now: none while the connection is not open.
+    pub fn spaces(&self) -> usize {
+        if self.is_open() { self.table.spaces() } else { 0 }
     }
 
     /// Every byte is a sign of life.
@@ -223,6 +231,10 @@ impl Session {
             (_, Body::GoAway(_)) => self.on_go_away(out),
             (_, Body::Bye) => self.on_bye(now, out),
             (_, Body::Failed(failure)) if frame.operation.0 == 0 => self.on_peer_gave_up(failure, out),
+            (_, body @ (Body::Hello(_) | Body::Refused(_))) => {
+                let text = format!("{:?} after the handshake", body.kind());
+                self.give_up(now, Failure::new(crate::wire::Code::UNEXPECTED, text), out);
+            }
             (_, body) => self.on_operation_frame(now, frame.operation, body, out),
         }
     }
@@ -286,7 +298,7 @@ impl Machine for Session {
     }
 
     fn wants_read(&self, (): ()) -> bool {
-        !self.channel.is_clogged()
+        !self.channel.is_clogged() && !self.table.is_clogged()
     }
 
     fn footprint(&self) -> usize {

@@ -19,10 +19,7 @@ pub(super) enum Phase {
     /// Operations may begin.
     Open,
     /// Nothing more begins; what runs is finished.
-    Draining {
-        /// The peer has said goodbye already.
-        heard_bye: bool,
-    },
+    Draining(Heard),
     /// This side has said goodbye and ended its stream; the peer's end is awaited.
     Parting {
         /// The peer has said goodbye.
@@ -35,6 +32,16 @@ pub(super) enum Phase {
     Closed,
 }
 
+/// How much of its end the peer has shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Heard {
+    Nothing,
+    /// Its goodbye.
+    Bye,
+    /// Its goodbye and the end of its stream.
+    End,
+}
+
 impl Phase {
     pub(super) fn is_open(&self) -> bool {
         matches!(self, Phase::Open)
@@ -42,14 +49,15 @@ impl Phase {
 
     /// Operations run, and life signs are kept.
     pub(super) fn is_alive(&self) -> bool {
-        matches!(self, Phase::Open | Phase::Draining { heard_bye: false })
+        matches!(self, Phase::Open | Phase::Draining(Heard::Nothing))
     }
 
     /// What the peer says is of interest.
     pub(super) fn listens(&self) -> bool {
         match self {
             Phase::Handshake | Phase::Open => true,
-            Phase::Draining { heard_bye } | Phase::Parting { heard_bye } => !heard_bye,
+            Phase::Draining(heard) => *heard == Heard::Nothing,
+            Phase::Parting { heard_bye } => !heard_bye,
             Phase::Ending(_) | Phase::Gone(_) | Phase::Closed => false,
         }
     }
@@ -67,7 +75,7 @@ impl Phase {
         match core::mem::replace(self, Phase::Closed) {
             Phase::Gone(end) => Some(end),
             Phase::Handshake | Phase::Open | Phase::Closed => None,
-            Phase::Draining { .. } | Phase::Parting { .. } | Phase::Ending(_) => None,
+            Phase::Draining(_) | Phase::Parting { .. } | Phase::Ending(_) => None,
         }
     }
 }
@@ -125,29 +133,32 @@ impl Session {
     pub(super) fn on_command(&mut self, now: Time, command: Command, out: &mut Out<Session>) {
         match command {
             Command::Start(tag, request) => self.start(now, tag, request, out),
-            Command::Cancel(tag) => self.cancel(tag, out),
-            Command::Drain => self.drain(out),
+            Command::Cancel(tag) => self.cancel(now, tag, out),
+            Command::Drain => self.drain(now, out),
             Command::Abort(failure) => self.give_up(now, failure, out),
         }
     }
 
-    fn drain(&mut self, out: &mut Out<Session>) {
+    fn drain(&mut self, now: Time, out: &mut Out<Session>) {
         match self.phase {
             Phase::Open => {
                 if let Role::Server { .. } = self.role {
                     self.send(Body::GoAway(self.table.last()), out);
                 }
-                self.phase = Phase::Draining { heard_bye: false };
+                self.phase = Phase::Draining(Heard::Nothing);
             }
-            Phase::Handshake => self.gone(SessionEnd::Orderly, out),
-            Phase::Draining { .. } | Phase::Parting { .. } => {}
+            Phase::Handshake => match self.role {
+                Role::Client => self.gone(SessionEnd::Orderly, out),
+                Role::Server { .. } => self.refuse(now, Failure::from(Code::DRAINING), out),
+            },
+            Phase::Draining(_) | Phase::Parting { .. } => {}
             Phase::Ending(_) | Phase::Gone(_) | Phase::Closed => {}
         }
     }
 
     pub(super) fn on_go_away(&mut self, out: &mut Out<Session>) {
         if self.phase.is_open() {
-            self.phase = Phase::Draining { heard_bye: false };
+            self.phase = Phase::Draining(Heard::Nothing);
             out.event(Event::GoingAway);
         }
     }
@@ -155,8 +166,8 @@ impl Session {
     /// The peer has nothing more to say. What is still open ends here: nobody is left to hear of it.
     pub(super) fn on_bye(&mut self, now: Time, out: &mut Out<Session>) {
         match self.phase {
-            Phase::Open | Phase::Draining { .. } => {
-                self.phase = Phase::Draining { heard_bye: true };
+            Phase::Open | Phase::Draining(_) => {
+                self.phase = Phase::Draining(Heard::Bye);
                 self.end_operations(now, End::Orderly, out);
             }
             Phase::Parting { .. } => self.phase = Phase::Parting { heard_bye: true },
@@ -166,12 +177,14 @@ impl Session {
 
     /// Draining with nothing left to do: says goodbye.
     pub(super) fn advance_phase(&mut self, now: Time, out: &mut Out<Session>) {
-        if let Phase::Draining { heard_bye } = self.phase
-            && self.table.is_empty()
-        {
-            self.send(Body::Bye, out);
-            self.channel.flush(out);
-            self.finish(now, Phase::Parting { heard_bye }, out);
+        let Phase::Draining(heard) = self.phase else { return };
+        if !self.table.is_empty() {
+            return;
+        }
+        self.send(Body::Bye, out);
+        self.finish(now, Phase::Parting { heard_bye: heard != Heard::Nothing }, out);
+        if heard == Heard::End && self.channel.is_finished() {
+            self.gone(SessionEnd::Orderly, out);
         }
     }
 
@@ -179,18 +192,17 @@ impl Session {
         self.phase = phase;
         self.timers.clear();
         self.timers.set(Timer::Linger, Some(now + self.linger()));
-        out.push(Effect::Finish(()));
+        self.channel.finish(out);
     }
 
     /// This side ends the connection and says why.
     pub(super) fn give_up(&mut self, now: Time, failure: Failure, out: &mut Out<Session>) {
         match (&self.phase, self.role) {
             (Phase::Handshake, Role::Server { .. }) => return self.refuse(now, failure, out),
-            (Phase::Handshake | Phase::Open | Phase::Draining { .. }, _) => {}
+            (Phase::Handshake | Phase::Open | Phase::Draining(_), _) => {}
             (Phase::Parting { .. } | Phase::Ending(_) | Phase::Gone(_) | Phase::Closed, _) => return,
         }
         self.send(Body::Failed(failure.clone()), out);
-        self.channel.flush(out);
         self.finish(now, Phase::Ending(SessionEnd::Broken(failure)), out);
         self.end_operations(now, End::Reset, out);
     }
@@ -200,7 +212,6 @@ impl Session {
         let Failure { code, delay_ms, text } = failure.clone();
         self.channel.preamble();
         self.send(Body::Refused(Refused { code, delay_ms, lowest: VERSION, highest: VERSION, text }), out);
-        self.channel.flush(out);
         self.finish(now, Phase::Ending(SessionEnd::Broken(failure)), out);
     }
 
@@ -212,18 +223,16 @@ impl Session {
         let why = match core::mem::replace(&mut self.phase, Phase::Closed) {
             Phase::Parting { heard_bye: true } => SessionEnd::Orderly,
             Phase::Ending(why) | Phase::Gone(why) => why,
-            Phase::Draining { heard_bye: true } => {
-                // The peer's goodbye was the last of it; this side's own is still to come.
-                self.phase = Phase::Draining { heard_bye: true };
-                if end == End::Orderly {
-                    return;
-                }
-                SessionEnd::Orderly
+            // The peer's goodbye was the last of it; this side's own is still to come.
+            Phase::Draining(Heard::Bye | Heard::End) if end == End::Orderly => {
+                self.phase = Phase::Draining(Heard::End);
+                return;
             }
+            Phase::Draining(Heard::Bye | Heard::End) => SessionEnd::Orderly,
             Phase::Handshake
             | Phase::Open
-            | Phase::Draining { .. }
-            | Phase::Parting { .. }
+            | Phase::Draining(Heard::Nothing)
+            | Phase::Parting { heard_bye: false }
             | Phase::Closed => SessionEnd::Lost(end),
         };
         self.gone(why, out);
@@ -240,7 +249,7 @@ impl Session {
         let why = match core::mem::replace(&mut self.phase, Phase::Closed) {
             Phase::Ending(why) | Phase::Gone(why) => why,
             Phase::Handshake | Phase::Open | Phase::Closed => SessionEnd::Orderly,
-            Phase::Draining { .. } | Phase::Parting { .. } => SessionEnd::Orderly,
+            Phase::Draining(_) | Phase::Parting { .. } => SessionEnd::Orderly,
         };
         self.gone(why, out);
     }
@@ -249,6 +258,7 @@ impl Session {
     fn gone(&mut self, why: SessionEnd, out: &mut Out<Session>) {
         self.phase = Phase::Gone(why);
         self.timers.clear();
+        self.channel.abandon();
         self.end_operations(Time::ZERO, End::Reset, out);
     }
 }

@@ -1,46 +1,53 @@
-//! The open operations of a connection: opening, dispatch, turns, completions.
+//! The open operations of a connection: how many, whose turn it is, which reads may begin.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::{Began, Event, Request, Role, Session, Tag};
+use super::{Role, Tag};
 use crate::proto::Limits;
-use crate::proto::machine::{Effect, End, Out};
-use crate::proto::op::{
-    Answer, Ask, OpEffect, OpError, OpEvent, OpInput, OpResult, Operation, Party, Question, Receiver, Sender,
-};
-use crate::proto::storage::{BlockOp, RootId, StoreError, StoreOp, Stored, Ticket};
-use crate::time::Time;
-use crate::wire::{Body, Capabilities, Class, Code, Failure, OperationId};
+use crate::proto::op::Operation;
+use crate::proto::storage::{BlockOp, Ticket};
+use crate::wire::{Capabilities, OperationId};
 
 /// The operations of one connection.
 #[derive(Clone, Debug, PartialEq, Hash)]
 pub(super) struct Table {
-    role: Role,
-    limits: Limits,
-    open: BTreeMap<OperationId, Slot>,
+    pub(super) role: Role,
+    pub(super) limits: Limits,
+    pub(super) open: BTreeMap<SlotId, Slot>,
+    /// The slots of operations that the peer knows.
+    pub(super) ids: BTreeMap<OperationId, SlotId>,
+    pub(super) next_slot: u32,
     /// Operations of this client that are over here, and whose terminal reply is still to come.
-    leaving: BTreeSet<OperationId>,
+    pub(super) leaving: BTreeSet<OperationId>,
     /// The highest operation begun.
-    last: OperationId,
+    pub(super) last: OperationId,
     /// What the peer takes at once (client).
-    peer_operations: u32,
-    capabilities: Capabilities,
+    pub(super) peer_operations: u32,
+    pub(super) capabilities: Capabilities,
     /// The operation that sent bulk last.
-    turn: OperationId,
+    pub(super) turn: SlotId,
     /// The operation that data came for last.
-    data_from: OperationId,
+    pub(super) data_from: SlotId,
     /// Reads that wait until enough of what was read is sent.
-    reads: VecDeque<(OperationId, Ticket, BlockOp)>,
+    pub(super) reads: VecDeque<(SlotId, Ticket, BlockOp)>,
     /// Bytes of reads under way.
-    reading: BTreeMap<Ticket, usize>,
+    pub(super) reading: BTreeMap<Ticket, usize>,
+    /// Store operations under way.
+    pub(super) storing: usize,
 }
 
+/// Names an operation within this side, in the order in which they began here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct SlotId(pub(super) u32);
+
 #[derive(Clone, Debug, PartialEq, Hash)]
-struct Slot {
-    operation: Operation,
-    tag: Tag,
+pub(super) struct Slot {
+    pub(super) operation: Operation,
+    pub(super) tag: Tag,
+    /// Given with the first frame, so that ids ascend on the wire: an offer waits for its source, an echo for credit.
+    pub(super) id: Option<OperationId>,
     /// The terminal reply has been sent (server) or has come (client).
-    is_answered: bool,
+    pub(super) is_answered: bool,
 }
 
 impl Table {
@@ -49,14 +56,17 @@ impl Table {
             role,
             limits: limits.clone(),
             open: BTreeMap::new(),
+            ids: BTreeMap::new(),
+            next_slot: 1,
             leaving: BTreeSet::new(),
             last: OperationId::CONNECTION,
             peer_operations: 0,
             capabilities: Capabilities::default(),
-            turn: OperationId::CONNECTION,
-            data_from: OperationId::CONNECTION,
+            turn: SlotId(0),
+            data_from: SlotId(0),
             reads: VecDeque::new(),
             reading: BTreeMap::new(),
+            storing: 0,
         }
     }
 
@@ -69,8 +79,26 @@ impl Table {
         self.open.len() + self.leaving.len()
     }
 
+    /// An operation that has been answered is over for the client; few of them may still wait for the store here.
+    pub(super) fn is_full(&self) -> bool {
+        let most = self.limits.operations as usize;
+        let unanswered = self.open.values().filter(|slot| !slot.is_answered).count();
+        unanswered >= most || self.open.len() >= 2 * most
+    }
+
+    /// How many more operations the peer takes now.
+    pub(super) fn spaces(&self) -> usize {
+        (self.peer_operations as usize).saturating_sub(self.len())
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// True while so much waits for the store that nothing more may be read: frames without data, such as `Hole`, are not
+    /// held back by credit.
+    pub(super) fn is_clogged(&self) -> bool {
+        self.storing >= self.limits.store_operations
     }
 
     pub(super) fn last(&self) -> OperationId {
@@ -80,7 +108,7 @@ impl Table {
     pub(super) fn footprint(&self) -> usize {
         let slots: usize =
             self.open.values().map(|slot| size_of::<Slot>() + slot.operation.footprint()).sum();
-        slots + self.leaving.len() * 16 + self.reads.capacity() * size_of::<(OperationId, Ticket, BlockOp)>()
+        slots + self.leaving.len() * 16 + self.reads.capacity() * size_of::<(SlotId, Ticket, BlockOp)>()
     }
 
     /// What the operations that are open may take, and the reads that all of them share.
@@ -92,7 +120,7 @@ impl Table {
 
     /// The next operation that has bulk to send and fits `budget`. One within an extent goes first, so that the peer
     /// holds back data of one transfer at the most.
-    pub(super) fn next_turn(&mut self, budget: usize) -> Option<OperationId> {
+    pub(super) fn next_turn(&mut self, budget: usize) -> Option<SlotId> {
         let fits = |slot: &Slot| (1..=budget).contains(&slot.operation.wants_room());
         if let Some(slot) = self.open.get(&self.turn)
             && slot.operation.is_within_extent()
@@ -106,7 +134,7 @@ impl Table {
     }
 
     /// Reads that may begin now.
-    fn next_read(&mut self) -> Option<(Ticket, BlockOp)> {
+    pub(super) fn next_read(&mut self) -> Option<(Ticket, BlockOp)> {
         let (.., op) = self.reads.front()?;
         let length = read_length(op);
         let ahead: usize = self.open.values().map(|slot| slot.operation.read_ahead()).sum();
@@ -128,246 +156,12 @@ fn read_length(op: &BlockOp) -> usize {
     }
 }
 
-/// An operation's ticket as the session's: the operation above, its own below.
-fn outer(operation: OperationId, ticket: Ticket) -> Ticket {
-    Ticket(u64::from(operation.0) << 32 | ticket.0)
+/// An operation's ticket as the session's: the slot above, its own below.
+pub(super) fn outer(slot: SlotId, ticket: Ticket) -> Ticket {
+    Ticket(u64::from(slot.0) << 32 | ticket.0)
 }
 
-fn inner(ticket: Ticket) -> (OperationId, Ticket) {
-    let operation = u32::try_from(ticket.0 >> 32).unwrap_or(0);
-    (OperationId(operation), Ticket(ticket.0 & 0xffff_ffff))
-}
-
-/// True for the frames with which a server ends an operation.
-fn is_terminal(body: &Body) -> bool {
-    match body {
-        Body::EchoReply(_) | Body::Failed(_) | Body::Done | Body::Committed(_) | Body::Metadata(_) => true,
-        Body::Page(page) => page.last,
-        Body::Hello(_) | Body::Refused(_) | Body::Ping(_) | Body::Pong(_) | Body::Credit(_) => false,
-        Body::GoAway(_) | Body::Bye | Body::Echo(_) | Body::Cancel | Body::Offer(_) | Body::Get(_) => false,
-        Body::Have(_) | Body::Data(_) | Body::Hole(_) | Body::Want(_) | Body::Commit(_) => false,
-        Body::List(_) | Body::Next | Body::Stat(_) | Body::Remove(_) => false,
-    }
-}
-
-impl Session {
-    /// A client's operation begins.
-    pub(super) fn start(&mut self, now: Time, tag: Tag, request: Request, out: &mut Out<Session>) {
-        let refusal = match (self.role, self.phase.is_open()) {
-            (Role::Server { .. }, _) => Some(OpError::us(Code::UNSUPPORTED, "a server begins no operations")),
-            (Role::Client, false) => Some(OpError::us(Code::DRAINING, "the connection is not open")),
-            (Role::Client, true) if self.table.len() >= self.table.peer_operations as usize => {
-                Some(OpError::us(Code::TOO_MANY_OPERATIONS, ""))
-            }
-            (Role::Client, true) if self.table.last.0 == u32::MAX => {
-                Some(OpError::us(Code::DRAINING, "the connection has used up its operation ids"))
-            }
-            (Role::Client, true) => None,
-        };
-        if let Some(error) = refusal {
-            return out.event(Event::Finished(tag, Err(error)));
-        }
-        let limits = &self.limits;
-        let operation: Operation = match request {
-            Request::Ask(question) => Ask::new(question).into(),
-            Request::Put { root, source, path, request } => {
-                Sender::upload(root, source, path, request, limits).into()
-            }
-            Request::Fetch { root, at, get } => Receiver::asking(root, at, get, limits).into(),
-        };
-        let id = OperationId(self.table.last.0 + 1);
-        self.open(now, id, tag, operation, out);
-    }
-
-    fn open(&mut self, now: Time, id: OperationId, tag: Tag, operation: Operation, out: &mut Out<Session>) {
-        self.table.last = id;
-        self.table.open.insert(id, Slot { operation, tag, is_answered: false });
-        self.step_operation(now, id, OpInput::Begin, out);
-    }
-
-    /// Tells the server; the operation's own terminal reply ends it, one way or the other.
-    pub(super) fn cancel(&mut self, tag: Tag, out: &mut Out<Session>) {
-        let found = self.table.open.iter().find(|(_, slot)| slot.tag == tag).map(|(id, _)| *id);
-        if let (Some(id), Role::Client) = (found, self.role)
-            && self.phase.is_alive()
-        {
-            self.channel.send(id, Body::Cancel, out);
-        }
-    }
-
-    pub(super) fn on_operation_frame(
-        &mut self,
-        now: Time,
-        id: OperationId,
-        body: Body,
-        out: &mut Out<Session>,
-    ) {
-        if matches!(body, Body::Hole(_)) && !self.table.capabilities.has(Capabilities::HOLES) {
-            return self.give_up(now, Failure::new(Code::UNEXPECTED, "Hole without the capability"), out);
-        }
-        if matches!(body, Body::Data(_)) && self.table.data_from != id {
-            let before = core::mem::replace(&mut self.table.data_from, id);
-            self.step_operation(now, before, OpInput::Flush, out);
-        }
-        if let Some(slot) = self.table.open.get_mut(&id) {
-            slot.is_answered |= self.role == Role::Client && is_terminal(&body);
-            return self.step_operation(now, id, OpInput::Received(body), out);
-        }
-        self.consumed(body.credit(), out);
-        match self.role {
-            Role::Client if self.table.leaving.contains(&id) => {
-                if is_terminal(&body) {
-                    self.table.leaving.remove(&id);
-                }
-            }
-            Role::Server { root } if id > self.table.last => self.serve(now, root, id, body, out),
-            // The operation is over here, and its peer did not know yet.
-            Role::Server { .. } => {}
-            Role::Client => {
-                let text = format!("{:?} for an operation that is not open", body.kind());
-                self.give_up(now, Failure::new(Code::UNEXPECTED, text), out);
-            }
-        }
-    }
-
-    /// A client's frame opens an operation.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "every kind that begins nothing is the same mistake")]
-    fn serve(&mut self, now: Time, root: RootId, id: OperationId, body: Body, out: &mut Out<Session>) {
-        let kind = body.kind();
-        let (operation, began): (Operation, Began) = match body {
-            Body::Echo(bytes) => answer(root, Question::Echo(bytes)),
-            Body::Stat(path) => answer(root, Question::Stat(path)),
-            Body::List(path) => answer(root, Question::List(path)),
-            Body::Remove(remove) => answer(root, Question::Remove(remove)),
-            Body::Get(get) => {
-                let began = Began::Get(get.path.clone());
-                (Sender::download(root, get, &self.limits).into(), began)
-            }
-            Body::Offer(offer) => {
-                let began = Began::Offer(offer.path.clone());
-                (Receiver::offered(root, offer, &self.limits).into(), began)
-            }
-            _ => {
-                let text = format!("{kind:?} for an operation that was not begun");
-                return self.give_up(now, Failure::new(Code::UNEXPECTED, text), out);
-            }
-        };
-        self.table.last = id;
-        let refusal = if !self.phase.is_open() {
-            Some(Code::DRAINING)
-        } else if self.table.len() >= self.limits.operations as usize {
-            Some(Code::TOO_MANY_OPERATIONS)
-        } else {
-            None
-        };
-        if let Some(code) = refusal {
-            return self.channel.send(id, Body::Failed(Failure::from(code)), out);
-        }
-        let tag = Tag(u64::from(id.0));
-        out.event(Event::Began(tag, began));
-        self.open(now, id, tag, operation, out);
-    }
-
-    pub(super) fn on_stored(&mut self, now: Time, ticket: Ticket, stored: Stored, out: &mut Out<Session>) {
-        self.table.reading.remove(&ticket);
-        let (id, ticket) = inner(ticket);
-        self.step_operation(now, id, OpInput::Stored(ticket, stored), out);
-        self.begin_reads(out);
-    }
-
-    /// Steps an operation and carries its effects out.
-    pub(super) fn step_operation(
-        &mut self,
-        now: Time,
-        id: OperationId,
-        input: OpInput,
-        out: &mut Out<Session>,
-    ) {
-        let Some(slot) = self.table.open.get_mut(&id) else { return };
-        let mut effects = Vec::new();
-        slot.operation.step(now, input, &mut effects);
-        let tag = slot.tag;
-        for effect in effects {
-            match effect {
-                OpEffect::Transmit(body) => self.transmit(id, body, out),
-                OpEffect::Store(ticket, StoreOp::Block(op @ BlockOp::Read { .. })) => {
-                    self.table.reads.push_back((id, outer(id, ticket), op));
-                }
-                OpEffect::Store(ticket, op) => out.push(Effect::Store(outer(id, ticket), op)),
-                OpEffect::Event(OpEvent::Consumed(bytes)) => self.consumed(bytes, out),
-                OpEffect::Event(event) => out.event(Event::Op(tag, event)),
-                OpEffect::Close(result) => self.on_operation_closed(now, id, result, out),
-            }
-        }
-        self.begin_reads(out);
-    }
-
-    fn transmit(&mut self, id: OperationId, body: Body, out: &mut Out<Session>) {
-        if !self.phase.is_alive() {
-            return;
-        }
-        if let (Role::Server { .. }, Some(slot)) = (self.role, self.table.open.get_mut(&id)) {
-            slot.is_answered |= is_terminal(&body);
-        }
-        self.channel.send(id, body, out);
-    }
-
-    fn begin_reads(&mut self, out: &mut Out<Session>) {
-        while let Some((ticket, op)) = self.table.next_read() {
-            out.push(Effect::Store(ticket, StoreOp::Block(op)));
-        }
-    }
-
-    fn on_operation_closed(&mut self, now: Time, id: OperationId, result: OpResult, out: &mut Out<Session>) {
-        let Some(slot) = self.table.open.remove(&id) else { return };
-        out.event(Event::Finished(slot.tag, result.clone()));
-        if !self.phase.is_alive() {
-            return;
-        }
-        if let Err(OpError { by: Party::Us, failure }) = &result
-            && failure.code.class() == Class::Protocol
-        {
-            return self.give_up(now, failure.clone(), out);
-        }
-        match (self.role, slot.is_answered, result) {
-            (_, true, _) => {}
-            (Role::Server { .. }, false, Ok(_)) => self.channel.send(id, Body::Done, out),
-            (Role::Server { .. }, false, Err(error)) => {
-                self.channel.send(id, Body::Failed(error.failure), out)
-            }
-            (Role::Client, false, result) => {
-                if result.is_err() {
-                    self.channel.send(id, Body::Cancel, out);
-                }
-                self.table.leaving.insert(id);
-            }
-        }
-    }
-
-    /// The connection is over: every operation gives up.
-    pub(super) fn end_operations(&mut self, now: Time, end: End, out: &mut Out<Session>) {
-        self.table.leaving.clear();
-        let open: Vec<OperationId> = self.table.open.keys().copied().collect();
-        for id in open {
-            self.step_operation(now, id, OpInput::Ended(end), out);
-        }
-        let lost = StoreError::new(Code::LOST, "");
-        while let Some((id, ticket, _)) = self.table.reads.pop_front() {
-            let never_begun = Stored::Block(Err(lost.clone()));
-            self.step_operation(now, id, OpInput::Stored(inner(ticket).1, never_begun), out);
-        }
-    }
-
-    /// Data of the peer's is no longer held.
-    fn consumed(&mut self, bytes: u64, out: &mut Out<Session>) {
-        if let Some(limit) = self.channel.inbound.consume(bytes)
-            && self.phase.is_alive()
-        {
-            self.send(Body::Credit(limit), out);
-        }
-    }
-}
-
-fn answer(root: RootId, question: Question) -> (Operation, Began) {
-    (Answer::new(root, question.clone()).into(), Began::Question(question))
+pub(super) fn inner(ticket: Ticket) -> (SlotId, Ticket) {
+    let slot = u32::try_from(ticket.0 >> 32).unwrap_or(0);
+    (SlotId(slot), Ticket(ticket.0 & 0xffff_ffff))
 }

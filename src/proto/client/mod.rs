@@ -1,18 +1,25 @@
 //! The client's jobs: dials, runs each job as an operation of a session, and tries again what a passing failure broke.
 //! Over one connection for now; links are named so that there can be more.
 
+mod error;
+mod jobs;
+mod links;
+
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
 use super::Limits;
 use super::backoff::Backoff;
-use super::machine::{DialError, DialErrorKind, Effect, End, Input, Machine, Out, earlier};
-use super::op::{OpDone, OpError, OpEvent, Party};
-use super::session::{self, Request, Session, SessionEnd, Tag};
+use super::machine::{DialError, DialErrorKind, Effect, Input, Machine, Out, earlier};
+use super::op::{OpDone, OpError, OpEvent};
+use super::session::{self, Request, Session, Tag};
 use super::storage::Ticket;
 use crate::time::{Duration, Time};
-use crate::wire::{Class, Code, Hello};
+use crate::wire::{Code, Hello};
+pub use error::JobError;
+pub use jobs::RetryPolicy;
+use jobs::{Job, JobState};
 
 /// Names a connection of a client; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,33 +28,6 @@ pub struct LinkId(pub u32);
 /// Names a job; the application's choice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JobId(pub u64);
-
-/// How often and how soon a client tries again.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct RetryPolicy {
-    /// Attempts of a job in all; at least 1.
-    pub attempts: u32,
-    /// The first delay is at most this.
-    pub base: Duration,
-    /// No delay is longer.
-    pub cap: Duration,
-    /// How long to keep dialling a server that was never reached; `None`: the first failure to reach it is final.
-    pub wait: Option<Duration>,
-    /// How long one dial may take; `None`: as long as the system tries.
-    pub connect: Option<Duration>,
-}
-
-impl Default for RetryPolicy {
-    fn default() -> RetryPolicy {
-        RetryPolicy {
-            attempts: 5,
-            base: Duration::from_millis(200),
-            cap: Duration::from_secs(10),
-            wait: None,
-            connect: Some(Duration::from_secs(10)),
-        }
-    }
-}
 
 /// What the application asks of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,67 +67,6 @@ pub enum Event {
     Finished(JobId, Result<OpDone, JobError>),
 }
 
-/// Why a job failed.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum JobError {
-    /// The server could not be reached.
-    Dial(DialError),
-    /// The connection ended before the job did.
-    Session(SessionEnd),
-    /// The job itself failed.
-    Operation(OpError),
-}
-
-impl core::fmt::Display for JobError {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        match self {
-            JobError::Dial(error) => write!(f, "the server could not be reached ({:?})", error.kind),
-            JobError::Session(SessionEnd::Orderly) => write!(f, "the server ended the connection"),
-            JobError::Session(SessionEnd::Lost(End::Orderly)) => {
-                write!(f, "the server closed the connection")
-            }
-            JobError::Session(SessionEnd::Lost(End::Reset)) => write!(f, "the connection broke"),
-            JobError::Session(SessionEnd::Broken(failure)) => write!(f, "{failure}"),
-            JobError::Session(SessionEnd::ByPeer(failure)) => write!(f, "the server says: {failure}"),
-            JobError::Operation(error) => write!(f, "{error}"),
-        }
-    }
-}
-
-impl core::error::Error for JobError {}
-
-impl JobError {
-    /// True if trying again may help: the connection, or something that passes.
-    fn is_passing(&self) -> bool {
-        match self {
-            JobError::Dial(error) => match error.kind {
-                DialErrorKind::Refused | DialErrorKind::TimedOut | DialErrorKind::Unreachable => true,
-                DialErrorKind::Other => true,
-                DialErrorKind::NameNotFound | DialErrorKind::NotAllowed => false,
-            },
-            JobError::Session(SessionEnd::Orderly | SessionEnd::Lost(_)) => true,
-            JobError::Session(SessionEnd::Broken(failure) | SessionEnd::ByPeer(failure)) => {
-                failure.code.class() == Class::Retryable
-                    || matches!(failure.code, Code::IDLE_TIMEOUT | Code::HANDSHAKE_TIMEOUT | Code::CHECKSUM)
-            }
-            JobError::Operation(error) => {
-                error.by == Party::Link || error.failure.code.class() == Class::Retryable
-            }
-        }
-    }
-
-    /// How long the peer asked to wait.
-    fn delay(&self) -> Duration {
-        let failure = match self {
-            JobError::Operation(error) => &error.failure,
-            JobError::Session(SessionEnd::ByPeer(failure)) => failure,
-            JobError::Dial(_) | JobError::Session(SessionEnd::Orderly) => return Duration::ZERO,
-            JobError::Session(SessionEnd::Lost(_) | SessionEnd::Broken(_)) => return Duration::ZERO,
-        };
-        Duration::from_millis(u64::from(failure.delay_ms))
-    }
-}
-
 /// Carries out jobs against one server. See the [module](self).
 #[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Client {
@@ -163,24 +82,6 @@ pub struct Client {
     /// When dialling a server that was never reached is given up; `None` once it was reached.
     first_contact: Option<Contact>,
     phase: Phase,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Job {
-    request: Request,
-    attempts: u32,
-    state: JobState,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum JobState {
-    /// Not before this moment.
-    Waiting(Time),
-    /// As soon as there is a connection.
-    Ready,
-    Running(LinkId),
-    /// The connection was lost; why is told when its session closes.
-    Lost(LinkId),
 }
 
 /// The connection in use.
@@ -242,6 +143,9 @@ impl Client {
     fn cancel(&mut self, now: Time, id: JobId, out: &mut Out<Client>) {
         match self.jobs.get(&id).map(|job| job.state) {
             Some(JobState::Running(link)) => {
+                if let Some(job) = self.jobs.get_mut(&id) {
+                    job.state = JobState::Cancelling(link);
+                }
                 self.step_session(now, link, Input::Command(session::Command::Cancel(Tag(id.0))), out);
             }
             Some(JobState::Waiting(_) | JobState::Ready | JobState::Lost(_)) => {
@@ -249,7 +153,7 @@ impl Client {
                 self.jobs.remove(&id);
                 out.event(Event::Finished(id, Err(error)));
             }
-            None => {}
+            Some(JobState::Cancelling(_)) | None => {}
         }
     }
 
@@ -269,8 +173,8 @@ impl Client {
                 out.push(Effect::Dial(link));
             }
             Link::Up(link) if self.sessions.get(&link).is_some_and(Session::is_open) => {
-                let space = self.limits.operations as usize;
-                for id in due.into_iter().take(space.saturating_sub(self.running())) {
+                let spaces = self.sessions.get(&link).map_or(0, Session::spaces);
+                for id in due.into_iter().take(spaces) {
                     self.begin(now, link, id, out);
                 }
                 if self.phase == Phase::Closing && self.jobs.is_empty() {
@@ -302,132 +206,6 @@ impl Client {
             self.phase = Phase::Closed;
             out.push(Effect::Close(()));
         }
-    }
-
-    fn ready(&self) -> impl Iterator<Item = JobId> {
-        self.jobs.iter().filter(|(_, job)| job.state == JobState::Ready).map(|(id, _)| *id)
-    }
-
-    fn running(&self) -> usize {
-        self.jobs.values().filter(|job| matches!(job.state, JobState::Running(_))).count()
-    }
-
-    fn begin(&mut self, now: Time, link: LinkId, id: JobId, out: &mut Out<Client>) {
-        let Some(job) = self.jobs.get_mut(&id) else { return };
-        job.attempts += 1;
-        job.state = JobState::Running(link);
-        let start = session::Command::Start(Tag(id.0), job.request.clone());
-        self.step_session(now, link, Input::Command(start), out);
-    }
-
-    /// Steps a session and carries its effects out under the link's name.
-    fn step_session(&mut self, now: Time, link: LinkId, input: Input<Session>, out: &mut Out<Client>) {
-        let Some(session) = self.sessions.get_mut(&link) else { return };
-        let mut inner = Out::new();
-        session.step(now, input, &mut inner);
-        self.carry_out(now, link, inner, out);
-    }
-
-    fn carry_out(&mut self, now: Time, link: LinkId, mut inner: Out<Session>, out: &mut Out<Client>) {
-        for effect in inner.drain() {
-            match effect {
-                Effect::Transmit((), bytes) => out.push(Effect::Transmit(link, bytes)),
-                Effect::Finish(()) => out.push(Effect::Finish(link)),
-                Effect::Hangup(()) => out.push(Effect::Hangup(link)),
-                Effect::Store(ticket, op) => {
-                    let outer = Ticket(self.next_ticket);
-                    self.next_ticket += 1;
-                    self.tickets.insert(outer, (link, ticket));
-                    out.push(Effect::Store(outer, op));
-                }
-                Effect::Event(event) => self.on_session_event(now, link, event, out),
-                Effect::Close(end) => self.on_session_closed(now, link, end, out),
-                Effect::Dial(()) => unreachable!("a session does not dial"),
-            }
-        }
-    }
-
-    fn on_session_event(&mut self, now: Time, link: LinkId, event: session::Event, out: &mut Out<Client>) {
-        match event {
-            session::Event::Ready { version, hello } => {
-                self.backoff.reset();
-                self.first_contact = None;
-                out.event(Event::Connected { version, hello });
-            }
-            session::Event::Op(tag, event) => out.event(Event::Job(JobId(tag.0), event)),
-            session::Event::Finished(tag, Err(OpError { by: Party::Link, .. })) => {
-                if let Some(job) = self.jobs.get_mut(&JobId(tag.0)) {
-                    job.state = JobState::Lost(link);
-                }
-            }
-            session::Event::Finished(tag, result) => {
-                let result = result.map_err(JobError::Operation);
-                self.on_attempt_over(now, JobId(tag.0), result, out);
-            }
-            session::Event::GoingAway => {
-                if self.link == Link::Up(link) {
-                    self.link = Link::Down;
-                }
-            }
-            session::Event::Began(..) => unreachable!("a server begins no operations"),
-        }
-    }
-
-    fn on_session_closed(&mut self, now: Time, link: LinkId, end: SessionEnd, out: &mut Out<Client>) {
-        self.sessions.remove(&link);
-        out.push(Effect::Hangup(link));
-        let is_current = self.link == Link::Up(link);
-        if is_current {
-            self.link = Link::Down;
-        }
-        let lost = self.jobs.iter().filter(|(_, job)| job.state == JobState::Lost(link)).map(|(id, _)| *id);
-        for id in lost.collect::<Vec<_>>() {
-            self.on_attempt_over(now, id, Err(JobError::Session(end.clone())), out);
-        }
-        // A connection that ended before its handshake takes the place of the attempts that it was for.
-        if is_current && end != SessionEnd::Orderly {
-            self.fail_ready(now, &JobError::Session(end), out);
-        }
-    }
-
-    /// An attempt of every job that waits for the connection has failed.
-    fn fail_ready(&mut self, now: Time, error: &JobError, out: &mut Out<Client>) {
-        let waiting: Vec<JobId> = self.ready().collect();
-        for id in waiting {
-            if let Some(job) = self.jobs.get_mut(&id) {
-                job.attempts += 1;
-            }
-            self.on_attempt_over(now, id, Err(error.clone()), out);
-        }
-    }
-
-    fn on_attempt_over(
-        &mut self,
-        now: Time,
-        id: JobId,
-        result: Result<OpDone, JobError>,
-        out: &mut Out<Client>,
-    ) {
-        let Some(job) = self.jobs.get_mut(&id) else { return };
-        let error = match result {
-            Ok(done) => {
-                self.jobs.remove(&id);
-                return out.event(Event::Finished(id, Ok(done)));
-            }
-            Err(error) => error,
-        };
-        let never_reached = matches!(error, JobError::Dial(_)) && self.first_contact.is_some();
-        let again = match self.first_contact {
-            Some(Contact { give_up }) if never_reached => give_up.is_some_and(|until| now < until),
-            Some(_) | None => job.attempts < self.policy.attempts,
-        };
-        if !error.is_passing() || !again {
-            self.jobs.remove(&id);
-            return out.event(Event::Finished(id, Err(error)));
-        }
-        let delay = self.backoff.next_delay(error.delay());
-        job.state = JobState::Waiting(now + delay);
-        out.event(Event::Retrying { job: id, attempt: job.attempts, delay, error });
     }
 
     fn on_dial_failed(&mut self, now: Time, link: LinkId, error: DialError, out: &mut Out<Client>) {
@@ -533,15 +311,6 @@ impl Machine for Client {
             if let JobState::Waiting(at) = &mut job.state {
                 shift(at);
             }
-        }
-    }
-}
-
-impl Job {
-    fn not_before(&self) -> Option<Time> {
-        match self.state {
-            JobState::Waiting(at) => Some(at),
-            JobState::Ready | JobState::Running(_) | JobState::Lost(_) => None,
         }
     }
 }

@@ -1,0 +1,44 @@
+//! Store operations on files in memory.
+
+use bytes::Bytes;
+
+use crate::proto::storage::{BlockDone, BlockOp, StoreError, StoreOp, Stored};
+use crate::store::memory::MemoryFiles;
+use crate::store::{Files, Links, Names, blocks};
+use crate::wire::{Code, RESERVED};
+
+/// Carries a store operation out at once.
+pub(super) fn carry_out(names: &mut Names<MemoryFiles>, op: StoreOp) -> Stored {
+    match op {
+        StoreOp::Name(op) => Stored::Name(names.execute(op)),
+        StoreOp::Block(op) => Stored::Block(carry_out_block(names, op)),
+    }
+}
+
+fn carry_out_block(names: &Names<MemoryFiles>, op: BlockOp) -> Result<BlockDone, StoreError> {
+    let lease = match &op {
+        BlockOp::Read { lease, .. } | BlockOp::Write { lease, .. } | BlockOp::Zero { lease, .. } => *lease,
+    };
+    let file = names.file(lease).ok_or_else(|| StoreError::new(Code::IO, "no such lease"))?;
+    match op {
+        BlockOp::Read { shape, .. } => {
+            let mut buffer = vec![0; shape.length as usize];
+            let cvs = blocks::read(&*file, shape, &mut buffer)?;
+            Ok(BlockDone::Read { data: Bytes::from(buffer), cvs })
+        }
+        BlockOp::Write { shape, data, .. } => {
+            Ok(BlockDone::Written { cvs: blocks::write(&*file, shape, data)? })
+        }
+        BlockOp::Zero { shape, .. } => Ok(BlockDone::Written { cvs: blocks::zero(&*file, shape)? }),
+    }
+}
+
+/// The partial files that lie in the reserved folder: none, once all is over.
+pub fn partials(files: &MemoryFiles) -> Vec<String> {
+    let folder = files.root().and_then(|top| files.open_folder(&top, RESERVED, Links::None));
+    let Ok(folder) = folder else { return Vec::new() };
+    let mut listing = files.list(&folder).expect("memory can be read");
+    let names = files.next_names(&mut listing, usize::MAX).expect("memory can be read");
+    let names = names.iter().map(|name| name.escape_ascii().to_string());
+    names.filter(|name| name != "lock").collect()
+}

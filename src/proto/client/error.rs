@@ -1,0 +1,68 @@
+//! Why a job failed, and whether it may go well another time.
+
+use crate::proto::machine::{DialError, DialErrorKind, End};
+use crate::proto::op::{OpError, Party};
+use crate::proto::session::SessionEnd;
+use crate::time::Duration;
+use crate::wire::{Class, Code};
+
+/// Why a job failed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum JobError {
+    /// The server could not be reached.
+    Dial(DialError),
+    /// The connection ended before the job did.
+    Session(SessionEnd),
+    /// The job itself failed.
+    Operation(OpError),
+}
+
+impl core::fmt::Display for JobError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            JobError::Dial(error) => write!(f, "the server could not be reached ({:?})", error.kind),
+            JobError::Session(SessionEnd::Orderly) => write!(f, "the server ended the connection"),
+            JobError::Session(SessionEnd::Lost(End::Orderly)) => {
+                write!(f, "the server closed the connection")
+            }
+            JobError::Session(SessionEnd::Lost(End::Reset)) => write!(f, "the connection broke"),
+            JobError::Session(SessionEnd::Broken(failure)) => write!(f, "{failure}"),
+            JobError::Session(SessionEnd::ByPeer(failure)) => write!(f, "the server says: {failure}"),
+            JobError::Operation(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl core::error::Error for JobError {}
+
+impl JobError {
+    /// True if trying again may help: the connection, or something that passes.
+    pub(super) fn is_passing(&self) -> bool {
+        match self {
+            JobError::Dial(error) => match error.kind {
+                DialErrorKind::Refused | DialErrorKind::TimedOut | DialErrorKind::Unreachable => true,
+                DialErrorKind::Other => true,
+                DialErrorKind::NameNotFound | DialErrorKind::NotAllowed => false,
+            },
+            JobError::Session(SessionEnd::Orderly | SessionEnd::Lost(_)) => true,
+            JobError::Session(SessionEnd::Broken(failure) | SessionEnd::ByPeer(failure)) => {
+                failure.code.class() == Class::Retryable
+                    || matches!(failure.code, Code::IDLE_TIMEOUT | Code::HANDSHAKE_TIMEOUT | Code::CHECKSUM)
+            }
+            JobError::Operation(error) => {
+                error.by == Party::Link || error.failure.code.class() == Class::Retryable
+            }
+        }
+    }
+
+    /// How long the peer asked to wait.
+    pub(super) fn delay(&self) -> Duration {
+        let failure = match self {
+            JobError::Operation(error) => &error.failure,
+            JobError::Session(SessionEnd::ByPeer(failure)) => failure,
+            JobError::Dial(_) | JobError::Session(SessionEnd::Orderly) => return Duration::ZERO,
+            JobError::Session(SessionEnd::Lost(_) | SessionEnd::Broken(_)) => return Duration::ZERO,
+        };
+        Duration::from_millis(u64::from(failure.delay_ms))
+    }
+}

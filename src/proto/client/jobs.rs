@@ -1,0 +1,117 @@
+//! Jobs: which run, and which are tried again.
+
+use super::{Client, Contact, Event, JobError, JobId, LinkId};
+use crate::proto::machine::{Input, Out};
+use crate::proto::op::OpDone;
+use crate::proto::session::{self, Request, Tag};
+use crate::time::{Duration, Time};
+
+/// How often and how soon a client tries again.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RetryPolicy {
+    /// Attempts of a job in all; at least 1.
+    pub attempts: u32,
+    /// The first delay is at most this.
+    pub base: Duration,
+    /// No delay is longer.
+    pub cap: Duration,
+    /// How long to keep dialling a server that was never reached; `None`: the first failure to reach it is final.
+    pub wait: Option<Duration>,
+    /// How long one dial may take; `None`: as long as the system tries.
+    pub connect: Option<Duration>,
+}
+
+impl Default for RetryPolicy {
+    fn default() -> RetryPolicy {
+        RetryPolicy {
+            attempts: 5,
+            base: Duration::from_millis(200),
+            cap: Duration::from_secs(10),
+            wait: None,
+            connect: Some(Duration::from_secs(10)),
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Job {
+    pub(super) request: Request,
+    pub(super) attempts: u32,
+    pub(super) state: JobState,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum JobState {
+    /// Not before this moment.
+    Waiting(Time),
+    /// As soon as there is a connection.
+    Ready,
+    Running(LinkId),
+    /// It runs, and has been given up: whatever becomes of it, it is not tried again.
+    Cancelling(LinkId),
+    /// The connection was lost; why is told when its session closes.
+    Lost(LinkId),
+}
+
+impl Job {
+    pub(super) fn not_before(&self) -> Option<Time> {
+        match self.state {
+            JobState::Waiting(at) => Some(at),
+            JobState::Ready | JobState::Running(_) | JobState::Cancelling(_) | JobState::Lost(_) => None,
+        }
+    }
+}
+
+impl Client {
+    pub(super) fn ready(&self) -> impl Iterator<Item = JobId> {
+        self.jobs.iter().filter(|(_, job)| job.state == JobState::Ready).map(|(id, _)| *id)
+    }
+
+    pub(super) fn begin(&mut self, now: Time, link: LinkId, id: JobId, out: &mut Out<Client>) {
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        job.attempts += 1;
+        job.state = JobState::Running(link);
+        let start = session::Command::Start(Tag(id.0), job.request.clone());
+        self.step_session(now, link, Input::Command(start), out);
+    }
+
+    /// An attempt of every job that waits for the connection has failed.
+    pub(super) fn fail_ready(&mut self, now: Time, error: &JobError, out: &mut Out<Client>) {
+        let waiting: Vec<JobId> = self.ready().collect();
+        for id in waiting {
+            if let Some(job) = self.jobs.get_mut(&id) {
+                job.attempts += 1;
+            }
+            self.on_attempt_over(now, id, Err(error.clone()), out);
+        }
+    }
+
+    pub(super) fn on_attempt_over(
+        &mut self,
+        now: Time,
+        id: JobId,
+        result: Result<OpDone, JobError>,
+        out: &mut Out<Client>,
+    ) {
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        let error = match result {
+            Ok(done) => {
+                self.jobs.remove(&id);
+                return out.event(Event::Finished(id, Ok(done)));
+            }
+            Err(error) => error,
+        };
+        let never_reached = matches!(error, JobError::Dial(_)) && self.first_contact.is_some();
+        let again = match self.first_contact {
+            Some(Contact { give_up }) if never_reached => give_up.is_some_and(|until| now < until),
+            Some(_) | None => job.attempts < self.policy.attempts,
+        };
+        if !error.is_passing() || !again || matches!(job.state, JobState::Cancelling(_)) {
+            self.jobs.remove(&id);
+            return out.event(Event::Finished(id, Err(error)));
+        }
+        let delay = self.backoff.delay(job.attempts, error.delay());
+        job.state = JobState::Waiting(now + delay);
+        out.event(Event::Retrying { job: id, attempt: job.attempts, delay, error });
+    }
+}

@@ -1,0 +1,110 @@
+//! The client's connections: their sessions are stepped here, and what they say is carried out.
+
+use super::{Client, Event, Job, JobError, JobId, JobState, Link, LinkId};
+use crate::proto::machine::{Effect, Input, Machine, Out};
+use crate::proto::op::{OpError, Party};
+use crate::proto::session::{self, Session, SessionEnd};
+use crate::proto::storage::Ticket;
+use crate::time::Time;
+use crate::wire::Code;
+
+impl Client {
+    /// Steps a session and carries its effects out under the link's name.
+    pub(super) fn step_session(
+        &mut self,
+        now: Time,
+        link: LinkId,
+        input: Input<Session>,
+        out: &mut Out<Client>,
+    ) {
+        let Some(session) = self.sessions.get_mut(&link) else { return };
+        let mut inner = Out::new();
+        session.step(now, input, &mut inner);
+        self.carry_out(now, link, inner, out);
+    }
+
+    pub(super) fn carry_out(
+        &mut self,
+        now: Time,
+        link: LinkId,
+        mut inner: Out<Session>,
+        out: &mut Out<Client>,
+    ) {
+        for effect in inner.drain() {
+            match effect {
+                Effect::Transmit((), bytes) => out.push(Effect::Transmit(link, bytes)),
+                Effect::Finish(()) => out.push(Effect::Finish(link)),
+                Effect::Hangup(()) => out.push(Effect::Hangup(link)),
+                Effect::Store(ticket, op) => {
+                    let outer = Ticket(self.next_ticket);
+                    self.next_ticket += 1;
+                    self.tickets.insert(outer, (link, ticket));
+                    out.push(Effect::Store(outer, op));
+                }
+                Effect::Event(event) => self.on_session_event(now, link, event, out),
+                Effect::Close(end) => self.on_session_closed(now, link, end, out),
+                Effect::Dial(()) => unreachable!("a session does not dial"),
+            }
+        }
+    }
+
+    pub(super) fn on_session_event(
+        &mut self,
+        now: Time,
+        link: LinkId,
+        event: session::Event,
+        out: &mut Out<Client>,
+    ) {
+        match event {
+            session::Event::Ready { version, hello } => {
+                self.first_contact = None;
+                out.event(Event::Connected { version, hello });
+            }
+            session::Event::Op(tag, event) => out.event(Event::Job(JobId(tag.0), event)),
+            session::Event::Finished(tag, Err(OpError { by: Party::Link, .. })) => {
+                let id = JobId(tag.0);
+                match self.jobs.get_mut(&id) {
+                    Some(Job { state: JobState::Cancelling(_), .. }) => {
+                        let error = JobError::Operation(OpError::us(Code::CANCELLED, ""));
+                        self.on_attempt_over(now, id, Err(error), out);
+                    }
+                    Some(job) => job.state = JobState::Lost(link),
+                    None => {}
+                }
+            }
+            session::Event::Finished(tag, result) => {
+                let result = result.map_err(JobError::Operation);
+                self.on_attempt_over(now, JobId(tag.0), result, out);
+            }
+            session::Event::GoingAway => {
+                if self.link == Link::Up(link) {
+                    self.link = Link::Down;
+                }
+            }
+            session::Event::Began(..) => unreachable!("a server begins no operations"),
+        }
+    }
+
+    pub(super) fn on_session_closed(
+        &mut self,
+        now: Time,
+        link: LinkId,
+        end: SessionEnd,
+        out: &mut Out<Client>,
+    ) {
+        self.sessions.remove(&link);
+        out.push(Effect::Hangup(link));
+        let is_current = self.link == Link::Up(link);
+        if is_current {
+            self.link = Link::Down;
+        }
+        let lost = self.jobs.iter().filter(|(_, job)| job.state == JobState::Lost(link)).map(|(id, _)| *id);
+        for id in lost.collect::<Vec<_>>() {
+            self.on_attempt_over(now, id, Err(JobError::Session(end.clone())), out);
+        }
+        // A connection that ended before its handshake takes the place of the attempts that it was for.
+        if is_current && end != SessionEnd::Orderly {
+            self.fail_ready(now, &JobError::Session(end), out);
+        }
+    }
+}

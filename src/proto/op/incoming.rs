@@ -1,0 +1,81 @@
+//! What a receiver knows of the file that is on its way in.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::assembly::{Assembly, Blocks, Piece, Shape};
+use super::bulk;
+use crate::proto::storage::{Extent, Ticket};
+use crate::wire::{Body, Commit, Cv, Data, HavePage, Offer, UploadId, limits};
+
+/// A file on its way in.
+#[derive(Clone, Debug, PartialEq, Hash)]
+pub(super) struct Incoming {
+    pub(super) offer: Offer,
+    pub(super) assembly: Assembly,
+    pub(super) blocks: Blocks,
+    /// Complete pieces that came before the partial was open.
+    pub(super) early: Vec<Piece>,
+    /// What is being written, and the data bytes in it.
+    pub(super) writing: BTreeMap<Ticket, (Extent, u64)>,
+    pub(super) commit: Option<Commit>,
+    /// Pages of `Have` that wait for room.
+    pub(super) pages: VecDeque<Body>,
+}
+
+impl Incoming {
+    pub(super) fn new(offer: Offer) -> Incoming {
+        let shape = Shape::of(&offer);
+        Incoming {
+            assembly: Assembly::new(shape),
+            blocks: Blocks::new(shape),
+            offer,
+            early: Vec::new(),
+            writing: BTreeMap::new(),
+            commit: None,
+            pages: VecDeque::new(),
+        }
+    }
+
+    /// Segments of blocks that are there already are dropped: their sender had not heard of it.
+    pub(super) fn is_known(&self, data: &Data) -> bool {
+        let shape = Shape::of(&self.offer);
+        let within_file = data.offset < self.offer.length;
+        within_file && !self.assembly.is_within_block() && self.blocks.holds(shape.block_of(data.offset))
+    }
+
+    pub(super) fn on_data(&mut self, body: Body) -> Result<Vec<Piece>, &'static str> {
+        let mut pieces = Vec::new();
+        if let Body::Hole(hole) = &body {
+            self.assembly.hole(hole, &mut pieces)?;
+        }
+        if let Body::Data(data) = body {
+            self.assembly.data(data, &mut pieces)?;
+        }
+        pieces.iter().try_for_each(|piece| self.blocks.begin(piece))?;
+        Ok(pieces)
+    }
+
+    pub(super) fn footprint(&self) -> usize {
+        let early: usize = self.early.iter().map(|piece| piece.extent.length as usize).sum();
+        let pages: usize = self.pages.iter().map(bulk).sum();
+        self.assembly.footprint() + self.blocks.footprint() + early + pages
+    }
+}
+
+/// What is held already, as pages of `Have`.
+pub(super) fn pages(upload: UploadId, generation: u64, have: &[Option<Cv>]) -> VecDeque<Body> {
+    let mut first = 0;
+    let mut pages = VecDeque::new();
+    loop {
+        let rest = &have[first..];
+        let count = rest.len().min(limits::HAVE_MAX);
+        let last = count == rest.len();
+        let block = u32::try_from(first).expect("at most 65,536 blocks");
+        let cvs = rest[..count].to_vec();
+        pages.push_back(Body::Have(HavePage { upload, generation, first: block, cvs, last }));
+        first += count;
+        if last {
+            return pages;
+        }
+    }
+}

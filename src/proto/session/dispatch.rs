@@ -1,0 +1,279 @@
+//! From frames to operations and back: which frame begins one, which ends one, and what their effects become.
+
+use super::table::{Slot, SlotId, inner, outer};
+use super::{Began, Event, Request, Role, Session, Tag};
+use crate::proto::machine::{Effect, End, Out};
+use crate::proto::op::{
+    Answer, Ask, OpEffect, OpError, OpEvent, OpInput, OpResult, Operation, Party, Question, Receiver, Sender,
+};
+use crate::proto::storage::{BlockOp, RootId, StoreError, StoreOp, Stored, Ticket};
+use crate::time::Time;
+use crate::wire::{Body, Capabilities, Class, Code, Failure, OperationId};
+
+/// True for the frames with which a server ends an operation.
+fn is_terminal(body: &Body) -> bool {
+    match body {
+        Body::EchoReply(_) | Body::Failed(_) | Body::Done | Body::Committed(_) | Body::Metadata(_) => true,
+        Body::Page(page) => page.last,
+        Body::Hello(_) | Body::Refused(_) | Body::Ping(_) | Body::Pong(_) | Body::Credit(_) => false,
+        Body::GoAway(_) | Body::Bye | Body::Echo(_) | Body::Cancel | Body::Offer(_) | Body::Get(_) => false,
+        Body::Have(_) | Body::Data(_) | Body::Hole(_) | Body::Want(_) | Body::Commit(_) => false,
+        Body::List(_) | Body::Next | Body::Stat(_) | Body::Remove(_) => false,
+    }
+}
+
+/// True for the frames with which a client begins an operation.
+fn begins(body: &Body) -> bool {
+    matches!(
+        body,
+        Body::Echo(_) | Body::Stat(_) | Body::List(_) | Body::Remove(_) | Body::Get(_) | Body::Offer(_)
+    )
+}
+
+impl Session {
+    /// A client's operation begins.
+    pub(super) fn start(&mut self, now: Time, tag: Tag, request: Request, out: &mut Out<Session>) {
+        let refusal = match (self.role, self.phase.is_open()) {
+            (Role::Server { .. }, _) => Some(OpError::us(Code::UNSUPPORTED, "a server begins no operations")),
+            (Role::Client, false) => Some(OpError::us(Code::DRAINING, "the connection is not open")),
+            (Role::Client, true) if self.table.spaces() == 0 => {
+                Some(OpError::us(Code::TOO_MANY_OPERATIONS, ""))
+            }
+            (Role::Client, true) if self.table.next_slot == u32::MAX => {
+                Some(OpError::us(Code::DRAINING, "the connection has used up its operation ids"))
+            }
+            (Role::Client, true) => None,
+        };
+        if let Some(error) = refusal {
+            return out.event(Event::Finished(tag, Err(error)));
+        }
+        let limits = &self.limits;
+        let operation: Operation = match request {
+            Request::Ask(question) => Ask::new(question).into(),
+            Request::Put { root, source, path, request } => {
+                Sender::upload(root, source, path, request, limits).into()
+            }
+            Request::Fetch { root, at, get } => Receiver::asking(root, at, get, limits).into(),
+        };
+        self.open(now, None, tag, operation, out);
+    }
+
+    /// `id` is the peer's, at a server.
+    fn open(
+        &mut self,
+        now: Time,
+        id: Option<OperationId>,
+        tag: Tag,
+        operation: Operation,
+        out: &mut Out<Session>,
+    ) {
+        let slot = SlotId(self.table.next_slot);
+        self.table.next_slot = self.table.next_slot.saturating_add(1);
+        self.table.ids.extend(id.map(|id| (id, slot)));
+        self.table.open.insert(slot, Slot { operation, tag, id, is_answered: false });
+        self.step_operation(now, slot, OpInput::Begin, out);
+    }
+
+    /// Tells the server, whose terminal reply ends the operation one way or the other; one that the server has not heard
+    /// of ends here.
+    pub(super) fn cancel(&mut self, now: Time, tag: Tag, out: &mut Out<Session>) {
+        let found = self.table.open.iter().find(|(_, slot)| slot.tag == tag);
+        let (Some((slot, Slot { id, .. })), Role::Client) = (found, self.role) else { return };
+        match (*slot, *id) {
+            (slot, None) => self.step_operation(now, slot, OpInput::Cancel, out),
+            (_, Some(id)) if self.phase.is_alive() => self.channel.send(id, Body::Cancel, out),
+            (_, Some(_)) => {}
+        }
+    }
+
+    pub(super) fn on_operation_frame(
+        &mut self,
+        now: Time,
+        id: OperationId,
+        body: Body,
+        out: &mut Out<Session>,
+    ) {
+        if matches!(body, Body::Hole(_)) && !self.table.capabilities.has(Capabilities::HOLES) {
+            return self.give_up(now, Failure::new(Code::UNEXPECTED, "Hole without the capability"), out);
+        }
+        let known = self.table.ids.get(&id).copied();
+        if let (Body::Data(_), Some(slot)) = (&body, known)
+            && self.table.data_from != slot
+        {
+            let before = core::mem::replace(&mut self.table.data_from, slot);
+            self.step_operation(now, before, OpInput::Flush, out);
+        }
+        if let Some(slot) = known {
+            if let Some(open) = self.table.open.get_mut(&slot) {
+                open.is_answered |= self.role == Role::Client && is_terminal(&body);
+            }
+            return self.step_operation(now, slot, OpInput::Received(body), out);
+        }
+        self.consumed(body.credit(), out);
+        match self.role {
+            Role::Client if self.table.leaving.contains(&id) => {
+                if is_terminal(&body) {
+                    self.table.leaving.remove(&id);
+                }
+            }
+            Role::Server { root } if id > self.table.last => self.serve(now, root, id, body, out),
+            Role::Server { .. } if begins(&body) => {
+                let text = format!("{:?} under an operation id that was used already", body.kind());
+                self.give_up(now, Failure::new(Code::UNEXPECTED, text), out);
+            }
+            // The operation is over here, and its peer did not know yet.
+            Role::Server { .. } => {}
+            Role::Client => {
+                let text = format!("{:?} for an operation that is not open", body.kind());
+                self.give_up(now, Failure::new(Code::UNEXPECTED, text), out);
+            }
+        }
+    }
+
+    /// A client's frame opens an operation.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "every kind that begins nothing is the same mistake")]
+    fn serve(&mut self, now: Time, root: RootId, id: OperationId, body: Body, out: &mut Out<Session>) {
+        let kind = body.kind();
+        let (operation, began): (Operation, Began) = match body {
+            Body::Echo(bytes) => answer(root, Question::Echo(bytes)),
+            Body::Stat(path) => answer(root, Question::Stat(path)),
+            Body::List(path) => answer(root, Question::List(path)),
+            Body::Remove(remove) => answer(root, Question::Remove(remove)),
+            Body::Get(get) => {
+                let began = Began::Get(get.path.clone());
+                (Sender::download(root, get, &self.limits).into(), began)
+            }
+            Body::Offer(offer) => {
+                let began = Began::Offer(offer.path.clone());
+                (Receiver::offered(root, offer, &self.limits).into(), began)
+            }
+            _ => {
+                let text = format!("{kind:?} for an operation that was not begun");
+                return self.give_up(now, Failure::new(Code::UNEXPECTED, text), out);
+            }
+        };
+        self.table.last = id;
+        let refusal = if !self.phase.is_open() {
+            Some(Code::DRAINING)
+        } else if self.table.is_full() {
+            Some(Code::TOO_MANY_OPERATIONS)
+        } else {
+            None
+        };
+        if let Some(code) = refusal {
+            return self.channel.send(id, Body::Failed(Failure::from(code)), out);
+        }
+        let tag = Tag(u64::from(id.0));
+        out.event(Event::Began(tag, began));
+        self.open(now, Some(id), tag, operation, out);
+    }
+
+    pub(super) fn on_stored(&mut self, now: Time, ticket: Ticket, stored: Stored, out: &mut Out<Session>) {
+        self.table.storing = self.table.storing.saturating_sub(1);
+        self.table.reading.remove(&ticket);
+        let (slot, ticket) = inner(ticket);
+        self.step_operation(now, slot, OpInput::Stored(ticket, stored), out);
+        self.begin_reads(out);
+    }
+
+    /// Steps an operation and carries its effects out.
+    pub(super) fn step_operation(&mut self, now: Time, slot: SlotId, input: OpInput, out: &mut Out<Session>) {
+        let Some(open) = self.table.open.get_mut(&slot) else { return };
+        let mut effects = Vec::new();
+        open.operation.step(now, input, &mut effects);
+        let tag = open.tag;
+        for effect in effects {
+            match effect {
+                OpEffect::Transmit(body) => self.transmit(slot, body, out),
+                OpEffect::Store(ticket, StoreOp::Block(op @ BlockOp::Read { .. })) => {
+                    self.table.reads.push_back((slot, outer(slot, ticket), op));
+                }
+                OpEffect::Store(ticket, op) => self.store(outer(slot, ticket), op, out),
+                OpEffect::Event(OpEvent::Consumed(bytes)) => self.consumed(bytes, out),
+                OpEffect::Event(event) => out.event(Event::Op(tag, event)),
+                OpEffect::Close(result) => self.on_operation_closed(now, slot, result, out),
+            }
+        }
+        self.begin_reads(out);
+    }
+
+    fn store(&mut self, ticket: Ticket, op: StoreOp, out: &mut Out<Session>) {
+        self.table.storing += 1;
+        out.push(Effect::Store(ticket, op));
+    }
+
+    fn transmit(&mut self, slot: SlotId, body: Body, out: &mut Out<Session>) {
+        let Some(open) = self.table.open.get_mut(&slot) else { return };
+        if !self.phase.is_alive() {
+            return;
+        }
+        open.is_answered |= self.role != Role::Client && is_terminal(&body);
+        let id = *open.id.get_or_insert_with(|| {
+            self.table.last = OperationId(self.table.last.0 + 1);
+            self.table.ids.insert(self.table.last, slot);
+            self.table.last
+        });
+        self.channel.send(id, body, out);
+    }
+
+    fn begin_reads(&mut self, out: &mut Out<Session>) {
+        while let Some((ticket, op)) = self.table.next_read() {
+            self.store(ticket, StoreOp::Block(op), out);
+        }
+    }
+
+    fn on_operation_closed(&mut self, now: Time, slot: SlotId, result: OpResult, out: &mut Out<Session>) {
+        let Some(Slot { tag, id, is_answered, .. }) = self.table.open.remove(&slot) else { return };
+        out.event(Event::Finished(tag, result.clone()));
+        let Some(id) = id else { return };
+        self.table.ids.remove(&id);
+        if !self.phase.is_alive() {
+            return;
+        }
+        if let Err(OpError { by: Party::Us, failure }) = &result
+            && failure.code.class() == Class::Protocol
+        {
+            return self.give_up(now, failure.clone(), out);
+        }
+        match (self.role, is_answered, result) {
+            (_, true, _) => {}
+            (Role::Server { .. }, false, Ok(_)) => self.channel.send(id, Body::Done, out),
+            (Role::Server { .. }, false, Err(error)) => {
+                self.channel.send(id, Body::Failed(error.failure), out)
+            }
+            (Role::Client, false, result) => {
+                if result.is_err() {
+                    self.channel.send(id, Body::Cancel, out);
+                }
+                self.table.leaving.insert(id);
+            }
+        }
+    }
+
+    /// The connection is over: every operation gives up.
+    pub(super) fn end_operations(&mut self, now: Time, end: End, out: &mut Out<Session>) {
+        self.table.leaving.clear();
+        let open: Vec<SlotId> = self.table.open.keys().copied().collect();
+        for slot in open {
+            self.step_operation(now, slot, OpInput::Ended(end), out);
+        }
+        let lost = StoreError::new(Code::LOST, "");
+        while let Some((slot, ticket, _)) = self.table.reads.pop_front() {
+            let never_begun = Stored::Block(Err(lost.clone()));
+            self.step_operation(now, slot, OpInput::Stored(inner(ticket).1, never_begun), out);
+        }
+    }
+
+    /// Data of the peer's is no longer held.
+    fn consumed(&mut self, bytes: u64, out: &mut Out<Session>) {
+        if let Some(limit) = self.channel.inbound.consume(bytes)
+            && self.phase.is_alive()
+        {
+            self.send(Body::Credit(limit), out);
+        }
+    }
+}
+
+fn answer(root: RootId, question: Question) -> (Operation, Began) {
+    (Answer::new(root, question.clone()).into(), Began::Question(question))
+}

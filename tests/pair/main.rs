@@ -1,0 +1,16 @@
+//! Pairs of machines on a virtual clock: the default test.
+
+mod bad_input;
+mod bits;
+mod cancel;
+mod drain;
+mod every_byte;
+mod flow;
+mod help;
+mod lives;
+mod operations;
+mod protocol;
+mod retry;
+mod split;
+mod tables;
+mod traces;
