@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::ledger::Rare;
-use crate::plan::Plan;
+use crate::plan::{Content, Operation, Plan};
 use crate::trace::Trace;
 
 /// What a content is known by: its length and BLAKE3 hash.
@@ -153,11 +153,19 @@ pub struct Outcome {
     pub reached: BTreeSet<Rare>,
     /// What was said on each connection of the protocol, as its client saw it.
     pub conversations: Vec<String>,
+    /// What the plan's files are known by.
+    ids: BTreeMap<Content, ContentId>,
 }
 
 impl Outcome {
     /// A plan of which nothing is known yet.
     pub fn of(plan: Plan) -> Outcome {
+        let put = plan.steps.iter().filter_map(|step| match &step.operation {
+            Operation::Put { content, .. } => Some(*content),
+            _ => None,
+        });
+        let ids = plan.served.iter().map(|(_, content)| *content).chain(put);
+        let ids = ids.map(|content| (content, content.id())).collect();
         Outcome {
             plan,
             trace: Trace::default(),
@@ -173,7 +181,13 @@ impl Outcome {
             faults_at_ms: Vec::new(),
             reached: BTreeSet::new(),
             conversations: Vec::new(),
+            ids,
         }
+    }
+
+    /// What a content is known by: remembered for those of the plan.
+    pub fn id(&self, content: &Content) -> ContentId {
+        self.ids.get(content).copied().unwrap_or_else(|| content.id())
     }
 
     /// True if it came to its end: only then can more be said than that it did not.

@@ -17,7 +17,7 @@ impl Model {
     /// As the plan has it at the beginning.
     pub(super) fn at_start(outcome: &Outcome) -> Model {
         let served = outcome.plan.served.iter();
-        Model(served.map(|(path, content)| (path.clone(), [Some(content.id())].into())).collect())
+        Model(served.map(|(path, content)| (path.clone(), [Some(outcome.id(content))].into())).collect())
     }
 
     /// After every step, as far as they got.
@@ -30,7 +30,7 @@ impl Model {
     /// The effect of a job.
     pub(super) fn apply(&mut self, outcome: &Outcome, job: &Job) {
         let (path, new) = match &outcome.plan.steps[job.step].operation {
-            Operation::Put { path, content } => (path, Some(content.id())),
+            Operation::Put { path, content } => (path, Some(outcome.id(content))),
             Operation::Remove { path } => (path, None),
             Operation::Get { .. } | Operation::List | Operation::Echo(_) | Operation::RawEcho(_) => return,
         };

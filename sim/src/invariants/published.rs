@@ -9,11 +9,11 @@ use crate::plan::Operation;
 pub(super) fn check(outcome: &Outcome) -> Vec<String> {
     let mut whole: BTreeMap<&str, BTreeSet<ContentId>> = BTreeMap::new();
     for (path, content) in &outcome.plan.served {
-        whole.entry(path).or_default().insert(content.id());
+        whole.entry(path).or_default().insert(outcome.id(content));
     }
     for job in &outcome.jobs {
         if let Operation::Put { path, content } = &outcome.plan.steps[job.step].operation {
-            whole.entry(path).or_default().insert(content.id());
+            whole.entry(path).or_default().insert(outcome.id(content));
         }
     }
     let is_whole = |path: &str, content: &ContentId| whole.get(path).is_some_and(|all| all.contains(content));

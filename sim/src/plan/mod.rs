@@ -142,7 +142,7 @@ pub struct Retry {
 }
 
 /// Bytes that anybody can make again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Content {
     /// How many.
     pub length: u64,

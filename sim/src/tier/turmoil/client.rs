@@ -93,7 +93,7 @@ async fn carry_out(shared: &Shared, jobs: &Jobs, dialer: &TurmoilDial, step: usi
     match operation {
         Operation::Get { .. } => got = content(local, &format!("down-{step}")),
         Operation::Put { path, content: sent } if ended == Ended::Done => {
-            stood = Some(content(served, path) == Some(sent.id()));
+            stood = Some(content(served, path) == Some(lock(shared).outcome.id(sent)));
         }
         _ => {}
     }

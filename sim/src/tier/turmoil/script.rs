@@ -1,6 +1,5 @@
 //! The plan's faults, one after another, carried out between two steps of the network.
 
-use towline::harness::Side;
 use turmoil::Sim;
 
 use super::server::Order;
@@ -69,14 +68,21 @@ impl Script {
         is_time && (fault.what != What::StartServer || !state.server.serves)
     }
 
+    /// The partition that has just begun: until what comes after it, its byte is the last that was heard, although more
+    /// may have arrived.
+    fn parted(&self) -> Option<Fault> {
+        let last = self.faults.get(self.next.checked_sub(1)?).copied()?;
+        matches!(last.what, What::Partition(_)).then_some(last)
+    }
+
     /// What the next fault waits for must not be missed between two steps.
     fn set_gate(&self, shared: &Shared) {
         let wakers = {
             let mut state = lock(shared);
-            let gate: Option<(u32, Side, u64)> = match self.ahead().map(|fault| fault.when) {
-                Some(When::Byte { dial, side, byte }) => Some((dial, side, byte)),
-                _ => None,
-            };
+            let gate = self.parted().or(self.ahead()).and_then(|fault| match fault.when {
+                When::Byte { dial, side, byte } => Some((dial, side, byte)),
+                When::At(_) | When::After(_) | When::Primitive { .. } => None,
+            });
             state.fuse = match self.ahead().map(|fault| fault.when) {
                 Some(When::Primitive { primitive, nth }) if !state.server.is_dark => Some((primitive, nth)),
                 _ => None,
@@ -121,7 +127,10 @@ fn carry_out(what: What, sim: &mut Sim<'_>, shared: &Shared) {
             kill_client(sim, shared);
             sim.repair(CLIENT, SERVER);
         }
-        What::StartClient => sim.bounce(CLIENT),
+        What::StartClient => {
+            lock(shared).client.is_alive = true;
+            sim.bounce(CLIENT);
+        }
     }
 }
 

@@ -42,6 +42,8 @@ pub(super) struct Stream {
     random: ChaCha8Rng,
     shape: Shape,
     stash: BytesMut,
+    /// What one read of turmoil's stream goes into.
+    buffer: Vec<u8>,
     is_ended: bool,
     reading: Pace,
     writing: Pace,
@@ -110,6 +112,7 @@ impl Stream {
             random,
             shape,
             stash: BytesMut::new(),
+            buffer: vec![0; STASH],
             is_ended: false,
             reading: Pace::default(),
             writing: Pace::default(),
@@ -136,9 +139,8 @@ impl Stream {
 
     /// Fills the stash with what has arrived; false if nothing has, and nothing more will.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
-        let mut buffer = vec![0; STASH];
         while self.stash.len() < STASH && !self.is_ended {
-            let mut space = ReadBuf::new(&mut buffer);
+            let mut space = ReadBuf::new(&mut self.buffer);
             match Pin::new(&mut self.inner).poll_read(cx, &mut space) {
                 Poll::Ready(Ok(())) if space.filled().is_empty() => self.is_ended = true,
                 Poll::Ready(Ok(())) => self.stash.extend_from_slice(space.filled()),
