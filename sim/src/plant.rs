@@ -13,8 +13,10 @@ pub enum Plant {
     DropEchoByte,
     /// A byte of the first connection is lost on the way, and the stream goes on.
     DropByte,
-    /// The application is told nothing of a job's end, and then twice.
+    /// The application is told of each job's end twice.
     DoubleReply,
-    /// Nothing passes from some moment on, for ever.
+    /// A network that fell apart never heals.
     NeverHeal,
+    /// A host's code panics.
+    Panic,
 }

@@ -53,13 +53,15 @@ fn a_good_outcome_breaks_nothing() {
 fn published() {
     let stranger = Published { at_ms: 5, path: "new".to_owned(), content: OTHER.id() };
     assert_eq!(broken(|outcome| outcome.published.push(stranger)), ["published"]);
-    let torn = |outcome: &mut Outcome| drop(outcome.served.insert("new".to_owned(), OTHER.id()));
+    let torn = |outcome: &mut Outcome| {
+        outcome.served.insert("new".to_owned(), OTHER.id());
+    };
     assert!(broken(torn).contains(&"published"));
 }
 
 #[test]
 fn acknowledged() {
-    assert_eq!(broken(|outcome| drop(outcome.served.remove("new"))), ["acknowledged"]);
+    assert_eq!(broken(|outcome| outcome.served.clear()), ["acknowledged"]);
     assert_eq!(broken(|outcome| outcome.jobs[0].stood = Some(false)), ["acknowledged"]);
 }
 
@@ -67,7 +69,7 @@ fn acknowledged() {
 fn reads() {
     assert_eq!(broken(|outcome| outcome.jobs[1].got = Some(OTHER.id())), ["reads"]);
     assert_eq!(broken(|outcome| outcome.jobs[1].got = None), ["reads"]);
-    assert_eq!(broken(|outcome| drop(outcome.jobs[2].names.pop())), ["reads"]);
+    assert_eq!(broken(|outcome| outcome.jobs[2].names.truncate(1)), ["reads"]);
     assert_eq!(broken(|outcome| outcome.jobs[2].names.push("new".to_owned())), ["reads"]);
     assert_eq!(broken(|outcome| outcome.jobs[2].names.push("stranger".to_owned())), ["reads"]);
 }
@@ -77,7 +79,7 @@ fn echo() {
     assert_eq!(broken(|outcome| outcome.echoes[0].replies[0][1] = b'x'), ["echo"]);
     assert_eq!(broken(|outcome| outcome.echoes[0].replies.push(b"abc".to_vec())), ["echo"]);
     assert_eq!(broken(|outcome| outcome.echoes[0].replies.clear()), ["echo"]);
-    assert_eq!(broken(|outcome| drop(outcome.echoes[0].replies[0].pop())), ["echo"]);
+    assert_eq!(broken(|outcome| outcome.echoes[0].replies[0].truncate(2)), ["echo"]);
 }
 
 #[test]
@@ -103,7 +105,7 @@ fn leftovers() {
 fn as_planned() {
     let failed = Some(Ended::Failed("no".to_owned()));
     assert_eq!(broken(|outcome| outcome.jobs[2].ended = failed), ["as-planned"]);
-    assert_eq!(broken(|outcome| drop(outcome.jobs.pop())), ["as-planned"]);
+    assert_eq!(broken(|outcome| outcome.jobs.truncate(2)), ["as-planned"]);
     assert_eq!(broken(|outcome| outcome.bound.push(Bound { second: true, error: None })), ["as-planned"]);
 }
 

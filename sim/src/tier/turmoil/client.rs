@@ -36,6 +36,8 @@ pub(super) async fn run(shared: Shared) -> turmoil::Result {
         client.power = power.clone();
         (client.begun - 1, client.next_step)
     };
+    let plant = lock(&shared).plant;
+    assert!(plant != Some(Plant::Panic), "planted");
     let disk: Disk<PoweredFiles> = Disk::new(1_000 + u64::from(number), Mode::Inline);
     disk.add_root(shared.client_files(&power)).await.map_err(|error| error.to_string())?;
     lock(&shared).client.disk = Some(disk.clone());
