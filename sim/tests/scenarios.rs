@@ -28,8 +28,8 @@ fn clean() {
     let outcome = seed_that(Scenario::Clean, &[]);
     assert!(outcome.jobs.iter().all(|job| job.retries == 0 && job.ended == Some(Ended::Done)));
     assert_eq!(lines(&outcome, "dials").len(), 1, "one connection for all");
-    for said in ["Offer", "Get", "EchoReply", "Page", "Remove", "Bye"] {
-        assert!(outcome.plan.seed > 0 || said == "Remove" || !lines(&outcome, said).is_empty(), "{said}");
+    for said in ["Offer", "Get", "EchoReply", "Page", "Bye"] {
+        assert!(!lines(&outcome, said).is_empty(), "{said}");
     }
     assert_eq!(outcome.echoes.len(), 2, "within the protocol, and raw");
 }
@@ -102,6 +102,6 @@ fn a_client_that_dies_in_a_put_leaves_nothing() {
 fn a_drain_finishes_what_runs() {
     let outcome = seed_that(Scenario::Drain, &[Rare::DrainInPut]);
     assert!(!lines(&outcome, "GoAway").is_empty());
-    let cut_off = seed_that(Scenario::Drain, &[Rare::DrainInPut, Rare::DrainCutOff]);
+    let cut_off = seed_that(Scenario::Drain, &[Rare::DrainInPut, Rare::DrainCutOff, Rare::RetriedPut]);
     assert!(cut_off.jobs[0].retries > 0, "what was cut off is done after all");
 }
