@@ -94,7 +94,15 @@ SECONDS = (
     lambda v, f: v.to_bytes(8, "little", signed=True),
 )
 HASH = (lambda r, f: r.take(32), lambda v, f: v)
-REST = (lambda r, f: r.rest(), lambda v, f: v)
+
+
+def read_echo(r, f):
+    """Order of checks, 7: the limit of the payload is below that of the frame."""
+    if r.left() > MAX_ECHO:
+        raise WireError("TooLong", r.left(), MAX_ECHO)
+    return r.rest()
+
+
 
 
 def read_text(r, f):
@@ -255,15 +263,15 @@ KINDS = {
     0x05: ("Credit", 0, (("total", U64),)),
     0x06: ("GoAway", 0, (("last_operation", U32),)),
     0x07: ("Bye", 0, ()),
-    0x10: ("Echo", 1, (("payload", REST),)),
-    0x11: ("EchoReply", 1, (("payload", REST),)),
+    0x10: ("Echo", 1, (("payload", (read_echo, lambda v, f: v)),)),
+    0x11: ("EchoReply", 1, (("payload", (read_echo, lambda v, f: v)),)),
     0x12: ("Cancel", 1, ()),
     0x13: ("Failed", None, (("code", U16), ("delay", U32), ("text", TEXT))),
     0x14: ("Done", 1, ()),
     0x20: ("Offer", 1, OFFER),
     0x21: ("Get", 1, (("version", U128), ("path", path(root_allowed=False)))),
     0x22: ("Have", 1, (("upload", U64), ("generation", U64), ("first", U32), ("cvs", (read_cvs, write_cvs)))),
-    0x23: ("Data", 1, (("offset", U64), ("cv", DATA_CV), ("payload", (read_payload, REST[1])))),
+    0x23: ("Data", 1, (("offset", U64), ("cv", DATA_CV), ("payload", (read_payload, lambda v, f: v)))),
     0x24: ("Hole", 1, (("offset", U64), ("length", (read_hole, U64[1])))),
     0x25: ("Want", 1, (("ranges", (read_ranges, write_ranges)),)),
     0x26: ("Commit", 1, (("request", U128), ("root", HASH))),
@@ -348,8 +356,6 @@ class Decoder:
                 limit = MAX_SEGMENT + shortest
                 if length <= shortest:
                     raise WireError("Length")
-            elif name in ("Echo", "EchoReply"):
-                limit = MAX_ECHO
         if length > limit:
             raise WireError("TooLong", length, limit)
 
