@@ -113,15 +113,6 @@ def handshake_with_a_later_version():
 
 
 @case
-def hello_and_first_operation_in_one_write():
-    connection = stranger()
-    connection.write(PREAMBLE + hello() + encode("Echo", 1, payload=b"early"))
-    connection.handshake()
-    assert connection.expect(1, "EchoReply").payload == b"early"
-    connection.bye()
-
-
-@case
 def ping_and_echo():
     connection = connect()
     connection.ping(2**64 - 1)
