@@ -1,6 +1,6 @@
 //! Files in memory that can lose their power: from then on no primitive happens any more, so that nothing is tidied up
-//! by what is dropped. Counts primitives, tells of renames, and carries what is planted. What was written is kept: a
-//! disk that loses what was not synced is yet to come.
+//! by what is dropped. Counts primitives, tells of renames, and carries what is planted. What the disk itself loses then is the
+//! matter of `MemoryFiles::crash`.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -168,6 +168,9 @@ impl Files for PoweredFiles {
 
     fn sync_folder(&self, at: &MemoryFolder) -> Result<(), FileError> {
         self.wires.begin(Primitive::SyncFolder)?;
+        if self.wires.plant == Some(Plant::SkipFolderSync) {
+            return Ok(());
+        }
         self.inner.sync_folder(at)
     }
 
@@ -224,6 +227,9 @@ impl File for PoweredFile {
 
     fn sync(&self) -> Result<(), FileError> {
         self.wires.begin(Primitive::Sync)?;
+        if self.wires.plant == Some(Plant::SkipSync) {
+            return Ok(());
+        }
         self.inner.sync()
     }
 

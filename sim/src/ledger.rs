@@ -44,6 +44,8 @@ rare! {
     DiedAfterRename "power lost between rename and acknowledgement",
     /// A server found the partial of one that died, and removed it.
     Swept "a partial of a dead server swept",
+    /// The server lost its power while its disk had changes that were not synced.
+    DiskRobbed "power lost with unsynced changes",
     /// The client died while the server received its file.
     ClientDiedInPut "a client that died in the middle of a put",
     /// The server was stopped while it received a file.

@@ -5,6 +5,10 @@
 pub enum Plant {
     /// The store says that a file is published before it has renamed it, and never does.
     AcknowledgeBeforeRename,
+    /// A file is not synced, and said to be.
+    SkipSync,
+    /// A folder is not synced, and said to be.
+    SkipFolderSync,
     /// A bit of what is stored is inverted after it was hashed.
     StoreWrongBit,
     /// Partials are not removed.

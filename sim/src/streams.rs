@@ -14,6 +14,8 @@ impl Streams {
     pub const FAULTS: &str = "faults";
     /// How streams are cut and delayed.
     pub const BYTES: &str = "bytes";
+    /// What a disk loses at a crash.
+    pub const DISK: &str = "disk";
     /// Latency, limits, retries.
     pub const WORLD: &str = "world";
 

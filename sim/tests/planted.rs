@@ -7,7 +7,7 @@ use towline_sim::tier::turmoil::run_planted;
 
 /// The first of the seeds in which `plant` breaks `invariant`; without it that seed holds.
 fn caught(plant: Plant, invariant: &str) {
-    for seed in 0..64 {
+    for seed in 0..400 {
         let plan = Plan::from_seed(seed);
         let broken = invariants::check(&run_planted(&plan, Some(plant)));
         if broken.iter().any(|broken| broken.invariant == invariant) {
@@ -22,6 +22,16 @@ fn caught(plant: Plant, invariant: &str) {
 #[test]
 fn an_acknowledgement_before_the_rename() {
     caught(Plant::AcknowledgeBeforeRename, "acknowledged");
+}
+
+#[test]
+fn a_file_that_is_not_synced() {
+    caught(Plant::SkipSync, "acknowledged");
+}
+
+#[test]
+fn a_folder_that_is_not_synced() {
+    caught(Plant::SkipFolderSync, "acknowledged");
 }
 
 #[test]

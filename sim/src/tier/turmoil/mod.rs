@@ -14,7 +14,8 @@
 //! Deterministic, by what turmoil's source shows: the epoch is fixed, ticks are whole milliseconds, every draw comes
 //! from the plan's streams, each run has a fresh thread, and tokio's scheduler is seeded (`tokio_unstable`).
 
-#[cfg(not(tokio_unstable))]
+// Documentation runs nothing, and is made without rustflags.
+#[cfg(not(any(tokio_unstable, doc, doctest)))]
 compile_error!(
     "tokio's scheduler is seeded only with `--cfg tokio_unstable`, which .cargo/config.toml sets; a RUSTFLAGS \
      variable overrides it: unset it, or build without the feature `turmoil`"

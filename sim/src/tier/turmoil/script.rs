@@ -113,6 +113,7 @@ fn carry_out(what: What, sim: &mut Sim<'_>, shared: &Shared) {
         What::PowerLossServer => {
             sim.partition(CLIENT, SERVER);
             kill_server(sim, shared);
+            shared.rob_served_disk();
             sim.repair(CLIENT, SERVER);
         }
         What::StartServer => start_server(sim, shared),

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
+use rand::RngExt;
 use tokio::sync::mpsc::UnboundedSender;
 use towline::drive::Disk;
 use towline::harness::Side;
@@ -20,6 +21,7 @@ use crate::ledger::Rare;
 use crate::outcome::{ContentId, Outcome, Published};
 use crate::plan::{Operation, Plan};
 use crate::plant::Plant;
+use crate::streams::Streams;
 
 /// A handle to the state. A clone is the same.
 #[derive(Clone)]
@@ -121,10 +123,11 @@ pub(super) fn lock(shared: &Shared) -> MutexGuard<'_, State> {
 impl Shared {
     /// A world in which nothing has happened.
     pub(super) fn new(plan: Plan, plant: Option<Plant>) -> Shared {
-        let (served, local) = (MemoryFiles::new(), MemoryFiles::new());
+        let (served, local) = (MemoryFiles::volatile(), MemoryFiles::new());
         for (path, content) in &plan.served {
             served.put(path, &content.bytes());
         }
+        served.sync_all();
         for (number, step) in plan.steps.iter().enumerate() {
             if let Operation::Put { content, .. } = &step.operation {
                 local.put(&format!("up-{number}"), &content.bytes());
@@ -162,6 +165,18 @@ impl Shared {
     /// What was seen.
     pub(super) fn into_outcome(self) -> Outcome {
         lock(&self).outcome.clone()
+    }
+
+    /// The served disk keeps and loses what was not synced, each change by itself, as the plan's stream `disk` says.
+    pub(super) fn rob_served_disk(&self) {
+        let mut random = Streams::new(self.plan.seed).stream(Streams::DISK);
+        let pending = self.served.pending();
+        self.served.crash(|| random.random());
+        let mut state = lock(self);
+        state.event("server", &format!("its disk had {pending} changes that were not synced"));
+        if pending > 0 {
+            state.reach(Rare::DiskRobbed);
+        }
     }
 
     /// The logs of the files would grow with the run.
