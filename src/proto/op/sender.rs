@@ -3,7 +3,7 @@
 
 use super::assembly::{Shape, root_of};
 use super::pipeline::Pipeline;
-use super::{OpDone, OpError, OpEvent, OpResult, Order, Party, Tickets, bulk};
+use super::{OpDone, OpError, OpEvent, OpResult, Order, Party, ROUNDS_MAX, Tickets, bulk};
 use crate::proto::Limits;
 use crate::proto::machine::{Effect, Input, Machine, Out};
 use crate::proto::storage::{BlockDone, BlockOp, Lease, NameDone, NameOp, RootId, StoreOp, Stored, Ticket};
@@ -66,8 +66,6 @@ struct Outgoing {
 
 /// Bytes of a `Data` frame before its payload, and a few more.
 const HEAD: usize = 64;
-/// How often a receiver may ask for blocks again.
-const ROUNDS_MAX: u32 = 16;
 
 impl Sender {
     /// Sends `source` to stand at the peer's `path`.
