@@ -65,12 +65,15 @@ impl Server {
         let echo = echo.into_iter().map(|socket| (Door::Echo, socket));
         let serve = Serve {
             doors: files.chain(echo).collect(),
-            store: (Arc::new(self.disk), self.root),
+            store: (Arc::new(self.disk.clone()), self.root),
             limits: self.config.limits,
             listen: self.config.listen,
             echo_idle: self.config.echo_idle,
             watch: self.watch,
         };
-        serve.run(stop).await
+        let end = serve.run(stop).await;
+        // An empty reserved folder is removed; what could not be tidied up is left to the next start.
+        let _ = self.disk.close_root(self.root).await;
+        end
     }
 }

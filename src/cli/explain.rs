@@ -57,13 +57,9 @@ impl CliError {
     /// A client's job failed.
     pub(super) fn job(tried: String, at: &Endpoint, error: ClientError) -> CliError {
         match error {
+            // Which server it is says more than what was wanted of it.
             ClientError::Job(JobError::Dial(error)) => {
-                let dialled = diagnose::dialing(at, &error);
-                let exit = Exit::Unreachable;
-                CliError::Told(
-                    exit,
-                    Box::new(Diagnosis { tried: format!("{tried}: {}", dialled.tried), ..dialled }),
-                )
+                CliError::Told(Exit::Unreachable, Box::new(diagnose::dialing(at, &error)))
             }
             ClientError::Job(JobError::Session(end)) => session(tried, at, end),
             ClientError::Job(JobError::Operation(OpError { by, failure })) => {
@@ -151,13 +147,13 @@ fn session(tried: String, at: &Endpoint, end: SessionEnd) -> CliError {
     told(Exit::of(code), tried, said, advice(code, Where::There(at)))
 }
 
-/// A failure's text if it has one, since that is written for people, and what its code means if not. Escaped: it may
-/// come from a peer.
-fn spoken(failure: &Failure) -> String {
-    match failure.text.is_empty() {
-        true => failure.code.describe().to_owned(),
-        false if failure.text.starts_with("cannot ") => escaped(failure.text.as_bytes()),
-        false => format!("{}: {}", failure.code.describe(), escaped(failure.text.as_bytes())),
+/// What its code means and its text, unless the text says it all. Escaped: it may come from a peer.
+pub(super) fn spoken(failure: &Failure) -> String {
+    let (code, text) = (failure.code.describe(), escaped(failure.text.as_bytes()));
+    match text.is_empty() {
+        true => code.to_owned(),
+        false if text.starts_with("cannot ") || text.starts_with(code) => text,
+        false => format!("{code}: {text}"),
     }
 }
 

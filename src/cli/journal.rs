@@ -6,11 +6,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::args::Talk;
-use super::output::{Short, Size, Utc, escaped};
+use super::explain::spoken;
+use super::output::{Short, Size, Utc};
 use crate::proto::op::{OpDone, OpResult, Party, Question};
 use crate::proto::session::{Began, Event, SessionEnd, Tag};
 use crate::server::ServerEvent;
-use crate::wire::Failure;
 
 /// What is known of the connections, as far as lines need it.
 #[derive(Debug)]
@@ -159,15 +159,6 @@ fn outcome(result: &OpResult) -> String {
             Party::Peer => format!("given up by the client: {}", spoken(&error.failure)),
             Party::Link => "not finished: the connection was lost".to_owned(),
         },
-    }
-}
-
-fn spoken(failure: &Failure) -> String {
-    let code = failure.code.describe();
-    if failure.text.is_empty() {
-        code.to_owned()
-    } else {
-        format!("{code}: {}", escaped(failure.text.as_bytes()))
     }
 }
 

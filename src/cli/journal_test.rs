@@ -1,9 +1,9 @@
 use bytes::Bytes;
 
 use super::*;
+use crate::drive::Door;
 use crate::proto::op::OpError;
-use crate::server::Door;
-use crate::wire::{Code, Cv, RelPath};
+use crate::wire::{Code, Cv, Failure, RelPath};
 
 fn journal(verbose: bool) -> Journal {
     let mut journal = Journal::new(Talk { quiet: false, verbose }, Some(Duration::from_secs(30)));
@@ -37,7 +37,7 @@ fn a_failure_says_whose_it_is() {
         let failure = Failure::new(Code::NOT_FOUND, "cannot open\n\"x\"");
         lines(&mut journal(false), [get(), Event::Finished(Tag(1), Err(OpError { by, failure }))])
     };
-    let said = "no such file or folder: cannot open\\n\"x\"";
+    let said = "cannot open\\n\"x\"";
     assert_eq!(failed(Party::Us), [format!("192.0.2.7:51234  get x: failed: {said}")]);
     assert_eq!(failed(Party::Peer), [format!("192.0.2.7:51234  get x: given up by the client: {said}")]);
     assert_eq!(failed(Party::Link), ["192.0.2.7:51234  get x: not finished: the connection was lost"]);

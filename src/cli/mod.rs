@@ -96,12 +96,13 @@ mod tests {
 
     #[test]
     fn mistakes_in_what_was_typed_are_usage() {
-        let run = |args: &[&str]| run(args.iter().map(OsString::from));
-        assert_eq!(run(&["towline"]), Exit::Usage);
-        assert_eq!(run(&["towline", "push"]), Exit::Usage);
-        assert_eq!(run(&["towline", "ls", "http://example.org"]), Exit::Usage);
-        assert_eq!(run(&["towline", "ls", "example.org/../x"]), Exit::Usage);
-        assert_eq!(run(&["towline", "ls", "-q", "-v", "example.org"]), Exit::Usage);
-        assert_eq!(run(&["towline", "--version"]), Exit::Success);
+        let is_error = |args: &[&str]| Cli::try_parse_from(args).is_err_and(|error| error.use_stderr());
+        assert!(is_error(&["towline"]));
+        assert!(is_error(&["towline", "push"]));
+        assert!(is_error(&["towline", "ls", "http://example.org"]));
+        assert!(is_error(&["towline", "ls", "example.org/../x"]));
+        assert!(is_error(&["towline", "ls", "-q", "-v", "example.org"]));
+        assert!(is_error(&["towline", "echo", "example.org/x"]));
+        assert!(!is_error(&["towline", "--version"]));
     }
 }

@@ -17,6 +17,7 @@ use crate::net::diagnose::{Diagnosis, local_addresses};
 use crate::net::{DEFAULT_PORT, Endpoint, SocketOptions, listen};
 use crate::proto::ListenLimits;
 use crate::server::{ListenEnd, Server, ServerConfig, StopReceiver, Stopper, stopper};
+use crate::wire::Code;
 
 /// The port of RFC 862.
 const ECHO_PORT: u16 = 7;
@@ -89,7 +90,18 @@ async fn serve(args: &Args, files: &[SocketAddr], lines: SyncSender<String>) -> 
     let nonce = args::random()? as u64;
     let folder = shown(&args.dir);
     let server = Server::new(&args.dir, nonce, config).await;
-    let server = server.map_err(|error| CliError::local(format!("cannot serve \"{folder}\""), error))?;
+    let server = server.map_err(|error| {
+        let next = match error.code {
+            Code::NOT_FOUND => Some("check the spelling, or make it (`mkdir`)"),
+            Code::NOT_A_FOLDER => Some("serve the folder that it is in"),
+            _ => None,
+        };
+        let told = CliError::local(format!("cannot serve \"{folder}\""), error);
+        match next {
+            Some(next) => told.with_next(next),
+            None => told,
+        }
+    })?;
     let (file_sockets, echo_sockets) = (listen_all(files)?, listen_all(&args.echo)?);
     announce(args, &file_sockets, &echo_sockets)?;
     let journal = Mutex::new((Journal::new(args.talk, args.drain.0), 0));
@@ -171,8 +183,8 @@ fn endpoint_for(address: SocketAddr) -> Endpoint {
     if !address.ip().is_unspecified() {
         return Endpoint { host: address.ip().to_string(), port };
     }
-    let own = local_addresses().into_iter().filter_map(|own| own.parse::<std::net::IpAddr>().ok());
-    let reachable = own.filter(|own| own.is_ipv4() == address.is_ipv4() && !own.is_loopback()).next_back();
+    let mut own = local_addresses().into_iter().filter_map(|own| own.parse::<std::net::IpAddr>().ok());
+    let reachable = own.find(|own| own.is_ipv4() == address.is_ipv4() && !own.is_loopback());
     Endpoint { host: reachable.unwrap_or(address.ip()).to_string(), port }
 }
 

@@ -15,7 +15,8 @@ use tokio::task::AbortHandle;
 use tokio::time::Sleep;
 
 use super::{Clock, Completions, NoDial, Pool, Run, Submit};
-use crate::proto::listener::{ConnectionId, ListenEnd, ListenEvent, ListenInput, Listener, Source};
+use crate::net::source_of;
+use crate::proto::listener::{ConnectionId, ListenEnd, ListenEvent, ListenInput, Listener};
 use crate::proto::machine::{Effect, Input, Machine, Out};
 use crate::proto::session::{self, SessionEnd};
 use crate::proto::storage::RootId;
@@ -236,6 +237,8 @@ impl<A: Accept> Serving<A> {
             }
             ListenEvent::DrainAll => {
                 (self.config.watch)(ServerEvent::Draining { connections: self.listener.connections() });
+                // Who dials now is refused by the system, and may try again, instead of waiting for nothing.
+                self.config.doors.clear();
                 self.tell_all(&session::Command::Drain);
             }
             ListenEvent::AbortAll(failure) => self.tell_all(&session::Command::Abort(failure)),
@@ -318,14 +321,6 @@ fn is_of_one_connection(error: &io::Error) -> bool {
             | io::ErrorKind::ConnectionRefused
             | io::ErrorKind::Interrupted
     )
-}
-
-/// An address as a cap counts it.
-fn source_of(peer: SocketAddr) -> Source {
-    match peer {
-        SocketAddr::V4(v4) => Source(u128::from(v4.ip().to_ipv6_mapped())),
-        SocketAddr::V6(v6) => Source(u128::from(*v6.ip())),
-    }
 }
 
 impl Accept for tokio::net::TcpListener {

@@ -1,5 +1,5 @@
 //! [`MemoryFiles`]: the primitive file operations in memory, deterministic, for tests. It logs every primitive in order,
-//! has a capacity, returns errors that a test planted, and reads and writes in short pieces; it loses nothing.
+//! has a capacity, returns errors that a test planted, and reads and writes in short pieces; it loses nothing, unless a crash is asked for.
 
 #![expect(
     clippy::disallowed_types,
@@ -8,6 +8,8 @@
 
 mod disk;
 mod pages;
+mod resolve;
+mod shadow;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,6 +18,7 @@ use bytes::Bytes;
 
 use self::disk::{Content, Disk, Inode, Plant};
 pub use self::disk::{Primitive, Step};
+use self::shadow::Change;
 use super::{File, FileError, FileErrorKind, Files, Links, Lock, Status};
 use crate::wire::Modified;
 
@@ -58,6 +61,37 @@ impl MemoryFiles {
     /// An empty root folder, on a disk without limit.
     pub fn new() -> MemoryFiles {
         MemoryFiles { disk: Arc::new(Mutex::new(Disk::new())) }
+    }
+
+    /// An empty root folder on a disk that a [`MemoryFiles::crash`] robs of what was not synced.
+    pub fn volatile() -> MemoryFiles {
+        let files = MemoryFiles::new();
+        files.disk().shadow = Some(shadow::Shadow::default());
+        files
+    }
+
+    /// Makes everything durable: what a test has put there.
+    pub fn sync_all(&self) {
+        if let Some(shadow) = &mut self.disk().shadow {
+            shadow.sync_all();
+        }
+    }
+
+    /// The power fails. Each change since its last sync is kept or lost by itself, as `draw` says (odd numbers keep; a
+    /// kept write may be torn); locks are gone. Nothing on a disk that is not [`MemoryFiles::volatile`]. Whoever has
+    /// files open must drop them: they are of a process that is dead.
+    pub fn crash(&self, draw: impl FnMut() -> u64) {
+        self.disk().crash(draw);
+    }
+
+    /// After so many primitives more, every one fails: the process is dead and does not know yet. `None`: none does.
+    pub fn die_after(&self, primitives: Option<usize>) {
+        self.disk().dies_after = primitives;
+    }
+
+    /// How many changes a crash could lose now.
+    pub fn pending(&self) -> usize {
+        self.disk().shadow.as_ref().map_or(0, shadow::Shadow::pending)
     }
 
     /// Lets file contents take at most `bytes` in all, in pages of 4 KiB.
@@ -236,7 +270,12 @@ impl Files for MemoryFiles {
     }
 
     fn sync_folder(&self, at: &MemoryFolder) -> Result<(), FileError> {
-        self.disk().begin(Primitive::SyncFolder, at.0, b"")
+        let mut disk = self.disk();
+        disk.begin(Primitive::SyncFolder, at.0, b"")?;
+        if let Some(shadow) = &mut disk.shadow {
+            shadow.sync_folder(at.0);
+        }
+        Ok(())
     }
 
     fn free_space(&self, at: &MemoryFolder) -> Result<u64, FileError> {
@@ -282,27 +321,39 @@ impl File for MemoryFile {
     }
 
     fn zero(&self, offset: u64, length: u64) -> Result<(), FileError> {
-        self.begin(Primitive::Zero)?.pages_mut(self.inode)?.zero(offset, length);
+        let mut disk = self.begin(Primitive::Zero)?;
+        disk.pages_mut(self.inode)?.zero(offset, length);
+        disk.note(|| Change::Zero(self.inode, offset, length));
         Ok(())
     }
 
     fn set_len(&self, length: u64) -> Result<(), FileError> {
-        self.begin(Primitive::SetLen)?.pages_mut(self.inode)?.set_len(length);
+        let mut disk = self.begin(Primitive::SetLen)?;
+        disk.pages_mut(self.inode)?.set_len(length);
+        disk.note(|| Change::SetLen(self.inode, length));
         Ok(())
     }
 
     fn set_mode(&self, mode: u32) -> Result<(), FileError> {
-        self.begin(Primitive::SetMode)?.change(self.inode).mode = mode & 0o777;
+        let mut disk = self.begin(Primitive::SetMode)?;
+        disk.change(self.inode).mode = mode & 0o777;
+        disk.note(|| Change::SetMode(self.inode, mode & 0o777));
         Ok(())
     }
 
     fn set_modified(&self, modified: Modified) -> Result<(), FileError> {
-        self.begin(Primitive::SetModified)?.change(self.inode).modified = modified;
+        let mut disk = self.begin(Primitive::SetModified)?;
+        disk.change(self.inode).modified = modified;
+        disk.note(|| Change::SetModified(self.inode, modified));
         Ok(())
     }
 
     fn sync(&self) -> Result<(), FileError> {
-        self.begin(Primitive::Sync).map(|_| ())
+        let mut disk = self.begin(Primitive::Sync)?;
+        if let Some(shadow) = &mut disk.shadow {
+            shadow.sync_file(self.inode);
+        }
+        Ok(())
     }
 
     fn lock(&self, lock: Lock) -> Result<bool, FileError> {

@@ -2,6 +2,7 @@
 //! one of them can show.
 #![cfg(feature = "harness")]
 
+mod crash;
 mod help;
 mod memory;
 mod suite;

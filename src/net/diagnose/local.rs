@@ -28,12 +28,14 @@ pub(super) fn too_many_files() -> (String, String) {
     let limit = getrlimit(Resource::Nofile);
     let shown = |limit: Option<u64>| limit.map_or("unlimited".to_owned(), |limit| limit.to_string());
     let (soft, hard) = (shown(limit.current), shown(limit.maximum));
-    (
-        format!("this process may have {soft} files and sockets open at once, and has them"),
-        format!(
-            "raise the limit before the start (`ulimit -n {hard}`; systemd: LimitNOFILE=), or do less at once"
-        ),
-    )
+    let raise = match soft == hard {
+        true => {
+            "raise the hard limit (limits.conf(5), or LimitNOFILE= of a systemd unit), or do less at once"
+                .into()
+        }
+        false => format!("raise it before the start (`ulimit -n {hard}`), or do less at once"),
+    };
+    (format!("this process may have {soft} files and sockets open at once, and has them"), raise)
 }
 
 /// Addresses that are marked `host LOCAL`, each below the line that names it.
@@ -79,6 +81,6 @@ mod tests {
         let (why, next) = too_many_files();
         let soft = getrlimit(Resource::Nofile).current.map_or("unlimited".into(), |soft| soft.to_string());
         assert!(why.contains(&soft), "{why}");
-        assert!(next.contains("ulimit -n"), "{next}");
+        assert!(next.contains("limit") && next.contains("do less at once"), "{next}");
     }
 }

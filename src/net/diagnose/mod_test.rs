@@ -26,7 +26,7 @@ fn every_error_that_users_of_sockets_meet_has_a_cause_and_a_next_step() {
         (Errno::CONNRESET, "broke the connection off", "other side's output"),
         (Errno::PIPE, "ended the connection before", "other side's output"),
         (Errno::TIMEDOUT, "stopped answering", "reachable"),
-        (Errno::MFILE, "open at once", "ulimit -n"),
+        (Errno::MFILE, "open at once", "do less at once"),
         (Errno::NFILE, "whole machine", "fs.file-max"),
         (Errno::NOSPC, "full", "df -h"),
         (Errno::DQUOT, "quota", "quota -s"),
@@ -53,7 +53,7 @@ fn every_failure_to_dial_has_a_cause_and_a_next_step() {
         (DialErrorKind::NameNotFound, None, "misspelt", "getent hosts db8.example"),
         (DialErrorKind::NotAllowed, Some(Errno::ACCESS), "firewall", "8695"),
         (DialErrorKind::NotAllowed, Some(Errno::ADDRNOTAVAIL), "no free port", "ss -s"),
-        (DialErrorKind::Other, Some(Errno::MFILE), "open at once", "ulimit"),
+        (DialErrorKind::Other, Some(Errno::MFILE), "open at once", "do less at once"),
     ];
     for (kind, os, why, next) in cases {
         let found = dialled(kind, os);

@@ -169,6 +169,8 @@ impl Assembly {
 pub(crate) struct Blocks {
     shape: Shape,
     have: Vec<Option<Cv>>,
+    /// Blocks that began to come since the last commit: each comes once.
+    came: Vec<bool>,
     pending: BTreeMap<u32, Pending>,
     refusals: BTreeMap<u32, u8>,
     /// Blocks that arrived damaged, in all.
@@ -200,25 +202,49 @@ enum Claim {
 
 impl Blocks {
     pub(crate) fn new(shape: Shape) -> Blocks {
+        let blocks = shape.blocks() as usize;
         let (pending, refusals) = (BTreeMap::new(), BTreeMap::new());
-        Blocks { shape, have: vec![None; shape.blocks() as usize], pending, refusals, refused: 0 }
+        Blocks { shape, have: vec![None; blocks], came: vec![false; blocks], pending, refusals, refused: 0 }
     }
 
-    /// What the store holds already.
+    /// What the store holds already, but for what is on its way since the sender had not heard of it.
     pub(crate) fn preset(&mut self, have: &[Option<Cv>]) {
-        for (block, cv) in self.have.iter_mut().zip(have) {
-            *block = *cv;
+        for ((held, came), cv) in self.have.iter_mut().zip(&self.came).zip(have) {
+            if !came {
+                *held = *cv;
+            }
         }
     }
 
+    /// Blocks begin to come. What was held of them counts no more: it is about to be written over.
+    pub(crate) fn comes(&mut self, first: u32, last: u32) -> Result<(), &'static str> {
+        for block in first..=last {
+            if core::mem::replace(&mut self.came[block as usize], true) {
+                return Err("a block was sent twice");
+            }
+            self.have[block as usize] = None;
+        }
+        Ok(())
+    }
+
+    /// The sender has committed: what is asked for again may come again.
+    pub(crate) fn begin_round(&mut self) {
+        self.came.fill(false);
+    }
+
     pub(crate) fn holds(&self, block: u32) -> bool {
-        self.have[block as usize].is_some()
+        self.have.get(block as usize).is_some_and(Option::is_some)
+    }
+
+    pub(crate) fn has_begun(&self, block: u32) -> bool {
+        self.came.get(block as usize).is_some_and(|came| *came)
     }
 
     pub(crate) fn footprint(&self) -> usize {
         let pending = size_of::<Pending>() + size_of::<Unit>();
         self.have.capacity() * size_of::<Option<Cv>>()
             + self.pending.len() * pending
+            + self.came.capacity()
             + self.refusals.len() * 8
     }
 

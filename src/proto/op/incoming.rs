@@ -18,6 +18,8 @@ pub(super) struct Incoming {
     /// What is being written, and the data bytes in it.
     pub(super) writing: BTreeMap<Ticket, (Extent, u64)>,
     pub(super) commit: Option<Commit>,
+    /// How often the sender was asked for blocks.
+    pub(super) rounds: u32,
     /// Pages of `Have` that wait for room.
     pub(super) pages: VecDeque<Body>,
 }
@@ -32,27 +34,40 @@ impl Incoming {
             early: Vec::new(),
             writing: BTreeMap::new(),
             commit: None,
+            rounds: 0,
             pages: VecDeque::new(),
         }
     }
 
-    /// Segments of blocks that are there already are dropped: their sender had not heard of it.
+    /// Segments of blocks that are there already are dropped: their sender had not heard of it. Not if the block began to
+    /// come in this round: then it is sent twice, whether the first copy is verified by now or not.
     pub(super) fn is_known(&self, data: &Data) -> bool {
-        let shape = Shape::of(&self.offer);
-        let within_file = data.offset < self.offer.length;
-        within_file && !self.assembly.is_within_block() && self.blocks.holds(shape.block_of(data.offset))
+        let block = Shape::of(&self.offer).block_of(data.offset.min(self.offer.length));
+        !self.assembly.is_within_block() && self.blocks.holds(block) && !self.blocks.has_begun(block)
     }
 
+    /// The pieces that a `Data` or `Hole` completes; the error says which rule it broke.
     pub(super) fn on_data(&mut self, body: Body) -> Result<Vec<Piece>, &'static str> {
-        let mut pieces = Vec::new();
+        let (shape, mut pieces) = (Shape::of(&self.offer), Vec::new());
         if let Body::Hole(hole) = &body {
             self.assembly.hole(hole, &mut pieces)?;
+            self.blocks.comes(shape.block_of(hole.offset), shape.block_of(hole.offset + hole.length - 1))?;
         }
         if let Body::Data(data) = body {
+            let (begins, block) =
+                (!self.assembly.is_within_block(), shape.block_of(data.offset.min(shape.length)));
             self.assembly.data(data, &mut pieces)?;
+            if begins {
+                self.blocks.comes(block, block)?;
+            }
         }
         pieces.iter().try_for_each(|piece| self.blocks.begin(piece))?;
         Ok(pieces)
+    }
+
+    /// Bytes of complete pieces that wait for the partial.
+    pub(super) fn early_bytes(&self) -> u64 {
+        self.early.iter().map(|piece| u64::from(piece.extent.length)).sum()
     }
 
     pub(super) fn footprint(&self) -> usize {

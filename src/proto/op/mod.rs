@@ -147,6 +147,9 @@ pub(crate) fn bulk(body: &Body) -> usize {
     }
 }
 
+/// How often a receiver asks for blocks, and a sender lets itself be asked.
+const ROUNDS_MAX: u32 = 16;
+
 /// Gives out an operation's tickets, and knows how many are open.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct Tickets {

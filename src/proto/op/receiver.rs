@@ -3,7 +3,7 @@
 
 use super::assembly::Piece;
 use super::incoming::{Incoming, pages};
-use super::{HEAD, OpDone, OpError, OpEvent, OpResult, Order, Party, Tickets, bulk};
+use super::{HEAD, OpDone, OpError, OpEvent, OpResult, Order, Party, ROUNDS_MAX, Tickets, bulk};
 use crate::proto::Limits;
 use crate::proto::machine::{Effect, Input, Machine, Out};
 use crate::proto::states::state_names;
@@ -170,7 +170,7 @@ impl Receiver {
         match &mut self.state {
             State::Opening(incoming) => {
                 incoming.early.extend(pieces);
-                if incoming.early.len() > 1 {
+                if incoming.early_bytes() > limits::EXTENT {
                     self.leave(Err(OpError::unexpected("more than an extent before Have")), out);
                 }
             }
@@ -271,6 +271,12 @@ impl Receiver {
         }
         let Some(root) = incoming.blocks.root() else {
             incoming.commit = None;
+            incoming.rounds += 1;
+            if incoming.rounds > ROUNDS_MAX {
+                let text = format!("the sender committed {ROUNDS_MAX} times without all blocks");
+                return self.leave(Err(OpError::us(Code::BLOCK_DAMAGED, text)), out);
+            }
+            incoming.blocks.begin_round();
             let missing = incoming.blocks.missing(limits::WANT_MAX);
             return out.push(Effect::Transmit((), Body::Want(missing)));
         };

@@ -3,7 +3,7 @@
 
 use super::assembly::{Shape, root_of};
 use super::pipeline::Pipeline;
-use super::{HEAD, OpDone, OpError, OpEvent, OpResult, Order, Party, Tickets, bulk};
+use super::{HEAD, OpDone, OpError, OpEvent, OpResult, Order, Party, ROUNDS_MAX, Tickets, bulk};
 use crate::proto::Limits;
 use crate::proto::machine::{Effect, Input, Machine, Out};
 use crate::proto::states::state_names;
@@ -64,9 +64,6 @@ struct Outgoing {
     rounds: u32,
     refused: u32,
 }
-
-/// How often a receiver may ask for blocks again.
-const ROUNDS_MAX: u32 = 16;
 
 state_names!(
     pub Sender, STATES, state_name, state, State: New, Opening, Waiting, Sending, Rechecking, Committing, Leaving, Closed

@@ -244,9 +244,13 @@ impl Session {
             (_, Body::Ping(number)) => self.send(Body::Pong(number), out),
             (_, Body::Pong(_)) => {}
             (_, Body::Credit(limit)) => self.channel.outbound.grant(limit),
-            (_, Body::GoAway(_)) => self.on_go_away(out),
             (_, Body::Bye) => self.on_bye(now, out),
             (_, Body::Failed(failure)) if frame.operation.0 == 0 => self.on_peer_gave_up(failure, out),
+            (_, Body::GoAway(_) | Body::Failed(_)) if self.role != Role::Client => {
+                let text = "a frame that only a server sends";
+                self.give_up(now, Failure::new(crate::wire::Code::UNEXPECTED, text), out);
+            }
+            (_, Body::GoAway(_)) => self.on_go_away(out),
             (_, body @ (Body::Hello(_) | Body::Refused(_))) => {
                 let text = format!("{:?} after the handshake", body.kind());
                 self.give_up(now, Failure::new(crate::wire::Code::UNEXPECTED, text), out);

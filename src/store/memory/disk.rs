@@ -1,16 +1,14 @@
 //! The nodes of a file system in memory, and how paths lead to them.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::{FileError, FileErrorKind, Links, Lock, Status};
+use super::super::{FileError, FileErrorKind, Lock, Status};
 use super::pages::Pages;
+use super::shadow::{Change, Shadow};
 use crate::wire::{FileKind, Modified};
 
-/// Most links on one way, as on Linux.
-const LINKS_MAX: usize = 40;
-
 pub(super) type Inode = u64;
-type Entries = BTreeMap<Vec<u8>, Inode>;
+pub(super) type Entries = BTreeMap<Vec<u8>, Inode>;
 
 /// The names of the primitive operations, for logs and planted errors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,12 +58,16 @@ pub(super) enum Plant {
 
 #[derive(Debug)]
 pub(super) struct Disk {
-    nodes: BTreeMap<Inode, Node>,
+    pub(super) nodes: BTreeMap<Inode, Node>,
     handles: u64,
     ticks: i64,
     pub(super) capacity: u64,
     pub(super) plants: Vec<(Primitive, usize, Plant)>,
     pub(super) log: Vec<Step>,
+    /// What a crash would leave, where that is of interest.
+    pub(super) shadow: Option<Shadow>,
+    /// Primitives that still work.
+    pub(super) dies_after: Option<usize>,
 }
 
 /// A node stays when its last name is gone: somebody may have it open.
@@ -75,12 +77,12 @@ pub(super) struct Node {
     pub(super) mode: u32,
     pub(super) modified: Modified,
     changed: Modified,
-    device: u64,
+    pub(super) device: u64,
     /// From the root, for the log.
-    path: Vec<u8>,
-    removed: bool,
-    exclusive: Option<u64>,
-    shared: BTreeSet<u64>,
+    pub(super) path: Vec<u8>,
+    pub(super) removed: bool,
+    pub(super) exclusive: Option<u64>,
+    pub(super) shared: BTreeSet<u64>,
 }
 
 #[derive(Debug)]
@@ -112,6 +114,8 @@ impl Disk {
             capacity: u64::MAX,
             plants: Vec::new(),
             log: Vec::new(),
+            shadow: None,
+            dies_after: None,
         };
         disk.add(Vec::new(), Content::folder(), 0o755, 1);
         disk
@@ -119,6 +123,11 @@ impl Disk {
 
     /// Logs a primitive, and lets happen what was planted for it.
     pub(super) fn begin(&mut self, primitive: Primitive, at: Inode, name: &[u8]) -> Result<(), FileError> {
+        match &mut self.dies_after {
+            Some(0) => return Err(FileErrorKind::Other.into()),
+            Some(steps) => *steps -= 1,
+            None => {}
+        }
         let path = join(&self.node(at).path, name);
         self.log.push(Step { primitive, path: path.escape_ascii().to_string() });
         let mut due = None;
@@ -150,7 +159,7 @@ impl Disk {
         &self.nodes[&inode]
     }
 
-    fn node_mut(&mut self, inode: Inode) -> &mut Node {
+    pub(super) fn node_mut(&mut self, inode: Inode) -> &mut Node {
         self.nodes.get_mut(&inode).expect("nodes are never taken away")
     }
 
@@ -174,8 +183,6 @@ impl Disk {
         let Node { mode, modified, changed, device, .. } = *node;
         Status { kind, length, mode, modified, changed, device, inode }
     }
-
-    // Names.
 
     pub(super) fn entries(&self, folder: Inode) -> Result<&Entries, FileError> {
         match &self.node(folder).content {
@@ -205,44 +212,6 @@ impl Disk {
     ) -> Result<Vec<Vec<u8>>, FileError> {
         let is_later = |name: &&Vec<u8>| after.is_none_or(|after| name.as_slice() > after);
         Ok(self.entries(folder)?.keys().filter(is_later).take(most).cloned().collect())
-    }
-
-    /// Follows `path` from `from`. What `..` in a link's target leads to is the folder that was passed on the way, so
-    /// that `from` is never left.
-    pub(super) fn resolve(&self, from: Inode, path: &[u8], links: Links) -> Result<Inode, FileError> {
-        let split = |path: &[u8]| path.split(|byte| *byte == b'/').map(<[u8]>::to_vec).collect::<Vec<_>>();
-        let mut todo: VecDeque<Vec<u8>> = split(path).into();
-        let mut passed = Vec::new();
-        let mut at = from;
-        let mut followed = 0;
-        while let Some(name) = todo.pop_front() {
-            match name.as_slice() {
-                b"" | b"." => continue,
-                b".." => {
-                    at = passed.pop().ok_or(FileErrorKind::Outside)?;
-                    continue;
-                }
-                _ => {}
-            }
-            let next = self.child(at, &name)?;
-            if let Content::Link(target) = &self.node(next).content {
-                followed += 1;
-                if links == Links::None || followed > LINKS_MAX {
-                    return Err(FileErrorKind::Link.into());
-                }
-                if target.starts_with(b"/") {
-                    return Err(FileErrorKind::Outside.into());
-                }
-                split(target).into_iter().rev().for_each(|name| todo.push_front(name));
-                continue;
-            }
-            if links == Links::None && self.node(next).device != self.node(from).device {
-                return Err(FileErrorKind::Outside.into());
-            }
-            passed.push(at);
-            at = next;
-        }
-        Ok(at)
     }
 
     fn add(&mut self, path: Vec<u8>, content: Content, mode: u32, device: u64) -> Inode {
@@ -280,6 +249,7 @@ impl Disk {
         let path = join(&self.node(folder).path, name);
         let inode = self.add(path, content, mode, self.node(folder).device);
         self.entries_mut(folder)?.insert(name.to_vec(), inode);
+        self.note(|| Change::Name(folder, name.to_vec(), Some(inode)));
         Ok(inode)
     }
 
@@ -302,6 +272,11 @@ impl Disk {
         }
         self.entries_mut(from)?.remove(from_name);
         self.entries_mut(to)?.insert(to_name.to_vec(), inode);
+        self.note(|| Change::Rename {
+            from: (from, from_name.to_vec()),
+            to: (to, to_name.to_vec()),
+            what: inode,
+        });
         let path = join(&self.node(to).path, to_name);
         self.change(inode).path = path;
         Ok(())
@@ -313,6 +288,7 @@ impl Disk {
             return Err(FileErrorKind::NotAFile.into());
         }
         self.entries_mut(folder)?.remove(name);
+        self.note(|| Change::Name(folder, name.to_vec(), None));
         self.change(inode).removed = true;
         Ok(())
     }
@@ -323,11 +299,10 @@ impl Disk {
             return Err(FileErrorKind::NotEmpty.into());
         }
         self.entries_mut(folder)?.remove(name);
+        self.note(|| Change::Name(folder, name.to_vec(), None));
         self.change(inode).removed = true;
         Ok(())
     }
-
-    // Fixtures.
 
     pub(super) fn plant(&mut self, path: &str, content: Content) -> Inode {
         let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
@@ -349,8 +324,6 @@ impl Disk {
     pub(super) fn find(&self, path: &str) -> Option<Inode> {
         path.split('/').try_fold(Disk::ROOT, |at, name| self.child(at, name.as_bytes()).ok())
     }
-
-    // Bytes.
 
     pub(super) fn free(&self) -> u64 {
         let used = |node: &Node| match &node.content {
@@ -382,10 +355,18 @@ impl Disk {
             return Err(FileErrorKind::NoSpace.into());
         }
         self.pages_mut(inode)?.write(offset, data);
+        self.note(|| Change::Write(inode, offset, data.to_vec()));
         Ok(())
     }
 
-    // Locks.
+    // What a crash leaves.
+
+    /// A change that is not durable yet.
+    pub(super) fn note(&mut self, change: impl FnOnce() -> Change) {
+        if let Some(shadow) = &mut self.shadow {
+            shadow.note(change());
+        }
+    }
 
     pub(super) fn lock(&mut self, inode: Inode, handle: u64, lock: Lock) -> bool {
         self.unlock(inode, handle);
@@ -409,7 +390,7 @@ impl Disk {
     }
 }
 
-fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
+pub(super) fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
     let separator: &[u8] = if folder.is_empty() || name.is_empty() { b"" } else { b"/" };
     [folder, separator, name].concat()
 }

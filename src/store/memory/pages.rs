@@ -5,7 +5,7 @@ use std::ops::Range;
 
 const PAGE: u64 = 4096;
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Pages {
     length: u64,
     pages: BTreeMap<u64, Vec<u8>>,

@@ -1,0 +1,48 @@
+//! What must hold of every outcome, one file each. An invariant says nothing of a run that it cannot judge (one that
+//! did not end, say): `liveness` does.
+
+mod acknowledged;
+mod as_planned;
+mod echo;
+mod leftovers;
+mod liveness;
+mod model;
+mod published;
+mod reads;
+mod replies;
+#[cfg(test)]
+mod shown_to_fail;
+
+use crate::outcome::Outcome;
+
+/// An invariant that did not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// Its name: what a failure is known by, however it came about.
+    pub invariant: &'static str,
+    /// What was seen.
+    pub reason: String,
+}
+
+/// What a check says: each way in which it does not hold.
+type Check = fn(&Outcome) -> Vec<String>;
+
+/// All of them by name; the first that breaks names a failure.
+pub const ALL: [(&str, Check); 8] = [
+    ("published", published::check),
+    ("acknowledged", acknowledged::check),
+    ("reads", reads::check),
+    ("echo", echo::check),
+    ("replies", replies::check),
+    ("liveness", liveness::check),
+    ("leftovers", leftovers::check),
+    ("as-planned", as_planned::check),
+];
+
+/// Everything that does not hold.
+pub fn check(outcome: &Outcome) -> Vec<Broken> {
+    let of = |(invariant, check): (&'static str, Check)| {
+        check(outcome).into_iter().map(move |reason| Broken { invariant, reason })
+    };
+    ALL.into_iter().flat_map(of).collect()
+}

@@ -1,0 +1,118 @@
+//! Each invariant is fed an outcome that breaks it, and one that does not.
+
+use super::{ALL, check};
+use crate::outcome::{Bound, Echoed, Ended, Job, Outcome, Published};
+use crate::plan::{Content, Expect, Operation, Plan, Step};
+
+const SENT: Content = Content { length: 1_000, noise: 1 };
+const OTHER: Content = Content { length: 1_000, noise: 2 };
+
+/// One put that was carried out, and whose file stands there; got back, listed, and echoed.
+fn good() -> Outcome {
+    let mut plan = Plan::from_seed(0);
+    let step = |operation| Step { operation, expect: Expect::Success };
+    plan.served = vec![("old".to_owned(), OTHER)];
+    plan.steps = vec![
+        step(Operation::Put { path: "new".to_owned(), content: SENT }),
+        step(Operation::Get { path: "new".to_owned() }),
+        step(Operation::List),
+    ];
+    let mut outcome = Outcome::of(plan);
+    outcome.served = [("old".to_owned(), OTHER.id()), ("new".to_owned(), SENT.id())].into();
+    outcome.published = vec![Published { at_ms: 9, path: "new".to_owned(), content: SENT.id() }];
+    let job = |step| Job { ended: Some(Ended::Done), replies: 1, ..Job::begun(step, 0) };
+    outcome.jobs = vec![job(0), job(1), job(2)];
+    outcome.jobs[0].stood = Some(true);
+    outcome.jobs[1].got = Some(SENT.id());
+    outcome.jobs[2].names = vec!["new".to_owned(), "old".to_owned()];
+    outcome.echoes = vec![Echoed {
+        place: "e0".to_owned(),
+        request: b"abc".to_vec(),
+        replies: vec![b"abc".to_vec()],
+        done: true,
+    }];
+    outcome.bound = vec![Bound { second: false, error: None }];
+    outcome
+}
+
+/// What breaks, once `spoil` was at a good outcome.
+fn broken(spoil: impl FnOnce(&mut Outcome)) -> Vec<&'static str> {
+    let mut outcome = good();
+    spoil(&mut outcome);
+    let mut names: Vec<_> = check(&outcome).into_iter().map(|broken| broken.invariant).collect();
+    names.dedup();
+    names
+}
+
+#[test]
+fn a_good_outcome_breaks_nothing() {
+    assert_eq!(check(&good()), []);
+}
+
+#[test]
+fn published() {
+    let stranger = Published { at_ms: 5, path: "new".to_owned(), content: OTHER.id() };
+    assert_eq!(broken(|outcome| outcome.published.push(stranger)), ["published"]);
+    let torn = |outcome: &mut Outcome| {
+        outcome.served.insert("new".to_owned(), OTHER.id());
+    };
+    assert!(broken(torn).contains(&"published"));
+}
+
+#[test]
+fn acknowledged() {
+    assert_eq!(broken(|outcome| outcome.served.clear()), ["acknowledged"]);
+    assert_eq!(broken(|outcome| outcome.jobs[0].stood = Some(false)), ["acknowledged"]);
+}
+
+#[test]
+fn reads() {
+    assert_eq!(broken(|outcome| outcome.jobs[1].got = Some(OTHER.id())), ["reads"]);
+    assert_eq!(broken(|outcome| outcome.jobs[1].got = None), ["reads"]);
+    assert_eq!(broken(|outcome| outcome.jobs[2].names.truncate(1)), ["reads"]);
+    assert_eq!(broken(|outcome| outcome.jobs[2].names.push("new".to_owned())), ["reads"]);
+    assert_eq!(broken(|outcome| outcome.jobs[2].names.push("stranger".to_owned())), ["reads"]);
+}
+
+#[test]
+fn echo() {
+    assert_eq!(broken(|outcome| outcome.echoes[0].replies[0][1] = b'x'), ["echo"]);
+    assert_eq!(broken(|outcome| outcome.echoes[0].replies.push(b"abc".to_vec())), ["echo"]);
+    assert_eq!(broken(|outcome| outcome.echoes[0].replies.clear()), ["echo"]);
+    assert_eq!(broken(|outcome| outcome.echoes[0].replies[0].truncate(2)), ["echo"]);
+}
+
+#[test]
+fn replies() {
+    assert_eq!(broken(|outcome| outcome.jobs[2].replies = 2), ["replies"]);
+    assert_eq!(broken(|outcome| outcome.jobs[2].replies = 0), ["replies"]);
+}
+
+#[test]
+fn liveness() {
+    assert_eq!(broken(|outcome| outcome.waiting.push("the client: step 2".to_owned())), ["liveness"]);
+    assert_eq!(broken(|outcome| outcome.panic = Some("index out of bounds".to_owned())), ["liveness"]);
+}
+
+#[test]
+fn leftovers() {
+    assert_eq!(broken(|outcome| outcome.leftovers.partials.push("x.partial".to_owned())), ["leftovers"]);
+    assert_eq!(broken(|outcome| outcome.leftovers.leases = 1), ["leftovers"]);
+    assert_eq!(broken(|outcome| outcome.leftovers.connections = 1), ["leftovers"]);
+}
+
+#[test]
+fn as_planned() {
+    let failed = Some(Ended::Failed("no".to_owned()));
+    assert_eq!(broken(|outcome| outcome.jobs[2].ended = failed), ["as-planned"]);
+    assert_eq!(broken(|outcome| outcome.jobs.truncate(2)), ["as-planned"]);
+    assert_eq!(broken(|outcome| outcome.bound.push(Bound { second: true, error: None })), ["as-planned"]);
+}
+
+#[test]
+fn every_invariant_is_shown_to_fail() {
+    let tests = include_str!("shown_to_fail.rs");
+    for (name, _) in ALL {
+        assert!(tests.contains(&format!("fn {}()", name.replace('-', "_"))), "{name} has no test here");
+    }
+}

@@ -1,0 +1,85 @@
+//! Rare states: what a campaign must have reached to have tested what it claims. A campaign counts them, and one that
+//! never reached one fails.
+
+use std::collections::BTreeMap;
+
+macro_rules! rare {
+    ($($(#[$doc:meta])* $name:ident $words:literal,)*) => {
+        /// A state that runs seldom reach.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Rare {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Rare {
+            /// All of them.
+            pub const ALL: &[Rare] = &[$(Rare::$name,)*];
+
+            /// In words.
+            pub fn words(self) -> &'static str {
+                match self { $(Rare::$name => $words,)* }
+            }
+        }
+    };
+}
+
+rare! {
+    /// A write that took less than it was given.
+    PartialWrite "a partial write",
+    /// A frame's header that came in two reads.
+    HeaderCut "a header that came in two reads",
+    /// A stream that was not ready although it could have been.
+    SpuriousPending "a spurious pending",
+    /// The network fell apart while the server received a file.
+    PartitionInPut "a partition in the middle of a put",
+    /// The client or the server gave a silent peer up.
+    Silence "a silent peer given up by deadline",
+    /// A put that was tried again, and succeeded.
+    RetriedPut "a put that succeeded after a retry",
+    /// The server died while it received a file.
+    ServerDiedInPut "a server that died in the middle of a put",
+    /// The server lost its power when a complete file was synced and not yet renamed.
+    DiedBeforeRename "power lost between sync and rename",
+    /// The server lost its power when a file had its name and the client did not know.
+    DiedAfterRename "power lost between rename and acknowledgement",
+    /// A server found the partial of one that died, and removed it.
+    Swept "a partial of a dead server swept",
+    /// The server lost its power while its disk had changes that were not synced.
+    DiskRobbed "power lost with unsynced changes",
+    /// The client died while the server received its file.
+    ClientDiedInPut "a client that died in the middle of a put",
+    /// The server was stopped while it received a file.
+    DrainInPut "a drain with work in flight",
+    /// A drain that could not wait for what ran.
+    DrainCutOff "a drain that cut work off",
+    /// A second server found the port taken.
+    PortTaken "a port that was taken",
+    /// A client that was told that nobody listens.
+    Refused "a refused client",
+    /// A client that found its server after it had been refused.
+    Waited "a client that waited for its server",
+}
+
+/// How many runs reached each.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ledger(BTreeMap<Rare, u64>);
+
+impl Ledger {
+    /// Seeds from which on a campaign must have reached everything.
+    pub const SEEDS: u64 = 400;
+
+    /// A run reached this.
+    pub fn note(&mut self, rare: Rare) {
+        *self.0.entry(rare).or_default() += 1;
+    }
+
+    /// How many runs reached this.
+    pub fn count(&self, rare: Rare) -> u64 {
+        self.0.get(&rare).copied().unwrap_or(0)
+    }
+
+    /// What no run reached.
+    pub fn missing(&self) -> Vec<Rare> {
+        Rare::ALL.iter().copied().filter(|rare| self.count(*rare) == 0).collect()
+    }
+}

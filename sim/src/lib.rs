@@ -1,0 +1,31 @@
+//! Seeded simulation of towline: a seed makes a plan, a tier runs it, invariants judge what was seen.
+//!
+//! | module | what |
+//! |---|---|
+//! | `streams` | named streams of random numbers, all from one seed |
+//! | `plan` | what a seed means, as data: workload, network, faults |
+//! | `tier` | the worlds that run a plan; now turmoil: the real server and client on a simulated network |
+//! | `disk` | files in memory that can lose their power between any two primitives |
+//! | `trace` | what happened, in order, as text, and its digest |
+//! | `outcome` | what was seen, as facts |
+//! | `invariants` | what must hold of an outcome, one file each |
+//! | `ledger` | rare states that a campaign must reach |
+//! | `plant` | bugs to plant, to show that they are caught |
+//! | `campaign`, `report`, `cli` | many seeds, told to a person |
+
+pub mod disk;
+pub mod invariants;
+pub mod ledger;
+pub mod outcome;
+pub mod plan;
+pub mod plant;
+pub mod streams;
+pub mod tier;
+pub mod trace;
+
+#[cfg(feature = "turmoil")]
+pub mod campaign;
+#[cfg(feature = "turmoil")]
+pub mod cli;
+#[cfg(feature = "turmoil")]
+mod report;

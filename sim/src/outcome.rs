@@ -1,0 +1,197 @@
+//! What was seen of a run: facts, from which the invariants judge. Also a fed one, in their tests.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::ledger::Rare;
+use crate::plan::{Content, Operation, Plan};
+use crate::trace::Trace;
+
+/// What a content is known by: its length and BLAKE3 hash.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ContentId {
+    length: u64,
+    hash: [u8; 32],
+}
+
+impl ContentId {
+    /// Of these bytes.
+    pub fn of(bytes: &[u8]) -> ContentId {
+        ContentId { length: bytes.len() as u64, hash: *blake3::hash(bytes).as_bytes() }
+    }
+}
+
+impl std::fmt::Debug for ContentId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let start: String = self.hash[..4].iter().map(|byte| format!("{byte:02x}")).collect();
+        write!(f, "{} bytes {start}", self.length)
+    }
+}
+
+/// How a step ended for the application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It succeeded.
+    Done,
+    /// It failed because nobody listened.
+    Refused(String),
+    /// It failed otherwise.
+    Failed(String),
+}
+
+/// A step that a client began.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// Which of the plan's steps.
+    pub step: usize,
+    /// Which client, counted from 0.
+    pub client: u32,
+    /// How it ended; `None` if it did not, or its client was gone before.
+    pub ended: Option<Ended>,
+    /// Terminal replies that the client's machine gave for it; raw echoes have none.
+    pub replies: u32,
+    /// True if its client was killed meanwhile.
+    pub cut_off: bool,
+    /// Attempts that failed in a way that may pass.
+    pub retries: u32,
+    /// What stood at the destination of a get when it had ended.
+    pub got: Option<ContentId>,
+    /// For a list, the names.
+    pub names: Vec<String>,
+    /// For a put that was acknowledged: whether the content stood at its path at that moment.
+    pub stood: Option<bool>,
+}
+
+impl Job {
+    /// One that has just begun.
+    pub fn begun(step: usize, client: u32) -> Job {
+        Job {
+            step,
+            client,
+            ended: None,
+            replies: 0,
+            cut_off: false,
+            retries: 0,
+            got: None,
+            names: Vec::new(),
+            stood: None,
+        }
+    }
+}
+
+/// A request for an echo and what came back.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Echoed {
+    /// Where: the connection and operation.
+    pub place: String,
+    /// What was sent.
+    pub request: Vec<u8>,
+    /// Everything that came back, one item a reply.
+    pub replies: Vec<Vec<u8>>,
+    /// True if the reply must have come: the application was told that it had.
+    pub done: bool,
+}
+
+/// A name that a store renamed a file to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// When.
+    pub at_ms: u64,
+    /// The served path.
+    pub path: String,
+    /// What stood there then.
+    pub content: ContentId,
+}
+
+/// A server's attempt to take its port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bound {
+    /// True for the one that comes while another serves.
+    pub second: bool,
+    /// What the system said against it.
+    pub error: Option<String>,
+}
+
+/// What is left once all is over.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Leftovers {
+    /// Partial files, each with its side.
+    pub partials: Vec<String>,
+    /// Leases, of the server's store and of the client's.
+    pub leases: usize,
+    /// Connections that the server still has.
+    pub connections: usize,
+}
+
+/// All facts of a run.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// What was run.
+    pub plan: Plan,
+    /// What happened.
+    pub trace: Trace,
+    /// Virtual time at the end.
+    pub elapsed_ms: u64,
+    /// Who waits for what, if it did not end within the plan's bound.
+    pub waiting: Vec<String>,
+    /// What panicked, if something did.
+    pub panic: Option<String>,
+    /// The steps that began, in order.
+    pub jobs: Vec<Job>,
+    /// Echoes of both kinds.
+    pub echoes: Vec<Echoed>,
+    /// What was published at the server, in order.
+    pub published: Vec<Published>,
+    /// Servers' attempts at the port, in order.
+    pub bound: Vec<Bound>,
+    /// The served files at the end.
+    pub served: BTreeMap<String, ContentId>,
+    /// What is left.
+    pub leftovers: Leftovers,
+    /// When each fault happened, in order.
+    pub faults_at_ms: Vec<u64>,
+    /// Rare states that were reached.
+    pub reached: BTreeSet<Rare>,
+    /// What was said on each connection of the protocol, as its client saw it.
+    pub conversations: Vec<String>,
+    /// What the plan's files are known by.
+    ids: BTreeMap<Content, ContentId>,
+}
+
+impl Outcome {
+    /// A plan of which nothing is known yet.
+    pub fn of(plan: Plan) -> Outcome {
+        let put = plan.steps.iter().filter_map(|step| match &step.operation {
+            Operation::Put { content, .. } => Some(*content),
+            _ => None,
+        });
+        let ids = plan.served.iter().map(|(_, content)| *content).chain(put);
+        let ids = ids.map(|content| (content, content.id())).collect();
+        Outcome {
+            plan,
+            trace: Trace::default(),
+            elapsed_ms: 0,
+            waiting: Vec::new(),
+            panic: None,
+            jobs: Vec::new(),
+            echoes: Vec::new(),
+            published: Vec::new(),
+            bound: Vec::new(),
+            served: BTreeMap::new(),
+            leftovers: Leftovers::default(),
+            faults_at_ms: Vec::new(),
+            reached: BTreeSet::new(),
+            conversations: Vec::new(),
+            ids,
+        }
+    }
+
+    /// What a content is known by: remembered for those of the plan.
+    pub fn id(&self, content: &Content) -> ContentId {
+        self.ids.get(content).copied().unwrap_or_else(|| content.id())
+    }
+
+    /// True if it came to its end: only then can more be said than that it did not.
+    pub fn is_complete(&self) -> bool {
+        self.waiting.is_empty() && self.panic.is_none()
+    }
+}

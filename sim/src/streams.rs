@@ -1,0 +1,59 @@
+//! Named streams of random numbers: each is a ChaCha generator of its own, so that a draw more in one moves no other.
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+/// All the streams of one seed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Streams(u64);
+
+impl Streams {
+    /// What clients are asked to do, on which files.
+    pub const WORKLOAD: &str = "workload";
+    /// What goes wrong, when and where.
+    pub const FAULTS: &str = "faults";
+    /// How streams are cut and delayed.
+    pub const BYTES: &str = "bytes";
+    /// What a disk loses at a crash.
+    pub const DISK: &str = "disk";
+    /// Latency, limits, retries.
+    pub const WORLD: &str = "world";
+
+    /// The streams of `seed`.
+    pub fn new(seed: u64) -> Streams {
+        Streams(seed)
+    }
+
+    /// The beginning of the stream `name`.
+    pub fn stream(self, name: &str) -> ChaCha8Rng {
+        self.part(name, "", 0)
+    }
+
+    /// A stream within the stream `name`, for the `number`th of its users, so that their order does not matter.
+    pub fn part(self, name: &str, user: &str, number: u64) -> ChaCha8Rng {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(b"towline-sim stream 1");
+        hasher.update(&self.0.to_le_bytes());
+        for text in [name, user] {
+            hasher.update(&(text.len() as u64).to_le_bytes());
+            hasher.update(text.as_bytes());
+        }
+        hasher.update(&number.to_le_bytes());
+        ChaCha8Rng::from_seed(hasher.finalize().into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::RngExt;
+
+    use super::Streams;
+
+    #[test]
+    fn streams_are_apart_and_portable() {
+        let draw = |seed, name| Streams::new(seed).stream(name).random::<u64>();
+        assert_ne!(draw(1, Streams::WORKLOAD), draw(1, Streams::FAULTS));
+        assert_ne!(draw(1, Streams::WORKLOAD), draw(2, Streams::WORKLOAD));
+        assert_eq!(draw(1, Streams::BYTES), draw(1, Streams::BYTES));
+    }
+}

@@ -1,0 +1,114 @@
+//! turmoil's sockets as the driver wants them.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use towline::drive::{Accept, Dial};
+use towline::harness::Side;
+use towline::proto::machine::{DialError, DialErrorKind};
+use turmoil::net::{TcpListener, TcpStream};
+
+use super::shim::Stream;
+use super::state::{Place, Shared, lock};
+use super::{ECHO_PORT, PORT, SERVER};
+use crate::disk::Power;
+use crate::ledger::Rare;
+
+type Accepting = Pin<Box<dyn Future<Output = io::Result<(TcpStream, SocketAddr)>> + Send>>;
+
+/// A listening socket.
+pub(super) struct TurmoilAccept {
+    listener: Arc<TcpListener>,
+    accepting: Option<Accepting>,
+    shared: Shared,
+    power: Power,
+}
+
+impl TurmoilAccept {
+    pub(super) async fn bind(port: u16, shared: Shared, power: Power) -> io::Result<TurmoilAccept> {
+        let listener = Arc::new(TcpListener::bind(("0.0.0.0", port)).await?);
+        Ok(TurmoilAccept { listener, accepting: None, shared, power })
+    }
+}
+
+impl Accept for TurmoilAccept {
+    type Stream = Stream;
+
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Stream, SocketAddr)>> {
+        let accepting = self.accepting.get_or_insert_with(|| {
+            let listener = Arc::clone(&self.listener);
+            Box::pin(async move { listener.accept().await })
+        });
+        let accepted = std::task::ready!(accepting.as_mut().poll(cx));
+        self.accepting = None;
+        let (stream, peer) = accepted?;
+        let number = {
+            let mut state = lock(&self.shared);
+            state.accepted += 1;
+            state.accepted
+        };
+        let (shared, power) = (self.shared.clone(), self.power.clone());
+        let stream = Stream::new(stream, shared, power, Side::Server, None, number)?;
+        Poll::Ready(Ok((stream, peer)))
+    }
+}
+
+/// Connects to the server.
+#[derive(Clone)]
+pub(super) struct TurmoilDial {
+    pub(super) shared: Shared,
+    pub(super) power: Power,
+}
+
+impl TurmoilDial {
+    /// To the raw echo.
+    pub(super) async fn echo(&self) -> io::Result<Stream> {
+        let dial = {
+            let mut state = lock(&self.shared);
+            state.echo_dials += 1;
+            state.echo_dials - 1
+        };
+        let stream = TcpStream::connect((SERVER, ECHO_PORT)).await?;
+        let (place, number) = (Place::Echo(dial), u64::from(dial) | 1 << 32);
+        Stream::new(stream, self.shared.clone(), self.power.clone(), Side::Client, Some(place), number)
+    }
+
+    async fn connect(self) -> Result<Stream, DialError> {
+        let dial = {
+            let mut state = lock(&self.shared);
+            state.dials += 1;
+            state.dials - 1
+        };
+        let place = Place::Files(dial);
+        let client = format!("client {place}");
+        lock(&self.shared).event(&client, "dials");
+        let connected = TcpStream::connect((SERVER, PORT)).await.and_then(|stream| {
+            let (shared, power) = (self.shared.clone(), self.power.clone());
+            Stream::new(stream, shared, power, Side::Client, Some(place), u64::from(dial))
+        });
+        let mut state = lock(&self.shared);
+        connected.inspect(|_| state.event(&client, "is connected")).map_err(|error| {
+            state.event(&client, &format!("cannot connect: {:?}", error.kind()));
+            let kind = match error.kind() {
+                io::ErrorKind::ConnectionRefused => {
+                    state.reach(Rare::Refused);
+                    DialErrorKind::Refused
+                }
+                _ => DialErrorKind::Other,
+            };
+            DialError { kind, os: None }
+        })
+    }
+}
+
+impl Dial for TurmoilDial {
+    type Stream = Stream;
+
+    fn dial(&self) -> impl Future<Output = Result<Stream, DialError>> + Send + 'static {
+        self.clone().connect()
+    }
+}

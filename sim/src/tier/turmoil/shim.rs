@@ -1,0 +1,290 @@
+//! Streams over turmoil's, which never take or give a part of anything: here writes are capped, reads are cut and
+//! joined anew, and a stream is at times not ready although it could be; all drawn from the plan's stream `bytes`.
+//! What is heard stops at the script's gate until the script has gone on.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes, BytesMut};
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Sleep;
+use towline::harness::Side;
+
+use super::state::{Place, Shared, State, lock};
+use super::tap::Tap;
+use super::{CLIENT, SERVER};
+use crate::disk::Power;
+use crate::ledger::Rare;
+use crate::plan::Shape;
+use crate::plant::Plant;
+use crate::streams::Streams;
+
+/// Bytes read ahead of what is given.
+const STASH: usize = 64 * 1024;
+
+/// One end of a connection.
+pub(super) struct Stream {
+    inner: turmoil::net::TcpStream,
+    shared: Shared,
+    power: Power,
+    /// Whose end it is.
+    side: Side,
+    peer: SocketAddr,
+    place: Option<Place>,
+    tap: Arc<Mutex<Tap>>,
+    random: ChaCha8Rng,
+    shape: Shape,
+    stash: BytesMut,
+    /// What one read of turmoil's stream goes into.
+    buffer: Vec<u8>,
+    is_ended: bool,
+    reading: Pace,
+    writing: Pace,
+    /// The millisecond in which so many writes were taken.
+    taken: (u64, u32),
+    heard: u64,
+}
+
+/// A nap that a direction takes.
+#[derive(Default)]
+struct Pace {
+    nap: Option<Pin<Box<Sleep>>>,
+}
+
+impl Pace {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(nap) = &mut self.nap {
+            ready!(nap.as_mut().poll(cx));
+            self.nap = None;
+        }
+        Poll::Ready(())
+    }
+
+    /// Not ready before so many milliseconds have passed.
+    fn sleep(&mut self, ms: u64, cx: &mut Context<'_>) {
+        self.nap = Some(Box::pin(tokio::time::sleep(Duration::from_millis(ms))));
+        if self.poll(cx).is_ready() {
+            cx.waker().wake_by_ref();
+        }
+    }
+}
+
+impl Stream {
+    /// `number` tells this end's random numbers from those of others; a client knows its place, a server learns it.
+    pub(super) fn new(
+        inner: turmoil::net::TcpStream,
+        shared: Shared,
+        power: Power,
+        side: Side,
+        place: Option<Place>,
+        number: u64,
+    ) -> io::Result<Stream> {
+        let peer = inner.peer_addr()?;
+        let user = match side {
+            Side::Client => CLIENT,
+            Side::Server => SERVER,
+        };
+        let random = Streams::new(shared.plan().seed).part(Streams::BYTES, user, number);
+        let shape = shared.plan().shape;
+        let tap = Arc::new(Mutex::new(Tap::new(place.map_or(String::new(), |place| place.to_string()))));
+        if let Some(place) = place {
+            let mut state = lock(&shared);
+            state.places.insert(inner.local_addr()?, place);
+            if let Place::Files(_) = place {
+                state.taps.push(Arc::clone(&tap));
+            }
+        }
+        Ok(Stream {
+            inner,
+            shared,
+            power,
+            side,
+            peer,
+            place,
+            tap,
+            random,
+            shape,
+            stash: BytesMut::new(),
+            buffer: vec![0; STASH],
+            is_ended: false,
+            reading: Pace::default(),
+            writing: Pace::default(),
+            taken: (0, 0),
+            heard: 0,
+        })
+    }
+
+    /// Draws whether this direction is not ready now.
+    fn dawdles(&mut self, is_reading: bool, cx: &mut Context<'_>) -> bool {
+        if self.random.random_ratio(self.shape.nap_permille, 1000) {
+            let ms = self.random.random_range(1..=self.shape.nap_ms_max);
+            let pace = if is_reading { &mut self.reading } else { &mut self.writing };
+            pace.sleep(ms, cx);
+            return true;
+        }
+        if self.random.random_ratio(self.shape.pending_percent, 100) {
+            lock(&self.shared).reach(Rare::SpuriousPending);
+            cx.waker().wake_by_ref();
+            return true;
+        }
+        false
+    }
+
+    /// Fills the stash with what has arrived; false if nothing has, and nothing more will.
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        while self.stash.len() < STASH && !self.is_ended {
+            let mut space = ReadBuf::new(&mut self.buffer);
+            match Pin::new(&mut self.inner).poll_read(cx, &mut space) {
+                Poll::Ready(Ok(())) if space.filled().is_empty() => self.is_ended = true,
+                Poll::Ready(Ok(())) => self.stash.extend_from_slice(space.filled()),
+                Poll::Ready(Err(_)) if !self.stash.is_empty() => break,
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending if !self.stash.is_empty() => break,
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        Poll::Ready(Ok(!self.stash.is_empty()))
+    }
+
+    /// How many bytes may be heard now; the script is woken with the others when it has gone on.
+    fn allowed(&mut self, state: &mut State, cx: &Context<'_>) -> u64 {
+        let Some(Place::Files(dial)) = self.place else { return u64::MAX };
+        match state.gate {
+            Some((at, side, byte)) if at == dial && side != self.side => {
+                let allowed = byte.saturating_sub(self.heard);
+                if allowed == 0 {
+                    state.gate_wakers.push(cx.waker().clone());
+                }
+                allowed
+            }
+            Some(_) | None => u64::MAX,
+        }
+    }
+
+    /// Writes down what was said or heard here.
+    fn note(&mut self, side: Side, bytes: &[u8]) {
+        let mut state = lock(&self.shared);
+        let Some(place @ Place::Files(_)) = self.place else { return };
+        let mut tap = self.tap.lock().unwrap_or_else(PoisonError::into_inner);
+        let (lines, is_header_cut) = tap.bytes(side, &Bytes::copy_from_slice(bytes));
+        let host = if self.side == Side::Client { CLIENT } else { SERVER };
+        for line in lines {
+            state.event(&format!("{host} {place}"), &line);
+        }
+        if is_header_cut && side != self.side {
+            state.reach(Rare::HeaderCut);
+        }
+    }
+
+    /// A planted bug: takes a byte out of what is heard.
+    fn spoil(&self, bytes: &mut BytesMut) {
+        let plant = lock(&self.shared).plant;
+        let is_here = match (plant, self.place) {
+            (Some(Plant::DropEchoByte), Some(Place::Echo(_))) => self.side == Side::Client,
+            (Some(Plant::DropByte), Some(Place::Files(_))) => self.side == Side::Server,
+            _ => false,
+        };
+        if is_here && self.heard <= 200 && self.heard + bytes.len() as u64 > 200 {
+            let at = (200 - self.heard) as usize;
+            let mut rest = bytes.split_off(at);
+            rest.advance(1);
+            bytes.unsplit(rest);
+        }
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let stream = self.get_mut();
+        if !stream.power.is_on() {
+            return Poll::Pending;
+        }
+        ready!(stream.reading.poll(cx));
+        if !ready!(stream.poll_fill(cx))? {
+            return Poll::Ready(Ok(()));
+        }
+        if stream.dawdles(true, cx) {
+            return Poll::Pending;
+        }
+        let drawn = stream.random.random_range(1..=stream.shape.read_max);
+        let shared = stream.shared.clone();
+        let count = {
+            let mut state = lock(&shared);
+            if stream.place.is_none() {
+                stream.place = state.places.get(&stream.peer).copied();
+            }
+            let allowed = usize::try_from(stream.allowed(&mut state, cx)).unwrap_or(usize::MAX);
+            drawn.min(stream.stash.len()).min(into.remaining()).min(allowed)
+        };
+        if count == 0 {
+            return Poll::Pending;
+        }
+        let mut bytes = stream.stash.split_to(count);
+        stream.spoil(&mut bytes);
+        stream.heard += count as u64;
+        let other = if stream.side == Side::Client { Side::Server } else { Side::Client };
+        if let Some(Place::Files(dial)) = stream.place {
+            lock(&shared).heard.insert((dial, other), stream.heard);
+        }
+        stream.note(other, &bytes);
+        into.put_slice(&bytes);
+        if bytes.is_empty() {
+            // Nothing given would be the end.
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let stream = self.get_mut();
+        if !stream.power.is_on() {
+            return Poll::Pending;
+        }
+        ready!(stream.writing.poll(cx));
+        if bytes.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        let now = lock(&stream.shared).now_ms;
+        if stream.taken.0 != now {
+            stream.taken = (now, 0);
+        }
+        if stream.taken.1 >= Shape::WRITES_PER_MS {
+            stream.writing.sleep(1, cx);
+            return Poll::Pending;
+        }
+        if stream.dawdles(false, cx) {
+            return Poll::Pending;
+        }
+        let drawn = stream.random.random_range(1..=stream.shape.write_max);
+        let drawn = if stream.shape == Shape::SMOOTH { bytes.len() } else { drawn };
+        let count = ready!(Pin::new(&mut stream.inner).poll_write(cx, &bytes[..bytes.len().min(drawn)]))?;
+        stream.taken.1 += 1;
+        if count < bytes.len() {
+            lock(&stream.shared).reach(Rare::PartialWrite);
+        }
+        stream.note(stream.side, &bytes[..count]);
+        Poll::Ready(Ok(count))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let stream = self.get_mut();
+        if !stream.power.is_on() {
+            return Poll::Pending;
+        }
+        Pin::new(&mut stream.inner).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,46 @@
+//! The binary.
+
+use std::io::Read;
+use std::process::{Command, Stdio};
+
+fn command() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_towline-sim"))
+}
+
+#[test]
+fn a_table_and_a_summary_and_exit_code_0() {
+    let output = command().args(["run", "--seeds", "0..8", "--jobs", "2"]).output().expect("it runs");
+    assert!(output.status.success());
+    let text = String::from_utf8(output.stdout).expect("it prints text");
+    for words in ["seed", "scenario", "Partition", "8 seeds, 0 failed", "seeds a second", "digest"] {
+        assert!(text.contains(words), "{words} in {text}");
+    }
+    let seeds: Vec<u64> = text
+        .lines()
+        .skip(1)
+        .take(8)
+        .filter_map(|line| line.split_whitespace().next()?.parse().ok())
+        .collect();
+    assert_eq!(seeds, (0..8).collect::<Vec<_>>(), "in order, however many at once");
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_ends_it() {
+    let mut child = command()
+        .args(["run", "--seeds", "0..1000000", "--trace"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it runs");
+    let mut start = [0; 100];
+    child.stdout.take().expect("piped").read_exact(&mut start).expect("it prints");
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "", "no panic about a broken pipe");
+}
+
+#[test]
+fn a_bad_range_is_explained() {
+    let output = command().args(["run", "--seeds", "9..3"]).output().expect("it runs");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("no seed in it"));
+}

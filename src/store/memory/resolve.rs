@@ -1,0 +1,49 @@
+//! How a path leads to a node, over links.
+
+use std::collections::VecDeque;
+
+use super::super::{FileError, FileErrorKind, Links};
+use super::disk::{Content, Disk, Inode};
+
+/// Most links on one way, as on Linux.
+const LINKS_MAX: usize = 40;
+
+impl Disk {
+    /// Follows `path` from `from`. What `..` in a link's target leads to is the folder that was passed on the way, so
+    /// that `from` is never left.
+    pub(super) fn resolve(&self, from: Inode, path: &[u8], links: Links) -> Result<Inode, FileError> {
+        let split = |path: &[u8]| path.split(|byte| *byte == b'/').map(<[u8]>::to_vec).collect::<Vec<_>>();
+        let mut todo: VecDeque<Vec<u8>> = split(path).into();
+        let mut passed = Vec::new();
+        let mut at = from;
+        let mut followed = 0;
+        while let Some(name) = todo.pop_front() {
+            match name.as_slice() {
+                b"" | b"." => continue,
+                b".." => {
+                    at = passed.pop().ok_or(FileErrorKind::Outside)?;
+                    continue;
+                }
+                _ => {}
+            }
+            let next = self.child(at, &name)?;
+            if let Content::Link(target) = &self.node(next).content {
+                followed += 1;
+                if links == Links::None || followed > LINKS_MAX {
+                    return Err(FileErrorKind::Link.into());
+                }
+                if target.starts_with(b"/") {
+                    return Err(FileErrorKind::Outside.into());
+                }
+                split(target).into_iter().rev().for_each(|name| todo.push_front(name));
+                continue;
+            }
+            if links == Links::None && self.node(next).device != self.node(from).device {
+                return Err(FileErrorKind::Outside.into());
+            }
+            passed.push(at);
+            at = next;
+        }
+        Ok(at)
+    }
+}

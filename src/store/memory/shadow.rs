@@ -1,0 +1,191 @@
+//! What a crash would leave of a disk in memory: the durable state, and the changes since that no sync has covered, each
+//! of which is lost or kept by itself.
+
+use std::collections::BTreeMap;
+
+use super::disk::{Content, Disk, Entries, Inode, join};
+use super::pages::Pages;
+use crate::wire::Modified;
+
+/// A write is torn at multiples of this: what disks write whole.
+const SECTOR: usize = 512;
+
+/// The durable state of a disk.
+#[derive(Debug, Default)]
+pub(super) struct Shadow {
+    files: BTreeMap<Inode, Durable>,
+    folders: BTreeMap<Inode, Entries>,
+    /// Changes that are not durable, oldest first.
+    pending: Vec<Change>,
+}
+
+/// What is durable of a file.
+#[derive(Debug, Default)]
+pub(super) struct Durable {
+    pub(super) pages: Pages,
+    pub(super) mode: Option<u32>,
+    pub(super) modified: Option<Modified>,
+}
+
+/// A change that a crash may lose.
+#[derive(Clone, Debug)]
+pub(super) enum Change {
+    Write(Inode, u64, Vec<u8>),
+    Zero(Inode, u64, u64),
+    SetLen(Inode, u64),
+    SetMode(Inode, u32),
+    SetModified(Inode, Modified),
+    /// A name in a folder comes to stand for something, or for nothing.
+    Name(Inode, Vec<u8>, Option<Inode>),
+    /// Both names at once, as journalling file systems do.
+    Rename {
+        from: (Inode, Vec<u8>),
+        to: (Inode, Vec<u8>),
+        what: Inode,
+    },
+}
+
+impl Change {
+    fn is_about_file(&self, inode: Inode) -> bool {
+        match self {
+            Change::Write(file, ..) | Change::Zero(file, ..) | Change::SetLen(file, _) => *file == inode,
+            Change::SetMode(file, _) | Change::SetModified(file, _) => *file == inode,
+            Change::Name(..) | Change::Rename { .. } => false,
+        }
+    }
+
+    fn is_about_folder(&self, inode: Inode) -> bool {
+        match self {
+            Change::Name(folder, ..) => *folder == inode,
+            Change::Rename { from, to, .. } => from.0 == inode || to.0 == inode,
+            Change::Write(..) | Change::Zero(..) | Change::SetLen(..) => false,
+            Change::SetMode(..) | Change::SetModified(..) => false,
+        }
+    }
+}
+
+impl Change {
+    /// A write that got only so far, up to a sector's end.
+    fn torn(self, luck: u64) -> Change {
+        let Change::Write(inode, offset, mut bytes) = self else { return self };
+        let sectors = bytes.len().div_ceil(SECTOR) as u64;
+        bytes.truncate(usize::try_from(luck % (sectors + 1)).unwrap_or(0) * SECTOR);
+        Change::Write(inode, offset, bytes)
+    }
+}
+
+impl Shadow {
+    pub(super) fn note(&mut self, change: Change) {
+        self.pending.push(change);
+    }
+
+    /// Makes a file's bytes, length, mode and times durable.
+    pub(super) fn sync_file(&mut self, inode: Inode) {
+        self.settle(|change| change.is_about_file(inode));
+    }
+
+    /// Makes a folder's names durable.
+    pub(super) fn sync_folder(&mut self, inode: Inode) {
+        self.settle(|change| change.is_about_folder(inode));
+    }
+
+    /// Makes everything durable: where a disk begins.
+    pub(super) fn sync_all(&mut self) {
+        self.settle(|_| true);
+    }
+
+    fn settle(&mut self, is_covered: impl Fn(&Change) -> bool) {
+        let (covered, rest) = std::mem::take(&mut self.pending).into_iter().partition(is_covered);
+        self.pending = rest;
+        let covered: Vec<Change> = covered;
+        covered.into_iter().for_each(|change| self.apply(change));
+    }
+
+    /// How many changes a crash may lose now.
+    pub(super) fn pending(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// The power fails: each pending change is kept or lost as `draw` says (a number for each; odd: kept), a kept write
+    /// perhaps only up to a sector within. What is left is durable.
+    pub(super) fn crash(&mut self, mut draw: impl FnMut() -> u64) {
+        for change in std::mem::take(&mut self.pending) {
+            let luck = draw();
+            if luck & 1 == 0 {
+                continue;
+            }
+            self.apply(if luck & 2 == 0 { change } else { change.torn(luck >> 2) });
+        }
+    }
+
+    fn apply(&mut self, change: Change) {
+        match change {
+            Change::Write(inode, offset, bytes) => self.file(inode).pages.write(offset, &bytes),
+            Change::Zero(inode, offset, count) => self.file(inode).pages.zero(offset, count),
+            Change::SetLen(inode, length) => self.file(inode).pages.set_len(length),
+            Change::SetMode(inode, mode) => self.file(inode).mode = Some(mode),
+            Change::SetModified(inode, modified) => self.file(inode).modified = Some(modified),
+            Change::Name(folder, name, Some(inode)) => {
+                self.folders.entry(folder).or_default().insert(name, inode);
+            }
+            Change::Name(folder, name, None) => {
+                self.folders.entry(folder).or_default().remove(&name);
+            }
+            Change::Rename { from, to, what } => {
+                self.folders.entry(from.0).or_default().remove(&from.1);
+                self.folders.entry(to.0).or_default().insert(to.1, what);
+            }
+        }
+    }
+
+    fn file(&mut self, inode: Inode) -> &mut Durable {
+        self.files.entry(inode).or_default()
+    }
+
+    /// What is durable of a file that has been written.
+    pub(super) fn durable_file(&self, inode: Inode) -> Option<&Durable> {
+        self.files.get(&inode)
+    }
+
+    /// The durable names of a folder.
+    pub(super) fn durable_names(&self, inode: Inode) -> Entries {
+        self.folders.get(&inode).cloned().unwrap_or_default()
+    }
+}
+
+impl Disk {
+    /// The power fails: what is durable is all that there is.
+    pub(super) fn crash(&mut self, draw: impl FnMut() -> u64) {
+        let Some(mut shadow) = self.shadow.take() else { return };
+        shadow.crash(draw);
+        for (inode, node) in &mut self.nodes {
+            (node.exclusive, node.removed) = (None, true);
+            node.shared.clear();
+            match &mut node.content {
+                Content::Folder(entries) => *entries = shadow.durable_names(*inode),
+                Content::File(pages) => {
+                    let durable = shadow.durable_file(*inode);
+                    *pages = durable.map(|file| file.pages.clone()).unwrap_or_default();
+                    node.mode = durable.and_then(|file| file.mode).unwrap_or(node.mode);
+                    node.modified = durable.and_then(|file| file.modified).unwrap_or(node.modified);
+                }
+                Content::Link(_) | Content::Other => {}
+            }
+        }
+        self.find_again(Disk::ROOT, Vec::new());
+        self.shadow = Some(shadow);
+    }
+
+    /// What can be reached from the root is not removed, and has the path that it is found at.
+    fn find_again(&mut self, inode: Inode, path: Vec<u8>) {
+        let node = self.node_mut(inode);
+        (node.removed, node.path) = (false, path.clone());
+        let names: Vec<(Vec<u8>, Inode)> = match &node.content {
+            Content::Folder(entries) => entries.iter().map(|(name, inode)| (name.clone(), *inode)).collect(),
+            Content::File(_) | Content::Link(_) | Content::Other => Vec::new(),
+        };
+        for (name, inode) in names {
+            self.find_again(inode, join(&path, &name));
+        }
+    }
+}
