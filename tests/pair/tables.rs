@@ -65,10 +65,12 @@ impl<M: Machine> Bench<M> {
     }
 }
 
+type Maker<M> = dyn Fn(&Bench<M>) -> Option<Input<M>>;
+
 /// An input of a table: `None` where it cannot happen.
 pub(crate) struct Row<M: Machine> {
     label: String,
-    input: Box<dyn Fn(&Bench<M>) -> Option<Input<M>>>,
+    input: Box<Maker<M>>,
 }
 
 /// An input that can always happen.

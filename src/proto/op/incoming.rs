@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use super::assembly::{Assembly, Blocks, Piece, Shape};
 use super::bulk;
 use crate::proto::storage::{Extent, Ticket};
-use crate::wire::{Body, Commit, Cv, Data, HavePage, Offer, UploadId, limits};
+use crate::wire::{Body, Commit, Cv, Data, Get, HavePage, Offer, UploadId, limits};
 
 /// A file on its way in.
 #[derive(Clone, Debug, PartialEq, Hash)]
@@ -93,4 +93,9 @@ pub(super) fn pages(upload: UploadId, generation: u64, have: &[Option<Cv>]) -> V
             return pages;
         }
     }
+}
+
+/// True if what is offered is what was asked for.
+pub(super) fn is_answer(offer: &Offer, get: &Get) -> bool {
+    offer.path == get.path && (get.version == 0 || get.version == offer.version)
 }

@@ -2,7 +2,7 @@
 //! equal the sender's, checks each as it completes, and publishes the file once its root is the sender's.
 
 use super::assembly::Piece;
-use super::incoming::{Incoming, pages};
+use super::incoming::{Incoming, is_answer, pages};
 use super::{HEAD, OpDone, OpError, OpEvent, OpResult, Order, Party, ROUNDS_MAX, Tickets, bulk};
 use crate::proto::Limits;
 use crate::proto::machine::{Effect, Input, Machine, Out};
@@ -327,10 +327,6 @@ impl Receiver {
             out.push(Effect::Close(outcome));
         }
     }
-}
-
-fn is_answer(offer: &Offer, get: &Get) -> bool {
-    offer.path == get.path && (get.version == 0 || get.version == offer.version)
 }
 
 /// Data that is not looked at gives its credit back at once.
