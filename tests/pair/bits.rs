@@ -4,6 +4,7 @@ use towline::harness::{Fault, Lone, Side};
 use towline::proto::client::LinkId;
 use towline::proto::op::OpError;
 use towline::proto::session::Event;
+use towline::proto::storage::Extent;
 use towline::wire::{Body, Code, Commit, Cv, Data, Range, RequestId, Rope};
 
 use crate::help::*;
@@ -112,4 +113,29 @@ fn a_root_that_differs_fails() {
     assert_eq!(lone.files.get("file"), None);
     lone.peer_ends(towline::proto::machine::End::Orderly);
     lone.run_out();
+}
+
+/// Block 0 is written and verified before its second copy comes, which must not be written over it.
+#[test]
+fn a_verified_block_is_not_written_over_by_a_late_copy() {
+    let content = noise(4 * 65_536);
+    let mut lone = offered(&content);
+    lone.settle();
+    let segment = |index: usize, bytes: &[u8], cv: Cv| {
+        let payload = Rope::from(bytes::Bytes::copy_from_slice(bytes));
+        Body::Data(Data { offset: index as u64 * 65_536, cv: Some(cv), payload })
+    };
+    let extent = Extent { offset: 0, length: 4 * 65_536, unit: 65_536, whole: false };
+    let cvs = towline::store::blocks::cvs(extent, &[bytes::Bytes::copy_from_slice(&content)]);
+    lone.hear(1, segment(0, &content[..65_536], cvs[0]));
+    // Data of another transfer lets the first one store what it has.
+    lone.hear(2, Body::Offer(offer("other", 1)));
+    lone.hear(
+        2,
+        Body::Data(Data { offset: 0, cv: Some(root(b"x")), payload: Rope::from(bytes::Bytes::from("x")) }),
+    );
+    lone.settle();
+    lone.hear(1, segment(0, &[0; 65_536], Cv([0; 32])));
+    assert_eq!(broken(&mut lone), Code::UNEXPECTED);
+    assert_eq!(lone.files.get("file"), None);
 }
