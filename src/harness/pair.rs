@@ -86,7 +86,7 @@ pub struct Pair {
     servers: BTreeMap<LinkId, Checked<Session>>,
     pub(super) streams: BTreeMap<LinkId, Stream>,
     stores: [Names<MemoryFiles>; 2],
-    pub(super) gone: BTreeSet<LinkId>,
+    gone: BTreeSet<LinkId>,
     next_job: u64,
     /// The server's files.
     pub served: MemoryFiles,
@@ -311,10 +311,7 @@ impl Pair {
             match effect {
                 Effect::Dial(link) => self.schedule(self.config.latency, Due::Dial(link)),
                 Effect::Transmit(link, bytes) => self.transmit(link, Side::Client, bytes),
-                Effect::Finish(link) => {
-                    self.trace.note("client", "ends its stream");
-                    self.schedule(self.config.latency, Due::End(link, Side::Client));
-                }
+                Effect::Finish(link) => self.schedule(self.config.latency, Due::End(link, Side::Client)),
                 Effect::Hangup(link) => self.hang_up(link),
                 Effect::Store(ticket, op) => {
                     let stored = carry_out(&mut self.stores[0], op);

@@ -117,12 +117,7 @@ impl Pair {
         }
         match side {
             Side::Client => self.step_server(link, Input::Ended((), end)),
-            Side::Server => {
-                if !self.gone.contains(&link) {
-                    self.trace.note("server", "ends its stream");
-                }
-                self.step_client(Input::Ended(link, end));
-            }
+            Side::Server => self.step_client(Input::Ended(link, end)),
         }
     }
 
