@@ -46,8 +46,7 @@ impl JobError {
             },
             JobError::Session(SessionEnd::Orderly | SessionEnd::Lost(_)) => true,
             JobError::Session(SessionEnd::Broken(failure) | SessionEnd::ByPeer(failure)) => {
-                failure.code.class() == Class::Retryable
-                    || matches!(failure.code, Code::IDLE_TIMEOUT | Code::HANDSHAKE_TIMEOUT | Code::CHECKSUM)
+                failure.code.class() == Class::Retryable || may_be_damage(failure.code)
             }
             JobError::Operation(error) => {
                 error.by == Party::Link || error.failure.code.class() == Class::Retryable
@@ -65,4 +64,11 @@ impl JobError {
         };
         Duration::from_millis(u64::from(failure.delay_ms))
     }
+}
+
+/// Silence, and what a frame that was damaged on the way looks like: the next connection may be better.
+fn may_be_damage(code: Code) -> bool {
+    let silence = [Code::IDLE_TIMEOUT, Code::HANDSHAKE_TIMEOUT];
+    let damage = [Code::CHECKSUM, Code::MALFORMED, Code::TOO_LONG, Code::UNKNOWN_KIND];
+    silence.contains(&code) || damage.contains(&code)
 }
