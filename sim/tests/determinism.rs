@@ -11,10 +11,10 @@ const SEEDS: std::ops::Range<u64> = 40..40 + Scenario::ALL.len() as u64;
 
 #[test]
 fn twice_in_a_process_and_after_others() {
-    let first: Vec<_> = SEEDS.map(|seed| run_seed(seed).outcome.trace).collect();
+    let first: Vec<_> = SEEDS.map(|seed| run_seed(tier, seed).outcome.trace).collect();
     // Backwards, so that each comes after others than before.
     for (before, seed) in first.iter().rev().zip(SEEDS.rev()) {
-        let again = run_seed(seed).outcome.trace;
+        let again = run_seed(tier, seed).outcome.trace;
         if let Some(difference) = before.difference(&again) {
             panic!("seed {seed}: {difference}");
         }
@@ -30,7 +30,7 @@ fn beside_others_on_other_threads() {
         true
     });
     for (seed, one) in SEEDS.zip(beside) {
-        if let Some(difference) = run_seed(seed).outcome.trace.difference(&one) {
+        if let Some(difference) = run_seed(tier, seed).outcome.trace.difference(&one) {
             panic!("seed {seed}: {difference}");
         }
     }
@@ -44,7 +44,7 @@ fn in_a_second_process() {
         command.args(["run", "--trace", "--seeds", &seed.to_string()]);
         let output = command.env_clear().env("TZ", "Asia/Tokyo").current_dir("/").output().expect("it runs");
         let text = String::from_utf8(output.stdout).expect("it prints text");
-        let here = run_seed(seed).outcome.trace;
+        let here = run_seed(tier, seed).outcome.trace;
         let there: String = text
             .lines()
             .filter(|line| here_is_event(line))
@@ -66,6 +66,6 @@ fn here_is_event(line: &str) -> bool {
 #[test]
 fn other_seeds_have_other_digests() {
     let digests: std::collections::BTreeSet<_> =
-        SEEDS.map(|seed| run_seed(seed).outcome.trace.digest()).collect();
+        SEEDS.map(|seed| run_seed(tier, seed).outcome.trace.digest()).collect();
     assert_eq!(digests.len(), Scenario::ALL.len());
 }

@@ -9,7 +9,7 @@ use towline_sim::plan::{Scenario, What};
 fn seed_that(scenario: Scenario, reached: &[Rare]) -> Outcome {
     let seeds = (0..400).filter(|seed| Scenario::of(*seed) == scenario);
     for seed in seeds {
-        let ran = run_seed(seed);
+        let ran = run_seed(tier, seed);
         assert_eq!(ran.broken, [], "seed {seed}");
         if reached.iter().all(|rare| ran.outcome.reached.contains(rare)) {
             return ran.outcome;

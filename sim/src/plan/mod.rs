@@ -45,6 +45,14 @@ impl Scenario {
         Scenario::Drain,
     ];
 
+    /// True if nothing breaks on the way, so that every world shows its applications the same.
+    pub fn is_fault_free(self) -> bool {
+        match self {
+            Scenario::Clean | Scenario::PortTaken | Scenario::Refused | Scenario::LateServer => true,
+            Scenario::Partition | Scenario::ServerCrash | Scenario::ClientCrash | Scenario::Drain => false,
+        }
+    }
+
     /// The scenario of a seed.
     pub fn of(seed: u64) -> Scenario {
         Scenario::ALL[(seed % Scenario::ALL.len() as u64) as usize]
