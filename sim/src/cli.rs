@@ -109,13 +109,7 @@ impl Show {
 }
 
 /// True if everything held.
-fn run(
-    seeds: Range<u64>,
-    tiers: &[Tier],
-    show: Show,
-    jobs: usize,
-    out: &mut impl Write,
-) -> io::Result<bool> {
+fn run(seeds: Range<u64>, tiers: &[Tier], show: Show, jobs: usize, out: &mut impl Write) -> io::Result<bool> {
     let (begin, mut ran_in_all, mut failed) = (Instant::now(), 0, Vec::new());
     let mut written = if show == Show::Json { Ok(()) } else { writeln!(out, "{}", report::head()) };
     let ledger = campaign::run(seeds, tiers, jobs, |ran| {

@@ -212,9 +212,11 @@ impl Outcome {
         }
         echoes.sort();
         lines.extend(echoes);
-        lines.extend(self.published.iter().map(|Published { at_ms: _, path, content }| {
-            format!("published {path} as {content:?}")
-        }));
+        lines.extend(
+            self.published
+                .iter()
+                .map(|Published { at_ms: _, path, content }| format!("published {path} as {content:?}")),
+        );
         lines.extend(self.bound.iter().map(|Bound { second, error }| {
             format!("a server, the second {second}, had the port {}", error.is_none())
         }));

@@ -9,7 +9,10 @@ use crate::tier::Tier;
 
 /// The head of the table.
 pub(crate) fn head() -> String {
-    format!("{:>8}  {:<7} {:<12} {:<14} {:>10} {:>9}  digest", "seed", "tier", "scenario", "outcome", "virtual", "wall")
+    format!(
+        "{:>8}  {:<7} {:<12} {:<14} {:>10} {:>9}  digest",
+        "seed", "tier", "scenario", "outcome", "virtual", "wall"
+    )
 }
 
 /// A seed's line; for a failure, what does not hold and how to see it again.

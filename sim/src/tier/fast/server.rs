@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use towline::harness::{Checked, Side, carry_out};
+use towline::proto::Echo;
 use towline::proto::listener::{ConnectionId, ListenEvent, ListenInput, Listener, Source};
 use towline::proto::machine::{Effect, Input, Machine, Out};
 use towline::proto::session::{self, Session};
 use towline::proto::storage::{StoreOp, Ticket};
-use towline::proto::Echo;
 use towline::store::Names;
 use towline::store::memory::Primitive;
 use towline::time::Duration;
@@ -52,7 +52,7 @@ impl World {
         self.server = Some(ServerHost {
             power,
             names,
-            listener,
+            listener: listener.sparing(),
             sessions: BTreeMap::new(),
             echoes: BTreeMap::new(),
             numbers: BTreeMap::new(),
@@ -179,7 +179,8 @@ impl World {
 
     fn begin(&mut self, id: ConnectionId, refusal: Option<Failure>) {
         let Some(host) = &mut self.server else { return };
-        let Some(conn) = host.numbers.iter().find(|(_, number)| **number == id.0).map(|(conn, _)| *conn) else {
+        let Some(conn) = host.numbers.iter().find(|(_, number)| **number == id.0).map(|(conn, _)| *conn)
+        else {
             return;
         };
         let limits = self.plan.limits();
@@ -187,7 +188,7 @@ impl World {
             (Some(Place::Echo(_)), None) => {
                 let echo = Echo::new(self.now, limits.idle);
                 let (echo, _nothing) = Checked::new(self.now, echo, Out::new());
-                host.echoes.insert(conn, echo);
+                host.echoes.insert(conn, echo.sparing());
             }
             (Some(Place::Echo(_)), Some(_)) => {
                 host.ends.insert(conn, Ending::Echo(None));
@@ -200,7 +201,7 @@ impl World {
                     Some(failure) => Session::refusing(self.now, failure, limits, &mut born),
                 };
                 let (session, born) = Checked::new(self.now, session, born);
-                host.sessions.insert(conn, session);
+                host.sessions.insert(conn, session.sparing());
                 self.carry_out_session(conn, born);
             }
         }

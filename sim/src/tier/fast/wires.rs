@@ -191,7 +191,9 @@ impl World {
     /// This side's process drops the connection: what it had not handed to its system is lost, and what it had not read
     /// breaks the connection.
     pub(super) fn release(&mut self, conn: ConnId, side: Side) {
-        let Some(connection) = self.conns.get_mut(&conn).filter(|conn| conn.end(side).is_held) else { return };
+        let Some(connection) = self.conns.get_mut(&conn).filter(|conn| conn.end(side).is_held) else {
+            return;
+        };
         connection.end_mut(side).is_held = false;
         if !connection.is_ready(side) {
             return;
