@@ -7,11 +7,12 @@ use std::time::Instant;
 
 use clap::{Parser, Subcommand};
 
-use crate::campaign;
+use crate::campaign::{self, Ran};
 use crate::ledger::{Ledger, Rare};
 use crate::report;
+use crate::tier::Tier;
 
-/// Runs towline's real server and client in seeded worlds that fail, and says which seeds break an invariant.
+/// Runs towline in seeded worlds that fail, and says which seeds break an invariant.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
@@ -26,13 +27,33 @@ enum Command {
         /// The seeds, `A..B` (B is not among them) or one
         #[arg(long, value_parser = seeds)]
         seeds: Range<u64>,
+        /// The world: `fast` (the machines alone), `turmoil` (the real server and client), or `all`, which runs both and
+        /// compares what the applications saw
+        #[arg(long, default_value = "fast", value_parser = tiers)]
+        tier: Tiers,
         /// Print each seed's plan and trace
-        #[arg(long)]
+        #[arg(long, conflicts_with = "json")]
         trace: bool,
+        /// Print an object of JSON a seed and tier, and nothing else
+        #[arg(long)]
+        json: bool,
         /// Seeds at once [default: the number of processors]
         #[arg(long)]
         jobs: Option<usize>,
     },
+}
+
+/// What `--tier` names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Tiers(Vec<Tier>);
+
+fn tiers(text: &str) -> Result<Tiers, String> {
+    if text == "all" {
+        return Ok(Tiers(Tier::ALL.to_vec()));
+    }
+    let known = || Tier::ALL.iter().map(|tier| tier.name()).collect::<Vec<_>>().join(", ");
+    let named = Tier::ALL.iter().find(|tier| tier.name() == text);
+    named.map(|tier| Tiers(vec![*tier])).ok_or_else(|| format!("this build has {}, all", known()))
 }
 
 fn seeds(text: &str) -> Result<Range<u64>, String> {
@@ -49,9 +70,14 @@ fn seeds(text: &str) -> Result<Range<u64>, String> {
 
 /// Does what the command line says.
 pub fn main() -> ExitCode {
-    let Command::Run { seeds, trace, jobs } = Arguments::parse().command;
+    let Command::Run { seeds, tier, trace, json, jobs } = Arguments::parse().command;
     let jobs = jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-    match run(seeds, trace, jobs, &mut io::stdout().lock()) {
+    let show = match (json, trace) {
+        (true, _) => Show::Json,
+        (false, true) => Show::Traces,
+        (false, false) => Show::Table,
+    };
+    match run(seeds, &tier.0, show, jobs, &mut io::stdout().lock()) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         // Whoever read this has seen enough.
@@ -63,28 +89,44 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// What is printed of a seed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Show {
+    Table,
+    Traces,
+    Json,
+}
+
+impl Show {
+    fn seed(self, ran: &Ran, out: &mut impl Write) -> io::Result<()> {
+        match self {
+            Show::Json => return writeln!(out, "{}", report::json(ran)),
+            Show::Traces => write!(out, "{:#?}\n{}", ran.outcome.plan, ran.outcome.trace.text())?,
+            Show::Table => {}
+        }
+        writeln!(out, "{}", report::line(ran))
+    }
+}
+
 /// True if everything held.
-fn run(seeds: Range<u64>, trace: bool, jobs: usize, out: &mut impl Write) -> io::Result<bool> {
+fn run(seeds: Range<u64>, tiers: &[Tier], show: Show, jobs: usize, out: &mut impl Write) -> io::Result<bool> {
     let (begin, mut ran_in_all, mut failed) = (Instant::now(), 0, Vec::new());
-    let mut written = writeln!(out, "{}", report::head());
-    let ledger = campaign::run(seeds, jobs, |ran| {
+    let mut written = if show == Show::Json { Ok(()) } else { writeln!(out, "{}", report::head()) };
+    let ledger = campaign::run(seeds, tiers, jobs, |ran| {
         ran_in_all += 1;
         if !ran.broken.is_empty() {
-            failed.push(ran.seed);
+            failed.push((ran.seed, ran.tier));
         }
-        if trace && written.is_ok() {
-            written = write!(out, "{:#?}\n{}", ran.outcome.plan, ran.outcome.trace.text());
-        }
-        if written.is_ok() {
-            written = writeln!(out, "{}", report::line(&ran));
-        }
+        written = show.seed(&ran, out);
         written.is_ok()
     });
     written?;
     let missing = if ran_in_all < Ledger::SEEDS { Vec::new() } else { ledger.missing() };
-    write!(out, "{}", report::summary(ran_in_all, &failed, begin.elapsed(), &ledger))?;
-    for rare in &missing {
-        writeln!(out, "never reached: {}", Rare::words(*rare))?;
+    if show != Show::Json {
+        write!(out, "{}", report::summary(ran_in_all, &failed, begin.elapsed(), &ledger))?;
+        for rare in &missing {
+            writeln!(out, "never reached: {}", Rare::words(*rare))?;
+        }
     }
     out.flush()?;
     Ok(failed.is_empty() && missing.is_empty())
@@ -92,7 +134,14 @@ fn run(seeds: Range<u64>, trace: bool, jobs: usize, out: &mut impl Write) -> io:
 
 #[cfg(test)]
 mod tests {
-    use super::seeds;
+    use super::{Tier, seeds, tiers};
+
+    #[test]
+    fn tiers_have_names() {
+        assert_eq!(tiers("fast").map(|tiers| tiers.0), Ok(vec![Tier::Fast]));
+        assert_eq!(tiers("all").map(|tiers| tiers.0), Ok(Tier::ALL.to_vec()));
+        assert!(tiers("none").is_err());
+    }
 
     #[test]
     fn seeds_are_a_range_or_one() {

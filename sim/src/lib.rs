@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `streams` | named streams of random numbers, all from one seed |
 //! | `plan` | what a seed means, as data: workload, network, faults |
-//! | `tier` | the worlds that run a plan; now turmoil: the real server and client on a simulated network |
+//! | `tier` | the worlds that run a plan: fast, the machines alone; turmoil, the real server and client |
 //! | `disk` | files in memory that can lose their power between any two primitives |
 //! | `trace` | what happened, in order, as text, and its digest |
 //! | `outcome` | what was seen, as facts |
@@ -13,19 +13,15 @@
 //! | `plant` | bugs to plant, to show that they are caught |
 //! | `campaign`, `report`, `cli` | many seeds, told to a person |
 
+pub mod campaign;
+pub mod cli;
 pub mod disk;
 pub mod invariants;
 pub mod ledger;
 pub mod outcome;
 pub mod plan;
 pub mod plant;
+mod report;
 pub mod streams;
 pub mod tier;
 pub mod trace;
-
-#[cfg(feature = "turmoil")]
-pub mod campaign;
-#[cfg(feature = "turmoil")]
-pub mod cli;
-#[cfg(feature = "turmoil")]
-mod report;

@@ -190,6 +190,40 @@ impl Outcome {
         self.ids.get(content).copied().unwrap_or_else(|| content.id())
     }
 
+    /// What the applications saw, without times and without what is the network's matter: operations and how each ended,
+    /// what they read, what was echoed, what was published and what stands there. For comparing tiers.
+    pub fn seen_by_applications(&self) -> String {
+        let mut lines = Vec::new();
+        for job in &self.jobs {
+            let ended = match &job.ended {
+                None => "not",
+                Some(Ended::Done) => "done",
+                Some(Ended::Refused(_)) => "refused",
+                Some(Ended::Failed(_)) => "failed",
+            };
+            let (operation, replies) = (&self.plan.steps[job.step].operation, job.replies);
+            lines.push(format!("step {} {operation:?}: {ended}, {replies} replies", job.step));
+            lines.push(format!("  got {:?}, names {:?}, stood {:?}", job.got, job.names, job.stood));
+        }
+        let mut echoes: Vec<String> = Vec::new();
+        for Echoed { place: _, request, replies, done } in &self.echoes {
+            let replies: Vec<ContentId> = replies.iter().map(|reply| ContentId::of(reply)).collect();
+            echoes.push(format!("echo of {:?}: {replies:?}, done {done}", ContentId::of(request)));
+        }
+        echoes.sort();
+        lines.extend(echoes);
+        lines.extend(
+            self.published
+                .iter()
+                .map(|Published { at_ms: _, path, content }| format!("published {path} as {content:?}")),
+        );
+        lines.extend(self.bound.iter().map(|Bound { second, error }| {
+            format!("a server, the second {second}, had the port {}", error.is_none())
+        }));
+        lines.extend(self.served.iter().map(|(path, content)| format!("{path} is {content:?}")));
+        lines.join("\n") + "\n"
+    }
+
     /// True if it came to its end: only then can more be said than that it did not.
     pub fn is_complete(&self) -> bool {
         self.waiting.is_empty() && self.panic.is_none()

@@ -5,18 +5,23 @@ use std::time::Duration;
 
 use crate::campaign::Ran;
 use crate::ledger::{Ledger, Rare};
+use crate::tier::Tier;
 
 /// The head of the table.
 pub(crate) fn head() -> String {
-    format!("{:>8}  {:<12} {:<14} {:>10} {:>9}  digest", "seed", "scenario", "outcome", "virtual", "wall")
+    format!(
+        "{:>8}  {:<7} {:<12} {:<14} {:>10} {:>9}  digest",
+        "seed", "tier", "scenario", "outcome", "virtual", "wall"
+    )
 }
 
 /// A seed's line; for a failure, what does not hold and how to see it again.
 pub(crate) fn line(ran: &Ran) -> String {
     let outcome = ran.broken.first().map_or("ok", |broken| broken.invariant);
     let mut text = format!(
-        "{:>8}  {:<12} {outcome:<14} {:>7} ms {:>6.1} ms  {}",
+        "{:>8}  {:<7} {:<12} {outcome:<14} {:>7} ms {:>6.1} ms  {}",
         ran.seed,
+        ran.tier.name(),
         format!("{:?}", ran.outcome.plan.scenario),
         ran.outcome.elapsed_ms,
         ran.wall.as_secs_f64() * 1e3,
@@ -26,25 +31,69 @@ pub(crate) fn line(ran: &Ran) -> String {
         let _infallible = write!(text, "\n          {}: {}", broken.invariant, broken.reason);
     }
     if !ran.broken.is_empty() {
-        let _infallible = write!(text, "\n          replay: {}", replay(ran.seed));
+        let _infallible = write!(text, "\n          replay: {}", replay(ran.seed, ran.tier));
     }
     text
 }
 
 /// The line that runs one seed again, and shows it.
-pub(crate) fn replay(seed: u64) -> String {
-    format!("cargo run -p towline-sim -- run --seeds {seed}..{} --trace", seed.saturating_add(1))
+pub(crate) fn replay(seed: u64, tier: Tier) -> String {
+    format!("cargo run -p towline-sim -- run --tier {} --seeds {seed} --trace", tier.name())
+}
+
+/// A seed's line of JSON: an object.
+pub(crate) fn json(ran: &Ran) -> String {
+    let outcome = if ran.broken.is_empty() { "ok" } else { "failed" };
+    let mut text = format!(
+        "{{\"seed\":{},\"tier\":{},\"scenario\":{},\"outcome\":{},\"digest\":{}",
+        ran.seed,
+        quoted(ran.tier.name()),
+        quoted(&format!("{:?}", ran.outcome.plan.scenario)),
+        quoted(outcome),
+        quoted(&ran.outcome.trace.digest().to_string())
+    );
+    if let Some(broken) = ran.broken.first() {
+        let (invariant, reason) = (quoted(broken.invariant), quoted(&broken.reason));
+        let _infallible = write!(text, ",\"invariant\":{invariant},\"reason\":{reason}");
+    }
+    text + "}"
+}
+
+/// A string as JSON has it (RFC 8259, section 7).
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' => quoted.push_str("\\\""),
+            '\\' => quoted.push_str("\\\\"),
+            c if u32::from(c) < 0x20 => {
+                let _infallible = write!(quoted, "\\u{:04x}", u32::from(c));
+            }
+            c => quoted.push(c),
+        }
+    }
+    quoted + "\""
 }
 
 /// A campaign in a few lines.
-pub(crate) fn summary(ran: u64, failed: &[u64], wall: Duration, ledger: &Ledger) -> String {
+pub(crate) fn summary(ran: u64, failed: &[(u64, Tier)], wall: Duration, ledger: &Ledger) -> String {
     let a_second = ran as f64 / wall.as_secs_f64().max(1e-9);
     let mut text = format!("{ran} seeds, {} failed, {a_second:.1} seeds a second\nreached:\n", failed.len());
     for rare in Rare::ALL {
         let _infallible = writeln!(text, "{:>8}  {}", ledger.count(*rare), rare.words());
     }
-    for seed in failed {
-        let _infallible = writeln!(text, "failed: {}", replay(*seed));
+    for (seed, tier) in failed {
+        let _infallible = writeln!(text, "failed: {}", replay(*seed, *tier));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn strings_are_escaped_as_json_has_it() {
+        assert_eq!(quoted("a \"b\" \\ c\n\u{1}ä"), "\"a \\\"b\\\" \\\\ c\\u000a\\u0001ä\"");
+    }
 }

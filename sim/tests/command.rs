@@ -44,3 +44,18 @@ fn a_bad_range_is_explained() {
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("no seed in it"));
 }
+
+#[test]
+fn json_is_an_object_a_seed() {
+    let output =
+        command().args(["run", "--tier", "fast", "--seeds", "0..4", "--json"]).output().expect("it runs");
+    assert!(output.status.success());
+    let text = String::from_utf8(output.stdout).expect("it prints text");
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 4, "{text}");
+    for (seed, line) in lines.iter().enumerate() {
+        let start = format!("{{\"seed\":{seed},\"tier\":\"fast\",");
+        assert!(line.starts_with(&start) && line.ends_with("\"}"), "{line}");
+        assert!(line.contains("\"outcome\":\"ok\",\"digest\":\""), "{line}");
+    }
+}

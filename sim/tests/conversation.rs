@@ -1,5 +1,7 @@
 //! A conversation is the same between a pair of machines and between the real ends on turmoil.
 
+#![cfg(feature = "turmoil")]
+
 use bytes::Bytes;
 use towline::harness::{Pair, PairConfig};
 use towline::proto::op::Question;

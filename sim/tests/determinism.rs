@@ -5,16 +5,23 @@ use std::process::Command;
 
 use towline_sim::campaign::{self, run_seed};
 use towline_sim::plan::Scenario;
+use towline_sim::tier::Tier;
 
 /// One seed of each scenario, from the middle of the range.
 const SEEDS: std::ops::Range<u64> = 40..40 + Scenario::ALL.len() as u64;
 
 #[test]
 fn twice_in_a_process_and_after_others() {
-    let first: Vec<_> = SEEDS.map(|seed| run_seed(seed).outcome.trace).collect();
+    for tier in Tier::ALL {
+        twice_on(tier);
+    }
+}
+
+fn twice_on(tier: &Tier) {
+    let first: Vec<_> = SEEDS.map(|seed| run_seed(*tier, seed).outcome.trace).collect();
     // Backwards, so that each comes after others than before.
     for (before, seed) in first.iter().rev().zip(SEEDS.rev()) {
-        let again = run_seed(seed).outcome.trace;
+        let again = run_seed(*tier, seed).outcome.trace;
         if let Some(difference) = before.difference(&again) {
             panic!("seed {seed}: {difference}");
         }
@@ -25,13 +32,14 @@ fn twice_in_a_process_and_after_others() {
 #[test]
 fn beside_others_on_other_threads() {
     let mut beside = Vec::new();
-    campaign::run(SEEDS, 4, |ran| {
-        beside.push(ran.outcome.trace);
+    campaign::run(SEEDS, Tier::ALL, 4, |ran| {
+        beside.push(ran);
         true
     });
-    for (seed, one) in SEEDS.zip(beside) {
-        if let Some(difference) = run_seed(seed).outcome.trace.difference(&one) {
-            panic!("seed {seed}: {difference}");
+    assert_eq!(beside.len(), SEEDS.count() * Tier::ALL.len());
+    for one in beside {
+        if let Some(difference) = run_seed(one.tier, one.seed).outcome.trace.difference(&one.outcome.trace) {
+            panic!("seed {} on {}: {difference}", one.seed, one.tier.name());
         }
     }
 }
@@ -39,12 +47,12 @@ fn beside_others_on_other_threads() {
 /// Another process, another environment; its trace ends in its table, which tells the digest.
 #[test]
 fn in_a_second_process() {
-    for seed in SEEDS {
+    for (tier, seed) in Tier::ALL.iter().flat_map(|tier| SEEDS.map(move |seed| (tier, seed))) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_towline-sim"));
-        command.args(["run", "--trace", "--seeds", &seed.to_string()]);
+        command.args(["run", "--trace", "--tier", tier.name(), "--seeds", &seed.to_string()]);
         let output = command.env_clear().env("TZ", "Asia/Tokyo").current_dir("/").output().expect("it runs");
         let text = String::from_utf8(output.stdout).expect("it prints text");
-        let here = run_seed(seed).outcome.trace;
+        let here = run_seed(*tier, seed).outcome.trace;
         let there: String = text
             .lines()
             .filter(|line| here_is_event(line))
@@ -66,6 +74,6 @@ fn here_is_event(line: &str) -> bool {
 #[test]
 fn other_seeds_have_other_digests() {
     let digests: std::collections::BTreeSet<_> =
-        SEEDS.map(|seed| run_seed(seed).outcome.trace.digest()).collect();
+        SEEDS.map(|seed| run_seed(Tier::Fast, seed).outcome.trace.digest()).collect();
     assert_eq!(digests.len(), Scenario::ALL.len());
 }

@@ -3,20 +3,21 @@
 use towline_sim::invariants;
 use towline_sim::plan::Plan;
 use towline_sim::plant::Plant;
-use towline_sim::tier::turmoil::run_planted;
+use towline_sim::tier::Tier;
 
-/// The first of the seeds in which `plant` breaks `invariant`; without it that seed holds.
+/// On every tier there is a seed in which `plant` breaks `invariant`; without it that seed holds.
 fn caught(plant: Plant, invariant: &str) {
-    for seed in 0..400 {
-        let plan = Plan::from_seed(seed);
-        let broken = invariants::check(&run_planted(&plan, Some(plant)));
-        if broken.iter().any(|broken| broken.invariant == invariant) {
-            assert_eq!(invariants::check(&run_planted(&plan, None)), [], "seed {seed} without {plant:?}");
-            println!("{plant:?} caught seed={seed} invariant={invariant}");
-            return;
-        }
+    for tier in Tier::ALL {
+        let name = tier.name();
+        let is_caught = |seed: &u64| {
+            let broken = invariants::check(&tier.run_planted(&Plan::from_seed(*seed), Some(plant)));
+            broken.iter().any(|broken| broken.invariant == invariant)
+        };
+        let seed = (0..400).find(is_caught).unwrap_or_else(|| panic!("{plant:?} MISSED on {name}"));
+        let without = invariants::check(&tier.run(&Plan::from_seed(seed)));
+        assert_eq!(without, [], "seed {seed} on {name} without {plant:?}");
+        println!("{plant:?} caught tier={name} seed={seed} invariant={invariant}");
     }
-    panic!("{plant:?} MISSED");
 }
 
 #[test]
@@ -53,8 +54,8 @@ fn a_byte_that_an_echo_loses() {
 #[test]
 fn a_byte_that_a_stream_loses() {
     caught(Plant::DropByte, "as-planned");
-    for seed in 0..16 {
-        let broken = invariants::check(&run_planted(&Plan::from_seed(seed), Some(Plant::DropByte)));
+    for (tier, seed) in Tier::ALL.iter().flat_map(|tier| (0..16).map(move |seed| (tier, seed))) {
+        let broken = invariants::check(&tier.run_planted(&Plan::from_seed(seed), Some(Plant::DropByte)));
         assert!(broken.iter().all(|broken| broken.invariant != "published"), "seed {seed}: {broken:?}");
     }
 }
@@ -71,8 +72,10 @@ fn a_network_that_never_heals() {
 
 #[test]
 fn a_panic_is_a_failure_of_its_seed_and_not_the_end() {
-    let outcome = run_planted(&Plan::from_seed(0), Some(Plant::Panic));
-    let broken = invariants::check(&outcome);
-    assert_eq!(broken.first().map(|broken| broken.invariant), Some("liveness"), "{broken:?}");
-    assert!(outcome.panic.is_some_and(|text| text.contains("planted")));
+    for tier in Tier::ALL {
+        let outcome = tier.run_planted(&Plan::from_seed(0), Some(Plant::Panic));
+        let broken = invariants::check(&outcome);
+        assert_eq!(broken.first().map(|broken| broken.invariant), Some("liveness"), "{broken:?}");
+        assert!(outcome.panic.is_some_and(|text| text.contains("planted")));
+    }
 }

@@ -3,22 +3,19 @@
 use std::collections::BTreeSet;
 
 use towline_sim::campaign::{self, run_seed};
+#[cfg(feature = "turmoil")]
+use towline_sim::plan::Scenario;
+use towline_sim::tier::Tier;
 
-const SEEDS: std::ops::Range<u64> = 0..160;
-
-#[test]
-fn a_range_of_seeds_holds_and_reaches_every_rare_state() {
+/// Runs `seeds` on one tier: all must hold.
+fn hold(tier: Tier, seeds: std::ops::Range<u64>) {
     let (mut failed, mut scenarios) = (Vec::new(), BTreeSet::new());
-    let ledger = campaign::run(SEEDS, 2, |ran| {
+    let ledger = campaign::run(seeds, &[tier], 2, |ran| {
         scenarios.insert(ran.outcome.plan.scenario);
+        let (name, seed) = (tier.name(), ran.seed);
         failed.extend(ran.broken.iter().map(|broken| {
-            format!(
-                "{}: {}\n  replay: cargo run -p towline-sim -- run --seeds {}..{} --trace",
-                broken.invariant,
-                broken.reason,
-                ran.seed,
-                ran.seed + 1
-            )
+            let replay = format!("cargo run -p towline-sim -- run --tier {name} --seeds {seed} --trace");
+            format!("{}: {}\n  replay: {replay}", broken.invariant, broken.reason)
         }));
         true
     });
@@ -27,12 +24,42 @@ fn a_range_of_seeds_holds_and_reaches_every_rare_state() {
     assert_eq!(ledger.missing(), [], "never reached");
 }
 
-/// `regressions.txt` holds a seed and a reason a line.
+#[test]
+fn a_range_of_seeds_holds_on_the_fast_tier_and_reaches_every_rare_state() {
+    hold(Tier::Fast, 0..400);
+}
+
+#[cfg(feature = "turmoil")]
+#[test]
+fn a_range_of_seeds_holds_on_turmoil_and_reaches_every_rare_state() {
+    hold(Tier::Turmoil, 0..160);
+}
+
+/// Where nothing breaks on the way, what the applications see does not depend on the tier.
+#[cfg(feature = "turmoil")]
+#[test]
+fn applications_see_the_same_on_all_tiers() {
+    let mut compared = 0;
+    for seed in (0..64).filter(|seed| Scenario::of(*seed).is_fault_free()) {
+        for ran in campaign::run_on(Tier::ALL, seed) {
+            assert_eq!(ran.broken, [], "seed {seed} on {}", ran.tier.name());
+            compared += 1;
+        }
+    }
+    assert_eq!(compared, 32 * Tier::ALL.len());
+}
+
+/// `regressions.txt` holds a tier, a seed and a reason a line.
 #[test]
 fn seeds_that_failed_once_hold() {
     for line in include_str!("../regressions.txt").lines().filter(|line| !line.starts_with('#')) {
-        let (seed, why) = line.split_once(' ').unwrap_or_else(|| panic!("a seed and a reason: {line:?}"));
-        let ran = run_seed(seed.parse().unwrap_or_else(|error| panic!("{line:?}: {error}")));
-        assert_eq!(ran.broken, [], "seed {seed} ({why})");
+        let mut words = line.splitn(3, ' ');
+        let (Some(name), Some(seed), Some(why)) = (words.next(), words.next(), words.next()) else {
+            panic!("a tier, a seed and a reason: {line:?}");
+        };
+        // A build without a tier leaves its seeds out.
+        let Some(tier) = Tier::ALL.iter().find(|tier| tier.name() == name) else { continue };
+        let ran = run_seed(*tier, seed.parse().unwrap_or_else(|error| panic!("{line:?}: {error}")));
+        assert_eq!(ran.broken, [], "seed {seed} on {name} ({why})");
     }
 }

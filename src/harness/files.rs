@@ -1,4 +1,4 @@
-//! Store operations on files in memory.
+//! Store operations, carried out at once.
 
 use bytes::Bytes;
 
@@ -8,14 +8,14 @@ use crate::store::{Files, Links, Names, blocks};
 use crate::wire::{Code, RESERVED};
 
 /// Carries a store operation out at once.
-pub(super) fn carry_out(names: &mut Names<MemoryFiles>, op: StoreOp) -> Stored {
+pub fn carry_out<F: Files>(names: &mut Names<F>, op: StoreOp) -> Stored {
     match op {
         StoreOp::Name(op) => Stored::Name(names.execute(op)),
         StoreOp::Block(op) => Stored::Block(carry_out_block(names, op)),
     }
 }
 
-fn carry_out_block(names: &Names<MemoryFiles>, op: BlockOp) -> Result<BlockDone, StoreError> {
+fn carry_out_block<F: Files>(names: &Names<F>, op: BlockOp) -> Result<BlockDone, StoreError> {
     let lease = match &op {
         BlockOp::Read { lease, .. } | BlockOp::Write { lease, .. } | BlockOp::Zero { lease, .. } => *lease,
     };

@@ -18,7 +18,7 @@ mod trace;
 mod wire;
 
 pub use contract::Checked;
-pub use files::partials;
+pub use files::{carry_out, partials};
 pub use lone::Lone;
 pub use pair::{Pair, PairConfig};
 pub use split::Log;

@@ -3,8 +3,9 @@
 mod generate;
 
 use towline::harness::Side;
-use towline::proto::Limits;
 use towline::proto::backoff::SplitMix;
+use towline::proto::client::RetryPolicy;
+use towline::proto::{Limits, ListenLimits};
 use towline::store::memory::Primitive;
 use towline::time::Duration;
 
@@ -43,6 +44,14 @@ impl Scenario {
         Scenario::ClientCrash,
         Scenario::Drain,
     ];
+
+    /// True if nothing breaks on the way, so that every world shows its applications the same.
+    pub fn is_fault_free(self) -> bool {
+        match self {
+            Scenario::Clean | Scenario::PortTaken | Scenario::Refused | Scenario::LateServer => true,
+            Scenario::Partition | Scenario::ServerCrash | Scenario::ClientCrash | Scenario::Drain => false,
+        }
+    }
 
     /// The scenario of a seed.
     pub fn of(seed: u64) -> Scenario {
@@ -302,6 +311,24 @@ impl Plan {
             handshake: Some(Duration::from_millis(handshake_ms)),
             linger: Duration::from_millis(linger_ms),
             ..Limits::default()
+        }
+    }
+
+    /// The server's limits over all connections.
+    pub fn listen_limits(&self) -> ListenLimits {
+        let drain = Some(Duration::from_millis(self.limits.drain_ms));
+        ListenLimits { drain, ..ListenLimits::default() }
+    }
+
+    /// The client's retries as its machine takes them.
+    pub fn policy(&self) -> RetryPolicy {
+        let Retry { attempts, base_ms, cap_ms, wait_ms, connect_ms } = self.retry;
+        RetryPolicy {
+            attempts,
+            base: Duration::from_millis(base_ms),
+            cap: Duration::from_millis(cap_ms),
+            wait: wait_ms.map(Duration::from_millis),
+            connect: Some(Duration::from_millis(connect_ms)),
         }
     }
 

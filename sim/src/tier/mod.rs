@@ -1,5 +1,72 @@
-//! The worlds that run a plan. They share plans, traces, invariants. Now there is one; the fast one and the one on real
-//! sockets are to stand beside it.
+//! The worlds that run a plan. They share plans, traces, invariants, and what stands here. The one on real sockets is to
+//! come.
+//!
+//! | file | what |
+//! |---|---|
+//! | `fast` | the machines in one event loop that jumps to the next event |
+//! | `turmoil` | the real server and client, with their driver, on a simulated network |
+//! | `facts`, `files` | what is known of a run, and the files that it is about |
+//! | `script`, `stage` | which fault is due, and what the run waits for |
+//! | `steps` | the plan's steps, as the client's application carries them out |
+//! | `tap` | what passes on a stream, written down |
+//! | `panics` | what panics in a run, kept for its report |
+
+pub mod fast;
+
+mod facts;
+mod files;
+mod panics;
+mod script;
+mod stage;
+mod steps;
+mod tap;
 
 #[cfg(feature = "turmoil")]
 pub mod turmoil;
+
+use crate::outcome::Outcome;
+use crate::plan::Plan;
+use crate::plant::Plant;
+
+/// Which world runs a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tier {
+    /// The machines in one event loop.
+    Fast,
+    /// The real server and client on turmoil's network.
+    #[cfg(feature = "turmoil")]
+    Turmoil,
+}
+
+impl Tier {
+    /// Those that this build has.
+    pub const ALL: &[Tier] = &[
+        Tier::Fast,
+        #[cfg(feature = "turmoil")]
+        Tier::Turmoil,
+    ];
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Tier::Fast => "fast",
+            #[cfg(feature = "turmoil")]
+            Tier::Turmoil => "turmoil",
+        }
+    }
+
+    /// Runs a plan, and gives what was seen.
+    pub fn run(self, plan: &Plan) -> Outcome {
+        self.run_planted(plan, None)
+    }
+
+    /// The same with a bug, for the tests that show that it is caught.
+    #[doc(hidden)]
+    pub fn run_planted(self, plan: &Plan, plant: Option<Plant>) -> Outcome {
+        match self {
+            Tier::Fast => fast::run_planted(plan, plant),
+            #[cfg(feature = "turmoil")]
+            Tier::Turmoil => turmoil::run_planted(plan, plant),
+        }
+    }
+}

@@ -12,9 +12,10 @@ use towline::harness::Side;
 use towline::proto::machine::{DialError, DialErrorKind};
 use turmoil::net::{TcpListener, TcpStream};
 
+use super::super::facts::{Place, SERVER};
 use super::shim::Stream;
-use super::state::{Place, Shared, lock};
-use super::{ECHO_PORT, PORT, SERVER};
+use super::state::{Shared, lock};
+use super::{ECHO_PORT, PORT};
 use crate::disk::Power;
 use crate::ledger::Rare;
 
@@ -85,17 +86,17 @@ impl TurmoilDial {
         };
         let place = Place::Files(dial);
         let client = format!("client {place}");
-        lock(&self.shared).event(&client, "dials");
+        lock(&self.shared).facts.event(&client, "dials");
         let connected = TcpStream::connect((SERVER, PORT)).await.and_then(|stream| {
             let (shared, power) = (self.shared.clone(), self.power.clone());
             Stream::new(stream, shared, power, Side::Client, Some(place), u64::from(dial))
         });
         let mut state = lock(&self.shared);
-        connected.inspect(|_| state.event(&client, "is connected")).map_err(|error| {
-            state.event(&client, &format!("cannot connect: {:?}", error.kind()));
+        connected.inspect(|_| state.facts.event(&client, "is connected")).map_err(|error| {
+            state.facts.event(&client, &format!("cannot connect: {:?}", error.kind()));
             let kind = match error.kind() {
                 io::ErrorKind::ConnectionRefused => {
-                    state.reach(Rare::Refused);
+                    state.facts.reach(Rare::Refused);
                     DialErrorKind::Refused
                 }
                 _ => DialErrorKind::Other,

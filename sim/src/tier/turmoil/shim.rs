@@ -17,9 +17,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 use towline::harness::Side;
 
-use super::state::{Place, Shared, State, lock};
-use super::tap::Tap;
-use super::{CLIENT, SERVER};
+use super::super::facts::{CLIENT, Place, SERVER};
+use super::super::tap::Tap;
+use super::state::{Shared, State, lock};
 use crate::disk::Power;
 use crate::ledger::Rare;
 use crate::plan::Shape;
@@ -130,7 +130,7 @@ impl Stream {
             return true;
         }
         if self.random.random_ratio(self.shape.pending_percent, 100) {
-            lock(&self.shared).reach(Rare::SpuriousPending);
+            lock(&self.shared).facts.reach(Rare::SpuriousPending);
             cx.waker().wake_by_ref();
             return true;
         }
@@ -176,16 +176,16 @@ impl Stream {
         let (lines, is_header_cut) = tap.bytes(side, &Bytes::copy_from_slice(bytes));
         let host = if self.side == Side::Client { CLIENT } else { SERVER };
         for line in lines {
-            state.event(&format!("{host} {place}"), &line);
+            state.facts.event(&format!("{host} {place}"), &line);
         }
         if is_header_cut && side != self.side {
-            state.reach(Rare::HeaderCut);
+            state.facts.reach(Rare::HeaderCut);
         }
     }
 
     /// A planted bug: takes a byte out of what is heard.
     fn spoil(&self, bytes: &mut BytesMut) {
-        let plant = lock(&self.shared).plant;
+        let plant = lock(&self.shared).facts.plant;
         let is_here = match (plant, self.place) {
             (Some(Plant::DropEchoByte), Some(Place::Echo(_))) => self.side == Side::Client,
             (Some(Plant::DropByte), Some(Place::Files(_))) => self.side == Side::Server,
@@ -254,7 +254,7 @@ impl AsyncWrite for Stream {
         if bytes.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        let now = lock(&stream.shared).now_ms;
+        let now = lock(&stream.shared).facts.now_ms;
         if stream.taken.0 != now {
             stream.taken = (now, 0);
         }
@@ -270,7 +270,7 @@ impl AsyncWrite for Stream {
         let count = ready!(Pin::new(&mut stream.inner).poll_write(cx, &bytes[..bytes.len().min(drawn)]))?;
         stream.taken.1 += 1;
         if count < bytes.len() {
-            lock(&stream.shared).reach(Rare::PartialWrite);
+            lock(&stream.shared).facts.reach(Rare::PartialWrite);
         }
         stream.note(stream.side, &bytes[..count]);
         Poll::Ready(Ok(count))

@@ -1,0 +1,54 @@
+//! What runs on the two hosts: the machines, each under the contract's observation, and their stores.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use towline::harness::Checked;
+use towline::proto::client::{Client, LinkId};
+use towline::proto::listener::Listener;
+use towline::proto::{Echo, Session};
+use towline::store::Names;
+
+use super::net::ConnId;
+use crate::disk::{Power, PoweredFiles};
+
+/// A server's process.
+pub(super) struct ServerHost {
+    pub(super) power: Power,
+    pub(super) names: Names<PoweredFiles>,
+    pub(super) listener: Checked<Listener>,
+    pub(super) sessions: BTreeMap<ConnId, Checked<Session>>,
+    pub(super) echoes: BTreeMap<ConnId, Checked<Echo>>,
+    /// The numbers under which the listener knows connections.
+    pub(super) numbers: BTreeMap<ConnId, u64>,
+    /// What has closed and is flushed before the listener is told.
+    pub(super) ends: BTreeMap<ConnId, Ending>,
+    pub(super) next_number: u64,
+    /// Connections that its system has made and it has not accepted.
+    pub(super) backlog: VecDeque<ConnId>,
+    /// False once it accepts nothing more.
+    pub(super) is_open: bool,
+}
+
+/// How a connection's machine closed.
+pub(super) enum Ending {
+    Session(towline::proto::session::SessionEnd),
+    Echo(Option<towline::proto::EchoEnd>),
+}
+
+/// A client's process.
+pub(super) struct ClientHost {
+    pub(super) power: Power,
+    pub(super) names: Names<PoweredFiles>,
+    pub(super) machine: Checked<Client>,
+    pub(super) links: BTreeMap<LinkId, ConnId>,
+    pub(super) number: u32,
+    pub(super) raw: Option<RawEcho>,
+}
+
+/// A raw echo that is going on: all is sent, and read until the end.
+pub(super) struct RawEcho {
+    pub(super) conn: ConnId,
+    pub(super) step: usize,
+    pub(super) request: Vec<u8>,
+    pub(super) reply: Vec<u8>,
+}

@@ -1,0 +1,139 @@
+//! All the machines in one event loop that jumps to the next event: a listener, a session for each connection, the
+//! client with its retries, each observed by the contract (`towline::harness::Checked`); simulated streams, and files on
+//! a disk that can lose its power. No tokio, no threads.
+//!
+//! | file | what |
+//! |---|---|
+//! | `world` | the loop, the clock, what is on its way |
+//! | `net` | connections as the systems hold them |
+//! | `wires` | bytes from machine to machine, partitions, resets, ends |
+//! | `hosts`, `server`, `client` | what runs on the two hosts |
+
+mod client;
+mod hosts;
+mod net;
+mod server;
+mod wires;
+mod world;
+
+use std::sync::{Arc, Mutex};
+
+use towline::harness::Side;
+use towline::proto::machine::{Input, Machine};
+use towline::proto::session::Session;
+
+use self::net::ConnId;
+use self::world::{World, lock};
+use super::facts::{Facts, Place};
+use super::panics::caught;
+use crate::ledger::Rare;
+use crate::outcome::Outcome;
+use crate::plan::{Plan, What};
+use crate::plant::Plant;
+
+/// Runs a plan on this thread, and gives what was seen.
+pub fn run(plan: &Plan) -> Outcome {
+    run_planted(plan, None)
+}
+
+/// The same with a bug, for the tests that show that it is caught.
+#[doc(hidden)]
+pub fn run_planted(plan: &Plan, plant: Option<Plant>) -> Outcome {
+    let facts = Arc::new(Mutex::new(Facts::new(plan.clone(), plant)));
+    let panic = caught(|| World::new(plan.clone(), Arc::clone(&facts)).run());
+    let mut facts = lock(&facts);
+    facts.outcome.elapsed_ms = facts.now_ms;
+    facts.outcome.panic = panic;
+    facts.outcome.clone()
+}
+
+impl World {
+    /// A fault happens.
+    fn carry_out(&mut self, what: What) {
+        match what {
+            What::Partition(cut) => {
+                self.part(cut);
+                self.facts().reach_in_put(Rare::PartitionInPut);
+            }
+            What::Repair if self.facts().plant == Some(Plant::NeverHeal) => {}
+            What::Repair => self.heal(),
+            What::KillServer => {
+                self.facts().reach_in_put(Rare::ServerDiedInPut);
+                self.kill_server();
+                self.release_all(Side::Server);
+            }
+            What::PowerLossServer => {
+                self.facts().reach_in_put(Rare::ServerDiedInPut);
+                self.kill_server();
+                self.lose_power(Side::Server);
+                self.folders.rob_served(&mut lock(&self.facts));
+            }
+            What::StartServer => self.start_server(),
+            What::SecondServer => self.second_server(),
+            What::DrainServer => {
+                self.facts().reach_in_put(Rare::DrainInPut);
+                self.drain_server();
+            }
+            What::KillClient => {
+                self.facts().reach_in_put(Rare::ClientDiedInPut);
+                self.kill_client();
+                self.release_all(Side::Client);
+            }
+            What::PowerLossClient => {
+                self.facts().reach_in_put(Rare::ClientDiedInPut);
+                self.kill_client();
+                self.lose_power(Side::Client);
+            }
+            What::StartClient => self.start_client(),
+        }
+    }
+
+    /// A process's connections are closed by its system.
+    fn release_all(&mut self, side: Side) {
+        let conns: Vec<ConnId> = self.conns.keys().copied().collect();
+        conns.into_iter().for_each(|conn| self.release(conn, side));
+    }
+
+    /// A machine is gone without a word; it comes back at once, or when a process begins there.
+    fn lose_power(&mut self, side: Side) {
+        use rand::RngExt;
+        self.vanish(side);
+        self.is_mute[side as usize] = self.random.random_bool(0.5);
+    }
+
+    /// Hands a process what its system has for it.
+    fn deliver(&mut self, conn: ConnId, side: Side, input: Input<Session>) {
+        let Some((place, link)) = self.conns.get(&conn).map(|conn| (conn.place, conn.link)) else { return };
+        match (side, place) {
+            (Side::Server, Place::Files(_)) => self.step_session(conn, input),
+            (Side::Server, Place::Echo(_)) => match input {
+                Input::Received((), bytes) => self.step_echo(conn, Input::Received((), bytes)),
+                Input::Ended((), end) => self.step_echo(conn, Input::Ended((), end)),
+                Input::Room((), room) => self.step_echo(conn, Input::Room((), room)),
+                _ => {}
+            },
+            (Side::Client, Place::Echo(_)) => self.hear_raw_echo(input),
+            (Side::Client, Place::Files(_)) => match input {
+                Input::Received((), bytes) => self.step_client(Input::Received(link, bytes)),
+                Input::Ended((), end) => self.step_client(Input::Ended(link, end)),
+                Input::Room((), room) => self.step_client(Input::Room(link, room)),
+                _ => {}
+            },
+        }
+    }
+
+    /// True if the process at this end wants to read.
+    fn wants_read(&self, conn: ConnId, side: Side) -> bool {
+        let Some(connection) = self.conns.get(&conn) else { return false };
+        match (side, connection.place) {
+            (Side::Client, Place::Echo(_)) => true,
+            (Side::Client, Place::Files(_)) => {
+                self.client.as_ref().is_some_and(|host| host.machine.machine().wants_read(connection.link))
+            }
+            (Side::Server, _) => self.server.as_ref().is_some_and(|host| {
+                host.sessions.get(&conn).is_some_and(|session| session.machine().wants_read(()))
+                    || host.echoes.get(&conn).is_some_and(|echo| echo.machine().wants_read(()))
+            }),
+        }
+    }
+}

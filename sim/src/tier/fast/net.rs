@@ -1,0 +1,288 @@
+//! Connections as the ends' systems hold them: bytes that wait to be written, that are on their way, and that wait to be
+//! read. Every cut and delay is drawn from the plan's stream `bytes`.
+
+use bytes::Bytes;
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+use towline::harness::Side;
+use towline::proto::client::LinkId;
+use towline::proto::machine::End;
+use towline::time::{Duration, Time};
+use towline::wire::Rope;
+
+use super::super::facts::{Facts, Place};
+use super::super::tap::Tap;
+use crate::ledger::Rare;
+use crate::plan::{Cut, Plan, Shape};
+use crate::streams::Streams;
+
+/// Bytes that a process may have queued for a connection.
+pub(super) const QUEUE: usize = 2 * 1024 * 1024;
+/// Bytes written and not yet read, of which one is drawn for each connection.
+const WINDOWS: [usize; 3] = [128 * 1024, 1024 * 1024, 4 * 1024 * 1024];
+
+/// Names a connection; never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct ConnId(pub(super) u64);
+
+/// What is on its way.
+#[derive(Clone, Debug)]
+pub(super) enum Segment {
+    Bytes(Bytes),
+    /// Nothing more comes, or the connection is broken.
+    End(End),
+}
+
+/// A connection: its ends, and a pipe each way.
+pub(super) struct Connection {
+    pub(super) place: Place,
+    /// The client machine's name for it.
+    pub(super) link: LinkId,
+    /// True once its client was answered.
+    pub(super) is_up: bool,
+    /// By the side whose end it is.
+    ends: [Socket; 2],
+    /// By the side that writes.
+    pipes: [Pipe; 2],
+    /// True if what is lost is sent again once the network has healed.
+    pub(super) resends: bool,
+}
+
+/// One end.
+pub(super) struct Socket {
+    /// False once its process has let it go, or is gone.
+    pub(super) is_held: bool,
+    pub(super) tap: Tap,
+}
+
+/// Where the writing end of a pipe stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Write {
+    Open,
+    /// Ends once the queue is empty.
+    Finishing,
+    /// Ended, or broken: nothing more goes out.
+    Over,
+}
+
+/// What the reading end was told last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Read {
+    Open,
+    /// All that is in the inbox is the last.
+    Ending(End),
+    Over,
+}
+
+/// One direction.
+pub(super) struct Pipe {
+    random: ChaCha8Rng,
+    shape: Shape,
+    window: usize,
+    pub(super) queue: Rope,
+    /// What the machine thinks there is room for.
+    pub(super) told: usize,
+    pub(super) write: Write,
+    /// True while a moment to write is scheduled.
+    pub(super) is_writing: bool,
+    /// Bytes on their way or in the inbox.
+    pub(super) unread: usize,
+    /// Segments do not overtake one another.
+    pub(super) last_arrival: Time,
+    /// Segments that wait to be sent again.
+    pub(super) held: Vec<Segment>,
+    /// True once a segment was lost for ever: nothing after it is heard.
+    pub(super) is_torn: bool,
+    pub(super) inbox: Rope,
+    pub(super) read: Read,
+    /// True while a moment to read is scheduled.
+    pub(super) is_reading: bool,
+    /// Bytes that were read.
+    pub(super) heard: u64,
+}
+
+impl Connection {
+    /// The `number`th connection of the run.
+    pub(super) fn new(plan: &Plan, number: ConnId, place: Place, link: LinkId) -> Connection {
+        let streams = Streams::new(plan.seed);
+        let mut random = streams.part(Streams::BYTES, "connection", number.0);
+        let socket = |is_held| Socket { is_held, tap: Tap::new(place.to_string()) };
+        let window = WINDOWS[random.random_range(0..WINDOWS.len())];
+        let pipe = |user| Pipe::new(streams.part(Streams::BYTES, user, number.0), plan.shape, window);
+        Connection {
+            place,
+            link,
+            is_up: false,
+            ends: [socket(true), socket(false)],
+            pipes: [pipe("fast client"), pipe("fast server")],
+            resends: random.random_bool(0.5),
+        }
+    }
+
+    pub(super) fn pipe(&mut self, writer: Side) -> &mut Pipe {
+        &mut self.pipes[writer as usize]
+    }
+
+    pub(super) fn end(&self, side: Side) -> &Socket {
+        &self.ends[side as usize]
+    }
+
+    pub(super) fn end_mut(&mut self, side: Side) -> &mut Socket {
+        &mut self.ends[side as usize]
+    }
+
+    /// True once this end's process may use it.
+    pub(super) fn is_ready(&self, side: Side) -> bool {
+        side == Side::Server || self.is_up
+    }
+
+    /// Bytes that were heard of `side`.
+    pub(super) fn heard(&self, side: Side) -> u64 {
+        self.pipes[side as usize].heard
+    }
+
+    /// What passed at the end of `side`.
+    pub(super) fn tap(&self, side: Side) -> &Tap {
+        &self.ends[side as usize].tap
+    }
+}
+
+/// The other end.
+pub(super) fn other(side: Side) -> Side {
+    match side {
+        Side::Client => Side::Server,
+        Side::Server => Side::Client,
+    }
+}
+
+/// True if what `writer` sends is lost in this cut.
+pub(super) fn cuts(cut: Option<Cut>, writer: Side) -> bool {
+    match cut {
+        Some(Cut::Both) => true,
+        Some(Cut::ToServer) => writer == Side::Client,
+        Some(Cut::ToClient) => writer == Side::Server,
+        None => false,
+    }
+}
+
+impl Pipe {
+    fn new(random: ChaCha8Rng, shape: Shape, window: usize) -> Pipe {
+        Pipe {
+            random,
+            shape,
+            window,
+            queue: Rope::new(),
+            told: 0,
+            write: Write::Open,
+            is_writing: false,
+            unread: 0,
+            last_arrival: Time::ZERO,
+            held: Vec::new(),
+            is_torn: false,
+            inbox: Rope::new(),
+            read: Read::Open,
+            is_reading: false,
+            heard: 0,
+        }
+    }
+
+    /// Nothing more goes out, and what waited to is dropped.
+    pub(super) fn stop_writing(&mut self) {
+        self.write = Write::Over;
+        self.queue = Rope::new();
+    }
+
+    /// A segment is lost.
+    pub(super) fn lose(&mut self, resends: bool, segment: Segment) {
+        if resends {
+            self.held.push(segment);
+        } else {
+            self.is_torn = true;
+        }
+    }
+
+    /// What was not read is dropped.
+    pub(super) fn drop_inbox(&mut self) {
+        self.unread -= self.inbox.len();
+        self.inbox = Rope::new();
+    }
+
+    /// True if there is room to tell of.
+    pub(super) fn has_news_of_room(&self) -> bool {
+        self.told < QUEUE / 2 && QUEUE.saturating_sub(self.queue.len()) > self.told
+    }
+
+    /// The room to tell of, if the machine may be short of it: as the driver does.
+    pub(super) fn news_of_room(&mut self) -> Option<usize> {
+        let room = QUEUE.saturating_sub(self.queue.len());
+        self.has_news_of_room().then(|| {
+            self.told = room;
+            room
+        })
+    }
+
+    /// True once all that was queued has left, or cannot.
+    pub(super) fn is_flushed(&self) -> bool {
+        match self.write {
+            Write::Open => self.queue.is_empty(),
+            Write::Finishing => false,
+            Write::Over => true,
+        }
+    }
+
+    /// True if the system takes bytes now.
+    pub(super) fn takes(&self) -> bool {
+        self.unread < self.window
+    }
+
+    /// What one write takes, and when the next may come.
+    pub(super) fn take(&mut self, facts: &mut Facts) -> (Bytes, Duration) {
+        let smooth = self.shape == Shape::SMOOTH;
+        let drawn = if smooth { usize::MAX } else { self.random.random_range(1..=self.shape.write_max) };
+        let count = drawn.min(self.queue.len()).min(self.window - self.unread);
+        if count < self.queue.len() {
+            facts.reach(Rare::PartialWrite);
+        }
+        self.unread += count;
+        let pause = Duration::from_millis(1) / Shape::WRITES_PER_MS;
+        (self.queue.split_to(count).into_bytes(), self.nap().unwrap_or(pause))
+    }
+
+    /// A pause that this direction makes now, seldom.
+    pub(super) fn nap(&mut self) -> Option<Duration> {
+        let naps = self.random.random_ratio(self.shape.nap_permille, 1000);
+        naps.then(|| Duration::from_millis(self.random.random_range(1..=self.shape.nap_ms_max)))
+    }
+
+    /// When what is sent now arrives.
+    pub(super) fn arrival(&mut self, now: Time, plan: &Plan) -> Time {
+        self.last_arrival = self.last_arrival.max(now + latency(&mut self.random, plan));
+        self.last_arrival
+    }
+
+    /// True if the reader is not ready although it could be.
+    pub(super) fn dawdles(&mut self) -> bool {
+        self.random.random_ratio(self.shape.pending_percent, 100)
+    }
+
+    /// What one read gives of the inbox.
+    pub(super) fn give(&mut self, allowed: u64) -> Bytes {
+        let drawn = self.random.random_range(1..=self.shape.read_max);
+        let allowed = usize::try_from(allowed).unwrap_or(usize::MAX);
+        let count = drawn.min(self.inbox.len()).min(allowed);
+        self.unread -= count;
+        self.heard += count as u64;
+        self.inbox.split_to(count).into_bytes()
+    }
+
+    /// A drawn choice.
+    pub(super) fn flips(&mut self) -> bool {
+        self.random.random_bool(0.5)
+    }
+}
+
+/// A message's time on its way.
+pub(super) fn latency(random: &mut ChaCha8Rng, plan: &Plan) -> Duration {
+    let (min, max) = (plan.latency_ms.min * 1_000, plan.latency_ms.max * 1_000);
+    Duration::from_micros(random.random_range(min..=max))
+}

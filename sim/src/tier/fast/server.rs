@@ -1,0 +1,299 @@
+//! The server's host: its listener, a session for each connection, and its store.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use towline::harness::{Checked, Side, carry_out};
+use towline::proto::Echo;
+use towline::proto::listener::{ConnectionId, ListenEvent, ListenInput, Listener, Source};
+use towline::proto::machine::{Effect, Input, Machine, Out};
+use towline::proto::session::{self, Session};
+use towline::proto::storage::{StoreOp, Ticket};
+use towline::store::Names;
+use towline::store::memory::Primitive;
+use towline::time::Duration;
+use towline::wire::Failure;
+
+use super::super::facts::{Place, SERVER};
+use super::super::steps::ROOT;
+use super::hosts::{Ending, ServerHost};
+use super::net::ConnId;
+use super::world::{Due, World, lock};
+use crate::disk::{Power, PoweredFiles};
+use crate::outcome::ContentId;
+
+/// How long what was sent before a close may take to leave: the driver's.
+const FLUSH_LIMIT: Duration = Duration::from_secs(2);
+/// All clients come from one address.
+const SOURCE: Source = Source(1);
+
+impl World {
+    /// A server's process begins. The one before, if it stopped in order, must have left nothing open.
+    pub(super) fn start_server(&mut self) {
+        let before = self.server.take().map_or(0, |host| host.names.leases().count());
+        self.is_mute[Side::Server as usize] = false;
+        let number = {
+            let mut facts = self.facts();
+            facts.outcome.leftovers.leases += before;
+            facts.server.begun += 1;
+            facts.bound(false, None);
+            facts.server.begun
+        };
+        let (power, partials) = (Power::new(), self.folders.served_partials());
+        let mut names = Names::new(u64::from(number));
+        names.add_root(self.server_files(&power)).expect("memory can be read");
+        {
+            let mut facts = lock(&self.facts);
+            facts.opened_store(partials, self.folders.served_partials());
+            facts.server.serves = true;
+        }
+        let listener = Listener::new(self.plan.listen_limits());
+        let (listener, _nothing) = Checked::new(self.now, listener, Out::new());
+        self.server = Some(ServerHost {
+            power,
+            names,
+            listener: listener.sparing(),
+            sessions: BTreeMap::new(),
+            echoes: BTreeMap::new(),
+            numbers: BTreeMap::new(),
+            ends: BTreeMap::new(),
+            next_number: 0,
+            backlog: VecDeque::new(),
+            is_open: true,
+        });
+    }
+
+    fn server_files(&self, power: &Power) -> PoweredFiles {
+        let (facts, cut) = (Arc::clone(&self.facts), power.clone());
+        let before = move |primitive: Primitive| lock(&facts).before_primitive(primitive, &cut);
+        let (facts, folders) = (Arc::clone(&self.facts), self.folders.clone());
+        let renamed = move |path: &str| {
+            let content = folders.served_at(path).unwrap_or_else(|| ContentId::of(&[]));
+            lock(&facts).renamed(path, content);
+        };
+        let plant = self.facts().plant;
+        let served = self.folders.served.clone();
+        PoweredFiles::new(served, power.clone(), Arc::new(before), Arc::new(renamed), plant)
+    }
+
+    /// Another server wants the same port.
+    pub(super) fn second_server(&mut self) {
+        let is_taken = self.server.as_ref().is_some_and(|host| host.is_open);
+        let error = is_taken.then(|| "address in use: a server has this port".to_owned());
+        self.facts().bound(true, error);
+    }
+
+    pub(super) fn drain_server(&mut self) {
+        self.step_listener(Input::Command(ListenInput::Drain));
+    }
+
+    /// The process is gone: its store does nothing any more, and what it knew is forgotten.
+    pub(super) fn kill_server(&mut self) {
+        self.facts().server_died();
+        if let Some(host) = self.server.take() {
+            host.power.cut();
+        }
+    }
+
+    /// A client's wish to connect arrives.
+    pub(super) fn on_syn(&mut self, conn: ConnId) {
+        if self.is_mute[Side::Server as usize] {
+            return;
+        }
+        let is_heard = self.server.as_ref().is_some_and(|host| host.is_open);
+        if is_heard
+            && let Some(connection) = self.conns.get_mut(&conn)
+            && let Some(host) = &mut self.server
+        {
+            connection.end_mut(Side::Server).is_held = true;
+            host.backlog.push_back(conn);
+        }
+        self.answer(conn, is_heard);
+        self.accept();
+    }
+
+    /// Takes what its system has ready, as far as the listener wants.
+    fn accept(&mut self) {
+        while let Some(host) = &mut self.server
+            && host.is_open
+            && host.listener.machine().wants_read(())
+            && let Some(conn) = host.backlog.pop_front()
+        {
+            let number = host.next_number;
+            host.next_number += 1;
+            host.numbers.insert(conn, number);
+            let door = match self.conns.get(&conn).map(|conn| conn.place) {
+                Some(Place::Files(_)) | None => "Files",
+                Some(Place::Echo(_)) => "Echo",
+            };
+            self.facts().accepted(number, &format_args!("{door}"));
+            self.step_listener(Input::Command(ListenInput::Accepted(ConnectionId(number), SOURCE)));
+        }
+    }
+
+    pub(super) fn step_listener(&mut self, input: Input<Listener>) {
+        let Some(host) = self.server.as_mut().filter(|host| !host.listener.is_closed()) else { return };
+        for effect in host.listener.step(self.now, input) {
+            match effect {
+                Effect::Event(event) => self.on_listen_event(event),
+                Effect::Close(end) => self.facts().stopped(end),
+                Effect::Transmit((), never) => match never {},
+                Effect::Dial(()) | Effect::Finish(()) | Effect::Hangup(()) | Effect::Store(..) => {}
+            }
+        }
+        self.accept();
+    }
+
+    fn on_listen_event(&mut self, event: ListenEvent) {
+        match event {
+            ListenEvent::Admit(id) => self.begin(id, None),
+            ListenEvent::Refuse(id, failure) => self.begin(id, Some(failure)),
+            ListenEvent::Paused => {}
+            ListenEvent::DrainAll => {
+                let Some(host) = &mut self.server else { return };
+                host.is_open = false;
+                let backlog = std::mem::take(&mut host.backlog);
+                let connections = host.listener.machine().connections();
+                self.facts().event(SERVER, &format!("stops, with {connections} connections"));
+                // Who dials now is refused by the system, and may try again, instead of waiting for nothing.
+                backlog.into_iter().for_each(|conn| self.release(conn, Side::Server));
+                self.tell_all(&session::Command::Drain);
+            }
+            ListenEvent::AbortAll(failure) => self.tell_all(&session::Command::Abort(failure)),
+        }
+    }
+
+    fn tell_all(&mut self, command: &session::Command) {
+        let Some(host) = &self.server else { return };
+        let (sessions, echoes): (Vec<_>, Vec<_>) =
+            (host.sessions.keys().copied().collect(), host.echoes.keys().copied().collect());
+        sessions.into_iter().for_each(|conn| self.step_session(conn, Input::Command(command.clone())));
+        for conn in echoes {
+            if let Some(host) = &mut self.server {
+                host.echoes.remove(&conn);
+                host.ends.insert(conn, Ending::Echo(None));
+            }
+            self.let_go(conn);
+        }
+    }
+
+    fn begin(&mut self, id: ConnectionId, refusal: Option<Failure>) {
+        let Some(host) = &mut self.server else { return };
+        let Some(conn) = host.numbers.iter().find(|(_, number)| **number == id.0).map(|(conn, _)| *conn)
+        else {
+            return;
+        };
+        let limits = self.plan.limits();
+        match (self.conns.get(&conn).map(|conn| conn.place), refusal) {
+            (Some(Place::Echo(_)), None) => {
+                let echo = Echo::new(self.now, limits.idle);
+                let (echo, _nothing) = Checked::new(self.now, echo, Out::new());
+                host.echoes.insert(conn, echo.sparing());
+            }
+            (Some(Place::Echo(_)), Some(_)) => {
+                host.ends.insert(conn, Ending::Echo(None));
+                self.let_go(conn);
+            }
+            (Some(Place::Files(_)) | None, refusal) => {
+                let mut born = Out::new();
+                let session = match refusal {
+                    None => Session::server(self.now, ROOT, limits),
+                    Some(failure) => Session::refusing(self.now, failure, limits, &mut born),
+                };
+                let (session, born) = Checked::new(self.now, session, born);
+                host.sessions.insert(conn, session.sparing());
+                self.carry_out_session(conn, born);
+            }
+        }
+        // What was told before there was a machine was told to nobody.
+        if let Some(connection) = self.conns.get_mut(&conn) {
+            connection.pipe(Side::Server).told = 0;
+        }
+        self.kick(conn, Side::Server);
+    }
+
+    pub(super) fn step_session(&mut self, conn: ConnId, input: Input<Session>) {
+        let session = self.server.as_mut().and_then(|host| host.sessions.get_mut(&conn));
+        let Some(session) = session else { return };
+        let effects = session.step(self.now, input);
+        self.carry_out_session(conn, effects);
+        self.kick(conn, Side::Server);
+    }
+
+    fn carry_out_session(&mut self, conn: ConnId, effects: Vec<Effect<Session>>) {
+        for effect in effects {
+            match effect {
+                Effect::Transmit((), bytes) => self.transmit(conn, Side::Server, bytes),
+                Effect::Finish(()) => self.finish(conn, Side::Server),
+                Effect::Hangup(()) => self.release(conn, Side::Server),
+                Effect::Store(ticket, op) => self.store_served(conn, ticket, op),
+                Effect::Event(event) => {
+                    let number = self.server.as_ref().and_then(|host| host.numbers.get(&conn)).copied();
+                    self.facts().served(number.unwrap_or(u64::MAX), event);
+                }
+                Effect::Close(end) => self.on_closed(conn, Ending::Session(end)),
+                Effect::Dial(()) => unreachable!("a server does not dial"),
+            }
+        }
+    }
+
+    fn store_served(&mut self, conn: ConnId, ticket: Ticket, op: StoreOp) {
+        let Some(host) = &mut self.server else { return };
+        // A process without power does nothing more; the script takes it away after this step.
+        if !host.power.is_on() {
+            return;
+        }
+        let stored = carry_out(&mut host.names, op);
+        self.folders.forget_logs();
+        let pause = self.store_pause();
+        self.after(pause, Due::ToSession(conn, Input::Stored(ticket, stored)));
+    }
+
+    pub(super) fn step_echo(&mut self, conn: ConnId, input: Input<Echo>) {
+        let echo = self.server.as_mut().and_then(|host| host.echoes.get_mut(&conn));
+        let Some(echo) = echo else { return };
+        for effect in echo.step(self.now, input) {
+            match effect {
+                Effect::Transmit((), bytes) => self.transmit(conn, Side::Server, bytes),
+                Effect::Finish(()) => self.finish(conn, Side::Server),
+                Effect::Hangup(()) => self.release(conn, Side::Server),
+                Effect::Close(end) => self.on_closed(conn, Ending::Echo(Some(end))),
+                Effect::Event(never) => match never {},
+                Effect::Dial(()) | Effect::Store(..) => unreachable!("an echo does neither"),
+            }
+        }
+        self.kick(conn, Side::Server);
+    }
+
+    /// A machine has closed: what it sent leaves, for a limited time.
+    fn on_closed(&mut self, conn: ConnId, ending: Ending) {
+        let Some(host) = &mut self.server else { return };
+        host.sessions.remove(&conn);
+        host.echoes.remove(&conn);
+        host.ends.insert(conn, ending);
+        self.after(FLUSH_LIMIT, Due::FlushLimit(conn));
+        self.see_flushed(conn, Side::Server);
+    }
+
+    /// Lets a closed machine's connection go once nothing of it is left to send.
+    pub(super) fn see_flushed(&mut self, conn: ConnId, side: Side) {
+        let is_flushed =
+            self.conns.get_mut(&conn).is_some_and(|connection| connection.pipe(Side::Server).is_flushed());
+        if side == Side::Server && is_flushed {
+            self.let_go(conn);
+        }
+    }
+
+    /// A closed machine's connection is over.
+    pub(super) fn let_go(&mut self, conn: ConnId) {
+        let Some(host) = &mut self.server else { return };
+        let Some(ending) = host.ends.remove(&conn) else { return };
+        let number = host.numbers.remove(&conn).unwrap_or(u64::MAX);
+        self.release(conn, Side::Server);
+        match ending {
+            Ending::Session(end) => self.facts().closed(number, &end),
+            Ending::Echo(end) => self.facts().echo_closed(number, &end),
+        }
+        self.step_listener(Input::Command(ListenInput::Closed(ConnectionId(number))));
+    }
+}

@@ -1,0 +1,292 @@
+//! Bytes from machine to machine: written, on their way, read; and how connections end.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use towline::harness::Side;
+use towline::proto::machine::{End, Input};
+
+use super::super::facts::{CLIENT, Place, SERVER};
+use super::net::{ConnId, Read, Segment, Write, cuts, other};
+use super::world::{Due, World, lock};
+use crate::ledger::Rare;
+use crate::plan::Cut;
+use crate::plant::Plant;
+
+impl World {
+    /// A machine sends.
+    pub(super) fn transmit(&mut self, conn: ConnId, side: Side, bytes: Bytes) {
+        let Some(connection) = self.conns.get_mut(&conn) else { return };
+        let pipe = connection.pipe(side);
+        pipe.told = pipe.told.saturating_sub(bytes.len());
+        if pipe.write == Write::Open {
+            pipe.queue.push(bytes);
+        }
+        self.kick(conn, side);
+    }
+
+    /// A machine has said all.
+    pub(super) fn finish(&mut self, conn: ConnId, side: Side) {
+        if let Some(connection) = self.conns.get_mut(&conn)
+            && connection.pipe(side).write == Write::Open
+        {
+            connection.pipe(side).write = Write::Finishing;
+        }
+        self.kick(conn, side);
+    }
+
+    /// Lets this side's system go on with what it has to do.
+    pub(super) fn kick(&mut self, conn: ConnId, side: Side) {
+        let now = self.now;
+        let Some(connection) = self.conns.get_mut(&conn).filter(|conn| conn.is_ready(side)) else { return };
+        let is_held = connection.end(side).is_held;
+        let out = connection.pipe(side);
+        let writes = !out.is_writing && (!out.queue.is_empty() || out.write == Write::Finishing);
+        out.is_writing |= writes;
+        let tells = is_held && out.has_news_of_room();
+        let inward = connection.pipe(other(side));
+        let has_news = !inward.inbox.is_empty() || matches!(inward.read, Read::Ending(_));
+        let reads = is_held && !inward.is_reading && has_news;
+        inward.is_reading |= reads;
+        if writes {
+            self.at(now, Due::Write(conn, side));
+        }
+        if tells {
+            self.at(now, Due::Room(conn, side));
+        }
+        if reads {
+            self.at(now, Due::Read(conn, side));
+        }
+    }
+
+    pub(super) fn tell_room(&mut self, conn: ConnId, side: Side) {
+        let Some(connection) = self.conns.get_mut(&conn).filter(|conn| conn.is_ready(side)) else { return };
+        if connection.end(side).is_held
+            && let Some(room) = connection.pipe(side).news_of_room()
+        {
+            self.deliver(conn, side, Input::Room((), room));
+        }
+    }
+
+    pub(super) fn on_write(&mut self, conn: ConnId, side: Side) {
+        let shared = Arc::clone(&self.facts);
+        let Some(connection) = self.conns.get_mut(&conn) else { return };
+        let place = connection.place;
+        let pipe = connection.pipe(side);
+        pipe.is_writing = false;
+        if pipe.queue.is_empty() {
+            if pipe.write == Write::Finishing {
+                pipe.write = Write::Over;
+                self.send(conn, side, Segment::End(End::Orderly));
+            }
+        } else if pipe.takes() {
+            let (bytes, pause) = pipe.take(&mut lock(&shared));
+            pipe.is_writing = true;
+            note(&mut lock(&shared), &mut connection.end_mut(side).tap, place, side, side, &bytes);
+            self.after(pause, Due::Write(conn, side));
+            self.send(conn, side, Segment::Bytes(bytes));
+        }
+        self.tell_room(conn, side);
+        self.see_flushed(conn, side);
+    }
+
+    /// Sends a segment on its way.
+    pub(super) fn send(&mut self, conn: ConnId, writer: Side, segment: Segment) {
+        let (now, cut) = (self.now, cuts(self.cut, writer));
+        let Some(connection) = self.conns.get_mut(&conn) else { return };
+        let resends = connection.resends;
+        let pipe = connection.pipe(writer);
+        if pipe.is_torn {
+        } else if cut {
+            pipe.lose(resends, segment);
+        } else {
+            let at = pipe.arrival(now, &self.plan);
+            self.at(at, Due::Arrive(conn, writer, segment));
+        }
+    }
+
+    pub(super) fn on_arrival(&mut self, conn: ConnId, writer: Side, segment: Segment) {
+        let reader = other(writer);
+        let is_mute = self.is_mute[reader as usize];
+        let Some(connection) = self.conns.get_mut(&conn) else { return };
+        let is_held = connection.end(reader).is_held;
+        match segment {
+            Segment::Bytes(_) if !is_held => {
+                // Who is not there any more is not written to.
+                if !is_mute {
+                    self.send(conn, reader, Segment::End(End::Reset));
+                }
+                return;
+            }
+            Segment::Bytes(bytes) => {
+                let pipe = connection.pipe(writer);
+                if pipe.read == Read::Open {
+                    pipe.inbox.push(bytes);
+                }
+            }
+            Segment::End(End::Orderly) => {
+                let pipe = connection.pipe(writer);
+                if pipe.read == Read::Open {
+                    pipe.read = Read::Ending(End::Orderly);
+                }
+            }
+            Segment::End(End::Reset) => {
+                connection.pipe(reader).stop_writing();
+                let pipe = connection.pipe(writer);
+                if pipe.read != Read::Over {
+                    pipe.read = Read::Ending(End::Reset);
+                    if pipe.flips() {
+                        pipe.drop_inbox();
+                    }
+                }
+                self.see_flushed(conn, reader);
+            }
+        }
+        self.kick(conn, reader);
+    }
+
+    pub(super) fn on_read(&mut self, conn: ConnId, side: Side) {
+        let wants = self.wants_read(conn, side);
+        let gate = self.gate;
+        let Some(connection) = self.conns.get_mut(&conn) else { return };
+        let (place, is_held) = (connection.place, connection.end(side).is_held);
+        let pipe = connection.pipe(other(side));
+        pipe.is_reading = false;
+        if !is_held || !wants {
+            return;
+        }
+        if pipe.inbox.is_empty() {
+            if let Read::Ending(end) = pipe.read {
+                pipe.read = Read::Over;
+                self.deliver(conn, side, Input::Ended((), end));
+            }
+            return;
+        }
+        let allowed = match gate {
+            Some((dial, of, byte)) if place == Place::Files(dial) && of != side => {
+                byte.saturating_sub(pipe.heard)
+            }
+            Some(_) | None => u64::MAX,
+        };
+        if allowed == 0 {
+            return;
+        }
+        if pipe.dawdles() {
+            pipe.is_reading = true;
+            let nap = pipe.nap().unwrap_or_default();
+            self.facts().reach(Rare::SpuriousPending);
+            return self.after(nap, Due::Read(conn, side));
+        }
+        let start = pipe.heard;
+        let bytes = pipe.give(allowed);
+        let bytes = spoil(lock(&self.facts).plant, place, side, start, bytes);
+        note(&mut lock(&self.facts), &mut connection.end_mut(side).tap, place, side, other(side), &bytes);
+        self.kick(conn, other(side));
+        if !bytes.is_empty() {
+            self.deliver(conn, side, Input::Received((), bytes));
+        }
+        self.kick(conn, side);
+    }
+
+    /// This side's process drops the connection: what it had not handed to its system is lost, and what it had not read
+    /// breaks the connection.
+    pub(super) fn release(&mut self, conn: ConnId, side: Side) {
+        let Some(connection) = self.conns.get_mut(&conn).filter(|conn| conn.end(side).is_held) else {
+            return;
+        };
+        connection.end_mut(side).is_held = false;
+        if !connection.is_ready(side) {
+            return;
+        }
+        let inward = connection.pipe(other(side));
+        let is_unread = !inward.inbox.is_empty();
+        inward.drop_inbox();
+        let out = connection.pipe(side);
+        let was_over = out.write == Write::Over;
+        out.stop_writing();
+        if is_unread {
+            self.send(conn, side, Segment::End(End::Reset));
+        } else if !was_over {
+            self.send(conn, side, Segment::End(End::Orderly));
+        }
+    }
+
+    /// This side's machine is gone without a word.
+    pub(super) fn vanish(&mut self, side: Side) {
+        for connection in self.conns.values_mut().filter(|conn| conn.end(side).is_held) {
+            connection.end_mut(side).is_held = false;
+            connection.pipe(side).stop_writing();
+            connection.pipe(other(side)).drop_inbox();
+        }
+    }
+
+    /// The network falls apart: what is on its way is lost, for ever or until it is sent again.
+    pub(super) fn part(&mut self, cut: Cut) {
+        self.cut = Some(cut);
+        for (at, due) in std::mem::take(&mut self.due) {
+            let writer = match &due {
+                Due::Syn(_) => Some(Side::Client),
+                Due::Answer(..) => Some(Side::Server),
+                Due::Arrive(_, writer, _) => Some(*writer),
+                _ => None,
+            };
+            if !writer.is_some_and(|writer| cuts(Some(cut), writer)) {
+                self.due.insert(at, due);
+            } else if let Due::Arrive(conn, writer, segment) = due
+                && let Some(connection) = self.conns.get_mut(&conn)
+            {
+                let resends = connection.resends;
+                connection.pipe(writer).lose(resends, segment);
+            }
+        }
+    }
+
+    /// The network is whole again; what was lost is sent again where the systems still try.
+    pub(super) fn heal(&mut self) {
+        self.cut = None;
+        for conn in self.conns.keys().copied().collect::<Vec<_>>() {
+            for writer in [Side::Client, Side::Server] {
+                let held = self.conns.get_mut(&conn).map(|conn| std::mem::take(&mut conn.pipe(writer).held));
+                for segment in held.unwrap_or_default() {
+                    self.send(conn, writer, segment);
+                }
+            }
+        }
+    }
+}
+
+/// Writes down what `who` said, as seen at the end `side`.
+fn note(
+    facts: &mut super::super::facts::Facts,
+    tap: &mut super::super::tap::Tap,
+    place: Place,
+    side: Side,
+    who: Side,
+    bytes: &Bytes,
+) {
+    if !matches!(place, Place::Files(_)) {
+        return;
+    }
+    let (lines, is_header_cut) = tap.bytes(who, bytes);
+    let host = if side == Side::Client { CLIENT } else { SERVER };
+    for line in lines {
+        facts.event(&format!("{host} {place}"), &line);
+    }
+    if is_header_cut && who != side {
+        facts.reach(Rare::HeaderCut);
+    }
+}
+
+/// A planted bug: takes a byte out of what is heard.
+fn spoil(plant: Option<Plant>, place: Place, side: Side, start: u64, bytes: Bytes) -> Bytes {
+    let is_here = match (plant, place) {
+        (Some(Plant::DropEchoByte), Place::Echo(_)) => side == Side::Client,
+        (Some(Plant::DropByte), Place::Files(_)) => side == Side::Server,
+        _ => false,
+    };
+    if !is_here || !(start..start + bytes.len() as u64).contains(&200) {
+        return bytes;
+    }
+    let at = (200 - start) as usize;
+    Bytes::from([&bytes[..at], &bytes[at + 1..]].concat())
+}

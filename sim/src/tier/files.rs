@@ -1,0 +1,96 @@
+//! The files that a run is about: what the server serves, and what the client has.
+
+use rand::RngExt;
+use towline::harness::partials;
+use towline::store::memory::MemoryFiles;
+
+use super::facts::{CLIENT, Facts, SERVER};
+use crate::ledger::Rare;
+use crate::outcome::{ContentId, Ended};
+use crate::plan::{Operation, Plan};
+use crate::streams::Streams;
+
+/// Both disks. A clone is the same.
+#[derive(Clone)]
+pub(super) struct Folders {
+    pub(super) served: MemoryFiles,
+    pub(super) local: MemoryFiles,
+}
+
+impl Folders {
+    /// As the plan has them at the beginning.
+    pub(super) fn new(plan: &Plan) -> Folders {
+        let (served, local) = (MemoryFiles::volatile(), MemoryFiles::new());
+        for (path, content) in &plan.served {
+            served.put(path, &content.bytes());
+        }
+        served.sync_all();
+        for (number, step) in plan.steps.iter().enumerate() {
+            if let Operation::Put { content, .. } = &step.operation {
+                local.put(&format!("up-{number}"), &content.bytes());
+            }
+        }
+        Folders { served, local }
+    }
+
+    /// The logs of the files would grow with the run.
+    pub(super) fn forget_logs(&self) {
+        self.served.take_log();
+        self.local.take_log();
+    }
+
+    /// The served disk keeps and loses what was not synced, each change by itself, as the plan's stream `disk` says.
+    pub(super) fn rob_served(&self, facts: &mut Facts) {
+        let mut random = Streams::new(facts.outcome.plan.seed).stream(Streams::DISK);
+        let pending = self.served.pending();
+        self.served.crash(|| random.random());
+        facts.event(SERVER, &format!("its disk had {pending} changes that were not synced"));
+        if pending > 0 {
+            facts.reach(Rare::DiskRobbed);
+        }
+    }
+
+    /// Partials at the server.
+    pub(super) fn served_partials(&self) -> usize {
+        only_partials(&self.served).count()
+    }
+
+    /// What stands at the served `path`.
+    pub(super) fn served_at(&self, path: &str) -> Option<ContentId> {
+        self.served.get(path).map(|bytes| ContentId::of(&bytes))
+    }
+
+    /// What stands at the client's `path`.
+    pub(super) fn local_at(&self, path: &str) -> Option<ContentId> {
+        self.local.get(path).map(|bytes| ContentId::of(&bytes))
+    }
+
+    /// Looks at what is there at the end.
+    pub(super) fn conclude(&self, facts: &mut Facts, leases: usize) {
+        for path in facts.paths() {
+            if let Some(id) = self.served_at(&path) {
+                facts.event("end", &format!("{path} is {id:?}"));
+                facts.outcome.served.insert(path, id);
+            }
+        }
+        let sides = [(SERVER, &self.served), (CLIENT, &self.local)];
+        let named = |(side, files)| only_partials(files).map(move |name| format!("{side}: {name}"));
+        facts.outcome.leftovers.partials = sides.into_iter().flat_map(named).collect();
+        facts.outcome.leftovers.leases += leases;
+        facts.outcome.leftovers.connections = facts.server.connections.len();
+        facts.outcome.elapsed_ms = facts.now_ms;
+        let text = format!("{:?}, waiting {:?}", facts.outcome.leftovers, facts.outcome.waiting);
+        facts.event("end", &text);
+        let retried = facts.outcome.jobs.iter().any(|job| {
+            let is_put = matches!(facts.outcome.plan.steps[job.step].operation, Operation::Put { .. });
+            is_put && job.retries > 0 && job.ended == Some(Ended::Done)
+        });
+        if retried {
+            facts.reach(Rare::RetriedPut);
+        }
+    }
+}
+
+fn only_partials(files: &MemoryFiles) -> impl Iterator<Item = String> {
+    partials(files).into_iter().filter(|name| name.ends_with(".partial"))
+}

@@ -1,0 +1,64 @@
+//! What a run waits for, until it is over.
+
+use super::facts::{Facts, SERVER};
+use super::script::Script;
+
+/// What the run waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// The client's steps, and the script.
+    Story,
+    /// The server's connections, of which nobody is at the other end any more.
+    Quiet,
+    /// The server's end, once it was told to stop.
+    Stop,
+    /// The last segments.
+    Aftermath(u64),
+}
+
+/// Where a run goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    Stage(Stage),
+    /// In `Stop`, once the server has been told to.
+    TellServer,
+    Over,
+}
+
+impl Stage {
+    /// Milliseconds after the end in which the last segments arrive.
+    const AFTERMATH_MS: u64 = 50;
+
+    /// Where the run stands now.
+    pub(super) fn next(self, facts: &mut Facts, script: &Script) -> Next {
+        Next::Stage(match self {
+            Stage::Story if facts.client_is_over(script) && !script.has_timed_ahead() => Stage::Quiet,
+            Stage::Story => Stage::Story,
+            Stage::Quiet if !facts.server.connections.is_empty() => Stage::Quiet,
+            Stage::Quiet => {
+                facts.event(SERVER, "is told to stop");
+                return Next::TellServer;
+            }
+            Stage::Stop if facts.server.serves => Stage::Stop,
+            Stage::Stop => Stage::Aftermath(facts.now_ms + Stage::AFTERMATH_MS),
+            Stage::Aftermath(until) if facts.now_ms < until => self,
+            Stage::Aftermath(_) => return Next::Over,
+        })
+    }
+
+    /// Who waits for what.
+    pub(super) fn waiting(self, facts: &Facts, script: &Script) -> Vec<String> {
+        let mut waiting = vec![format!("the run is in its stage {self:?}")];
+        if let Some(job) = facts.outcome.jobs.iter().rev().find(|job| job.ended.is_none() && !job.cut_off) {
+            let operation = &facts.outcome.plan.steps[job.step].operation;
+            waiting.push(format!("client {} waits for step {}, {operation:?}", job.client, job.step));
+        }
+        if !facts.server.connections.is_empty() {
+            waiting.push(format!("the server has connections {:?}", facts.server.connections));
+        }
+        if let Some(fault) = script.ahead() {
+            waiting.push(format!("the script waits for {fault:?}"));
+        }
+        waiting
+    }
+}

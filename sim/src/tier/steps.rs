@@ -1,0 +1,136 @@
+//! The plan's steps as the client's application carries them out, on any tier.
+
+use bytes::Bytes;
+use towline::proto::client::{Event, JobError};
+use towline::proto::machine::DialErrorKind;
+use towline::proto::op::{OpEvent, Question};
+use towline::proto::session::{Request, SessionEnd};
+use towline::proto::storage::RootId;
+use towline::wire::{Code, Get, RelPath, Remove, RequestId};
+
+use super::facts::{CLIENT, Facts};
+use super::files::Folders;
+use crate::ledger::Rare;
+use crate::outcome::{Echoed, Ended, Job};
+use crate::plan::Operation;
+use crate::plant::Plant;
+
+/// The only root of a store.
+pub(super) const ROOT: RootId = RootId(0);
+
+/// What the client machine is asked; `None` for what has a connection of its own.
+pub(super) fn request(operation: &Operation, step: usize, client: u32) -> Option<Request> {
+    let path = |text: &str| RelPath::new(text).expect("the plan's paths are good");
+    let id = RequestId(u128::from(client) << 64 | (step as u128 + 1));
+    Some(match operation {
+        Operation::Put { path: to, .. } => {
+            Request::Put { root: ROOT, source: path(&format!("up-{step}")), path: path(to), request: id }
+        }
+        Operation::Get { path: from } => {
+            let get = Get { path: path(from), version: 0 };
+            Request::Fetch { root: ROOT, at: path(&format!("down-{step}")), get }
+        }
+        Operation::List => Request::Ask(Question::List(RelPath::ROOT)),
+        Operation::Remove { path: at } => {
+            Request::Ask(Question::Remove(Remove { request: id, path: path(at) }))
+        }
+        Operation::Echo(content) => Request::Ask(Question::Echo(Bytes::from(content.bytes()))),
+        Operation::RawEcho(_) => return None,
+    })
+}
+
+/// How a failed job ended.
+pub(super) fn ended(error: &JobError) -> Ended {
+    match error {
+        JobError::Dial(dial) if dial.kind == DialErrorKind::Refused => Ended::Refused(error.to_string()),
+        JobError::Dial(_) | JobError::Session(_) | JobError::Operation(_) => Ended::Failed(error.to_string()),
+    }
+}
+
+impl Facts {
+    /// A client begins; gives its number and its first step.
+    pub(super) fn client_begins(&mut self) -> (u32, usize) {
+        assert!(self.plant != Some(Plant::Panic), "planted");
+        self.client.begun += 1;
+        self.client.is_alive = true;
+        (self.client.begun - 1, self.client.next_step)
+    }
+
+    /// The client `number` begins a step; gives what it is.
+    pub(super) fn step_begins(&mut self, step: usize, number: u32) -> Operation {
+        let operation = self.outcome.plan.steps[step].operation.clone();
+        self.event(CLIENT, &format!("step {step}: {operation:?}"));
+        self.outcome.jobs.push(Job::begun(step, number));
+        operation
+    }
+
+    /// A step is over: what stands where it worked is a fact.
+    pub(super) fn step_is_over(&mut self, step: usize, ended: Ended, folders: &Folders) {
+        let (mut got, mut stood) = (None, None);
+        match &self.outcome.plan.steps[step].operation {
+            Operation::Get { .. } => got = folders.local_at(&format!("down-{step}")),
+            Operation::Put { path, content: sent } if ended == Ended::Done => {
+                stood = Some(folders.served_at(path) == Some(self.outcome.id(sent)));
+            }
+            _ => {}
+        }
+        self.event(CLIENT, &format!("step {step} is over: {ended:?}"));
+        if let Some(job) = self.outcome.jobs.last_mut() {
+            job.ended = Some(ended);
+            job.got = got;
+            job.stood = stood;
+        }
+        self.client.next_step = step + 1;
+    }
+
+    /// All steps are over, and the client has closed.
+    pub(super) fn client_closed(&mut self) {
+        self.event(CLIENT, "has closed");
+        self.client.is_done = true;
+    }
+
+    /// What came back of a raw echo.
+    pub(super) fn raw_echo_is_over(&mut self, request: Vec<u8>, reply: Vec<u8>, done: bool) {
+        self.event(CLIENT, &format!("a raw echo of {} bytes gave {}", request.len(), reply.len()));
+        let place = "a raw echo".to_owned();
+        self.outcome.echoes.push(Echoed { place, request, replies: vec![reply], done });
+    }
+
+    /// What the machine of client `number` told. It has one job at a time: the last that began.
+    pub(super) fn client_told(&mut self, number: u32, event: &Event) {
+        let waited = matches!(event, Event::Connected { .. })
+            && self.outcome.jobs.last().is_some_and(|job| job.retries > 0)
+            && self.server.begun == 1
+            && !self.outcome.plan.server_at_start;
+        if waited {
+            self.reach(Rare::Waited);
+        }
+        let line = match event {
+            Event::Retrying { attempt, delay, error, .. } => {
+                if matches!(error, JobError::Session(SessionEnd::Broken(failure)) if failure.code == Code::IDLE_TIMEOUT)
+                {
+                    self.reach(Rare::Silence);
+                }
+                Some(format!("attempt {attempt} failed, the next in {delay:?}: {error}"))
+            }
+            Event::Connected { version, .. } => Some(format!("speaks version {version}")),
+            Event::Finished(..) | Event::Job(..) => None,
+        };
+        if let Some(line) = line {
+            self.event(CLIENT, &line);
+        }
+        let double = self.plant == Some(Plant::DoubleReply);
+        let Some(job) = self.outcome.jobs.last_mut().filter(|job| job.client == number) else { return };
+        match event {
+            Event::Retrying { .. } => {
+                job.retries += 1;
+                job.names.clear();
+            }
+            Event::Job(_, OpEvent::Entries(entries)) => {
+                job.names.extend(entries.iter().map(|entry| entry.name.escape_ascii().to_string()));
+            }
+            Event::Finished(..) => job.replies += if double { 2 } else { 1 },
+            Event::Connected { .. } | Event::Job(..) => {}
+        }
+    }
+}
