@@ -16,7 +16,7 @@ use crate::store::memory::MemoryFiles;
 use crate::time::Time;
 use crate::wire::{Body, Decoder, Frame, OperationId, PREAMBLE};
 
-/// See the [module](self).
+/// A session, what it was told and what it said.
 pub struct Lone {
     session: Checked<Session>,
     names: Names<MemoryFiles>,
