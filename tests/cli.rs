@@ -2,8 +2,11 @@
 //! server of its own on a free port and folders of its own, and ends only the processes that it started.
 #![cfg(all(feature = "cli", target_os = "linux"))]
 
+use std::fs::Permissions;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
@@ -27,10 +30,17 @@ struct Served {
 
 impl Served {
     fn start() -> Served {
+        Served::start_with(Path::new(env!("CARGO_BIN_EXE_towline")), |_| {})
+    }
+
+    /// The server is `program`, prepared by `prepare`.
+    fn start_with(program: &Path, prepare: impl FnOnce(&mut Command)) -> Served {
         let folder = tempfile::tempdir().unwrap();
-        let dir = folder.path().to_str().unwrap();
-        let args = ["serve", dir, "--listen", "127.0.0.1:0", "--echo", "127.0.0.1:0"];
-        let mut child = towline(&args).stdout(Stdio::piped()).spawn().unwrap();
+        std::fs::set_permissions(folder.path(), Permissions::from_mode(0o777)).unwrap();
+        let mut command = Command::new(program);
+        command.arg("serve").arg(folder.path()).args(["--listen", "127.0.0.1:0", "--echo", "127.0.0.1:0"]);
+        prepare(command.stdin(Stdio::null()).stdout(Stdio::piped()));
+        let mut child = command.spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap());
         let mut served = Served { child, lines, address: String::new(), echo: String::new(), folder };
         served.address = served.line_with("listening on ");
@@ -267,4 +277,36 @@ fn another_protocol_is_answered_and_told() {
     assert!(!answer.is_empty());
     drop(stream);
     served.line_with("dropped: the peer does not speak towline");
+}
+
+/// Permissions bind nobody who is root: there the server runs as an ordinary user, from a copy that such a one may run.
+#[test]
+fn what_an_ordinary_user_may_not_touch_is_denied_and_stays() {
+    const NOBODY: u32 = 65_534;
+    let bin = tempfile::tempdir().unwrap();
+    let program = bin.path().join("towline");
+    std::fs::copy(env!("CARGO_BIN_EXE_towline"), &program).unwrap();
+    std::fs::set_permissions(bin.path(), Permissions::from_mode(0o755)).unwrap();
+    let is_root = rustix::process::geteuid().is_root();
+    let served = Served::start_with(&program, |command| {
+        if is_root {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+    });
+    let (secret, closed) = (served.path("secret"), served.path("closed"));
+    std::fs::write(&secret, b"mine").unwrap();
+    std::fs::create_dir(&closed).unwrap();
+    std::fs::write(closed.join("old"), b"old").unwrap();
+    std::fs::set_permissions(&secret, Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&closed, Permissions::from_mode(0o500)).unwrap();
+
+    let here = tempfile::tempdir().unwrap();
+    let (source, copy) = (here.path().join("new"), here.path().join("copy"));
+    std::fs::write(&source, b"new").unwrap();
+    fails(&["get", &served.at("/secret"), path_text(&copy)], 7, &["ermission denied"]);
+    fails(&["put", path_text(&source), &served.at("/closed/old")], 7, &["ermission denied"]);
+    fails(&["rm", &served.at("/closed/old")], 7, &["ermission denied"]);
+    assert!(!copy.exists());
+    std::fs::set_permissions(&closed, Permissions::from_mode(0o700)).unwrap();
+    assert_eq!(std::fs::read(closed.join("old")).unwrap(), b"old");
 }
