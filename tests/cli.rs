@@ -297,7 +297,7 @@ fn what_an_ordinary_user_may_not_touch_is_denied_and_stays() {
     std::fs::write(&secret, b"mine").unwrap();
     std::fs::create_dir(&closed).unwrap();
     std::fs::write(closed.join("old"), b"old").unwrap();
-    std::fs::set_permissions(&secret, Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&secret, Permissions::from_mode(0o000)).unwrap();
     std::fs::set_permissions(&closed, Permissions::from_mode(0o500)).unwrap();
 
     let here = tempfile::tempdir().unwrap();
