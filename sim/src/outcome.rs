@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use towline::probe::Mark;
+
 use crate::ledger::Rare;
 use crate::plan::{Content, Operation, Plan};
 use crate::trace::Trace;
@@ -149,8 +151,10 @@ pub struct Outcome {
     pub leftovers: Leftovers,
     /// When each fault happened, in order.
     pub faults_at_ms: Vec<u64>,
-    /// Rare states that were reached.
+    /// Rare states that were reached, as the simulator saw them.
     pub reached: BTreeSet<Rare>,
+    /// Rare states that the library's code was in.
+    pub marks: BTreeSet<Mark>,
     /// What was said on each connection of the protocol, as its client saw it.
     pub conversations: Vec<String>,
     /// What the plan's files are known by.
@@ -180,6 +184,7 @@ impl Outcome {
             leftovers: Leftovers::default(),
             faults_at_ms: Vec::new(),
             reached: BTreeSet::new(),
+            marks: BTreeSet::new(),
             conversations: Vec::new(),
             ids,
         }

@@ -24,6 +24,8 @@ mod tap;
 #[cfg(feature = "turmoil")]
 pub mod turmoil;
 
+use towline::probe::{self, Bug};
+
 use crate::outcome::Outcome;
 use crate::plan::Plan;
 use crate::plant::Plant;
@@ -57,16 +59,38 @@ impl Tier {
 
     /// Runs a plan, and gives what was seen.
     pub fn run(self, plan: &Plan) -> Outcome {
-        self.run_planted(plan, None)
+        self.run_as(plan, None, None)
     }
 
-    /// The same with a bug, for the tests that show that it is caught.
+    /// The same with a bug in the library.
+    ///
+    /// # Panics
+    /// In a build without planted bugs, if there is to be one.
+    pub fn run_with(self, plan: &Plan, bug: Option<Bug>) -> Outcome {
+        self.run_as(plan, bug, None)
+    }
+
+    /// The same with a fault of the simulator's own, for the tests that show that it is seen.
     #[doc(hidden)]
     pub fn run_planted(self, plan: &Plan, plant: Option<Plant>) -> Outcome {
+        self.run_as(plan, None, plant)
+    }
+
+    fn run_as(self, plan: &Plan, bug: Option<Bug>, plant: Option<Plant>) -> Outcome {
         match self {
-            Tier::Fast => fast::run_planted(plan, plant),
+            Tier::Fast => probed(bug, || fast::run_planted(plan, plant)),
             #[cfg(feature = "turmoil")]
-            Tier::Turmoil => turmoil::run_planted(plan, plant),
+            Tier::Turmoil => turmoil::run_planted(plan, bug, plant),
         }
     }
+}
+
+/// Runs a plan that stays on this thread, with a bug in the library, and notes the marks that it reached.
+fn probed(bug: Option<Bug>, run: impl FnOnce() -> Outcome) -> Outcome {
+    probe::plant(bug).unwrap_or_else(|error| panic!("{error}"));
+    probe::take_marks();
+    let mut outcome = run();
+    outcome.marks = probe::take_marks();
+    probe::plant(None).unwrap_or_else(|error| panic!("{error}"));
+    outcome
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use towline::harness::{Side, Trace};
+use towline::probe::aside;
 use towline::wire::{Body, Decoder};
 
 use crate::outcome::Echoed;
@@ -36,6 +37,11 @@ impl Tap {
 
     /// Bytes that `side` sent. Gives the lines of the frames that are complete now, and whether the bytes ended within a header.
     pub(super) fn bytes(&mut self, side: Side, bytes: &Bytes) -> (Vec<String>, bool) {
+        // The library's decoder is at work here, too, and not the one that is tested.
+        aside(|| self.note(side, bytes))
+    }
+
+    fn note(&mut self, side: Side, bytes: &Bytes) -> (Vec<String>, bool) {
         self.watch(side, bytes.clone());
         let stream = &mut self.streams[side as usize];
         let is_header_cut = stream.within.is_some_and(|within| (1..HEADER).contains(&within));
