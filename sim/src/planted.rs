@@ -53,10 +53,10 @@ pub fn hunt(bug: Bug) -> Hunted {
     let missed = |seeds| Hunted { bug, caught: None, seeds };
     let Some(tier) = tier_of(bug) else { return missed(0) };
     for seed in 0..SEEDS {
-        let plan = Plan::from_seed(seed);
-        let with = invariants::check(&tier.run_with(&plan, Some(bug)));
-        if let Some(broken) = with.first()
-            && invariants::check(&tier.run_with(&plan, None)).is_empty()
+        let without = Plan::from_seed(seed);
+        let with = Plan { plant: Some(bug.name().to_owned()), ..without.clone() };
+        if let Some(broken) = invariants::check(&tier.run(&with)).first()
+            && invariants::check(&tier.run(&without)).is_empty()
         {
             return Hunted { bug, caught: Some((seed, broken.invariant)), seeds: seed + 1 };
         }

@@ -58,25 +58,17 @@ impl Tier {
     }
 
     /// Runs a plan, and gives what was seen.
-    pub fn run(self, plan: &Plan) -> Outcome {
-        self.run_as(plan, None, None)
-    }
-
-    /// The same with a bug in the library.
     ///
     /// # Panics
-    /// In a build without planted bugs, if there is to be one.
-    pub fn run_with(self, plan: &Plan, bug: Option<Bug>) -> Outcome {
-        self.run_as(plan, bug, None)
+    /// If the plan plants a bug that this build does not have: [`Plan::check`] says so before.
+    pub fn run(self, plan: &Plan) -> Outcome {
+        self.run_planted(plan, None)
     }
 
     /// The same with a fault of the simulator's own, for the tests that show that it is seen.
     #[doc(hidden)]
     pub fn run_planted(self, plan: &Plan, plant: Option<Plant>) -> Outcome {
-        self.run_as(plan, None, plant)
-    }
-
-    fn run_as(self, plan: &Plan, bug: Option<Bug>, plant: Option<Plant>) -> Outcome {
+        let bug = plan.bug().unwrap_or_else(|bad| panic!("{bad}"));
         match self {
             Tier::Fast => probed(bug, || fast::run_planted(plan, plant)),
             #[cfg(feature = "turmoil")]
