@@ -1,10 +1,11 @@
 //! What was seen of a run: facts, from which the invariants judge. Also a fed one, in their tests.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
 
 use crate::ledger::Rare;
 use crate::plan::{Content, Operation, Plan};
-use crate::trace::Trace;
+use crate::trace::{Connection, Host, Kind, Trace};
 
 /// What a content is known by: its length and BLAKE3 hash.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,6 +18,12 @@ impl ContentId {
     /// Of these bytes.
     pub fn of(bytes: &[u8]) -> ContentId {
         ContentId { length: bytes.len() as u64, hash: *blake3::hash(bytes).as_bytes() }
+    }
+
+    /// Appends it as bytes.
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.length.to_le_bytes());
+        out.extend_from_slice(&self.hash);
     }
 }
 
@@ -151,8 +158,6 @@ pub struct Outcome {
     pub faults_at_ms: Vec<u64>,
     /// Rare states that were reached.
     pub reached: BTreeSet<Rare>,
-    /// What was said on each connection of the protocol, as its client saw it.
-    pub conversations: Vec<String>,
     /// What the plan's files are known by.
     ids: BTreeMap<Content, ContentId>,
 }
@@ -180,7 +185,6 @@ impl Outcome {
             leftovers: Leftovers::default(),
             faults_at_ms: Vec::new(),
             reached: BTreeSet::new(),
-            conversations: Vec::new(),
             ids,
         }
     }
@@ -222,6 +226,19 @@ impl Outcome {
         }));
         lines.extend(self.served.iter().map(|(path, content)| format!("{path} is {content:?}")));
         lines.join("\n") + "\n"
+    }
+
+    /// What was said on each connection of the protocol on which something was, as its client saw it: a line a frame.
+    pub fn conversations(&self) -> Vec<String> {
+        let mut conversations: BTreeMap<Connection, String> = BTreeMap::new();
+        for event in self.trace.events() {
+            if let (Host::Client(_), Some(connection), Kind::Frame(frame)) =
+                (&event.host, event.connection, &event.kind)
+            {
+                let _infallible = writeln!(conversations.entry(connection).or_default(), "{frame}");
+            }
+        }
+        conversations.into_values().collect()
     }
 
     /// True if it came to its end: only then can more be said than that it did not.

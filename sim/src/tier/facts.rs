@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use towline::harness::Side;
 use towline::proto::listener::ListenEnd;
 use towline::proto::op::Party;
 use towline::proto::session::{Began, Event, SessionEnd};
@@ -15,6 +16,7 @@ use crate::ledger::Rare;
 use crate::outcome::{Bound, ContentId, Outcome, Published};
 use crate::plan::{Operation, Plan};
 use crate::plant::Plant;
+use crate::trace::{self, Connection, Door, Frame, Host, Kind, Network, Part, Recorded, Store};
 
 /// The hosts' names.
 pub(super) const SERVER: &str = "server";
@@ -24,6 +26,8 @@ pub(super) const CLIENT: &str = "client";
 pub(super) struct Facts {
     /// Virtual time.
     pub(super) now_ms: u64,
+    /// Nanoseconds beyond `now_ms`, where the tier has them.
+    pub(super) now_nanos: u32,
     /// What was seen so far.
     pub(super) outcome: Outcome,
     pub(super) plant: Option<Plant>,
@@ -68,12 +72,19 @@ pub(super) enum Place {
     Echo(u32),
 }
 
+impl From<Place> for Connection {
+    fn from(place: Place) -> Connection {
+        let (door, dial) = match place {
+            Place::Files(dial) => (Door::Files, dial),
+            Place::Echo(dial) => (Door::Echo, dial),
+        };
+        Connection { client: 0, door, dial }
+    }
+}
+
 impl std::fmt::Display for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Place::Files(dial) => write!(f, "f{dial}"),
-            Place::Echo(dial) => write!(f, "e{dial}"),
-        }
+        Connection::from(*self).fmt(f)
     }
 }
 
@@ -82,6 +93,7 @@ impl Facts {
     pub(super) fn new(plan: Plan, plant: Option<Plant>) -> Facts {
         Facts {
             now_ms: 0,
+            now_nanos: 0,
             outcome: Outcome::of(plan),
             plant,
             server: Serving::default(),
@@ -91,9 +103,48 @@ impl Facts {
         }
     }
 
-    /// Writes an event down.
+    /// Writes a note down: what is told in words only. `place` is a host, and a connection if there is one.
     pub(super) fn event(&mut self, place: &str, what: &str) {
-        self.outcome.trace.event(self.now_ms, place, what);
+        self.outcome.trace.record(trace::Event::note(self.at_nanos(), place, what));
+    }
+
+    /// Writes an event down.
+    pub(super) fn record(&mut self, host: Host, connection: Option<Connection>, kind: Kind) {
+        let at_nanos = self.at_nanos();
+        self.outcome.trace.record(trace::Event { at_nanos, host, connection, kind });
+    }
+
+    /// What happens to a connection of a client's, as its client sees it.
+    pub(super) fn network(&mut self, connection: Connection, network: Network) {
+        let kind = Kind::Network(network);
+        self.record(Host::Client(connection.client), Some(connection), kind);
+    }
+
+    /// Frames that passed the end of `side`.
+    pub(super) fn frames(&mut self, side: Side, connection: Connection, frames: Vec<Frame>) {
+        for frame in frames {
+            self.record(connection.host(side), Some(connection), Kind::Frame(frame));
+        }
+    }
+
+    /// Keeps what passed the end of `side`, if the run is asked to.
+    pub(super) fn keep(&mut self, side: Side, connection: Connection, recorded: impl FnOnce() -> Recorded) {
+        let (at_nanos, host) = (self.at_nanos(), connection.host(side));
+        if let Some(recording) = self.outcome.trace.recording_mut() {
+            recording.parts.push(Part { at_nanos, host, connection, recorded: recorded() });
+        }
+    }
+
+    fn at_nanos(&self) -> u64 {
+        self.now_ms * 1_000_000 + u64::from(self.now_nanos)
+    }
+
+    /// What was seen, once nobody writes any more.
+    pub(super) fn take_outcome(&mut self) -> Outcome {
+        let trace = std::mem::take(&mut self.outcome.trace);
+        let mut outcome = self.outcome.clone();
+        outcome.trace = trace;
+        outcome
     }
 
     /// A rare state was reached.
@@ -132,7 +183,7 @@ impl Facts {
         if self.fuse.is_some_and(|(at, nth)| at == primitive && nth <= passed) {
             self.fuse = None;
             self.server.is_dark = true;
-            self.event(SERVER, &format!("loses its power before {primitive:?}"));
+            self.record(Host::Server, None, Kind::Store(Store::LosesPower(primitive)));
             match primitive {
                 Primitive::Rename => self.reach(Rare::DiedBeforeRename),
                 Primitive::SyncFolder => self.reach(Rare::DiedAfterRename),
@@ -145,7 +196,8 @@ impl Facts {
     /// The server's store gave a file its name.
     pub(super) fn renamed(&mut self, path: &str, content: ContentId) {
         let at_ms = self.now_ms;
-        self.event(SERVER, &format!("publishes {path} as {content:?}"));
+        let kind = Kind::Store(Store::Publishes { path: path.to_owned(), content });
+        self.record(Host::Server, None, kind);
         self.outcome.published.push(Published { at_ms, path: path.to_owned(), content });
     }
 
@@ -178,16 +230,17 @@ impl Facts {
     }
 
     /// The server accepted a connection, for this.
-    pub(super) fn accepted(&mut self, connection: u64, door: &dyn std::fmt::Debug) {
+    pub(super) fn accepted(&mut self, connection: u64, door: Door) {
         self.server.connections.insert(connection);
-        self.event(SERVER, &format!("accepts connection {connection} for {door:?}"));
+        let network = Network::Accepted { number: connection, door };
+        self.record(Host::Server, None, Kind::Network(network));
     }
 
     /// A connection's session is over.
     pub(super) fn closed(&mut self, connection: u64, end: &SessionEnd) {
         self.server.connections.remove(&connection);
         self.server.uploads.retain(|(of, _)| *of != connection);
-        self.event(SERVER, &format!("connection {connection} is over: {end:?}"));
+        self.over(connection, Door::Files, end);
         if matches!(end, SessionEnd::Broken(failure) if failure.code == Code::IDLE_TIMEOUT) {
             self.reach(Rare::Silence);
         }
@@ -196,7 +249,12 @@ impl Facts {
     /// A raw echo is over.
     pub(super) fn echo_closed(&mut self, connection: u64, end: &dyn std::fmt::Debug) {
         self.server.connections.remove(&connection);
-        self.event(SERVER, &format!("echo connection {connection} is over: {end:?}"));
+        self.over(connection, Door::Echo, end);
+    }
+
+    fn over(&mut self, number: u64, door: Door, end: &dyn std::fmt::Debug) {
+        let network = Network::Over { number, door, end: format!("{end:?}") };
+        self.record(Host::Server, None, Kind::Network(network));
     }
 
     /// A session of the server's told something.
@@ -238,7 +296,6 @@ impl Facts {
     /// What the taps have gathered becomes facts.
     pub(super) fn finish_taps<'a>(&mut self, taps: impl IntoIterator<Item = &'a Tap>) {
         for tap in taps {
-            self.outcome.conversations.push(tap.text().to_owned());
             self.outcome.echoes.extend(tap.echoes());
         }
     }

@@ -5,6 +5,7 @@ use towline::store::memory::Primitive;
 
 use super::facts::Facts;
 use crate::plan::{Fault, Plan, What, When};
+use crate::trace::{Host, Kind};
 
 /// What is to come.
 pub(super) struct Script {
@@ -60,7 +61,7 @@ impl Script {
         }
         self.next += 1;
         self.last_ms = facts.now_ms;
-        facts.event("fault", &format!("{:?}", fault.what));
+        facts.record(Host::FAULTS, None, Kind::Fault(fault.what));
         facts.outcome.faults_at_ms.push(facts.now_ms);
         Some(fault.what)
     }

@@ -14,6 +14,7 @@ use crate::ledger::Rare;
 use crate::outcome::{Echoed, Ended, Job};
 use crate::plan::Operation;
 use crate::plant::Plant;
+use crate::trace::{Application, Host, Kind};
 
 /// The only root of a store.
 pub(super) const ROOT: RootId = RootId(0);
@@ -59,7 +60,8 @@ impl Facts {
     /// The client `number` begins a step; gives what it is.
     pub(super) fn step_begins(&mut self, step: usize, number: u32) -> Operation {
         let operation = self.outcome.plan.steps[step].operation.clone();
-        self.event(CLIENT, &format!("step {step}: {operation:?}"));
+        let begins = Application::Begins { step, operation: operation.clone() };
+        self.record(Host::Client(0), None, Kind::Application(begins));
         self.outcome.jobs.push(Job::begun(step, number));
         operation
     }
@@ -74,7 +76,8 @@ impl Facts {
             }
             _ => {}
         }
-        self.event(CLIENT, &format!("step {step} is over: {ended:?}"));
+        let ends = Application::Ends { step, ended: ended.clone() };
+        self.record(Host::Client(0), None, Kind::Application(ends));
         if let Some(job) = self.outcome.jobs.last_mut() {
             job.ended = Some(ended);
             job.got = got;

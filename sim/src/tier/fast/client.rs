@@ -13,7 +13,7 @@ use towline::store::Names;
 use towline::time::Duration;
 use towline::wire::Rope;
 
-use super::super::facts::{CLIENT, Place};
+use super::super::facts::Place;
 use super::super::steps;
 use super::hosts::{ClientHost, RawEcho};
 use super::net::{ConnId, Connection, Segment, cuts, latency};
@@ -22,6 +22,7 @@ use crate::disk::{Power, PoweredFiles};
 use crate::ledger::Rare;
 use crate::outcome::Ended;
 use crate::plan::Operation;
+use crate::trace::Network;
 
 impl World {
     /// A client's process begins, with the step that the last one did not finish.
@@ -116,8 +117,9 @@ impl World {
         if let Place::Echo(_) = place {
             return self.on_echo_answer(conn, is_yes);
         }
-        let what = if is_yes { "is connected" } else { "cannot connect: ConnectionRefused" };
-        self.facts().event(&format!("{CLIENT} {place}"), what);
+        let refused = || Network::CannotConnect("ConnectionRefused".to_owned());
+        let network = if is_yes { Network::Connected } else { refused() };
+        self.facts().network(place.into(), network);
         if is_yes {
             self.step_client(Input::Dialed(link));
             self.kick(conn, Side::Client);
@@ -177,7 +179,7 @@ impl World {
             Effect::Dial(link) => {
                 let place = Place::Files(self.dials[0]);
                 self.dials[0] += 1;
-                self.facts().event(&format!("{CLIENT} {place}"), "dials");
+                self.facts().network(place.into(), Network::Dials);
                 let conn = self.dial(place, link);
                 if let Some(host) = &mut self.client {
                     host.links.insert(link, conn);

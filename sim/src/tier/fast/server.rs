@@ -21,6 +21,7 @@ use super::net::ConnId;
 use super::world::{Due, World, lock};
 use crate::disk::{Power, PoweredFiles};
 use crate::outcome::ContentId;
+use crate::trace::Door;
 
 /// How long what was sent before a close may take to leave: the driver's.
 const FLUSH_LIMIT: Duration = Duration::from_secs(2);
@@ -123,10 +124,10 @@ impl World {
             host.next_number += 1;
             host.numbers.insert(conn, number);
             let door = match self.conns.get(&conn).map(|conn| conn.place) {
-                Some(Place::Files(_)) | None => "Files",
-                Some(Place::Echo(_)) => "Echo",
+                Some(Place::Files(_)) | None => Door::Files,
+                Some(Place::Echo(_)) => Door::Echo,
             };
-            self.facts().accepted(number, &format_args!("{door}"));
+            self.facts().accepted(number, door);
             self.step_listener(Input::Command(ListenInput::Accepted(ConnectionId(number), SOURCE)));
         }
     }

@@ -6,12 +6,13 @@ use bytes::Bytes;
 use towline::harness::Side;
 use towline::proto::machine::{End, Input};
 
-use super::super::facts::{CLIENT, Place, SERVER};
+use super::super::facts::Place;
 use super::net::{ConnId, Read, Segment, Write, cuts, other};
 use super::world::{Due, World, lock};
 use crate::ledger::Rare;
 use crate::plan::Cut;
 use crate::plant::Plant;
+use crate::trace::Recorded;
 
 impl World {
     /// A machine sends.
@@ -264,14 +265,12 @@ fn note(
     who: Side,
     bytes: &Bytes,
 ) {
+    facts.keep(side, place.into(), || Recorded::Bytes(who, bytes.clone()));
     if !matches!(place, Place::Files(_)) {
         return;
     }
-    let (lines, is_header_cut) = tap.bytes(who, bytes);
-    let host = if side == Side::Client { CLIENT } else { SERVER };
-    for line in lines {
-        facts.event(&format!("{host} {place}"), &line);
-    }
+    let (frames, is_header_cut) = tap.bytes(who, bytes.clone());
+    facts.frames(side, place.into(), frames);
     if is_header_cut && who != side {
         facts.reach(Rare::HeaderCut);
     }

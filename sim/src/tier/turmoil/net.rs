@@ -18,6 +18,7 @@ use super::state::{Shared, lock};
 use super::{ECHO_PORT, PORT};
 use crate::disk::Power;
 use crate::ledger::Rare;
+use crate::trace::Network;
 
 type Accepting = Pin<Box<dyn Future<Output = io::Result<(TcpStream, SocketAddr)>> + Send>>;
 
@@ -85,15 +86,15 @@ impl TurmoilDial {
             state.dials - 1
         };
         let place = Place::Files(dial);
-        let client = format!("client {place}");
-        lock(&self.shared).facts.event(&client, "dials");
+        lock(&self.shared).facts.network(place.into(), Network::Dials);
         let connected = TcpStream::connect((SERVER, PORT)).await.and_then(|stream| {
             let (shared, power) = (self.shared.clone(), self.power.clone());
             Stream::new(stream, shared, power, Side::Client, Some(place), u64::from(dial))
         });
         let mut state = lock(&self.shared);
-        connected.inspect(|_| state.facts.event(&client, "is connected")).map_err(|error| {
-            state.facts.event(&client, &format!("cannot connect: {:?}", error.kind()));
+        connected.inspect(|_| state.facts.network(place.into(), Network::Connected)).map_err(|error| {
+            let why = format!("{:?}", error.kind());
+            state.facts.network(place.into(), Network::CannotConnect(why));
             let kind = match error.kind() {
                 io::ErrorKind::ConnectionRefused => {
                     state.facts.reach(Rare::Refused);
