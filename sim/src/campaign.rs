@@ -40,7 +40,7 @@ pub fn run_seed(tier: Tier, seed: u64) -> Ran {
 pub fn run_on(tiers: &[Tier], seed: u64) -> Vec<Ran> {
     let mut all: Vec<Ran> = tiers.iter().map(|tier| run_seed(*tier, seed)).collect();
     if let Some((first, others)) = all.split_first_mut()
-        && first.outcome.plan.scenario.is_fault_free()
+        && first.outcome.plan.is_fault_free()
     {
         let seen = first.outcome.seen_by_applications();
         for other in others {

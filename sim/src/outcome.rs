@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use crate::ledger::Rare;
 use crate::plan::{Content, Operation, Plan};
-use crate::trace::{Connection, Host, Kind, Trace};
+use crate::trace::{Connection, Kind, Lane, Trace};
 
 /// What a content is known by: its length and BLAKE3 hash.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,10 +48,16 @@ pub enum Ended {
 /// A step that a client began.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Job {
-    /// Which of the plan's steps.
+    /// Which of its client's steps.
     pub step: usize,
-    /// Which client, counted from 0.
+    /// Which client, by its place in the plan.
     pub client: u32,
+    /// Which of the client's lives, counted from 0.
+    pub life: u32,
+    /// When it began, in the order of all beginnings and ends.
+    pub begun_at: u64,
+    /// When it ended, in the same order.
+    pub ended_at: Option<u64>,
     /// How it ended; `None` if it did not, or its client was gone before.
     pub ended: Option<Ended>,
     /// Terminal replies that the client's machine gave for it; raw echoes have none.
@@ -70,10 +76,13 @@ pub struct Job {
 
 impl Job {
     /// One that has just begun.
-    pub fn begun(step: usize, client: u32) -> Job {
+    pub fn begun(client: u32, life: u32, step: usize, begun_at: u64) -> Job {
         Job {
             step,
             client,
+            life,
+            begun_at,
+            ended_at: None,
             ended: None,
             replies: 0,
             cut_off: false,
@@ -154,8 +163,8 @@ pub struct Outcome {
     pub served: BTreeMap<String, ContentId>,
     /// What is left.
     pub leftovers: Leftovers,
-    /// When each fault happened, in order.
-    pub faults_at_ms: Vec<u64>,
+    /// When each of the plan's faults happened, if it did.
+    pub faults_at_ms: Vec<Option<u64>>,
     /// Rare states that were reached.
     pub reached: BTreeSet<Rare>,
     /// What the plan's files are known by.
@@ -165,12 +174,13 @@ pub struct Outcome {
 impl Outcome {
     /// A plan of which nothing is known yet.
     pub fn of(plan: Plan) -> Outcome {
-        let put = plan.steps.iter().filter_map(|step| match &step.operation {
+        let put = plan.steps().filter_map(|step| match &step.operation {
             Operation::Put { content, .. } => Some(*content),
             _ => None,
         });
         let ids = plan.served.iter().map(|(_, content)| *content).chain(put);
         let ids = ids.map(|content| (content, content.id())).collect();
+        let faults_at_ms = vec![None; plan.faults.len()];
         Outcome {
             plan,
             trace: Trace::default(),
@@ -183,7 +193,7 @@ impl Outcome {
             bound: Vec::new(),
             served: BTreeMap::new(),
             leftovers: Leftovers::default(),
-            faults_at_ms: Vec::new(),
+            faults_at_ms,
             reached: BTreeSet::new(),
             ids,
         }
@@ -205,8 +215,9 @@ impl Outcome {
                 Some(Ended::Refused(_)) => "refused",
                 Some(Ended::Failed(_)) => "failed",
             };
-            let (operation, replies) = (&self.plan.steps[job.step].operation, job.replies);
-            lines.push(format!("step {} {operation:?}: {ended}, {replies} replies", job.step));
+            let (operation, replies) = (self.operation(job), job.replies);
+            let (client, step) = (job.client, job.step);
+            lines.push(format!("client {client}, step {step} {operation:?}: {ended}, {replies} replies"));
             lines.push(format!("  got {:?}, names {:?}, stood {:?}", job.got, job.names, job.stood));
         }
         let mut echoes: Vec<String> = Vec::new();
@@ -232,13 +243,18 @@ impl Outcome {
     pub fn conversations(&self) -> Vec<String> {
         let mut conversations: BTreeMap<Connection, String> = BTreeMap::new();
         for event in self.trace.events() {
-            if let (Host::Client(_), Some(connection), Kind::Frame(frame)) =
-                (&event.host, event.connection, &event.kind)
+            if let (Lane::Client(_), Some(connection), Kind::Frame(frame)) =
+                (&event.lane, event.connection, &event.kind)
             {
                 let _infallible = writeln!(conversations.entry(connection).or_default(), "{frame}");
             }
         }
         conversations.into_values().collect()
+    }
+
+    /// What a job does.
+    pub fn operation(&self, job: &Job) -> &Operation {
+        &self.plan.clients[job.client as usize].steps[job.step].operation
     }
 
     /// True if it came to its end: only then can more be said than that it did not.

@@ -31,11 +31,11 @@ fn of_pair(plan: &Plan) -> String {
 fn plan(shape: Shape) -> Plan {
     let mut plan = Plan::from_seed(0);
     let step = |operation| Step { operation, expect: Expect::Success };
-    plan.latency_ms = Span { min: 5, max: 5 };
+    plan.network.latency_ms = Span { min: 5, max: 5 };
     plan.shape = shape;
     plan.served = Vec::new();
     plan.faults = Vec::new();
-    plan.steps =
+    plan.clients[0].steps =
         vec![step(Operation::Echo(PAYLOAD)), step(Operation::Put { path: "file".to_owned(), content: FILE })];
     plan
 }

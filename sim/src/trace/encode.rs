@@ -3,21 +3,21 @@
 
 use towline::harness::{Brief, Side};
 
-use super::event::{Application, Connection, Door, Event, Frame, Host, Kind, Network, Passed, Store};
+use super::event::{Application, Connection, Door, Event, Frame, Kind, Lane, Network, Passed, Store};
 use crate::outcome::Ended;
 
 /// Appends `event` to `out`.
 pub(super) fn encode(event: &Event, out: &mut Vec<u8>) {
-    let Event { at_nanos, host, connection, kind } = event;
+    let Event { at_nanos, lane, connection, kind } = event;
     number(*at_nanos, out);
-    match host {
-        Host::Server => out.push(0),
-        Host::SecondServer => out.push(1),
-        Host::Client(client) => {
+    match lane {
+        Lane::Server => out.push(0),
+        Lane::SecondServer => out.push(1),
+        Lane::Client(client) => {
             out.push(2);
             number(u64::from(*client), out);
         }
-        Host::Run(heading) => {
+        Lane::Run(heading) => {
             out.push(3);
             text(heading, out);
         }
@@ -41,7 +41,7 @@ pub(super) fn encode(event: &Event, out: &mut Vec<u8>) {
             text(path, out);
             content.encode(out);
         }
-        Kind::Store(Store::LosesPower(primitive)) => {
+        Kind::Store(Store::IsGone(primitive)) => {
             out.push(6);
             text(&format!("{primitive:?}"), out);
         }

@@ -7,7 +7,7 @@ use towline::store::memory::Primitive;
 use towline::wire::DecodeError;
 
 use crate::outcome::{ContentId, Ended};
-use crate::plan::{Operation, What};
+use crate::plan::{Host, Operation, What};
 
 /// An event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub struct Event {
     /// Virtual time, in nanoseconds from the beginning.
     pub at_nanos: u64,
     /// Where.
-    pub host: Host,
+    pub lane: Lane,
     /// On which connection, if on one that is known by its dial.
     pub connection: Option<Connection>,
     /// What.
@@ -24,7 +24,7 @@ pub struct Event {
 
 /// Where something happens.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Host {
+pub enum Lane {
     /// The server.
     Server,
     /// A server that wants the first one's port.
@@ -115,7 +115,7 @@ pub enum Application {
     },
 }
 
-/// What the server's store does.
+/// What a store does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Store {
     /// A file got its name.
@@ -125,8 +125,8 @@ pub enum Store {
         /// What it holds.
         content: ContentId,
     },
-    /// The power is lost just before this primitive.
-    LosesPower(Primitive),
+    /// The process is gone just before this primitive.
+    IsGone(Primitive),
 }
 
 /// What happens to a connection.
@@ -156,27 +156,36 @@ pub enum Network {
     },
 }
 
-impl Host {
-    /// The heading of faults.
-    pub const FAULTS: Host = Host::Run(Cow::Borrowed("fault"));
+impl From<Host> for Lane {
+    fn from(host: Host) -> Lane {
+        match host {
+            Host::Server => Lane::Server,
+            Host::Client(client) => Lane::Client(client),
+        }
+    }
+}
 
-    fn parse(text: &str) -> Host {
+impl Lane {
+    /// The heading of faults.
+    pub const FAULTS: Lane = Lane::Run(Cow::Borrowed("fault"));
+
+    fn parse(text: &str) -> Lane {
         let number = |text: &str| if text.is_empty() { Some(0) } else { text.parse().ok() };
         match (text, text.strip_prefix("client").and_then(number)) {
-            ("server", _) => Host::Server,
-            ("server 2nd", _) => Host::SecondServer,
-            (_, Some(client)) => Host::Client(client),
-            (_, None) => Host::Run(Cow::Owned(text.to_owned())),
+            ("server", _) => Lane::Server,
+            ("server 2nd", _) => Lane::SecondServer,
+            (_, Some(client)) => Lane::Client(client),
+            (_, None) => Lane::Run(Cow::Owned(text.to_owned())),
         }
     }
 }
 
 impl Connection {
     /// Who stands at the end of `side`.
-    pub fn host(&self, side: Side) -> Host {
+    pub fn end(&self, side: Side) -> Lane {
         match side {
-            Side::Client => Host::Client(self.client),
-            Side::Server => Host::Server,
+            Side::Client => Lane::Client(self.client),
+            Side::Server => Lane::Server,
         }
     }
 
@@ -186,7 +195,7 @@ impl Connection {
             "e" => Door::Echo,
             _ => return None,
         };
-        let (client, dial) = text[1..].split_once('.').unwrap_or(("0", &text[1..]));
+        let (dial, client) = text[1..].split_once('@').unwrap_or((&text[1..], "0"));
         Some(Connection { client: client.parse().ok()?, door, dial: dial.parse().ok()? })
     }
 }
@@ -197,10 +206,10 @@ impl Event {
         let split = place.rsplit_once(' ');
         let known =
             split.and_then(|(host, rest)| Connection::parse(rest).map(|connection| (host, connection)));
-        let (host, connection) = match known {
-            Some((host, connection)) => (Host::parse(host), Some(connection)),
-            None => (Host::parse(place), None),
+        let (lane, connection) = match known {
+            Some((lane, connection)) => (Lane::parse(lane), Some(connection)),
+            None => (Lane::parse(place), None),
         };
-        Event { at_nanos, host, connection, kind: Kind::Note(what.to_owned()) }
+        Event { at_nanos, lane, connection, kind: Kind::Note(what.to_owned()) }
     }
 }

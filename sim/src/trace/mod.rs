@@ -22,7 +22,7 @@ use std::sync::OnceLock;
 
 pub use difference::difference;
 pub use digest::{Checkpoints, Digest, NoDigest};
-pub use event::{Application, Connection, Door, Event, Frame, Host, Kind, Network, Passed, Store};
+pub use event::{Application, Connection, Door, Event, Frame, Kind, Lane, Network, Passed, Store};
 pub use recording::{Part, Recorded, Recording};
 
 /// A run's events.

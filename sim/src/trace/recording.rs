@@ -5,7 +5,7 @@ use bytes::Bytes;
 use towline::harness::Side;
 use towline::proto::machine::End;
 
-use super::event::{Connection, Host};
+use super::event::{Connection, Lane};
 
 /// What was kept, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub struct Part {
     /// Virtual time, in nanoseconds.
     pub at_nanos: u64,
     /// At which end.
-    pub host: Host,
+    pub lane: Lane,
     /// Of which connection.
     pub connection: Connection,
     /// What.

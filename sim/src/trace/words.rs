@@ -4,16 +4,16 @@ use std::fmt::{Display, Formatter, Result};
 
 use towline::harness::Side;
 
-use super::event::{Application, Connection, Door, Event, Frame, Host, Kind, Network, Passed, Store};
+use super::event::{Application, Connection, Door, Event, Frame, Kind, Lane, Network, Passed, Store};
 
-impl Display for Host {
+impl Display for Lane {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
-            Host::Server => f.pad("server"),
-            Host::SecondServer => f.pad("server 2nd"),
-            Host::Client(0) => f.pad("client"),
-            Host::Client(number) => f.pad(&format!("client{number}")),
-            Host::Run(heading) => f.pad(heading),
+            Lane::Server => f.pad("server"),
+            Lane::SecondServer => f.pad("server 2nd"),
+            Lane::Client(0) => f.pad("client"),
+            Lane::Client(number) => f.pad(&format!("client{number}")),
+            Lane::Run(heading) => f.pad(heading),
         }
     }
 }
@@ -27,7 +27,7 @@ impl Display for Door {
     }
 }
 
-/// `f0` is the first client's dial 0, `f2.0` is that of the client 2.
+/// `f0` is the first client's dial 0, `f0@2` is that of the client 2.
 impl Display for Connection {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         let Connection { client, door, dial } = self;
@@ -35,17 +35,17 @@ impl Display for Connection {
             Door::Files => "f",
             Door::Echo => "e",
         })?;
-        if *client == 0 { write!(f, "{dial}") } else { write!(f, "{client}.{dial}") }
+        if *client == 0 { write!(f, "{dial}") } else { write!(f, "{dial}@{client}") }
     }
 }
 
 impl Display for Event {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        let Event { at_nanos, host, connection, kind } = self;
+        let Event { at_nanos, lane, connection, kind } = self;
         write!(f, "{:>6} ms  ", at_nanos / 1_000_000)?;
         match connection {
-            None => write!(f, "{host:<10}")?,
-            Some(connection) => write!(f, "{:<10}", format_args!("{host} {connection}").to_string())?,
+            None => write!(f, "{lane:<10}")?,
+            Some(connection) => write!(f, "{:<10}", format_args!("{lane} {connection}").to_string())?,
         }
         write!(f, " {kind}")
     }
@@ -63,7 +63,7 @@ impl Display for Kind {
                 write!(f, "step {step} is over: {ended:?}")
             }
             Kind::Store(Store::Publishes { path, content }) => write!(f, "publishes {path} as {content:?}"),
-            Kind::Store(Store::LosesPower(primitive)) => write!(f, "loses its power before {primitive:?}"),
+            Kind::Store(Store::IsGone(primitive)) => write!(f, "is gone before {primitive:?}"),
             Kind::Network(network) => network.fmt(f),
             Kind::Note(what) => f.write_str(what),
         }

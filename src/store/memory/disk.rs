@@ -10,32 +10,24 @@ use crate::wire::{FileKind, Modified};
 pub(super) type Inode = u64;
 pub(super) type Entries = BTreeMap<Vec<u8>, Inode>;
 
-/// The names of the primitive operations, for logs and planted errors.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "each is the method of `Files` or `File` of the same name")]
-pub enum Primitive {
-    OpenFolder,
-    OpenFile,
-    CreateFile,
-    OpenLock,
-    CreateFolder,
-    Rename,
-    RemoveFile,
-    RemoveFolder,
-    Status,
-    List,
-    NextNames,
-    SyncFolder,
-    FreeSpace,
-    FileStatus,
-    ReadAt,
-    WriteAt,
-    Zero,
-    SetLen,
-    SetMode,
-    SetModified,
-    Sync,
-    Lock,
+macro_rules! primitives {
+    ($($name:ident)*) => {
+        /// The names of the primitive operations, for logs and planted errors.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        #[expect(missing_docs, reason = "each is the method of `Files` or `File` of the same name")]
+        pub enum Primitive { $($name,)* }
+
+        impl Primitive {
+            /// All of them.
+            pub const ALL: &[Primitive] = &[$(Primitive::$name,)*];
+        }
+    };
+}
+
+primitives! {
+    OpenFolder OpenFile CreateFile OpenLock CreateFolder Rename RemoveFile RemoveFolder Status List
+    NextNames SyncFolder FreeSpace FileStatus ReadAt WriteAt Zero SetLen SetMode SetModified Sync
+    Lock
 }
 
 /// A primitive that ran.

@@ -31,7 +31,7 @@ use std::sync::PoisonError;
 use std::time::{Duration, UNIX_EPOCH};
 
 use self::state::{Shared, lock};
-use super::facts::{CLIENT, SERVER};
+use super::facts::{SERVER, client_name};
 use super::panics::caught;
 use super::script::Script;
 use super::stage::{Next, Stage};
@@ -72,14 +72,17 @@ fn simulate(shared: &Shared) {
         .epoch(UNIX_EPOCH + Duration::from_secs(1_000_000_000))
         .simulation_duration(Duration::from_secs(1_000_000))
         .tick_duration(TICK)
-        .min_message_latency(Duration::from_millis(plan.latency_ms.min))
-        .max_message_latency(Duration::from_millis(plan.latency_ms.max))
+        .min_message_latency(Duration::from_millis(plan.network.latency_ms.min))
+        .max_message_latency(Duration::from_millis(plan.network.latency_ms.max))
         .tcp_capacity(TCP_CAPACITY)
         .rng_seed(plan.seed)
         .build();
-    let (server, client) = (shared.clone(), shared.clone());
+    let server = shared.clone();
     sim.host(SERVER, move || server::run(server.clone()));
-    sim.host(CLIENT, move || client::run(client.clone()));
+    for number in 0..plan.clients.len() as u32 {
+        let client = shared.clone();
+        sim.host(client_name(number), move || client::run(client.clone(), number));
+    }
     let mut script = Script::new(plan);
     let (bound, mut stage) = (plan.bound_ms(), Stage::Story);
     for now in 0.. {
@@ -106,6 +109,7 @@ fn simulate(shared: &Shared) {
 }
 
 fn stop(shared: &Shared) {
+    lock(shared).facts.server_stops();
     if let Some(orders) = &lock(shared).server.orders {
         let _ended_already = orders.send(server::Order::Drain);
     }

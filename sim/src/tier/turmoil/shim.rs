@@ -17,7 +17,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 use towline::harness::Side;
 
-use super::super::facts::{CLIENT, Place, SERVER};
+use super::super::facts::{Place, SERVER};
+use super::super::script::allowed;
 use super::super::tap::Tap;
 use super::state::{Shared, State, lock};
 use crate::disk::Power;
@@ -89,7 +90,7 @@ impl Stream {
     ) -> io::Result<Stream> {
         let peer = inner.peer_addr()?;
         let user = match side {
-            Side::Client => CLIENT,
+            Side::Client => "client",
             Side::Server => SERVER,
         };
         let random = Streams::new(shared.plan().seed).part(Streams::BYTES, user, number);
@@ -158,16 +159,12 @@ impl Stream {
     /// How many bytes may be heard now; the script is woken with the others when it has gone on.
     fn allowed(&mut self, state: &mut State, cx: &Context<'_>) -> u64 {
         let Some(Place::Files(dial)) = self.place else { return u64::MAX };
-        match state.gate {
-            Some((at, side, byte)) if at == dial && side != self.side => {
-                let allowed = byte.saturating_sub(self.heard);
-                if allowed == 0 {
-                    state.gate_wakers.push(cx.waker().clone());
-                }
-                allowed
-            }
-            Some(_) | None => u64::MAX,
+        let other = if self.side == Side::Client { Side::Server } else { Side::Client };
+        let allowed = allowed(&state.gates, dial, other).saturating_sub(self.heard);
+        if allowed == 0 {
+            state.gate_wakers.push(cx.waker().clone());
         }
+        allowed
     }
 
     /// Writes down what was said or heard here.
@@ -215,7 +212,8 @@ impl AsyncRead for Stream {
         if stream.dawdles(true, cx) {
             return Poll::Pending;
         }
-        let drawn = stream.random.random_range(1..=stream.shape.read_max);
+        let most = stream.shape.read_max;
+        let drawn = if most == 0 { usize::MAX } else { stream.random.random_range(1..=most) };
         let shared = stream.shared.clone();
         let count = {
             let mut state = lock(&shared);
@@ -267,8 +265,8 @@ impl AsyncWrite for Stream {
         if stream.dawdles(false, cx) {
             return Poll::Pending;
         }
-        let drawn = stream.random.random_range(1..=stream.shape.write_max);
-        let drawn = if stream.shape == Shape::SMOOTH { bytes.len() } else { drawn };
+        let most = stream.shape.write_max;
+        let drawn = if most == 0 { bytes.len() } else { stream.random.random_range(1..=most) };
         let count = ready!(Pin::new(&mut stream.inner).poll_write(cx, &bytes[..bytes.len().min(drawn)]))?;
         stream.taken.1 += 1;
         if count < bytes.len() {
