@@ -6,7 +6,7 @@
 //! | `plan` | what a seed means, as data: workload, network, faults |
 //! | `tier` | the worlds that run a plan: fast, the machines alone; turmoil, the real server and client |
 //! | `disk` | files in memory that can lose their power between any two primitives |
-//! | `trace` | what happened, in order, as text, and its digest |
+//! | `trace` | what happened, in order: events, their text, and a digest that rolls along |
 //! | `outcome` | what was seen, as facts |
 //! | `invariants` | what must hold of an outcome, one file each |
 //! | `ledger` | rare states that a campaign must reach |

@@ -1,12 +1,13 @@
 //! What was seen of a run: facts, from which the invariants judge. Also a fed one, in their tests.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
 
 use towline::probe::Mark;
 
 use crate::ledger::Rare;
 use crate::plan::{Content, Operation, Plan};
-use crate::trace::Trace;
+use crate::trace::{Connection, Kind, Lane, Trace};
 
 /// What a content is known by: its length and BLAKE3 hash.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,6 +20,12 @@ impl ContentId {
     /// Of these bytes.
     pub fn of(bytes: &[u8]) -> ContentId {
         ContentId { length: bytes.len() as u64, hash: *blake3::hash(bytes).as_bytes() }
+    }
+
+    /// Appends it as bytes.
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.length.to_le_bytes());
+        out.extend_from_slice(&self.hash);
     }
 }
 
@@ -164,8 +171,6 @@ pub struct Outcome {
     pub reached: BTreeSet<Rare>,
     /// Rare states that the library's code was in.
     pub marks: BTreeSet<Mark>,
-    /// What was said on each connection of the protocol, as its client saw it.
-    pub conversations: Vec<String>,
     /// What the plan's files are known by.
     ids: BTreeMap<Content, ContentId>,
 }
@@ -195,7 +200,6 @@ impl Outcome {
             faults_at_ms,
             reached: BTreeSet::new(),
             marks: BTreeSet::new(),
-            conversations: Vec::new(),
             ids,
         }
     }
@@ -238,6 +242,19 @@ impl Outcome {
         }));
         lines.extend(self.served.iter().map(|(path, content)| format!("{path} is {content:?}")));
         lines.join("\n") + "\n"
+    }
+
+    /// What was said on each connection of the protocol on which something was, as its client saw it: a line a frame.
+    pub fn conversations(&self) -> Vec<String> {
+        let mut conversations: BTreeMap<Connection, String> = BTreeMap::new();
+        for event in self.trace.events() {
+            if let (Lane::Client(_), Some(connection), Kind::Frame(frame)) =
+                (&event.lane, event.connection, &event.kind)
+            {
+                let _infallible = writeln!(conversations.entry(connection).or_default(), "{frame}");
+            }
+        }
+        conversations.into_values().collect()
     }
 
     /// What a job does.

@@ -60,6 +60,11 @@ impl Decoder {
         self.held.footprint()
     }
 
+    /// Bytes that wait for the rest of a frame.
+    pub fn held(&self) -> usize {
+        self.held.len()
+    }
+
     /// True between frames: nothing is held back.
     pub fn is_at_boundary(&self) -> bool {
         self.held.is_empty() && self.state == State::Header

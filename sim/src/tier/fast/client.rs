@@ -14,7 +14,7 @@ use towline::store::memory::Primitive;
 use towline::time::Duration;
 use towline::wire::Rope;
 
-use super::super::facts::{Dial, Place, client_name};
+use super::super::facts::{Dial, Place};
 use super::super::steps;
 use super::hosts::{ClientHost, RawEcho};
 use super::net::{ConnId, Connection, Segment, latency};
@@ -23,6 +23,7 @@ use crate::disk::{Power, PoweredFiles};
 use crate::ledger::Rare;
 use crate::outcome::Ended;
 use crate::plan::{Host, Operation, Span};
+use crate::trace::Network;
 
 impl World {
     /// A client's process begins, with the step that the last one did not finish.
@@ -139,8 +140,9 @@ impl World {
         if let Place::Echo(_) = place {
             return self.on_echo_answer(client, conn, is_yes);
         }
-        let what = if is_yes { "is connected" } else { "cannot connect: ConnectionRefused" };
-        self.facts().event(&format!("{} {place}", client_name(client)), what);
+        let refused = || Network::CannotConnect("ConnectionRefused".to_owned());
+        let network = if is_yes { Network::Connected } else { refused() };
+        self.facts().network(place.into(), network);
         if is_yes {
             self.step_client(client, Input::Dialed(link));
             self.kick(conn, Side::Client);
@@ -203,7 +205,7 @@ impl World {
         match effect {
             Effect::Dial(link) => {
                 let place = Place::Files(self.next_dial(client, 0));
-                self.facts().event(&format!("{} {place}", client_name(client)), "dials");
+                self.facts().network(place.into(), Network::Dials);
                 let conn = self.dial(place, link);
                 if let Some(host) = self.client(client) {
                     host.links.insert(link, conn);

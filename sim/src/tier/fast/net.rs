@@ -103,14 +103,14 @@ impl Connection {
     pub(super) fn new(plan: &Plan, number: ConnId, place: Place, link: LinkId) -> Connection {
         let streams = Streams::new(plan.seed);
         let mut random = streams.part(Streams::BYTES, "connection", number.0);
-        let socket = |is_held| Socket { is_held, tap: Tap::new(place.to_string()) };
+        let socket = |is_held, side| Socket { is_held, tap: Tap::new(place.to_string(), side) };
         let window = plan.network.window;
         let pipe = |user| Pipe::new(streams.part(Streams::BYTES, user, number.0), plan.shape, window);
         Connection {
             place,
             link,
             is_up: false,
-            ends: [socket(true), socket(false)],
+            ends: [socket(true, Side::Client), socket(false, Side::Server)],
             pipes: [pipe("fast client"), pipe("fast server")],
             resends: random.random_ratio(plan.network.resent_percent, 100),
         }

@@ -22,6 +22,7 @@ use super::world::{Due, World, lock};
 use crate::disk::{Power, PoweredFiles};
 use crate::outcome::ContentId;
 use crate::plan::Host;
+use crate::trace::Door;
 
 /// How long what was sent before a close may take to leave: the driver's.
 const FLUSH_LIMIT: Duration = Duration::from_secs(2);
@@ -124,11 +125,11 @@ impl World {
             host.numbers.insert(conn, number);
             let place = self.conns.get(&conn).map(|conn| conn.place);
             let door = match place {
-                Some(Place::Files(_)) | None => "Files",
-                Some(Place::Echo(_)) => "Echo",
+                Some(Place::Files(_)) | None => Door::Files,
+                Some(Place::Echo(_)) => Door::Echo,
             };
             let source = Source(1 + place.map_or(0, |place| u128::from(place.client())));
-            self.facts().accepted(number, &format_args!("{door}"));
+            self.facts().accepted(number, door);
             self.step_listener(Input::Command(ListenInput::Accepted(ConnectionId(number), source)));
         }
     }

@@ -188,7 +188,9 @@ impl World {
 
     fn jump(&mut self, at: Time) {
         self.now = self.now.max(at);
-        self.facts().now_ms = self.now.as_nanos() / 1_000_000;
+        let (ms, nanos) = (self.now.as_nanos() / 1_000_000, self.now.as_nanos() % 1_000_000);
+        let mut facts = self.facts();
+        (facts.now_ms, facts.now_nanos) = (ms, nanos as u32);
     }
 
     fn deadline(&self) -> Option<(Time, Who)> {

@@ -12,12 +12,13 @@ use towline::harness::Side;
 use towline::proto::machine::{DialError, DialErrorKind};
 use turmoil::net::{TcpListener, TcpStream};
 
-use super::super::facts::{Dial as DialId, Place, SERVER, client_name};
+use super::super::facts::{Dial as DialId, Place, SERVER};
 use super::shim::Stream;
 use super::state::{Shared, lock};
 use super::{ECHO_PORT, PORT};
 use crate::disk::Power;
 use crate::ledger::Rare;
+use crate::trace::Network;
 
 /// Tells the random numbers of one dial from those of others.
 fn number_of(dial: DialId) -> u64 {
@@ -84,15 +85,15 @@ impl TurmoilDial {
     async fn connect(self) -> Result<Stream, DialError> {
         let dial = self.shared.next_dial(self.client, 0);
         let place = Place::Files(dial);
-        let client = format!("{} {place}", client_name(self.client));
-        lock(&self.shared).facts.event(&client, "dials");
+        lock(&self.shared).facts.network(place.into(), Network::Dials);
         let connected = TcpStream::connect((SERVER, PORT)).await.and_then(|stream| {
             let (shared, power) = (self.shared.clone(), self.power.clone());
             Stream::new(stream, shared, power, Side::Client, Some(place), number_of(dial))
         });
         let mut state = lock(&self.shared);
-        connected.inspect(|_| state.facts.event(&client, "is connected")).map_err(|error| {
-            state.facts.event(&client, &format!("cannot connect: {:?}", error.kind()));
+        connected.inspect(|_| state.facts.network(place.into(), Network::Connected)).map_err(|error| {
+            let why = format!("{:?}", error.kind());
+            state.facts.network(place.into(), Network::CannotConnect(why));
             let kind = match error.kind() {
                 io::ErrorKind::ConnectionRefused => {
                     state.facts.reach(Rare::Refused);

@@ -94,7 +94,7 @@ impl Shared {
 
     /// What was seen.
     pub(super) fn into_outcome(self) -> Outcome {
-        lock(&self).facts.outcome.clone()
+        lock(&self).facts.take_outcome()
     }
 
     pub(super) fn leases(&self) -> usize {
