@@ -187,7 +187,7 @@ fn run(seeds: Range<u64>, tiers: &[Tier], show: Show, jobs: usize, out: &mut imp
         written.is_ok()
     });
     written?;
-    let missing = if ran_in_all < Ledger::SEEDS { Vec::new() } else { ledger.missing() };
+    let missing = if ran_in_all < Ledger::SEEDS { Vec::new() } else { ledger.missing(tiers) };
     if show != Show::Json {
         write!(out, "{}", report::summary(ran_in_all, &failed, begin.elapsed(), &ledger))?;
         for state in &missing {

@@ -16,6 +16,8 @@ const LENGTH_MAX: u64 = 2 * 1024 * 1024;
 const WRITES_MAX: u64 = 800;
 /// Bytes written and not yet read, of which one is drawn for a plan.
 const WINDOWS: [usize; 3] = [128 * 1024, 1024 * 1024, 4 * 1024 * 1024];
+/// Data bytes that a peer may send ahead, of which one is drawn for a plan: the least, and the usual.
+const CREDIT: [u64; 2] = [2 * 1024 * 1024, 8 * 1024 * 1024];
 /// More than a hello and the frames before the first data take.
 const OPENING: u64 = 260;
 
@@ -88,6 +90,7 @@ impl Plan {
         plan.network.latency_ms = Span { min: latency_min, max: latency_min + world.random_range(0..20) };
         plan.limits = Numbers { idle_ms: world.random_range(400..1_200), ..Numbers::default() };
         plan.retry = Retry { base_ms: world.random_range(60..200), ..Retry::default() };
+        plan.limits.window = CREDIT[world.random_range(0..CREDIT.len())];
         let shape = plan.shape;
         let mut workload =
             Workload { random: streams.stream(Streams::WORKLOAD), length_max: longest(&shape) };
@@ -170,7 +173,10 @@ impl Workload {
     }
 
     fn payload(&mut self) -> Content {
-        Content { length: self.random.random_range(0..1_000), noise: self.random.random() }
+        Content {
+            length: self.random.random_range(0..1_100u64).saturating_sub(100),
+            noise: self.random.random(),
+        }
     }
 
     fn put(&mut self, plan: &mut Plan, path: &str) {
@@ -252,23 +258,27 @@ fn partition(plan: &mut Plan, workload: &mut Workload, random: &mut ChaCha8Rng) 
 
 fn server_crash(plan: &mut Plan, workload: &mut Workload, random: &mut ChaCha8Rng) {
     let before = workload.payload();
-    plan.put_step(Operation::Put { path: "before".to_owned(), content: before });
+    plan.put_step(Operation::Put { path: "folder/before".to_owned(), content: before });
     let length = workload.overwrite(plan) + before.length;
     let again = workload.content();
     plan.put_step(Operation::Put { path: "after".to_owned(), content: again });
-    plan.put_step(Operation::Get { path: "before".to_owned() });
+    plan.put_step(Operation::Get { path: "folder/before".to_owned() });
     plan.put_step(Operation::List);
+    plan.put_step(Operation::Remove { path: "after".to_owned() });
     // In the first put or in the second.
     let nth = random.random_range(0..2);
-    let primitive = match random.random_range(0..6) {
+    let primitive = match random.random_range(0..7) {
         0 => Some(Primitive::WriteAt),
         1 => Some(Primitive::Sync),
         2 => Some(Primitive::Rename),
         3 => Some(Primitive::SyncFolder),
+        4 => Some(Primitive::RemoveFile),
         _ => None,
     };
     match primitive {
         Some(primitive) => {
+            // There is one removal, the client's.
+            let nth = if primitive == Primitive::RemoveFile { 0 } else { nth };
             plan.fault(When::Primitive { host: Host::Server, primitive, nth }, What::PowerLossServer)
         }
         None => {
