@@ -153,6 +153,8 @@ pub struct Outcome {
     pub waiting: Vec<String>,
     /// What panicked, if something did.
     pub panic: Option<String>,
+    /// Clients whose own disk kept them from beginning, at least once.
+    pub unable: BTreeSet<u32>,
     /// The steps that began, in order.
     pub jobs: Vec<Job>,
     /// Echoes of both kinds.
@@ -191,6 +193,7 @@ impl Outcome {
             elapsed_ms: 0,
             waiting: Vec::new(),
             panic: None,
+            unable: BTreeSet::new(),
             jobs: Vec::new(),
             echoes: Vec::new(),
             published: Vec::new(),
