@@ -19,6 +19,8 @@ use crate::streams::Streams;
 
 /// Bytes written and not yet read, of which one is drawn for a plan.
 const WINDOWS: [usize; 3] = [128 * 1024, 1024 * 1024, 4 * 1024 * 1024];
+/// Data bytes that a peer may send ahead, of which one is drawn for a plan: the least, and the usual.
+const CREDIT: [u64; 2] = [2 * 1024 * 1024, 8 * 1024 * 1024];
 
 /// The story that a seed tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -93,6 +95,7 @@ impl Plan {
         plan.network.latency_ms = Span { min: latency_min, max: latency_min + world.random_range(0..20) };
         plan.limits = Numbers { idle_ms: world.random_range(400..1_200), ..Numbers::default() };
         plan.retry = Retry { base_ms: world.random_range(60..200), ..Retry::default() };
+        plan.limits.window = CREDIT[world.random_range(0..CREDIT.len())];
         let mut workload = Workload::new(streams.stream(Streams::WORKLOAD), &plan.shape);
         let mut faults = streams.stream(Streams::FAULTS);
         match scenario {

@@ -58,23 +58,27 @@ pub(super) fn partition(plan: &mut Plan, workload: &mut Workload, random: &mut C
 
 pub(super) fn server_crash(plan: &mut Plan, workload: &mut Workload, random: &mut ChaCha8Rng) {
     let before = workload.payload();
-    plan.step_of_first(Operation::Put { path: "before".to_owned(), content: before });
+    plan.step_of_first(Operation::Put { path: "folder/before".to_owned(), content: before });
     let length = workload.overwrite(plan) + before.length;
     let again = workload.content();
     plan.step_of_first(Operation::Put { path: "after".to_owned(), content: again });
-    plan.step_of_first(Operation::Get { path: "before".to_owned() });
+    plan.step_of_first(Operation::Get { path: "folder/before".to_owned() });
     plan.step_of_first(Operation::List);
+    plan.step_of_first(Operation::Remove { path: "after".to_owned() });
     // In the first put or in the second.
     let nth = random.random_range(0..2);
-    let primitive = match random.random_range(0..6) {
+    let primitive = match random.random_range(0..7) {
         0 => Some(Primitive::WriteAt),
         1 => Some(Primitive::Sync),
         2 => Some(Primitive::Rename),
         3 => Some(Primitive::SyncFolder),
+        4 => Some(Primitive::RemoveFile),
         _ => None,
     };
     match primitive {
         Some(primitive) => {
+            // There is one removal, the client's.
+            let nth = if primitive == Primitive::RemoveFile { 0 } else { nth };
             plan.fault(When::Primitive { host: Host::Server, primitive, nth }, What::PowerLossServer)
         }
         None => {

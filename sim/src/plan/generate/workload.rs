@@ -49,7 +49,8 @@ impl Workload {
 
     /// Of an echo within the protocol.
     pub(super) fn payload(&mut self) -> Content {
-        Content { length: self.random.random_range(0..1_000), noise: self.random.random() }
+        let length = self.random.random_range(0..1_100_u64).saturating_sub(100);
+        Content { length, noise: self.random.random() }
     }
 
     fn put(&mut self, plan: &mut Plan, path: &str) {
