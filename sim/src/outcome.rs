@@ -164,6 +164,8 @@ pub struct Outcome {
     pub waiting: Vec<String>,
     /// What panicked, if something did.
     pub panic: Option<String>,
+    /// Clients whose own disk kept them from beginning, at least once.
+    pub unable: BTreeSet<u32>,
     /// The steps that began, in order.
     pub jobs: Vec<Job>,
     /// Echoes of both kinds.
@@ -204,6 +206,7 @@ impl Outcome {
             elapsed_ms: 0,
             waiting: Vec::new(),
             panic: None,
+            unable: BTreeSet::new(),
             jobs: Vec::new(),
             echoes: Vec::new(),
             published: Vec::new(),

@@ -368,6 +368,13 @@ impl Facts {
         }
     }
 
+    /// A client's store cannot be opened.
+    pub(super) fn client_cannot_begin(&mut self, client: u32, why: &dyn std::fmt::Display) {
+        self.event(client_name(client), &format!("cannot begin: {why}"));
+        self.outcome.unable.insert(client);
+        self.client_died(client);
+    }
+
     /// What the taps have gathered becomes facts.
     pub(super) fn finish_taps<'a>(&mut self, taps: impl IntoIterator<Item = &'a Tap>) {
         for tap in taps {

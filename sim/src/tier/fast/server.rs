@@ -41,7 +41,11 @@ impl World {
         };
         let (power, partials) = (Power::new(), self.folders.served_partials());
         let mut names = Names::new(u64::from(number));
-        names.add_root(self.server_files(&power)).expect("memory can be read");
+        if let Err(error) = names.add_root(self.server_files(&power)) {
+            // Its disk fails it, or its power: the script takes it away.
+            self.facts().event(SERVER, &format!("cannot begin: {error}"));
+            return;
+        }
         {
             let mut facts = lock(&self.facts);
             facts.opened_store(partials, self.folders.served_partials());

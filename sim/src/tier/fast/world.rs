@@ -43,6 +43,8 @@ pub(super) enum Due {
     Step(Life, usize),
     /// A client's application begins for the first time.
     Begin(u32),
+    /// The raw echo of this step has had its time.
+    EchoLimit(Life, usize),
     /// What a closed machine had to send has had its time.
     FlushLimit(ConnId),
 }
@@ -243,6 +245,11 @@ impl World {
             Due::Step(life, step) => {
                 if self.lives(life) {
                     self.begin_step(life.client, step);
+                }
+            }
+            Due::EchoLimit(life, step) => {
+                if self.lives(life) {
+                    self.give_up_raw_echo(life.client, step);
                 }
             }
             Due::Begin(client) => {
