@@ -105,7 +105,6 @@ pub const NOT_YET: &[Mark] = &[
     Mark::SendersTakeTurns,
     Mark::ReceiversTakeTurns,
     Mark::SourceChanged,
-    Mark::LostWithinBlock,
     Mark::LostBeforeCommit,
     Mark::LostInPublish,
     Mark::CancelLost,
