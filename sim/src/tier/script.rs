@@ -152,11 +152,10 @@ impl Script {
 fn fuse(fault: &Fault) -> Option<Fuse> {
     match fault.when {
         When::Primitive { host, primitive, nth } => {
-            let is_deadly = match fault.what {
-                What::KillServer | What::PowerLossServer => true,
-                What::KillClient(_) | What::PowerLossClient(_) => true,
-                _ => false,
-            };
+            let is_deadly = matches!(
+                fault.what,
+                What::KillServer | What::PowerLossServer | What::KillClient(_) | What::PowerLossClient(_)
+            );
             Some(Fuse { host, primitive, nth, is_deadly })
         }
         When::At(_) | When::After(_) | When::Byte { .. } => None,
