@@ -10,6 +10,7 @@ use clap::{Parser, Subcommand};
 use crate::campaign::{self, Ran};
 use crate::ledger::{Ledger, Rare};
 use crate::report;
+use crate::show;
 use crate::tier::Tier;
 
 /// Runs towline in seeded worlds that fail, and says which seeds break an invariant.
@@ -41,6 +42,8 @@ enum Command {
         #[arg(long)]
         jobs: Option<usize>,
     },
+    /// Run a seed or a plan, and show what happened
+    Show(show::Show),
 }
 
 /// What `--tier` names.
@@ -70,14 +73,22 @@ fn seeds(text: &str) -> Result<Range<u64>, String> {
 
 /// Does what the command line says.
 pub fn main() -> ExitCode {
-    let Command::Run { seeds, tier, trace, json, jobs } = Arguments::parse().command;
+    let (seeds, tier, trace, json, jobs) = match Arguments::parse().command {
+        Command::Run { seeds, tier, trace, json, jobs } => (seeds, tier, trace, json, jobs),
+        Command::Show(show) => return ended(show::run(&show, &mut io::stdout().lock()).map(|()| true)),
+    };
     let jobs = jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let show = match (json, trace) {
         (true, _) => Show::Json,
         (false, true) => Show::Traces,
         (false, false) => Show::Table,
     };
-    match run(seeds, &tier.0, show, jobs, &mut io::stdout().lock()) {
+    ended(run(seeds, &tier.0, show, jobs, &mut io::stdout().lock()))
+}
+
+/// The exit code of what held or not, or could not be told.
+fn ended(result: io::Result<bool>) -> ExitCode {
+    match result {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         // Whoever read this has seen enough.

@@ -11,6 +11,7 @@
 //! | `invariants` | what must hold of an outcome, one file each |
 //! | `ledger` | rare states that a campaign must reach |
 //! | `plant` | bugs to plant, to show that they are caught |
+//! | `show` | a run as text, JSON, a page, packets |
 //! | `campaign`, `report`, `cli` | many seeds, told to a person |
 
 pub mod campaign;
@@ -22,6 +23,7 @@ pub mod outcome;
 pub mod plan;
 pub mod plant;
 mod report;
+pub mod show;
 pub mod streams;
 pub mod tier;
 pub mod trace;

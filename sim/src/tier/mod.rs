@@ -60,6 +60,15 @@ impl Tier {
         self.run_planted(plan, None)
     }
 
+    /// The same, and the bytes of all streams are kept in the trace.
+    pub fn run_recorded(self, plan: &Plan) -> Outcome {
+        match self {
+            Tier::Fast => fast::run_recorded(plan),
+            #[cfg(feature = "turmoil")]
+            Tier::Turmoil => turmoil::run_recorded(plan),
+        }
+    }
+
     /// The same with a bug, for the tests that show that it is caught.
     #[doc(hidden)]
     pub fn run_planted(self, plan: &Plan, plant: Option<Plant>) -> Outcome {

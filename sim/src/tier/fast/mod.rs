@@ -39,7 +39,18 @@ pub fn run(plan: &Plan) -> Outcome {
 /// The same with a bug, for the tests that show that it is caught.
 #[doc(hidden)]
 pub fn run_planted(plan: &Plan, plant: Option<Plant>) -> Outcome {
-    let facts = Arc::new(Mutex::new(Facts::new(plan.clone(), plant)));
+    run_with(plan, Facts::new(plan.clone(), plant))
+}
+
+/// The same, and the bytes of all streams are kept.
+pub fn run_recorded(plan: &Plan) -> Outcome {
+    let mut facts = Facts::new(plan.clone(), None);
+    facts.outcome.trace.keep_bytes();
+    run_with(plan, facts)
+}
+
+fn run_with(plan: &Plan, facts: Facts) -> Outcome {
+    let facts = Arc::new(Mutex::new(facts));
     let panic = caught(|| World::new(plan.clone(), Arc::clone(&facts)).run());
     let mut facts = lock(&facts);
     facts.outcome.elapsed_ms = facts.now_ms;

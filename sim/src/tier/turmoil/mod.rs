@@ -56,9 +56,19 @@ pub fn run(plan: &Plan) -> Outcome {
 /// The same with a bug, for the tests that show that it is caught.
 #[doc(hidden)]
 pub fn run_planted(plan: &Plan, plant: Option<Plant>) -> Outcome {
-    let shared = Shared::new(plan.clone(), plant);
+    run_in(Shared::new(plan.clone(), plant))
+}
+
+/// The same, and the bytes of all streams are kept.
+pub fn run_recorded(plan: &Plan) -> Outcome {
+    let shared = Shared::new(plan.clone(), None);
+    lock(&shared).facts.outcome.trace.keep_bytes();
+    run_in(shared)
+}
+
+fn run_in(shared: Shared) -> Outcome {
     let world = shared.clone();
-    let thread = std::thread::Builder::new().name(format!("plan {}", plan.seed));
+    let thread = std::thread::Builder::new().name(format!("plan {}", shared.plan().seed));
     let running = thread.spawn(move || caught(|| simulate(&world))).expect("a thread can be started");
     let panic = running.join().unwrap_or_else(|_| Some("a panic after the end".to_owned()));
     let mut outcome = shared.into_outcome();
