@@ -10,7 +10,8 @@
 //! | `outcome` | what was seen, as facts |
 //! | `invariants` | what must hold of an outcome, one file each |
 //! | `ledger` | rare states that a campaign must reach |
-//! | `plant` | bugs to plant, to show that they are caught |
+//! | `planted` | bugs planted in the library, to show that they are caught |
+//! | `plant` | faults of the simulator's own, to show that the invariants see them |
 //! | `show` | a run as text, JSON, a page, packets |
 //! | `campaign`, `report`, `cli` | many seeds, told to a person |
 
@@ -22,6 +23,7 @@ pub mod ledger;
 pub mod outcome;
 pub mod plan;
 pub mod plant;
+pub mod planted;
 mod report;
 pub mod show;
 pub mod streams;

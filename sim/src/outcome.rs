@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
+use towline::probe::Mark;
+
 use crate::ledger::Rare;
 use crate::plan::{Content, Operation, Plan};
 use crate::trace::{Connection, Kind, Lane, Trace};
@@ -165,8 +167,10 @@ pub struct Outcome {
     pub leftovers: Leftovers,
     /// When each of the plan's faults happened, if it did.
     pub faults_at_ms: Vec<Option<u64>>,
-    /// Rare states that were reached.
+    /// Rare states that were reached, as the simulator saw them.
     pub reached: BTreeSet<Rare>,
+    /// Rare states that the library's code was in.
+    pub marks: BTreeSet<Mark>,
     /// What the plan's files are known by.
     ids: BTreeMap<Content, ContentId>,
 }
@@ -195,6 +199,7 @@ impl Outcome {
             leftovers: Leftovers::default(),
             faults_at_ms,
             reached: BTreeSet::new(),
+            marks: BTreeSet::new(),
             ids,
         }
     }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use crate::campaign::Ran;
-use crate::ledger::{Ledger, Rare};
+use crate::ledger::{Ledger, State};
 use crate::tier::Tier;
 
 /// The head of the table.
@@ -79,8 +79,8 @@ fn quoted(text: &str) -> String {
 pub(crate) fn summary(ran: u64, failed: &[(u64, Tier)], wall: Duration, ledger: &Ledger) -> String {
     let a_second = ran as f64 / wall.as_secs_f64().max(1e-9);
     let mut text = format!("{ran} seeds, {} failed, {a_second:.1} seeds a second\nreached:\n", failed.len());
-    for rare in Rare::ALL {
-        let _infallible = writeln!(text, "{:>8}  {}", ledger.count(*rare), rare.words());
+    for state in State::all() {
+        let _infallible = writeln!(text, "{:>8}  {}", ledger.count(state), state.words());
     }
     for (seed, tier) in failed {
         let _infallible = writeln!(text, "failed: {}", replay(*seed, *tier));

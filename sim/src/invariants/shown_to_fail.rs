@@ -80,7 +80,9 @@ fn acknowledged() {
 
 #[test]
 fn linearizable() {
-    let lost = |outcome: &mut Outcome| drop(outcome.served.remove("new"));
+    let lost = |outcome: &mut Outcome| {
+        outcome.served.remove("new");
+    };
     assert_eq!(broken(lost), ["linearizable"]);
     assert_eq!(broken(|outcome| outcome.jobs[1].got = Some(OTHER.id())), ["linearizable"]);
     // A put that failed may have taken effect, now or later, or not.

@@ -50,7 +50,8 @@ mod tests {
     #[test]
     fn a_message_goes_from_where_it_was_said_to_where_it_was_heard() {
         let mut trace = Trace::default();
-        for (dial, end, is_heard) in [(0, 10, false), (0, 20, false), (1, 10, false), (0, 10, true), (1, 10, true)]
+        for (dial, end, is_heard) in
+            [(0, 10, false), (0, 20, false), (1, 10, false), (0, 10, true), (1, 10, true)]
         {
             frame(&mut trace, dial, end, is_heard);
         }

@@ -78,7 +78,8 @@ fn edge(what: &What) -> Edge {
 fn about(what: &What, clients: u32) -> (&'static str, Vec<String>) {
     let name = |host: Host| vec![Lane::from(host).to_string()];
     let network = |whom: Whom| {
-        let named = (0..clients).filter(|client| whom.means(*client)).map(|client| Lane::Client(client).to_string());
+        let named =
+            (0..clients).filter(|client| whom.means(*client)).map(|client| Lane::Client(client).to_string());
         ("network", named.chain([Lane::Server.to_string()]).collect())
     };
     match what {
@@ -144,14 +145,19 @@ mod tests {
     #[test]
     fn a_band_lasts_until_what_puts_it_right_or_to_the_end() {
         let mut outcome = Outcome::of(Plan::empty("test", 0));
-        let whats = [What::Partition(Cut::Both, Whom::All), What::KillServer, What::Repair, What::SecondServer];
+        let whats =
+            [What::Partition(Cut::Both, Whom::All), What::KillServer, What::Repair, What::SecondServer];
         for (at_nanos, what) in (10..).zip(whats) {
-            outcome.trace.record(Event { at_nanos, lane: Lane::FAULTS, connection: None, kind: Kind::Fault(what) });
+            outcome.trace.record(Event {
+                at_nanos,
+                lane: Lane::FAULTS,
+                connection: None,
+                kind: Kind::Fault(what),
+            });
         }
         let seen: Vec<_> =
             bands(&outcome).iter().map(|band| (band.sort, band.from, band.to, band.is_open)).collect();
-        let expected =
-            [("network", 0, 2, false), ("process", 1, 3, true), ("process", 3, 3, false)];
+        let expected = [("network", 0, 2, false), ("process", 1, 3, true), ("process", 3, 3, false)];
         assert_eq!(seen, expected);
         assert_eq!(bands(&outcome)[0].hosts, ["client", "server"]);
     }

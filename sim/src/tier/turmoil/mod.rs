@@ -30,9 +30,12 @@ mod state;
 use std::sync::PoisonError;
 use std::time::{Duration, UNIX_EPOCH};
 
+use towline::probe::Bug;
+
 use self::state::{Shared, lock};
 use super::facts::{SERVER, client_name};
 use super::panics::caught;
+use super::probed;
 use super::script::Script;
 use super::stage::{Next, Stage};
 use crate::outcome::Outcome;
@@ -50,30 +53,30 @@ const TCP_CAPACITY: usize = 4_096;
 
 /// Runs a plan on a thread of its own, and gives what was seen.
 pub fn run(plan: &Plan) -> Outcome {
-    run_planted(plan, None)
+    run_with(plan, None, None, false)
 }
 
-/// The same with a bug, for the tests that show that it is caught.
-#[doc(hidden)]
-pub fn run_planted(plan: &Plan, plant: Option<Plant>) -> Outcome {
-    run_in(Shared::new(plan.clone(), plant))
-}
-
-/// The same, and the bytes of all streams are kept.
-pub fn run_recorded(plan: &Plan) -> Outcome {
-    let shared = Shared::new(plan.clone(), None);
-    lock(&shared).facts.outcome.trace.keep_bytes();
-    run_in(shared)
-}
-
-fn run_in(shared: Shared) -> Outcome {
+/// Runs a plan on a thread of its own, perhaps with a bug in the library, or a fault of the simulator's own; keeps the
+/// bytes of all streams if it is to. Gives what was seen.
+pub(super) fn run_with(plan: &Plan, bug: Option<Bug>, plant: Option<Plant>, keeps_bytes: bool) -> Outcome {
+    let shared = Shared::new(plan.clone(), plant);
+    if keeps_bytes {
+        lock(&shared).facts.outcome.trace.keep_bytes();
+    }
+    let thread = std::thread::Builder::new().name(format!("plan {}", plan.seed));
     let world = shared.clone();
-    let thread = std::thread::Builder::new().name(format!("plan {}", shared.plan().seed));
-    let running = thread.spawn(move || caught(|| simulate(&world))).expect("a thread can be started");
-    let panic = running.join().unwrap_or_else(|_| Some("a panic after the end".to_owned()));
-    let mut outcome = shared.into_outcome();
-    outcome.panic = panic;
-    outcome
+    let run = move || {
+        probed(bug, || {
+            let panic = caught(|| simulate(&world));
+            lock(&world).facts.outcome.panic = panic;
+            world.into_outcome()
+        })
+    };
+    let running = thread.spawn(run).expect("a thread can be started");
+    running.join().unwrap_or_else(|_| {
+        lock(&shared).facts.outcome.panic = Some("a panic after the end".to_owned());
+        shared.into_outcome()
+    })
 }
 
 fn simulate(shared: &Shared) {
