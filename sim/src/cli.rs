@@ -104,7 +104,7 @@ pub fn main() -> ExitCode {
             };
             run(seeds, &tier.0, show, jobs.unwrap_or_else(processors), &mut io::stdout().lock())
         }
-        Command::Show(show) => show::run(&show, &mut io::stdout().lock()).map(|()| true),
+        Command::Show(show) => show::run(&show, &mut io::stdout().lock()),
         Command::Planted { as_built, .. } if !HAS_BUGS => return other_build(as_built),
         Command::Planted { name, jobs, as_built: _ } => {
             let bugs = name.map_or(Bug::ALL.to_vec(), |bug| vec![bug]);

@@ -79,20 +79,29 @@ pub fn show(format: Format, tier: Tier, outcome: &Outcome) -> Vec<u8> {
     }
 }
 
-/// Runs what the command line names, and shows it.
+/// Runs what the command line names, and shows it; false if there is no such plan, which it says.
 ///
 /// # Errors
-/// Where the plan cannot be read, or what is shown cannot be written.
-pub fn run(show: &Show, out: &mut impl Write) -> io::Result<()> {
+/// Where what is shown cannot be written.
+pub fn run(show: &Show, out: &mut impl Write) -> io::Result<bool> {
     let Show { what, format, out: path, tier } = show;
     let plan = match what.parse() {
-        Ok(seed) => Plan::from_seed(seed),
-        Err(_) => Plan::read(Path::new(what)).map_err(|error| io::Error::other(error.to_string()))?,
+        Ok(seed) => Ok(Plan::from_seed(seed)),
+        Err(_) => Plan::read(Path::new(what)),
+    };
+    let plan = match plan {
+        Ok(plan) => plan,
+        Err(error) => {
+            eprintln!("towline-sim: {what}: {error}");
+            return Ok(false);
+        }
     };
     let outcome = if *format == Format::Pcap { tier.run_recorded(&plan) } else { tier.run(&plan) };
     let shown = self::show(*format, *tier, &outcome);
     match path {
-        Some(path) => std::fs::write(path, shown),
-        None => out.write_all(&shown).and_then(|()| out.flush()),
+        Some(path) => std::fs::write(path, shown)
+            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?,
+        None => out.write_all(&shown).and_then(|()| out.flush())?,
     }
+    Ok(true)
 }

@@ -13,7 +13,7 @@ const KINDS = ['frame', 'application', 'store', 'network', 'fault', 'note'];
 const HEAD = 34, ROW = 17, IDLE = 64, PX_PER_MS = 6, GUTTER = 84, MAP = 44;
 const view = { top: 0, zoom: 1 };
 const off = { hosts: new Set(), kinds: new Set() };
-let chosen = null, rows = [], yOf = new Map(), gaps = [], height = 0, drawnAt = null;
+let chosen = null, rows = [], yOf = new Map(), roomOf = new Map(), gaps = [], height = 0, drawnAt = null, map = null, isDense = false;
 
 const escape = text => String(text).replace(/[&<>"']/g, c => `&#${c.charCodeAt(0)};`);
 const cut = (text, most) => escape(text.length > most ? text.slice(0, Math.max(1, most - 1)) + '…' : text);
@@ -51,6 +51,9 @@ function layout() {
     before = event;
   }
   height = y + 30;
+  map = null;
+  rows.forEach((row, i) => { row.room = Math.min(i ? row.y - rows[i - 1].y : Infinity, i + 1 < rows.length ? rows[i + 1].y - row.y : Infinity); });
+  roomOf = new Map(rows.map(row => [row.n, row.room]));
   at('empty').hidden = rows.length > 0;
 }
 
@@ -83,11 +86,11 @@ function render() {
   const s = size(), inView = y => y > HEAD - 20 && y < s.height + 20;
   const out = [], labels = new Map(), drawn = { arrows: 0, lost: 0, bands: 0, events: 0 };
   // From afar there is no room for words but the time and the faults.
-  const isDense = rows.filter(row => inView(yAt(row.y))).length * 9 > s.height;
+  isDense = rows.filter(row => inView(yAt(row.y))).length * 9 > s.height;
   at('diagram').classList.toggle('dense', isDense);
   // A label needs a row for itself among those that stand in the same place.
-  const free = (place, y) => {
-    if (isDense && place !== 'time' && place !== 'run') return false;
+  const free = (place, y, n) => {
+    if (isDense && n !== undefined && roomOf.get(n) * view.zoom < 11) return false;
     const taken = labels.get(place) || [];
     if (taken.some(other => Math.abs(other - y) < 12)) return false;
     taken.push(y); labels.set(place, taken);
@@ -149,10 +152,10 @@ function drawArrow(arrow, s, out, free, drawn) {
   const x1 = s.x(from), end = s.x(to), way = Math.sign(end - x1), x2 = heard ? end - 3 * way : x1 + (end - x1) * 0.6;
   const isChosen = chosen !== null && (chosen === arrow.said || chosen === arrow.heard);
   const line = `x1="${x1}" y1="${y1}" x2="${x2}" y2="${y2}"`;
-  out.push(`<g class="arrow ${said.by}${heard ? '' : ' lost'}${isChosen ? ' chosen' : ''}" data-n="${said.n}"><line class="hit" ${line}/>`
-    + `<line ${line}${heard ? ' marker-end="url(#tip)"' : ''}/>`
+  out.push(`<g class="arrow ${said.by}${heard ? '' : ' lost'}${isChosen ? ' chosen' : ''}" data-n="${said.n}">${isDense ? '' : `<line class="hit" ${line}/>`}`
+    + `<line ${line}${heard && !isDense ? ' marker-end="url(#tip)"' : ''}/>`
     + (heard ? '' : `<path d="M${x2 - 5} ${y2 - 5}l10 10M${x2 + 5} ${y2 - 5}l-10 10"/>`));
-  if (y1 > HEAD && y1 < s.height + 10 && (isChosen || free(`arrow${said.host}`, y1))) {
+  if (y1 > HEAD && y1 < s.height + 10 && (isChosen || free(`arrow${said.host}`, y1, said.n))) {
     const most = Math.floor((Math.abs(end - x1) - 26) / 7), label = cut(words(said), most);
     out.push(`<text class="halo" x="${x1 + 9 * way}" y="${y1 - 3}" text-anchor="${way > 0 ? 'start' : 'end'}">${label}</text>`);
   }
@@ -163,19 +166,19 @@ function drawArrow(arrow, s, out, free, drawn) {
 
 function drawEvent(event, y, s, out, free) {
   const lane = laneOf(event), isRun = lane < 0, x = isRun ? GUTTER : s.x(lane);
-  const state = event.n === chosen ? ' chosen' : '';
+  const state = event.n === chosen ? ' chosen' : '', arrow = arrowOf.get(event.n);
+  const isDrawn = arrow && yOf.has(arrow.said) && (arrow.heard === null || yOf.has(arrow.heard));
   out.push(`<g class="event ${event.kind} ${event.by || ''}${state}" data-n="${event.n}">`);
   if (free('time', y)) out.push(`<text class="time" x="66" y="${y + 4}">${ms(event.at_ns)}</text>`);
   if (event.kind === 'fault') out.push(`<line x1="${x}" x2="${s.width - MAP}" y1="${y}" y2="${y}"/>`);
-  const arrow = arrowOf.get(event.n);
-  const isDrawn = arrow && yOf.has(arrow.said) && (arrow.heard === null || yOf.has(arrow.heard));
+  if (event.kind === 'frame' && isDrawn && isDense && !state) { out.push('</g>'); return; }
   if (event.kind === 'frame') out.push(`<circle class="dot" cx="${x}" cy="${y}" r="${isDrawn ? 2.5 : 3.5}"/>`);
   else if (event.kind === 'application') out.push(`<rect class="shape" x="${x - 4}" y="${y - 4}" width="8" height="8" rx="1.5"/>`);
   else if (event.kind === 'store') out.push(`<path class="shape" d="M${x} ${y - 5.5}l5.5 5.5-5.5 5.5-5.5-5.5z"/>`);
   else if (event.kind === 'fault') out.push(`<path class="shape" d="M${x} ${y - 5}l5.5 10h-11z"/>`);
   else out.push(`<circle class="shape" cx="${x}" cy="${y}" r="3.5"/>`);
   if (state) out.push(`<circle class="ring" cx="${x}" cy="${y}" r="8"/>`);
-  if (!isDrawn && (state || free(isRun ? 'run' : `mark${lane}`, y))) {
+  if (!isDrawn && (state || free(isRun ? 'run' : `mark${lane}`, y, isRun ? undefined : event.n))) {
     const outward = !isRun && lane === 0 && hosts.length > 1 ? -1 : 1;
     // Between two lanes there is less room than outside of them.
     const room = !isRun && lane > 0 && lane < hosts.length - 1 ? Math.min(s.side, s.gap) : s.side;
@@ -185,11 +188,27 @@ function drawEvent(event, y, s, out, free) {
   out.push('</g>');
 }
 
+// The whole run beside the view, and where in it the view is. The run is drawn once for each layout.
 function drawMap(s) {
-  const map = at('map'), ratio = window.devicePixelRatio || 1, tall = s.height - HEAD;
-  map.width = MAP * ratio; map.height = tall * ratio;
-  const pen = map.getContext('2d'), style = getComputedStyle(root), colour = name => style.getPropertyValue('--' + name).trim();
-  const whole = (height - HEAD) || 1, y = base => (base - HEAD) / whole * tall;
+  const ratio = window.devicePixelRatio || 1, tall = s.height - HEAD, whole = (height - HEAD) || 1;
+  const style = getComputedStyle(root), colour = name => style.getPropertyValue('--' + name).trim();
+  const canvas = at('map'), paper = colour('paper');
+  if (!map || map.paper !== paper || map.canvas.height !== Math.round(tall * ratio)) map = { paper, canvas: mapOf(tall, ratio, whole, colour) };
+  canvas.width = map.canvas.width;
+  canvas.height = map.canvas.height;
+  const pen = canvas.getContext('2d');
+  pen.drawImage(map.canvas, 0, 0);
+  pen.scale(ratio, ratio);
+  const from = view.top / (whole * view.zoom) * tall, shown = Math.min(1, tall / (whole * view.zoom)) * tall;
+  pen.globalAlpha = 0.12; pen.fillStyle = colour('ink'); pen.fillRect(0, from, MAP, shown);
+  pen.globalAlpha = 0.6; pen.strokeStyle = colour('soft'); pen.strokeRect(0.5, from + 0.5, MAP - 1, shown - 1);
+}
+
+function mapOf(tall, ratio, whole, colour) {
+  const canvas = document.createElement('canvas'), y = base => (base - HEAD) / whole * tall;
+  canvas.width = MAP * ratio;
+  canvas.height = Math.round(tall * ratio);
+  const pen = canvas.getContext('2d');
   pen.scale(ratio, ratio);
   for (const band of bands) {
     if (band.from === band.to) continue;
@@ -197,15 +216,14 @@ function drawMap(s) {
     pen.globalAlpha = 0.3; pen.fillStyle = colour(band.sort);
     pen.fillRect(0, from, MAP, Math.max(1.5, to - from));
   }
+  const [fault, client, server, other] = ['lost', 'accent', 'reply', 'note'].map(colour);
   pen.globalAlpha = 0.5;
   for (const row of rows) {
     const event = events[row.n], lane = laneOf(event);
-    pen.fillStyle = event.kind === 'fault' ? colour('lost') : event.kind === 'frame' ? colour(event.by === 'client' ? 'accent' : 'reply') : colour('note');
+    pen.fillStyle = event.kind === 'fault' ? fault : event.kind !== 'frame' ? other : event.by === 'client' ? client : server;
     pen.fillRect(lane < 0 ? 2 : 6 + lane * (MAP - 16) / Math.max(1, hosts.length - 1), y(row.y), lane < 0 ? MAP - 4 : 6, 1);
   }
-  const from = view.top / (whole * view.zoom) * tall, shown = Math.min(1, tall / (whole * view.zoom)) * tall;
-  pen.globalAlpha = 0.12; pen.fillStyle = colour('ink'); pen.fillRect(0, from, MAP, shown);
-  pen.globalAlpha = 0.6; pen.strokeStyle = colour('soft'); pen.strokeRect(0.5, from + 0.5, MAP - 1, shown - 1);
+  return canvas;
 }
 
 // What was drawn, for whoever looks at the page without eyes.
@@ -315,7 +333,7 @@ function controls() {
 }
 
 function pointer() {
-  const stage = at('stage'), map = at('map');
+  const stage = at('stage'), canvas = at('map');
   let drag = null;
   stage.addEventListener('wheel', event => {
     event.preventDefault();
@@ -324,7 +342,7 @@ function pointer() {
     else { view.top += pixels; later(); }
   }, { passive: false });
   stage.addEventListener('pointerdown', event => {
-    drag = { y: event.clientY, top: view.top, map: event.target === map, moved: false, on: event.target.closest('[data-n]') };
+    drag = { y: event.clientY, top: view.top, map: event.target === canvas, moved: false, on: event.target.closest('[data-n]') };
     stage.setPointerCapture(event.pointerId);
     if (drag.map) jump(event);
   });
@@ -340,7 +358,7 @@ function pointer() {
     stage.classList.remove('drags');
   });
   function jump(event) {
-    const box = map.getBoundingClientRect();
+    const box = canvas.getBoundingClientRect();
     view.top = (event.clientY - box.top) / box.height * (height - HEAD) * view.zoom - size().height / 2;
     later();
   }

@@ -51,7 +51,7 @@ fn followed(file: &Path, streams: usize) -> Vec<[Vec<u8>; 2]> {
         }
         let side = if line.starts_with('\t') { Side::Server } else { Side::Client };
         let hex = line.trim();
-        if hex.len() % 2 == 0 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        if !hex.is_empty() && hex.len() % 2 == 0 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             let byte = |at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hexadecimal digits");
             let sides = all.get_mut(&stream).expect("it was named");
             sides[side as usize].extend((0..hex.len()).step_by(2).map(byte));
