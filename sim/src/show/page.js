@@ -10,7 +10,7 @@ const at = id => document.getElementById(id);
 const data = JSON.parse(at('data').textContent);
 const { hosts, events, arrows, bands } = data;
 const KINDS = ['frame', 'application', 'store', 'network', 'fault', 'note'];
-const HEAD = 34, ROW = 17, IDLE = 64, PX_PER_MS = 6, GUTTER = 84, MAP = 44;
+const HEAD = 34, ROW = 19, IDLE = 64, PX_PER_MS = 6, GUTTER = 84, MAP = 44;
 const view = { top: 0, zoom: 1 };
 const off = { hosts: new Set(), kinds: new Set() };
 let chosen = null, rows = [], yOf = new Map(), roomOf = new Map(), gaps = [], height = 0, drawnAt = null, map = null, isDense = false;
