@@ -92,7 +92,7 @@ fn tshark_reads_whole_streams_back() {
     for tier in Tier::ALL {
         // Nothing wrong, a partition, nobody there, crashes of the server and of the client.
         let bytes: usize = [0, 1, 3, 5, 6].map(|seed| read_back(*tier, &Plan::from_seed(seed))).iter().sum();
-        assert!(bytes > 1_000_000, "{bytes} on {}", tier.name());
+        assert!(bytes > 500_000, "{bytes} on {}", tier.name());
     }
     assert!(read_back(Tier::Fast, &super::busy(10)) > 400_000);
 }
