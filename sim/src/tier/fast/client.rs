@@ -23,7 +23,7 @@ use crate::disk::{Power, PoweredFiles};
 use crate::ledger::Rare;
 use crate::outcome::Ended;
 use crate::plan::{Host, Operation, Span};
-use crate::trace::Network;
+use crate::trace::{Network, Recorded};
 
 impl World {
     /// A client's process begins, with the step that the last one did not finish.
@@ -111,6 +111,7 @@ impl World {
     fn dial(&mut self, place: Place, link: LinkId) -> ConnId {
         let conn = ConnId(self.conns.len() as u64);
         self.conns.insert(conn, Connection::new(&self.plan, conn, place, link));
+        self.facts().keep(Side::Client, place.into(), || Recorded::Dialed);
         if !self.is_cut(place.client(), Side::Client) {
             let latency = latency(&mut self.random, &self.plan);
             self.after(latency, Due::Syn(conn));
@@ -143,6 +144,7 @@ impl World {
         }
         connection.is_up = is_yes;
         connection.end_mut(Side::Client).is_held = is_yes;
+        self.facts().keep(Side::Client, place.into(), || Recorded::Answered(is_yes));
         if let Place::Echo(_) = place {
             return self.on_echo_answer(client, conn, is_yes);
         }

@@ -33,13 +33,16 @@ use crate::plant::Plant;
 
 /// Runs a plan on this thread, and gives what was seen.
 pub fn run(plan: &Plan) -> Outcome {
-    run_planted(plan, None)
+    run_with(plan, None, false)
 }
 
-/// The same with a bug, for the tests that show that it is caught.
-#[doc(hidden)]
-pub fn run_planted(plan: &Plan, plant: Option<Plant>) -> Outcome {
-    let facts = Arc::new(Mutex::new(Facts::new(plan.clone(), plant)));
+/// The same, perhaps with a fault of the simulator's own; keeps the bytes of all streams if it is to.
+pub(super) fn run_with(plan: &Plan, plant: Option<Plant>, keeps_bytes: bool) -> Outcome {
+    let mut facts = Facts::new(plan.clone(), plant);
+    if keeps_bytes {
+        facts.outcome.trace.keep_bytes();
+    }
+    let facts = Arc::new(Mutex::new(facts));
     let panic = caught(|| World::new(plan.clone(), Arc::clone(&facts)).run());
     let mut facts = lock(&facts);
     facts.outcome.elapsed_ms = facts.now_ms;
