@@ -1,5 +1,9 @@
 //! Processes that stand still or do not read, and clocks that leap.
 
+use towline_sim::invariants;
+use towline_sim::plan::{Plan, What};
+use towline_sim::tier::Tier;
+
 use crate::{all_done, at_ms, fault_ms, lines, one_put, run};
 
 #[test]
@@ -87,4 +91,18 @@ fn clocks_that_differ_disturb_nobody() {
         "faults: [(when: at(0), what: clock_jump(server, 86400000)), (when: at(0), what: clock_jump(client(0), 5))]",
     ));
     assert_eq!(outcome.jobs[0].retries, 0);
+}
+
+#[test]
+fn what_is_never_put_right_ends_at_the_bound_and_is_named() {
+    let faults = "faults: [(when: at(20), what: pause(server)), (when: after(9), what: resume(server))]";
+    let mut plan = Plan::parse(&one_put(1_000, faults)).expect("a plan");
+    // No file says this: `Plan::check` does not take it.
+    plan.faults.truncate(1);
+    assert!(plan.check().is_err());
+    let outcome = Tier::Fast.run(&plan);
+    let broken = invariants::check(&outcome);
+    assert_eq!(broken[0].invariant, "liveness");
+    let named = format!("{:?} was not put right", What::Pause(towline_sim::plan::Host::Server));
+    assert!(broken[0].reason.contains(&named), "{broken:?}");
 }
