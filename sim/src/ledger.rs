@@ -62,6 +62,12 @@ rare! {
     Refused "a refused client",
     /// A client that found its server after it had been refused.
     Waited "a client that waited for its server",
+    /// A bit of a file that has a name was inverted.
+    FileRotted "a file that rots at rest",
+    /// A bit of a file that is being received was inverted.
+    PartialRotted "a partial that rots while it is received",
+    /// It was published so: the store does not read again what it wrote.
+    RottenPublished "a rotten partial that is published",
 }
 
 /// A rare state of either kind.

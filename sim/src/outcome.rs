@@ -6,7 +6,7 @@ use std::fmt::Write;
 use towline::probe::Mark;
 
 use crate::ledger::Rare;
-use crate::plan::{Content, Operation, Plan};
+use crate::plan::{Content, Host, Operation, Plan};
 use crate::trace::{Connection, Kind, Lane, Trace};
 
 /// What a content is known by: its length and BLAKE3 hash.
@@ -120,6 +120,36 @@ pub struct Published {
     pub content: ContentId,
 }
 
+/// A bit of a file was inverted at rest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rotten {
+    /// Whose disk.
+    pub host: Host,
+    /// The path that the file had, or got.
+    pub path: String,
+    /// What it held.
+    pub was: ContentId,
+    /// What it holds.
+    pub is: ContentId,
+    /// When, in the order of beginnings and ends; `None` for one that rotted while it was received.
+    pub at: Option<u64>,
+}
+
+/// A path whose content a power loss changed, since not all of it was durable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PowerLoss {
+    /// Whose power.
+    pub host: Host,
+    /// Which path.
+    pub path: String,
+    /// What stood there.
+    pub was: Option<ContentId>,
+    /// What stands there.
+    pub is: Option<ContentId>,
+    /// When, in the order of beginnings and ends.
+    pub at: u64,
+}
+
 /// A server's attempt to take its port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bound {
@@ -163,6 +193,10 @@ pub struct Outcome {
     pub bound: Vec<Bound>,
     /// The served files at the end.
     pub served: BTreeMap<String, ContentId>,
+    /// What rotted at rest.
+    pub rotten: Vec<Rotten>,
+    /// What power losses changed.
+    pub power_losses: Vec<PowerLoss>,
     /// What is left.
     pub leftovers: Leftovers,
     /// When each of the plan's faults happened, if it did.
@@ -196,6 +230,8 @@ impl Outcome {
             published: Vec::new(),
             bound: Vec::new(),
             served: BTreeMap::new(),
+            rotten: Vec::new(),
+            power_losses: Vec::new(),
             leftovers: Leftovers::default(),
             faults_at_ms,
             reached: BTreeSet::new(),
@@ -207,6 +243,30 @@ impl Outcome {
     /// What a content is known by: remembered for those of the plan.
     pub fn id(&self, content: &Content) -> ContentId {
         self.ids.get(content).copied().unwrap_or_else(|| content.id())
+    }
+
+    /// True if a file of the plan has this content.
+    pub fn is_of_plan(&self, id: ContentId) -> bool {
+        self.ids.values().any(|known| *known == id)
+    }
+
+    /// What a file of this content may be when it is published on a host, since it may rot while it is received.
+    pub fn received_as(&self, host: Host, path: &str, id: ContentId) -> Vec<ContentId> {
+        let is_it = |rotten: &&Rotten| rotten.at.is_none() && (rotten.host, rotten.was) == (host, id);
+        let rotten = self.rotten.iter().filter(is_it).filter(|rotten| rotten.path == path);
+        std::iter::once(id).chain(rotten.map(|rotten| rotten.is)).collect()
+    }
+
+    /// What a file that is this now may have been before it rotted, itself among it.
+    pub fn origins(&self, host: Host, path: &str, is: ContentId) -> BTreeSet<ContentId> {
+        let mut origins = BTreeSet::from([is]);
+        // In the order in which they rotted.
+        for rotten in self.rotten.iter().rev() {
+            if rotten.host == host && rotten.path == path && origins.contains(&rotten.is) {
+                origins.insert(rotten.was);
+            }
+        }
+        origins
     }
 
     /// What the applications saw, without times and without what is the network's matter: operations and how each ended,

@@ -4,6 +4,7 @@
 mod acknowledged;
 mod as_planned;
 mod echo;
+mod kept;
 mod leftovers;
 mod linearizable;
 mod liveness;
@@ -28,10 +29,11 @@ pub struct Broken {
 type Check = fn(&Outcome) -> Vec<String>;
 
 /// All of them by name; the first that breaks names a failure.
-pub const ALL: [(&str, Check); 9] = [
+pub const ALL: [(&str, Check); 10] = [
     ("published", published::check),
     ("acknowledged", acknowledged::check),
     ("linearizable", linearizable::check),
+    ("kept", kept::check),
     ("reads", reads::check),
     ("echo", echo::check),
     ("replies", replies::check),

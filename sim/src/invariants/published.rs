@@ -1,10 +1,10 @@
 //! A published file equals one that some client sent, whole, or the one that stood there at the beginning: at the end,
-//! and at every moment at which a name was given.
+//! and at every moment at which a name was given. Where a disk rotted, the one with just these bits inverted.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::outcome::{ContentId, Outcome};
-use crate::plan::Operation;
+use crate::plan::{Host, Operation};
 
 pub(super) fn check(outcome: &Outcome) -> Vec<String> {
     let mut whole: BTreeMap<&str, BTreeSet<ContentId>> = BTreeMap::new();
@@ -14,6 +14,13 @@ pub(super) fn check(outcome: &Outcome) -> Vec<String> {
     for job in &outcome.jobs {
         if let Operation::Put { path, content } = outcome.operation(job) {
             whole.entry(path).or_default().insert(outcome.id(content));
+        }
+    }
+    for rotten in outcome.rotten.iter().filter(|rotten| rotten.host == Host::Server) {
+        if let Some(whole) = whole.get_mut(rotten.path.as_str())
+            && whole.contains(&rotten.was)
+        {
+            whole.insert(rotten.is);
         }
     }
     let is_whole = |path: &str, content: &ContentId| whole.get(path).is_some_and(|all| all.contains(content));

@@ -6,15 +6,17 @@ use towline::harness::Side;
 use towline::proto::listener::ListenEnd;
 use towline::proto::op::Party;
 use towline::proto::session::{Began, Event, SessionEnd};
+use towline::proto::storage::StoreError;
 use towline::store::memory::Primitive;
 use towline::wire::Code;
 
+use super::disks::{Rotting, is_of_disk};
 use super::script::Script;
 use super::tap::Tap;
 use crate::disk::Power;
 use crate::ledger::Rare;
 use crate::outcome::{Bound, ContentId, Job, Outcome, Published};
-use crate::plan::{Host, Operation, Plan};
+use crate::plan::{Host, Operation, Plan, What};
 use crate::plant::Plant;
 use crate::trace::{self, Connection, Door, Frame, Kind, Lane, Network, Part, Recorded, Store};
 
@@ -47,6 +49,12 @@ pub(super) struct Facts {
     primitives: BTreeMap<(Host, Primitive), u32>,
     /// Counts beginnings and ends of jobs.
     order: u64,
+    /// How much slower hosts' disks are than they should be.
+    pub(super) slow_ms: BTreeMap<Host, u64>,
+    /// Counts what rots.
+    pub(super) rots: u64,
+    /// What rotted of files that have no name yet.
+    pub(super) rotting: Vec<Rotting>,
 }
 
 /// The server's host.
@@ -72,6 +80,8 @@ pub(super) struct Fuse {
     pub(super) nth: u32,
     /// True if the process does nothing more from that moment on.
     pub(super) is_deadly: bool,
+    /// What comes: a fault of a disk comes there and then.
+    pub(super) what: What,
 }
 
 /// A client's host.
@@ -141,6 +151,9 @@ impl Facts {
             blown: Vec::new(),
             primitives: BTreeMap::new(),
             order: 0,
+            slow_ms: BTreeMap::new(),
+            rots: 0,
+            rotting: Vec::new(),
         }
     }
 
@@ -230,17 +243,22 @@ impl Facts {
         plan.served.iter().map(|(path, _)| path.clone()).chain(put).collect()
     }
 
-    /// A host's store is about to run this: a fault may come first.
-    pub(super) fn before_primitive(&mut self, host: Host, primitive: Primitive, power: &Power) {
+    /// A host's store is about to run this: a fault may come first. Gives that of a disk.
+    pub(super) fn before_primitive(
+        &mut self,
+        host: Host,
+        primitive: Primitive,
+        power: &Power,
+    ) -> Option<What> {
         let count = self.primitives.entry((host, primitive)).or_default();
         let passed = *count;
         *count += 1;
         let is_here = |fuse: &Fuse| (fuse.host, fuse.primitive) == (host, primitive) && fuse.nth <= passed;
-        let Some(at) = self.fuses.iter().position(is_here) else { return };
+        let at = self.fuses.iter().position(is_here)?;
         let fuse = self.fuses.remove(at);
         self.blown.push(fuse);
         if !fuse.is_deadly {
-            return;
+            return Some(fuse.what).filter(|what| is_of_disk(*what));
         }
         self.record(host.into(), None, Kind::Store(Store::IsGone(primitive)));
         match (host, primitive) {
@@ -249,10 +267,16 @@ impl Facts {
             _ => {}
         }
         power.cut();
+        None
     }
 
-    /// The server's store gave a file its name.
-    pub(super) fn renamed(&mut self, path: &str, content: ContentId) {
+    /// A host's store gave a file its name; `from` is the one that it had while it was received.
+    pub(super) fn renamed(&mut self, host: Host, from: &[u8], path: &str, bytes: &[u8]) {
+        self.published_rotten(host, from, path, bytes);
+        if host != Host::Server {
+            return;
+        }
+        let content = ContentId::of(bytes);
         let at_ms = self.now_ms;
         let kind = Kind::Store(Store::Publishes { path: path.to_owned(), content });
         self.record(Lane::Server, None, kind);
@@ -268,6 +292,11 @@ impl Facts {
             self.reach(Rare::PortTaken);
         }
         self.outcome.bound.push(Bound { second, error });
+    }
+
+    /// A host's store cannot be opened; who started it tries again at once.
+    pub(super) fn cannot_begin(&mut self, host: Host, error: &StoreError) {
+        self.record(host.into(), None, Kind::Note(format!("cannot open its folder: {error}")));
     }
 
     /// A store was opened that found so many partials, and left so many.

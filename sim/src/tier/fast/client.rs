@@ -10,10 +10,10 @@ use towline::proto::client::{Client, Command, Event, JobId, LinkId};
 use towline::proto::machine::{DialError, DialErrorKind, Effect, End, Input, Out};
 use towline::proto::session::Session;
 use towline::store::Names;
-use towline::store::memory::Primitive;
 use towline::time::Duration;
 use towline::wire::Rope;
 
+use super::super::disks::slowness_ms;
 use super::super::facts::{Dial, Place};
 use super::super::steps;
 use super::hosts::{ClientHost, RawEcho};
@@ -32,8 +32,8 @@ impl World {
         let (number, step) = self.facts().client_begins(client);
         let life = Life { client, number };
         let power = Power::new();
-        let mut names = Names::new(steps::store_of(client, number));
-        names.add_root(self.client_files(client, &power)).expect("memory can be read");
+        let host = Host::Client(client);
+        let names = self.open_store(host, steps::store_of(client, number), &power);
         let seed = steps::seed_of(&self.plan, client, number);
         let machine = Client::new(self.now, self.plan.limits(), self.plan.policy(), seed);
         let (machine, _nothing) = Checked::new(self.now, machine, Out::new());
@@ -43,12 +43,22 @@ impl World {
         self.begin_step(client, step);
     }
 
-    fn client_files(&self, client: u32, power: &Power) -> PoweredFiles {
-        let (facts, cut) = (Arc::clone(&self.facts), power.clone());
-        let host = Host::Client(client);
-        let before = move |primitive: Primitive| lock(&facts).before_primitive(host, primitive, &cut);
-        let local = self.folders.local[client as usize].clone();
-        PoweredFiles::new(local, power.clone(), Arc::new(before), Arc::new(|_| {}), None)
+    /// A host's store, as a new process opens it: again and again, if its disk fails.
+    pub(super) fn open_store(&self, host: Host, nonce: u64, power: &Power) -> Names<PoweredFiles> {
+        loop {
+            let mut names = Names::new(nonce);
+            match names.add_root(self.files(host, power)) {
+                Err(error) if power.is_on() => self.facts().cannot_begin(host, &error),
+                // Without power it does nothing more.
+                Ok(_) | Err(_) => return names,
+            }
+        }
+    }
+
+    /// A host's files as a new process sees them.
+    pub(super) fn files(&self, host: Host, power: &Power) -> PoweredFiles {
+        let facts = Arc::clone(&self.facts);
+        self.folders.files(host, power, Arc::new(move |touch| touch(&mut lock(&facts))))
     }
 
     /// The process is gone, and what it knew.
@@ -201,6 +211,7 @@ impl World {
 
     fn carry_out_client(&mut self, life: Life, effect: Effect<Client>) {
         let Life { client, number } = life;
+        let facts = Arc::clone(&self.facts);
         let Some(host) = self.client(client) else { return };
         match effect {
             Effect::Dial(link) => {
@@ -231,9 +242,10 @@ impl World {
                 if !host.power.is_on() {
                     return;
                 }
+                let slowness_ms = slowness_ms(&lock(&facts), Host::Client(client), &op);
                 let stored = carry_out(&mut host.names, op);
                 self.folders.forget_logs();
-                let pause = self.store_pause();
+                let pause = self.store_pause(slowness_ms);
                 self.after(pause, Due::ToClient(life, Input::Stored(ticket, stored)));
             }
             Effect::Event(event) => {
@@ -248,8 +260,8 @@ impl World {
     }
 
     /// How long a store operation takes: completions overtake one another.
-    pub(super) fn store_pause(&mut self) -> Duration {
+    pub(super) fn store_pause(&mut self, slowness_ms: u64) -> Duration {
         let Span { min, max } = self.plan.disks.latency_us;
-        Duration::from_micros(self.random.random_range(min..=max))
+        Duration::from_micros(self.random.random_range(min..=max)) + Duration::from_millis(slowness_ms)
     }
 }

@@ -66,7 +66,7 @@ impl World {
                 self.facts().reach_in_put(Rare::ServerDiedInPut);
                 self.kill_server();
                 self.lose_power(Host::Server);
-                self.folders.rob_served(&mut lock(&self.facts));
+                self.folders.rob(Host::Server, &mut lock(&self.facts));
             }
             What::StartServer => self.start_server(),
             What::SecondServer => self.second_server(),
@@ -83,13 +83,19 @@ impl World {
                 self.facts().reach_in_put(Rare::ClientDiedInPut);
                 self.kill_client(client);
                 self.lose_power(Host::Client(client));
+                self.folders.rob(Host::Client(client), &mut lock(&self.facts));
             }
             What::StartClient(client) => self.start_client(client),
             What::Hold(_) | What::Release | What::Reset(_) | What::End(..) | What::Mute(..) => {}
             What::Pause(_) | What::Resume(_) | What::StopReading(_) | What::StartReading(_) => {}
-            What::ClockJump(..) | What::DiskFull(_) | What::DiskFree(_) | What::DiskError { .. } => {}
-            What::SlowDisk(..) | What::BitRot(..) => {}
+            What::ClockJump(..) => {}
+            What::DiskFull(_) | What::DiskFree(_) | What::DiskError { .. } => self.strike(what),
+            What::SlowDisk(..) | What::BitRot(..) => self.strike(what),
         }
+    }
+
+    fn strike(&self, what: What) {
+        self.folders.strike(what, &mut lock(&self.facts));
     }
 
     /// A process's connections are closed by its system.

@@ -1,7 +1,6 @@
 //! The server's host: its listener, a session for each connection, and its store.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 
 use towline::harness::{Checked, Side, carry_out};
 use towline::proto::Echo;
@@ -9,18 +8,16 @@ use towline::proto::listener::{ConnectionId, ListenEvent, ListenInput, Listener,
 use towline::proto::machine::{Effect, Input, Machine, Out};
 use towline::proto::session::{self, Session};
 use towline::proto::storage::{StoreOp, Ticket};
-use towline::store::Names;
-use towline::store::memory::Primitive;
 use towline::time::Duration;
 use towline::wire::Failure;
 
+use super::super::disks::slowness_ms;
 use super::super::facts::{Place, SERVER};
 use super::super::steps::ROOT;
 use super::hosts::{Ending, ServerHost};
 use super::net::ConnId;
 use super::world::{Due, World, lock};
-use crate::disk::{Power, PoweredFiles};
-use crate::outcome::ContentId;
+use crate::disk::Power;
 use crate::plan::Host;
 use crate::trace::Door;
 
@@ -40,8 +37,7 @@ impl World {
             facts.server.begun
         };
         let (power, partials) = (Power::new(), self.folders.served_partials());
-        let mut names = Names::new(u64::from(number));
-        names.add_root(self.server_files(&power)).expect("memory can be read");
+        let names = self.open_store(Host::Server, u64::from(number), &power);
         {
             let mut facts = lock(&self.facts);
             facts.opened_store(partials, self.folders.served_partials());
@@ -61,19 +57,6 @@ impl World {
             backlog: VecDeque::new(),
             is_open: true,
         });
-    }
-
-    fn server_files(&self, power: &Power) -> PoweredFiles {
-        let (facts, cut) = (Arc::clone(&self.facts), power.clone());
-        let before = move |primitive: Primitive| lock(&facts).before_primitive(Host::Server, primitive, &cut);
-        let (facts, folders) = (Arc::clone(&self.facts), self.folders.clone());
-        let renamed = move |path: &str| {
-            let content = folders.served_at(path).unwrap_or_else(|| ContentId::of(&[]));
-            lock(&facts).renamed(path, content);
-        };
-        let plant = self.facts().plant;
-        let served = self.folders.served.clone();
-        PoweredFiles::new(served, power.clone(), Arc::new(before), Arc::new(renamed), plant)
     }
 
     /// Another server wants the same port.
@@ -246,9 +229,10 @@ impl World {
         if !host.power.is_on() {
             return;
         }
+        let slowness_ms = slowness_ms(&lock(&self.facts), Host::Server, &op);
         let stored = carry_out(&mut host.names, op);
         self.folders.forget_logs();
-        let pause = self.store_pause();
+        let pause = self.store_pause(slowness_ms);
         self.after(pause, Due::ToSession(conn, Input::Stored(ticket, stored)));
     }
 

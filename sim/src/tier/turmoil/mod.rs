@@ -8,6 +8,7 @@
 //! | `script` | the plan's faults, carried out between two steps |
 //! | `server`, `client` | what runs on the two hosts |
 //! | `net` | turmoil's sockets as the driver wants them |
+//! | `store` | the driver's store, on a disk that takes its time |
 //! | `shim` | streams that take and give a part of what they could |
 //!
 //! Deterministic, by what turmoil's source shows: the epoch is fixed, ticks are whole milliseconds, every draw comes
@@ -26,6 +27,7 @@ mod script;
 mod server;
 mod shim;
 mod state;
+mod store;
 
 use std::sync::PoisonError;
 use std::time::{Duration, UNIX_EPOCH};

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use towline::drive::{Disk, Door, Mode, Serve, ServerEvent, Stopper, stopper};
+use towline::drive::{Door, Serve, ServerEvent, Stopper, stopper};
 
 use super::super::facts::SERVER;
 use super::net::TurmoilAccept;
 use super::state::{Shared, lock};
+use super::store::Store;
 use super::{ECHO_PORT, PORT};
-use crate::disk::{Power, PoweredFiles};
+use crate::disk::Power;
+use crate::plan::Host;
 use crate::trace;
 
 /// What the script tells a server's host.
@@ -44,18 +46,18 @@ async fn serve(shared: &Shared) -> turmoil::Result {
     };
     let Ok(doors) = bind(shared, &power, false).await else { return Ok(()) };
     let partials = shared.folders.served_partials();
-    let disk: Disk<PoweredFiles> = Disk::new(u64::from(number), Mode::Inline);
-    let root = disk.add_root(shared.server_files(&power)).await.map_err(|error| error.to_string())?;
+    let opened = Store::open(shared, Host::Server, u64::from(number), &power).await;
+    let Some((store, disk, root)) = opened else { return Ok(()) };
     {
         let mut state = lock(shared);
         state.facts.opened_store(partials, shared.folders.served_partials());
         state.facts.server.serves = true;
-        state.server.disk = Some(disk.clone());
+        state.server.disk = Some(disk);
     }
     let watching = (shared.clone(), power);
     let serve = Serve {
         doors,
-        store: (Arc::new(disk), root),
+        store: (Arc::new(store), root),
         limits: shared.plan().limits(),
         listen: shared.plan().listen_limits(),
         echo_idle: shared.plan().limits().idle,
