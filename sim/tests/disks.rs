@@ -184,7 +184,8 @@ fn a_partial_that_rots_is_known_to_have() {
         let outcome = run(tier, &plan(get));
         assert_eq!(outcome.jobs[0].got, Some(outcome.rotten[0].is));
         // Nobody is blind for it: an outcome that does not know of it does not hold.
-        let blind = Outcome { rotten: Vec::new(), ..outcome };
+        let mut blind = outcome;
+        blind.rotten.clear();
         assert!(!invariants::check(&blind).is_empty());
     }
 }

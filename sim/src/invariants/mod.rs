@@ -3,6 +3,7 @@
 
 mod acknowledged;
 mod as_planned;
+mod drains;
 mod echo;
 mod kept;
 mod leftovers;
@@ -13,6 +14,7 @@ mod reads;
 mod replies;
 #[cfg(test)]
 mod shown_to_fail;
+mod thrift;
 
 use crate::outcome::Outcome;
 
@@ -29,7 +31,7 @@ pub struct Broken {
 type Check = fn(&Outcome) -> Vec<String>;
 
 /// All of them by name; the first that breaks names a failure.
-pub const ALL: [(&str, Check); 10] = [
+pub const ALL: [(&str, Check); 12] = [
     ("published", published::check),
     ("acknowledged", acknowledged::check),
     ("linearizable", linearizable::check),
@@ -37,6 +39,8 @@ pub const ALL: [(&str, Check); 10] = [
     ("reads", reads::check),
     ("echo", echo::check),
     ("replies", replies::check),
+    ("drains", drains::check),
+    ("thrift", thrift::check),
     ("liveness", liveness::check),
     ("leftovers", leftovers::check),
     ("as-planned", as_planned::check),

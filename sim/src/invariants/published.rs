@@ -1,10 +1,13 @@
-//! A published file equals one that some client sent, whole, or the one that stood there at the beginning: at the end,
-//! and at every moment at which a name was given. Where a disk rotted, the one with just these bits inverted.
+//! A published file equals one that some client sent, whole, or the one that stood there at the beginning, and is published
+//! once, however often it was sent: at the end, and at every moment at which a name was given. Where a disk rotted, it is
+//! one with just these bits inverted.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use towline::store::memory::Primitive;
+
 use crate::outcome::{ContentId, Outcome};
-use crate::plan::{Host, Operation};
+use crate::plan::{Fault, Host, Operation, What};
 
 pub(super) fn check(outcome: &Outcome) -> Vec<String> {
     let mut whole: BTreeMap<&str, BTreeSet<ContentId>> = BTreeMap::new();
@@ -31,5 +34,31 @@ pub(super) fn check(outcome: &Outcome) -> Vec<String> {
     });
     let end = outcome.served.iter().filter(|(path, content)| !is_whole(path, content));
     let end = end.map(|(path, content)| format!("at the end {path:?} is {content:?}, which nobody sent"));
-    then.chain(end).collect()
+    then.chain(end).chain(again(outcome)).collect()
+}
+
+/// Files that were published more often than they were sent: by a server that does not remember what it did. What one
+/// remembers ends with its process.
+fn again(outcome: &Outcome) -> Vec<String> {
+    let has_restarted = outcome.bound.iter().filter(|bound| bound.error.is_none()).count() > 1;
+    // A file that has its name, and not known to be durable, is a failure: it is published again when it is sent again.
+    let is_unsynced = |fault: &Fault| {
+        matches!(fault.what, What::DiskError { host: Host::Server, primitive: Primitive::SyncFolder, .. })
+    };
+    if has_restarted || outcome.plan.faults.iter().any(is_unsynced) {
+        return Vec::new();
+    }
+    let mut times: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    for job in &outcome.jobs {
+        if let Operation::Put { path, .. } = outcome.operation(job) {
+            times.entry(path).or_default().0 += 1;
+        }
+    }
+    for published in &outcome.published {
+        times.entry(&published.path).or_default().1 += 1;
+    }
+    let too_often = times.into_iter().filter(|(_, (sent, published))| published > sent);
+    too_often
+        .map(|(path, times)| format!("{path:?} was sent {} times, and published {}", times.0, times.1))
+        .collect()
 }

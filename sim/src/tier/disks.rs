@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rand::RngExt;
-use towline::proto::storage::{NameOp, StoreOp};
+use towline::proto::storage::{NameOp, StoreError, StoreOp};
 use towline::store::FileErrorKind;
 use towline::store::memory::MemoryFiles;
 use towline::wire::RESERVED;
@@ -12,10 +12,10 @@ use super::facts::{Facts, client_name};
 use super::files::Folders;
 use crate::disk::{Power, PoweredFiles};
 use crate::ledger::Rare;
-use crate::outcome::{ContentId, Ended, PowerLoss, Rotten};
+use crate::outcome::{ContentId, Ended, PowerLoss, Published, Rotten};
 use crate::plan::{Host, Operation, Plan, What};
 use crate::streams::Streams;
-use crate::trace::{Kind, Lane};
+use crate::trace::{Kind, Lane, Store};
 
 /// How much longer than any other operation one that syncs takes on a slow disk.
 const SYNC_WEIGHT: u64 = 4;
@@ -180,6 +180,24 @@ impl Folders {
 }
 
 impl Facts {
+    /// A host's store cannot be opened; who started it tries again at once.
+    pub(super) fn cannot_begin(&mut self, host: Host, error: &StoreError) {
+        self.record(host.into(), None, Kind::Note(format!("cannot open its folder: {error}")));
+    }
+
+    /// A host's store gave a file its name; `from` is the one that it had while it was received.
+    pub(super) fn renamed(&mut self, host: Host, from: &[u8], path: &str, bytes: &[u8]) {
+        self.published_rotten(host, from, path, bytes);
+        if host != Host::Server {
+            return;
+        }
+        let content = ContentId::of(bytes);
+        let at_ms = self.now_ms;
+        let kind = Kind::Store(Store::Publishes { path: path.to_owned(), content });
+        self.record(Lane::Server, None, kind);
+        self.outcome.published.push(Published { at_ms, path: path.to_owned(), content });
+    }
+
     /// Where a client's gets that were acknowledged are.
     fn got_by(&self, client: u32) -> Vec<String> {
         let is_it = |job: &&crate::outcome::Job| {
@@ -191,7 +209,7 @@ impl Facts {
     }
 
     /// What rotted in a partial stands under a name now: the file that it would be without, if that is one of the plan's.
-    pub(super) fn published_rotten(&mut self, host: Host, name: &[u8], path: &str, bytes: &[u8]) {
+    fn published_rotten(&mut self, host: Host, name: &[u8], path: &str, bytes: &[u8]) {
         let is_it = |rotting: &Rotting| rotting.host == host && rotting.name == name;
         let bits: Vec<Rotting> = self.rotting.extract_if(.., |rotting| is_it(rotting)).collect();
         let is = ContentId::of(bytes);

@@ -6,7 +6,6 @@ use towline::harness::Side;
 use towline::proto::listener::ListenEnd;
 use towline::proto::op::Party;
 use towline::proto::session::{Began, Event, SessionEnd};
-use towline::proto::storage::StoreError;
 use towline::store::memory::Primitive;
 use towline::wire::Code;
 
@@ -15,7 +14,7 @@ use super::script::Script;
 use super::tap::Tap;
 use crate::disk::Power;
 use crate::ledger::Rare;
-use crate::outcome::{Bound, ContentId, Job, Outcome, Published};
+use crate::outcome::{Bound, Drain, Job, Outcome};
 use crate::plan::{Host, Operation, Plan, What};
 use crate::plant::Plant;
 use crate::trace::{self, Connection, Door, Frame, Kind, Lane, Network, Part, Recorded, Store};
@@ -270,19 +269,6 @@ impl Facts {
         None
     }
 
-    /// A host's store gave a file its name; `from` is the one that it had while it was received.
-    pub(super) fn renamed(&mut self, host: Host, from: &[u8], path: &str, bytes: &[u8]) {
-        self.published_rotten(host, from, path, bytes);
-        if host != Host::Server {
-            return;
-        }
-        let content = ContentId::of(bytes);
-        let at_ms = self.now_ms;
-        let kind = Kind::Store(Store::Publishes { path: path.to_owned(), content });
-        self.record(Lane::Server, None, kind);
-        self.outcome.published.push(Published { at_ms, path: path.to_owned(), content });
-    }
-
     /// A server wanted its port.
     pub(super) fn bound(&mut self, second: bool, error: Option<String>) {
         let what =
@@ -292,11 +278,6 @@ impl Facts {
             self.reach(Rare::PortTaken);
         }
         self.outcome.bound.push(Bound { second, error });
-    }
-
-    /// A host's store cannot be opened; who started it tries again at once.
-    pub(super) fn cannot_begin(&mut self, host: Host, error: &StoreError) {
-        self.record(host.into(), None, Kind::Note(format!("cannot open its folder: {error}")));
     }
 
     /// A store was opened that found so many partials, and left so many.
@@ -310,12 +291,24 @@ impl Facts {
     /// The server is told to finish what runs.
     pub(super) fn server_stops(&mut self) {
         self.server.is_stopping = self.server.serves;
+        if !self.server.serves {
+            return;
+        }
+        // With one client it is known whose the files are.
+        let is_known = self.clients.len() == 1 && !self.server.uploads.is_empty();
+        let running = self.outcome.jobs.iter().enumerate().filter(|(_, job)| is_known && job.ended.is_none());
+        let in_flight = running.map(|(index, job)| (index, job.retries)).collect();
+        self.outcome.drains.push(Drain { told_ms: self.now_ms, stopped: None, in_flight });
     }
 
     /// The server has stopped in order.
     pub(super) fn stopped(&mut self, end: ListenEnd) {
         self.server.serves = false;
         self.server.is_stopping = false;
+        let stopped = Some((self.now_ms, end == ListenEnd::Drained));
+        if let Some(drain) = self.outcome.drains.last_mut() {
+            drain.stopped = stopped;
+        }
         self.event(SERVER, &format!("has stopped: {end:?}"));
         if end == ListenEnd::Aborted {
             self.reach(Rare::DrainCutOff);

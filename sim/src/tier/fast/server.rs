@@ -37,7 +37,7 @@ impl World {
             facts.server.begun
         };
         let (power, partials) = (Power::new(), self.folders.served_partials());
-        let names = self.open_store(Host::Server, u64::from(number), &power);
+        let Some(names) = self.open_store(Host::Server, u64::from(number), &power) else { return };
         {
             let mut facts = lock(&self.facts);
             facts.opened_store(partials, self.folders.served_partials());
@@ -55,6 +55,7 @@ impl World {
             ends: BTreeMap::new(),
             next_number: 0,
             backlog: VecDeque::new(),
+            names_until: self.now,
             is_open: true,
         });
     }
@@ -224,16 +225,26 @@ impl World {
     }
 
     fn store_served(&mut self, conn: ConnId, ticket: Ticket, op: StoreOp) {
+        let slowness_ms = slowness_ms(&self.facts(), Host::Server, &op);
+        let (now, pause) = (self.now, self.store_pause(slowness_ms));
         let Some(host) = &mut self.server else { return };
-        // A process without power does nothing more; the script takes it away after this step.
-        if !host.power.is_on() {
-            return;
+        // Names go one after another, blocks as they come.
+        let mut at = now + pause;
+        if let StoreOp::Name(_) = op {
+            at = at.max(host.names_until);
+            host.names_until = at;
         }
-        let slowness_ms = slowness_ms(&lock(&self.facts), Host::Server, &op);
+        self.at(at, Due::Store(conn, ticket, op));
+    }
+
+    /// A store operation has its turn: what was said before is on its way by now.
+    pub(super) fn on_store_served(&mut self, conn: ConnId, ticket: Ticket, op: StoreOp) {
+        let host = self.server.as_mut().filter(|host| host.sessions.contains_key(&conn));
+        // A process without power does nothing more; the script takes it away after this step.
+        let Some(host) = host.filter(|host| host.power.is_on()) else { return };
         let stored = carry_out(&mut host.names, op);
         self.folders.forget_logs();
-        let pause = self.store_pause(slowness_ms);
-        self.after(pause, Due::ToSession(conn, Input::Stored(ticket, stored)));
+        self.step_session(conn, Input::Stored(ticket, stored));
     }
 
     pub(super) fn step_echo(&mut self, conn: ConnId, input: Input<Echo>) {

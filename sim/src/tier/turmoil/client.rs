@@ -76,10 +76,18 @@ async fn raw_echo(shared: &Shared, dialer: &TurmoilDial, content: &Content) -> E
         let (sent, received) = tokio::join!(biased; send, read.read_to_end(&mut reply));
         sent.and(received.map(|_| ()))
     };
-    let limit = Duration::from_millis(shared.plan().bound_ms() / 2);
+    let limit = Duration::from_millis(shared.plan().echo_limit_ms());
     let result = tokio::time::timeout(limit, talk).await;
-    lock(shared).facts.raw_echo_is_over(dialer.client, request, reply, matches!(result, Ok(Ok(()))));
+    let is_whole = reply.len() >= request.len();
+    lock(shared).facts.raw_echo_is_over(
+        dialer.client,
+        request,
+        reply,
+        is_whole && matches!(result, Ok(Ok(()))),
+    );
     match result {
+        // A server that goes away ends its streams, too: an end says nothing of completeness.
+        Ok(Ok(())) if !is_whole => Ended::Failed("ended early".to_owned()),
         Ok(Ok(())) => Ended::Done,
         Ok(Err(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
             Ended::Refused(error.to_string())
