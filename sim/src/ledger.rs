@@ -65,10 +65,8 @@ rare! {
     Waited "a client that waited for its server",
     /// A bit of a file that has a name was inverted.
     FileRotted "a file that rots at rest",
-    /// A bit of a file that is being received was inverted.
-    PartialRotted "a partial that rots while it is received",
-    /// It was published so: the store does not read again what it wrote.
-    RottenPublished "a rotten partial that is published",
+    /// A peer that does not keep the rules is gone.
+    StrangerGone "a peer that kept no rules, gone",
 }
 
 /// A rare state of either kind.

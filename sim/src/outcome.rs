@@ -150,6 +150,40 @@ pub struct PowerLoss {
     pub at: u64,
 }
 
+/// A connection of a stranger's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Visit {
+    /// Which stranger, by its place in the plan.
+    pub stranger: u32,
+    /// How the server's session ended, if it did.
+    pub end: Option<String>,
+}
+
+/// The most that a host's machines held at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Peak {
+    /// How many they were.
+    pub machines: usize,
+    /// Bytes that they held.
+    pub bytes: usize,
+    /// Bytes that they may hold.
+    pub most: usize,
+}
+
+impl std::fmt::Display for Peak {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Peak { machines, bytes, most } = self;
+        write!(f, "at most {bytes} bytes, {machines} of them, which may hold {most}")
+    }
+}
+
+impl Peak {
+    /// True if they held more than they may.
+    pub fn is_too_much(&self) -> bool {
+        self.bytes > self.most
+    }
+}
+
 /// A server's attempt to take its port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bound {
@@ -210,6 +244,10 @@ pub struct Outcome {
     pub rotten: Vec<Rotten>,
     /// What power losses changed.
     pub power_losses: Vec<PowerLoss>,
+    /// Strangers that were connected, in order.
+    pub visits: Vec<Visit>,
+    /// The most that the machines of each host held, on a tier that can see it.
+    pub peaks: BTreeMap<Host, Peak>,
     /// What is left.
     pub leftovers: Leftovers,
     /// When each of the plan's faults happened, if it did.
@@ -246,6 +284,8 @@ impl Outcome {
             served: BTreeMap::new(),
             rotten: Vec::new(),
             power_losses: Vec::new(),
+            visits: Vec::new(),
+            peaks: BTreeMap::new(),
             leftovers: Leftovers::default(),
             faults_at_ms,
             reached: BTreeSet::new(),

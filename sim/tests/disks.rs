@@ -143,7 +143,7 @@ fn a_slow_disk_takes_its_time_and_nobody_is_taken_for_dead() {
         let quick = run(tier, &plan(work));
         let slow = run(tier, &plan(&format!("{work} faults: [(when: at(0), what: slow_disk(server, 500))]")));
         // Opening, writing, and publishing, which is slower by far.
-        assert!(slow.elapsed_ms >= quick.elapsed_ms + 6 * 500, "{} ms", slow.elapsed_ms);
+        assert!(slow.elapsed_ms >= 6 * 500, "{} ms", slow.elapsed_ms);
         assert_eq!(slow.jobs[0].retries, 0);
         let latency = run(tier, &plan(&format!("{work} disks: (latency_us: (min: 50000, max: 90000))")));
         assert!(latency.elapsed_ms >= quick.elapsed_ms + 3 * 50, "{} ms", latency.elapsed_ms);

@@ -5,10 +5,12 @@ mod acknowledged;
 mod as_planned;
 mod drains;
 mod echo;
+mod harmless;
 mod kept;
 mod leftovers;
 mod linearizable;
 mod liveness;
+mod memory;
 mod published;
 mod reads;
 mod replies;
@@ -31,7 +33,7 @@ pub struct Broken {
 type Check = fn(&Outcome) -> Vec<String>;
 
 /// All of them by name; the first that breaks names a failure.
-pub const ALL: [(&str, Check); 12] = [
+pub const ALL: [(&str, Check); 14] = [
     ("published", published::check),
     ("acknowledged", acknowledged::check),
     ("linearizable", linearizable::check),
@@ -43,6 +45,8 @@ pub const ALL: [(&str, Check); 12] = [
     ("thrift", thrift::check),
     ("liveness", liveness::check),
     ("leftovers", leftovers::check),
+    ("harmless", harmless::check),
+    ("memory", memory::check),
     ("as-planned", as_planned::check),
 ];
 

@@ -4,8 +4,12 @@ use towline::harness::Side;
 use towline::wire;
 
 use super::{ALL, check};
-use crate::outcome::{Bound, ContentId, Drain, Echoed, Ended, Job, Outcome, PowerLoss, Published, Rotten};
-use crate::plan::{Application, Content, Expect, Fault, Host, Operation, Plan, Step, What, When};
+use crate::outcome::{
+    Bound, ContentId, Drain, Echoed, Ended, Job, Outcome, Peak, PowerLoss, Published, Rotten, Visit,
+};
+use crate::plan::{
+    Application, Content, Expect, Fault, Host, Operation, Plan, Step, Stranger, Trick, What, When,
+};
 use crate::trace::{Event, Frame, Kind, Lane, Passed};
 
 const SENT: Content = Content { length: 1_000, noise: 1 };
@@ -154,6 +158,38 @@ fn what_a_disk_did_is_known_and_nothing_else() {
     };
     let taken_back = |outcome: &mut Outcome| unacknowledged(outcome, None);
     assert!(broken(taken_back).is_empty(), "{:?}", broken(taken_back));
+}
+
+#[test]
+fn harmless() {
+    let visited = |outcome: &mut Outcome, end: Option<&str>| {
+        let trick = Trick::Garbage;
+        outcome.plan.strangers = vec![Stranger { begins_ms: 1, trick, noise: 1 }];
+        outcome.visits = vec![Visit { stranger: 0, end: end.map(str::to_owned) }];
+    };
+    assert!(broken(|outcome| visited(outcome, Some("told"))).is_empty());
+    assert_eq!(broken(|outcome| visited(outcome, None)), ["harmless"]);
+    let noticed = |outcome: &mut Outcome| {
+        visited(outcome, Some("told"));
+        outcome.jobs[1].retries = 1;
+    };
+    assert_eq!(broken(noticed), ["harmless"]);
+    let failed = |outcome: &mut Outcome| {
+        visited(outcome, Some("told"));
+        outcome.jobs[2].ended = Some(Ended::Failed("no".to_owned()));
+    };
+    assert_eq!(broken(failed), ["harmless", "as-planned"]);
+}
+
+#[test]
+fn memory() {
+    let held = |bytes| {
+        move |outcome: &mut Outcome| {
+            outcome.peaks = [(Host::Server, Peak { machines: 2, bytes, most: 200 })].into();
+        }
+    };
+    assert!(broken(held(200)).is_empty());
+    assert_eq!(broken(held(201)), ["memory"]);
 }
 
 #[test]

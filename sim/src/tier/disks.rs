@@ -137,7 +137,6 @@ impl Folders {
             return;
         };
         if is_written {
-            facts.reach(Rare::PartialRotted);
             facts.rotting.push(Rotting { host, name: name.as_bytes().to_vec(), offset, mask });
         }
     }
@@ -224,7 +223,6 @@ impl Facts {
             }
             let was = ContentId::of(&whole);
             if self.outcome.is_of_plan(was) {
-                self.reach(Rare::RottenPublished);
                 let path = path.to_owned();
                 return self.outcome.rotten.push(Rotten { host, path, was, is, at: None });
             }

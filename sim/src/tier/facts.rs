@@ -9,6 +9,7 @@ use towline::proto::session::{Began, Event, SessionEnd};
 use towline::store::memory::Primitive;
 use towline::wire::Code;
 
+use super::byzantine::STRANGERS;
 use super::disks::{Rotting, is_of_disk};
 use super::script::Script;
 use super::tap::Tap;
@@ -50,6 +51,8 @@ pub(super) struct Facts {
     order: u64,
     /// How much slower hosts' disks are than they should be.
     pub(super) slow_ms: BTreeMap<Host, u64>,
+    /// Counts strangers that have dialed.
+    pub(super) strangers_begun: usize,
     /// Counts what rots.
     pub(super) rots: u64,
     /// What rotted of files that have no name yet.
@@ -111,6 +114,16 @@ pub(super) struct Dial {
 }
 
 impl Place {
+    /// True for one of the protocol's of which both ends are what they should be.
+    pub(super) fn keeps_rules(self, plan: &Plan) -> bool {
+        match self {
+            Place::Files(dial) => {
+                dial.client < STRANGERS && plan.impostor_of(dial.client, dial.number).is_none()
+            }
+            Place::Echo(_) => false,
+        }
+    }
+
     /// Whose it is.
     pub(super) fn client(self) -> u32 {
         match self {
@@ -151,6 +164,7 @@ impl Facts {
             primitives: BTreeMap::new(),
             order: 0,
             slow_ms: BTreeMap::new(),
+            strangers_begun: 0,
             rots: 0,
             rotting: Vec::new(),
         }

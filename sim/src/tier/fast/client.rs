@@ -13,6 +13,7 @@ use towline::store::Names;
 use towline::time::Duration;
 use towline::wire::Rope;
 
+use super::super::byzantine::STRANGERS;
 use super::super::disks::slowness_ms;
 use super::super::facts::{Dial, Place};
 use super::super::steps;
@@ -65,6 +66,7 @@ impl World {
     /// The process is gone, and what it knew.
     pub(super) fn kill_client(&mut self, client: u32) {
         self.facts().client_died(client);
+        self.memory.forget_all(Host::Client(client));
         if let Some(host) = self.clients[client as usize].take() {
             host.power.cut();
         }
@@ -115,7 +117,7 @@ impl World {
     }
 
     /// Sends a wish to connect.
-    fn dial(&mut self, place: Place, link: LinkId) -> ConnId {
+    pub(super) fn dial(&mut self, place: Place, link: LinkId) -> ConnId {
         let conn = ConnId(self.conns.len() as u64);
         self.conns.insert(conn, Connection::new(&self.plan, conn, place, link));
         if !self.is_cut(place.client(), Side::Client) {
@@ -150,6 +152,9 @@ impl World {
         }
         connection.is_up = is_yes;
         connection.end_mut(Side::Client).is_held = is_yes;
+        if let Some(stranger) = client.checked_sub(STRANGERS) {
+            return self.answer_stranger(conn, stranger, is_yes);
+        }
         if let Place::Echo(_) = place {
             return self.on_echo_answer(client, conn, is_yes);
         }
@@ -215,9 +220,12 @@ impl World {
 
     pub(super) fn step_client(&mut self, client: u32, input: Input<Client>) {
         let now = self.now;
-        let Some(host) = self.client(client).filter(|host| !host.machine.is_closed()) else { return };
+        let host = self.clients[client as usize].as_mut();
+        let Some(host) = host.filter(|host| !host.machine.is_closed()) else { return };
         let life = host.life;
-        for effect in host.machine.step(now, input) {
+        let effects = host.machine.step(now, input);
+        self.memory.note(Host::Client(client), None, host.machine.machine());
+        for effect in effects {
             self.carry_out_client(life, effect);
         }
         let links = self.client(client).map(|host| host.links.values().copied().collect::<Vec<_>>());

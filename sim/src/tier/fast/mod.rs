@@ -7,12 +7,16 @@
 //! | `world` | the loop, the clock, what is on its way |
 //! | `net` | connections as the systems hold them |
 //! | `wires` | bytes from machine to machine, partitions, resets, ends |
+//! | `strangers` | peers that keep no rules |
+//! | `memory` | what machines hold |
 //! | `hosts`, `server`, `client` | what runs on the two hosts |
 
 mod client;
 mod hosts;
+mod memory;
 mod net;
 mod server;
+mod strangers;
 mod wires;
 mod world;
 
@@ -119,6 +123,9 @@ impl World {
 
     /// Hands a process what its system has for it.
     fn deliver(&mut self, conn: ConnId, side: Side, input: Input<Session>) {
+        if self.players.contains_key(&(conn, side)) {
+            return self.player_hears(conn, side, input);
+        }
         let Some((place, link)) = self.conns.get(&conn).map(|conn| (conn.place, conn.link)) else { return };
         match (side, place) {
             (Side::Server, Place::Files(_)) => self.step_session(conn, input),
@@ -141,6 +148,9 @@ impl World {
     /// True if the process at this end wants to read.
     fn wants_read(&self, conn: ConnId, side: Side) -> bool {
         let Some(connection) = self.conns.get(&conn) else { return false };
+        if let Some(player) = self.players.get(&(conn, side)) {
+            return player.reads();
+        }
         match (side, connection.place) {
             (Side::Client, Place::Echo(_)) => true,
             (Side::Client, Place::Files(dial)) => self.clients[dial.client as usize]

@@ -11,6 +11,7 @@ use towline::proto::storage::{StoreOp, Ticket};
 use towline::time::Duration;
 use towline::wire::Failure;
 
+use super::super::byzantine::STRANGERS;
 use super::super::disks::slowness_ms;
 use super::super::facts::{Place, SERVER};
 use super::super::steps::ROOT;
@@ -75,6 +76,7 @@ impl World {
     /// The process is gone: its store does nothing any more, and what it knew is forgotten.
     pub(super) fn kill_server(&mut self) {
         self.facts().server_died();
+        self.memory.forget_all(Host::Server);
         if let Some(host) = self.server.take() {
             host.power.cut();
         }
@@ -82,7 +84,7 @@ impl World {
 
     /// A client's wish to connect arrives.
     pub(super) fn on_syn(&mut self, conn: ConnId) {
-        if self.mute.contains(&Host::Server) {
+        if self.is_for_impostor(conn) || self.mute.contains(&Host::Server) {
             return;
         }
         let is_heard = self.server.as_ref().is_some_and(|host| host.is_open);
@@ -203,6 +205,7 @@ impl World {
         let session = self.server.as_mut().and_then(|host| host.sessions.get_mut(&conn));
         let Some(session) = session else { return };
         let effects = session.step(self.now, input);
+        self.memory.note(Host::Server, Some(conn), session.machine());
         self.carry_out_session(conn, effects);
         self.kick(conn, Side::Server);
     }
@@ -267,6 +270,7 @@ impl World {
     fn on_closed(&mut self, conn: ConnId, ending: Ending) {
         let Some(host) = &mut self.server else { return };
         host.sessions.remove(&conn);
+        self.memory.forget(Host::Server, Some(conn));
         host.echoes.remove(&conn);
         host.ends.insert(conn, ending);
         self.after(FLUSH_LIMIT, Due::FlushLimit(conn));
@@ -289,7 +293,14 @@ impl World {
         let number = host.numbers.remove(&conn).unwrap_or(u64::MAX);
         self.release(conn, Side::Server);
         match ending {
-            Ending::Session(end) => self.facts().closed(number, &end),
+            Ending::Session(end) => {
+                let client = self.conns.get(&conn).map(|conn| conn.place.client());
+                let mut facts = lock(&self.facts);
+                if let Some(stranger) = client.and_then(|client| client.checked_sub(STRANGERS)) {
+                    facts.visit_is_over(stranger, &end);
+                }
+                facts.closed(number, &end);
+            }
             Ending::Echo(end) => self.facts().echo_closed(number, &end),
         }
         self.step_listener(Input::Command(ListenInput::Closed(ConnectionId(number))));

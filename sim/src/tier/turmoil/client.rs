@@ -32,7 +32,7 @@ pub(super) async fn run(shared: Shared, client: u32) -> turmoil::Result {
     };
     lock(&shared).clients[client as usize].disk = Some(disk);
     let dialer = TurmoilDial { shared: shared.clone(), power: power.clone(), client };
-    let watching = (shared.clone(), power);
+    let watching = (shared.clone(), power.clone());
     let jobs = Jobs::start(
         dialer.clone(),
         Completions::new(Arc::new(store)),
@@ -56,6 +56,10 @@ pub(super) async fn run(shared: Shared, client: u32) -> turmoil::Result {
                 Err(stopped) => Ended::Failed(format!("{stopped:?}")),
             },
         };
+        // A process without power does nothing more; the script takes it away.
+        if !power.is_on() {
+            return std::future::pending().await;
+        }
         lock(&shared).facts.step_is_over(client, step, ended, &shared.folders);
     }
     jobs.close().await;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use towline::drive::{Door, Serve, ServerEvent, Stopper, stopper};
 
+use super::super::byzantine::STRANGERS;
 use super::super::facts::SERVER;
 use super::net::TurmoilAccept;
 use super::state::{Shared, lock};
@@ -102,16 +103,25 @@ fn watch(shared: &Shared, power: &Power, event: ServerEvent) {
     if !power.is_on() {
         return;
     }
-    let facts = &mut lock(shared).facts;
+    let state = &mut *lock(shared);
+    let facts = &mut state.facts;
     match event {
-        ServerEvent::Accepted { connection, peer: _, door } => {
+        ServerEvent::Accepted { connection, peer, door } => {
+            state.peers.insert(connection, peer);
             let door = match door {
                 Door::Files => trace::Door::Files,
                 Door::Echo => trace::Door::Echo,
             };
             facts.accepted(connection, door);
         }
-        ServerEvent::Closed { connection, end } => facts.closed(connection, &end),
+        ServerEvent::Closed { connection, end } => {
+            let peer = state.peers.remove(&connection);
+            let place = peer.and_then(|peer| state.places.get(&peer));
+            if let Some(stranger) = place.and_then(|place| place.client().checked_sub(STRANGERS)) {
+                facts.visit_is_over(stranger, &end);
+            }
+            facts.closed(connection, &end);
+        }
         ServerEvent::EchoClosed { connection, end } => facts.echo_closed(connection, &end),
         ServerEvent::Session { connection, event } => facts.served(connection, event),
         ServerEvent::AcceptPaused(_) => {}

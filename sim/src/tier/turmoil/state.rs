@@ -43,6 +43,8 @@ pub(super) struct State {
     /// Dials so far of each client: to the protocol's port, to raw echo.
     pub(super) dials: Vec<[u32; 2]>,
     pub(super) accepted: u64,
+    /// Who is at the other end of the server's connections.
+    pub(super) peers: BTreeMap<u64, SocketAddr>,
     /// What passes on each connection of the protocol, at its client.
     pub(super) taps: Vec<Arc<Mutex<Tap>>>,
 }
@@ -83,6 +85,7 @@ impl Shared {
             places: BTreeMap::new(),
             dials: vec![[0, 0]; plan.clients.len()],
             accepted: 0,
+            peers: BTreeMap::new(),
             taps: Vec::new(),
         };
         Shared { plan: Arc::new(plan), state: Arc::new(Mutex::new(state)), folders }
