@@ -66,7 +66,7 @@ fn the_server_is_rid_of_each_and_says_why() {
             (Trick::WrongOrder, "UNEXPECTED"),
             (Trick::WrongState, "UNEXPECTED"),
             (Trick::Stall, "HANDSHAKE_TIMEOUT"),
-            (Trick::Flood, "CREDIT"),
+            (Trick::Flood, "IDLE_TIMEOUT"),
         ] {
             let ends = ends(tier, trick);
             let told = ends.iter().any(|end| end.contains(words));

@@ -82,7 +82,6 @@ pub(super) struct Fuse {
     pub(super) nth: u32,
     /// True if the process does nothing more from that moment on.
     pub(super) is_deadly: bool,
-    /// What comes: a fault of a disk comes there and then.
     pub(super) what: What,
 }
 

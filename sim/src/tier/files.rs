@@ -1,6 +1,5 @@
 //! The files that a run is about: what the server serves, and what the client has.
 
-use towline::harness::partials;
 use towline::store::memory::MemoryFiles;
 
 use super::facts::{Facts, SERVER, client_name};
@@ -96,5 +95,6 @@ fn local_files(client: &Application, plan: &Plan) -> MemoryFiles {
 }
 
 fn only_partials(files: &MemoryFiles) -> impl Iterator<Item = String> {
-    partials(files).into_iter().filter(|name| name.ends_with(".partial"))
+    // By no primitive, which a fault may wait for.
+    files.paths().into_iter().filter(|path| path.ends_with(".partial"))
 }
