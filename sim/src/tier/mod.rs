@@ -5,6 +5,8 @@
 //! |---|---|
 //! | `fast` | the machines in one event loop that jumps to the next event |
 //! | `turmoil` | the real server and client, with their driver, on a simulated network |
+//! | `byzantine` | what peers do that do not keep the rules |
+//! | `disks` | what goes wrong with the hosts' disks |
 //! | `facts`, `files` | what is known of a run, and the files that it is about |
 //! | `script`, `stage` | which fault is due, and what the run waits for |
 //! | `steps` | the plan's steps, as the client's application carries them out |
@@ -13,6 +15,8 @@
 
 pub mod fast;
 
+mod byzantine;
+mod disks;
 mod facts;
 mod files;
 mod panics;

@@ -8,6 +8,8 @@
 //! | `script` | the plan's faults, carried out between two steps |
 //! | `server`, `client` | what runs on the two hosts |
 //! | `net` | turmoil's sockets as the driver wants them |
+//! | `store` | the driver's store, on a disk that takes its time |
+//! | `strangers` | peers that keep no rules |
 //! | `shim` | streams that take and give a part of what they could |
 //!
 //! Deterministic, by what turmoil's source shows: the epoch is fixed, ticks are whole milliseconds, every draw comes
@@ -26,6 +28,8 @@ mod script;
 mod server;
 mod shim;
 mod state;
+mod store;
+mod strangers;
 
 use std::sync::PoisonError;
 use std::time::{Duration, UNIX_EPOCH};
@@ -95,6 +99,14 @@ fn simulate(shared: &Shared) {
     for number in 0..plan.clients.len() as u32 {
         let client = shared.clone();
         sim.host(client_name(number), move || client::run(client.clone(), number));
+    }
+    for number in 0..plan.strangers.len() as u32 {
+        let stranger = shared.clone();
+        sim.host(format!("stranger{number}"), move || strangers::stranger(stranger.clone(), number));
+    }
+    for number in 0..plan.impostors.len() as u32 {
+        let impostor = shared.clone();
+        sim.host(strangers::impostor_name(number), move || strangers::impostor(impostor.clone(), number));
     }
     let mut script = Script::new(plan);
     let (bound, mut stage) = (plan.bound_ms(), Stage::Story);

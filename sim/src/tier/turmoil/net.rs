@@ -15,6 +15,7 @@ use turmoil::net::{TcpListener, TcpStream};
 use super::super::facts::{Dial as DialId, Place, SERVER};
 use super::shim::Stream;
 use super::state::{Shared, lock};
+use super::strangers::impostor_name;
 use super::{ECHO_PORT, PORT};
 use crate::disk::Power;
 use crate::ledger::Rare;
@@ -94,7 +95,9 @@ impl TurmoilDial {
             facts.network(place.into(), Network::Dials);
             facts.keep(Side::Client, place.into(), || Recorded::Dialed);
         }
-        let connected = TcpStream::connect((SERVER, PORT)).await.and_then(|stream| {
+        let impostor = self.shared.plan().impostor_of(self.client, dial.number);
+        let server = impostor.map_or(SERVER.to_owned(), |(number, _)| impostor_name(number));
+        let connected = TcpStream::connect((server.as_str(), PORT)).await.and_then(|stream| {
             let (shared, power) = (self.shared.clone(), self.power.clone());
             Stream::new(stream, shared, power, Side::Client, Some(place), number_of(dial))
         });

@@ -101,7 +101,7 @@ impl Stream {
         if let Some(place) = place {
             let mut state = lock(&shared);
             state.places.insert(inner.local_addr()?, place);
-            if let Place::Files(_) = place {
+            if place.keeps_rules(shared.plan()) {
                 state.taps.push(Arc::clone(&tap));
             }
         }
