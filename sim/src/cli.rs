@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use clap::{Parser, Subcommand};
 
+use crate::bench;
 use crate::campaign::{self, Ran};
 use crate::ledger::{Ledger, Rare};
 use crate::report;
@@ -41,6 +42,18 @@ enum Command {
         #[arg(long)]
         jobs: Option<usize>,
     },
+    /// Measure what plans cost on each tier, and turmoil alone with as many hosts, ticks, writes and bytes
+    Bench {
+        /// The seeds, as for `run`
+        #[arg(long, default_value = "0..400", value_parser = seeds)]
+        seeds: Range<u64>,
+        /// Most bytes of one content: what is measured is not the moving of bulk
+        #[arg(long, default_value_t = 1_024)]
+        length_max: u64,
+        /// Print an object of JSON, and nothing else
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// What `--tier` names.
@@ -70,14 +83,24 @@ fn seeds(text: &str) -> Result<Range<u64>, String> {
 
 /// Does what the command line says.
 pub fn main() -> ExitCode {
-    let Command::Run { seeds, tier, trace, json, jobs } = Arguments::parse().command;
-    let jobs = jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-    let show = match (json, trace) {
-        (true, _) => Show::Json,
-        (false, true) => Show::Traces,
-        (false, false) => Show::Table,
+    let out = &mut io::stdout().lock();
+    let result = match Arguments::parse().command {
+        Command::Run { seeds, tier, trace, json, jobs } => {
+            let jobs = jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+            let show = match (json, trace) {
+                (true, _) => Show::Json,
+                (false, true) => Show::Traces,
+                (false, false) => Show::Table,
+            };
+            run(seeds, &tier.0, show, jobs, out)
+        }
+        Command::Bench { seeds, length_max, json } => {
+            let bench = bench::run(seeds, length_max);
+            let text = if json { bench::json(&bench) + "\n" } else { bench::text(&bench) };
+            out.write_all(text.as_bytes()).map(|()| bench.is_good())
+        }
     };
-    match run(seeds, &tier.0, show, jobs, &mut io::stdout().lock()) {
+    match result {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         // Whoever read this has seen enough.

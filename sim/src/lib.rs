@@ -12,7 +12,9 @@
 //! | `ledger` | rare states that a campaign must reach |
 //! | `plant` | bugs to plant, to show that they are caught |
 //! | `campaign`, `report`, `cli` | many seeds, told to a person |
+//! | `bench` | what plans cost on each tier |
 
+mod bench;
 pub mod campaign;
 pub mod cli;
 pub mod disk;

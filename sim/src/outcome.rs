@@ -111,6 +111,22 @@ pub struct Bound {
     pub error: Option<String>,
 }
 
+/// What one side's processes handed to their system.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// How often.
+    pub writes: u64,
+    /// How much.
+    pub bytes: u64,
+}
+
+impl std::ops::AddAssign for Traffic {
+    fn add_assign(&mut self, other: Traffic) {
+        self.writes += other.writes;
+        self.bytes += other.bytes;
+    }
+}
+
 /// What is left once all is over.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Leftovers {
@@ -147,6 +163,8 @@ pub struct Outcome {
     pub served: BTreeMap<String, ContentId>,
     /// What is left.
     pub leftovers: Leftovers,
+    /// What was written to streams, by side.
+    pub traffic: [Traffic; 2],
     /// When each fault happened, in order.
     pub faults_at_ms: Vec<u64>,
     /// Rare states that were reached.
@@ -178,6 +196,7 @@ impl Outcome {
             bound: Vec::new(),
             served: BTreeMap::new(),
             leftovers: Leftovers::default(),
+            traffic: [Traffic::default(); 2],
             faults_at_ms: Vec::new(),
             reached: BTreeSet::new(),
             conversations: Vec::new(),

@@ -1,6 +1,7 @@
 //! Plans: what a seed means, as data. A plan runs without its seed; its `Debug` text is for reading.
 
 mod generate;
+mod light;
 
 use towline::harness::Side;
 use towline::proto::backoff::SplitMix;

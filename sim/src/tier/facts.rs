@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use towline::harness::Side;
 use towline::proto::listener::ListenEnd;
 use towline::proto::op::Party;
 use towline::proto::session::{Began, Event, SessionEnd};
@@ -12,7 +13,7 @@ use super::script::Script;
 use super::tap::Tap;
 use crate::disk::Power;
 use crate::ledger::Rare;
-use crate::outcome::{Bound, ContentId, Outcome, Published};
+use crate::outcome::{Bound, ContentId, Outcome, Published, Traffic};
 use crate::plan::{Operation, Plan};
 use crate::plant::Plant;
 
@@ -99,6 +100,11 @@ impl Facts {
     /// A rare state was reached.
     pub(super) fn reach(&mut self, rare: Rare) {
         self.outcome.reached.insert(rare);
+    }
+
+    /// A stream's end took so many bytes of its process.
+    pub(super) fn wrote(&mut self, side: Side, bytes: usize) {
+        self.outcome.traffic[side as usize] += Traffic { writes: 1, bytes: bytes as u64 };
     }
 
     /// Counts a state if the server is receiving a file now.

@@ -36,7 +36,7 @@ impl World {
         let seed = self.plan.seed ^ u64::from(number);
         let client = Client::new(self.now, self.plan.limits(), self.plan.policy(), seed);
         let (machine, _nothing) = Checked::new(self.now, client, Out::new());
-        let (machine, links) = (machine.sparing(), BTreeMap::new());
+        let (machine, links) = (machine.drawn(seed, self.observed_one_in), BTreeMap::new());
         self.client = Some(ClientHost { power, names, machine, links, number, raw: None });
         self.begin_step(step);
     }

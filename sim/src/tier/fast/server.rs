@@ -47,12 +47,13 @@ impl World {
             facts.opened_store(partials, self.folders.served_partials());
             facts.server.serves = true;
         }
+        let seed = self.plan.seed ^ u64::from(number);
         let listener = Listener::new(self.plan.listen_limits());
         let (listener, _nothing) = Checked::new(self.now, listener, Out::new());
         self.server = Some(ServerHost {
             power,
             names,
-            listener: listener.sparing(),
+            listener: listener.drawn(seed, self.observed_one_in),
             sessions: BTreeMap::new(),
             echoes: BTreeMap::new(),
             numbers: BTreeMap::new(),
@@ -183,12 +184,12 @@ impl World {
         else {
             return;
         };
-        let limits = self.plan.limits();
+        let (limits, seed) = (self.plan.limits(), self.plan.seed ^ conn.0);
         match (self.conns.get(&conn).map(|conn| conn.place), refusal) {
             (Some(Place::Echo(_)), None) => {
                 let echo = Echo::new(self.now, limits.idle);
                 let (echo, _nothing) = Checked::new(self.now, echo, Out::new());
-                host.echoes.insert(conn, echo.sparing());
+                host.echoes.insert(conn, echo.drawn(seed, self.observed_one_in));
             }
             (Some(Place::Echo(_)), Some(_)) => {
                 host.ends.insert(conn, Ending::Echo(None));
@@ -201,7 +202,7 @@ impl World {
                     Some(failure) => Session::refusing(self.now, failure, limits, &mut born),
                 };
                 let (session, born) = Checked::new(self.now, session, born);
-                host.sessions.insert(conn, session.sparing());
+                host.sessions.insert(conn, session.drawn(seed, self.observed_one_in));
                 self.carry_out_session(conn, born);
             }
         }

@@ -81,6 +81,7 @@ impl World {
             }
         } else if pipe.takes() {
             let (bytes, pause) = pipe.take(&mut lock(&shared));
+            lock(&shared).wrote(side, bytes.len());
             pipe.is_writing = true;
             note(&mut lock(&shared), &mut connection.end_mut(side).tap, place, side, side, &bytes);
             self.after(pause, Due::Write(conn, side));

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rand_chacha::ChaCha8Rng;
 use towline::harness::Side;
+use towline::proto::backoff::SplitMix;
 use towline::proto::client::Client;
 use towline::proto::machine::{Input, Machine};
 use towline::proto::{Echo, Session};
@@ -71,8 +72,15 @@ pub(super) struct World {
     pub(super) gate: Option<(u32, Side, u64)>,
     pub(super) server: Option<ServerHost>,
     pub(super) client: Option<ClientHost>,
+    /// Of a machine's steps, one in so many is observed with care.
+    pub(super) observed_one_in: u64,
     /// For what belongs to no connection.
     pub(super) random: ChaCha8Rng,
+}
+
+/// One run in 64 has every step of its machines observed (see `Checked::drawn`), the others one in 64.
+fn observed_one_in(seed: u64) -> u64 {
+    if SplitMix(seed).next_u64().is_multiple_of(64) { 1 } else { 64 }
 }
 
 /// The facts, for a moment.
@@ -96,6 +104,7 @@ impl World {
             gate: None,
             server: None,
             client: None,
+            observed_one_in: observed_one_in(plan.seed),
             random: Streams::new(plan.seed).part(Streams::BYTES, "fast world", 0),
             plan,
         }

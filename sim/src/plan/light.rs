@@ -1,0 +1,47 @@
+//! Plans without bulk: the same story with short files, for measuring what a plan costs beside the bytes that it moves.
+
+use super::{Content, Fault, Operation, Plan, Step, When};
+
+impl Plan {
+    /// The same plan with no content longer than `most` bytes. A fault at a byte comes at `most` at the latest: while
+    /// the file that it broke off is under way, since a frame and its header come first.
+    #[must_use]
+    pub fn without_bulk(&self, most: u64) -> Plan {
+        let short = |content: &mut Content| content.length = content.length.min(most);
+        let mut plan = self.clone();
+        plan.served.iter_mut().for_each(|(_, content)| short(content));
+        for Step { operation, .. } in &mut plan.steps {
+            match operation {
+                Operation::Put { content, .. } | Operation::Echo(content) | Operation::RawEcho(content) => {
+                    short(content);
+                }
+                Operation::Get { .. } | Operation::List | Operation::Remove { .. } => {}
+            }
+        }
+        for Fault { when, .. } in &mut plan.faults {
+            if let When::Byte { byte, .. } = when {
+                *byte = (*byte).min(most);
+            }
+        }
+        plan
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::campaign::judged;
+    use crate::plan::Plan;
+    use crate::tier::Tier;
+
+    /// Short, and still what the scenario tells.
+    #[test]
+    fn short_files_tell_the_same_story() {
+        for seed in 0..64 {
+            let plan = Plan::from_seed(seed).without_bulk(1_024);
+            assert!(plan.bytes() <= 2_048 * plan.steps.len() as u64, "seed {seed}");
+            let (outcome, broken) = judged(Tier::Fast, &plan);
+            assert_eq!(broken, Vec::new(), "seed {seed}");
+            assert_eq!(outcome.faults_at_ms.len(), plan.faults.len(), "seed {seed}");
+        }
+    }
+}
