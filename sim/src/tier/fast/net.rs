@@ -21,6 +21,9 @@ pub(super) const QUEUE: usize = 2 * 1024 * 1024;
 /// Bytes written and not yet read, of which one is drawn for each connection.
 const WINDOWS: [usize; 3] = [128 * 1024, 1024 * 1024, 4 * 1024 * 1024];
 
+/// Writes that a process makes in one go, of which one is drawn for each pipe: what they carry arrives at once.
+const BURSTS: [u32; 4] = [1, 4, Shape::WRITES_PER_MS, Shape::WRITES_PER_MS];
+
 /// Names a connection; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct ConnId(pub(super) u64);
@@ -79,6 +82,7 @@ pub(super) struct Pipe {
     random: ChaCha8Rng,
     shape: Shape,
     window: usize,
+    burst: u32,
     pub(super) queue: Rope,
     /// What the machine thinks there is room for.
     pub(super) told: usize,
@@ -166,11 +170,13 @@ pub(super) fn cuts(cut: Option<Cut>, writer: Side) -> bool {
 }
 
 impl Pipe {
-    fn new(random: ChaCha8Rng, shape: Shape, window: usize) -> Pipe {
+    fn new(mut random: ChaCha8Rng, shape: Shape, window: usize) -> Pipe {
+        let burst = BURSTS[random.random_range(0..BURSTS.len())];
         Pipe {
             random,
             shape,
             window,
+            burst,
             queue: Rope::new(),
             told: 0,
             write: Write::Open,
@@ -235,17 +241,26 @@ impl Pipe {
         self.unread < self.window
     }
 
-    /// What one write takes, and when the next may come.
-    pub(super) fn take(&mut self, facts: &mut Facts) -> (Bytes, Duration) {
-        let smooth = self.shape == Shape::SMOOTH;
-        let drawn = if smooth { usize::MAX } else { self.random.random_range(1..=self.shape.write_max) };
-        let count = drawn.min(self.queue.len()).min(self.window - self.unread);
-        if count < self.queue.len() {
-            facts.reach(Rare::PartialWrite);
+    /// What the writes of `side` that come now take, and when the next may come.
+    pub(super) fn take(&mut self, facts: &mut Facts, side: Side) -> (Bytes, Duration) {
+        let (mut taken, mut pause, mut nap) = (0, Duration::ZERO, None);
+        for _ in 0..self.burst {
+            let smooth = self.shape == Shape::SMOOTH;
+            let drawn = if smooth { usize::MAX } else { self.random.random_range(1..=self.shape.write_max) };
+            let count = drawn.min(self.queue.len() - taken).min(self.window - self.unread);
+            if count == 0 || nap.is_some() {
+                break;
+            }
+            facts.wrote(side, count);
+            taken += count;
+            self.unread += count;
+            pause += Duration::from_millis(1) / Shape::WRITES_PER_MS;
+            nap = self.nap();
+            if taken < self.queue.len() {
+                facts.reach(Rare::PartialWrite);
+            }
         }
-        self.unread += count;
-        let pause = Duration::from_millis(1) / Shape::WRITES_PER_MS;
-        (self.queue.split_to(count).into_bytes(), self.nap().unwrap_or(pause))
+        (self.queue.split_to(taken).into_bytes(), nap.unwrap_or(pause))
     }
 
     /// A pause that this direction makes now, seldom.
