@@ -46,7 +46,7 @@ pub fn judged(tier: Tier, plan: &Plan) -> (Outcome, Vec<Broken>) {
 pub fn run_on(tiers: &[Tier], seed: u64) -> Vec<Ran> {
     let mut all: Vec<Ran> = tiers.iter().map(|tier| run_seed(*tier, seed)).collect();
     if let Some((first, others)) = all.split_first_mut()
-        && first.outcome.plan.scenario.is_fault_free()
+        && first.outcome.plan.is_fault_free()
     {
         let seen = first.outcome.seen_by_applications();
         for other in others {
@@ -84,7 +84,7 @@ pub fn run(seeds: Range<u64>, tiers: &[Tier], jobs: usize, mut each: impl FnMut(
             while let Some(all) = early.remove(&due) {
                 due += 1;
                 for ran in all {
-                    ran.outcome.reached.iter().for_each(|rare| ledger.note(*rare));
+                    ledger.note(&ran.outcome);
                     if !each(ran) {
                         return;
                     }

@@ -1,7 +1,11 @@
 //! Rare states: what a campaign must have reached to have tested what it claims. A campaign counts them, and one that
-//! never reached one fails.
+//! never reached one fails. Some the simulator sees; others are marked in the library's code.
 
 use std::collections::BTreeMap;
+
+use towline::probe::Mark;
+
+use crate::outcome::Outcome;
 
 macro_rules! rare {
     ($($(#[$doc:meta])* $name:ident $words:literal,)*) => {
@@ -60,26 +64,54 @@ rare! {
     Waited "a client that waited for its server",
 }
 
+/// A rare state of either kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum State {
+    /// The simulator saw it.
+    Seen(Rare),
+    /// The library's code was in it.
+    Marked(Mark),
+}
+
+impl State {
+    /// All of them.
+    pub fn all() -> impl Iterator<Item = State> {
+        let seen = Rare::ALL.iter().copied().map(State::Seen);
+        seen.chain(Mark::ALL.iter().copied().map(State::Marked))
+    }
+
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            State::Seen(rare) => rare.words(),
+            State::Marked(mark) => mark.words(),
+        }
+    }
+}
+
 /// How many runs reached each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Ledger(BTreeMap<Rare, u64>);
+pub struct Ledger(BTreeMap<State, u64>);
 
 impl Ledger {
     /// Seeds from which on a campaign must have reached everything.
     pub const SEEDS: u64 = 400;
 
-    /// A run reached this.
-    pub fn note(&mut self, rare: Rare) {
-        *self.0.entry(rare).or_default() += 1;
+    /// Counts what a run reached.
+    pub fn note(&mut self, outcome: &Outcome) {
+        let seen = outcome.reached.iter().copied().map(State::Seen);
+        for state in seen.chain(outcome.marks.iter().copied().map(State::Marked)) {
+            *self.0.entry(state).or_default() += 1;
+        }
     }
 
     /// How many runs reached this.
-    pub fn count(&self, rare: Rare) -> u64 {
-        self.0.get(&rare).copied().unwrap_or(0)
+    pub fn count(&self, state: State) -> u64 {
+        self.0.get(&state).copied().unwrap_or(0)
     }
 
     /// What no run reached.
-    pub fn missing(&self) -> Vec<Rare> {
-        Rare::ALL.iter().copied().filter(|rare| self.count(*rare) == 0).collect()
+    pub fn missing(&self) -> Vec<State> {
+        State::all().filter(|state| self.count(*state) == 0).collect()
     }
 }

@@ -1,10 +1,13 @@
 //! What was seen of a run: facts, from which the invariants judge. Also a fed one, in their tests.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+use towline::probe::Mark;
 
 use crate::ledger::Rare;
 use crate::plan::{Content, Operation, Plan};
-use crate::trace::Trace;
+use crate::trace::{Connection, Kind, Lane, Trace};
 
 /// What a content is known by: its length and BLAKE3 hash.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,6 +20,12 @@ impl ContentId {
     /// Of these bytes.
     pub fn of(bytes: &[u8]) -> ContentId {
         ContentId { length: bytes.len() as u64, hash: *blake3::hash(bytes).as_bytes() }
+    }
+
+    /// Appends it as bytes.
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.length.to_le_bytes());
+        out.extend_from_slice(&self.hash);
     }
 }
 
@@ -41,10 +50,16 @@ pub enum Ended {
 /// A step that a client began.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Job {
-    /// Which of the plan's steps.
+    /// Which of its client's steps.
     pub step: usize,
-    /// Which client, counted from 0.
+    /// Which client, by its place in the plan.
     pub client: u32,
+    /// Which of the client's lives, counted from 0.
+    pub life: u32,
+    /// When it began, in the order of all beginnings and ends.
+    pub begun_at: u64,
+    /// When it ended, in the same order.
+    pub ended_at: Option<u64>,
     /// How it ended; `None` if it did not, or its client was gone before.
     pub ended: Option<Ended>,
     /// Terminal replies that the client's machine gave for it; raw echoes have none.
@@ -63,10 +78,13 @@ pub struct Job {
 
 impl Job {
     /// One that has just begun.
-    pub fn begun(step: usize, client: u32) -> Job {
+    pub fn begun(client: u32, life: u32, step: usize, begun_at: u64) -> Job {
         Job {
             step,
             client,
+            life,
+            begun_at,
+            ended_at: None,
             ended: None,
             replies: 0,
             cut_off: false,
@@ -165,12 +183,12 @@ pub struct Outcome {
     pub leftovers: Leftovers,
     /// What was written to streams, by side.
     pub traffic: [Traffic; 2],
-    /// When each fault happened, in order.
-    pub faults_at_ms: Vec<u64>,
-    /// Rare states that were reached.
+    /// When each of the plan's faults happened, if it did.
+    pub faults_at_ms: Vec<Option<u64>>,
+    /// Rare states that were reached, as the simulator saw them.
     pub reached: BTreeSet<Rare>,
-    /// What was said on each connection of the protocol, as its client saw it.
-    pub conversations: Vec<String>,
+    /// Rare states that the library's code was in.
+    pub marks: BTreeSet<Mark>,
     /// What the plan's files are known by.
     ids: BTreeMap<Content, ContentId>,
 }
@@ -178,12 +196,13 @@ pub struct Outcome {
 impl Outcome {
     /// A plan of which nothing is known yet.
     pub fn of(plan: Plan) -> Outcome {
-        let put = plan.steps.iter().filter_map(|step| match &step.operation {
+        let put = plan.steps().filter_map(|step| match &step.operation {
             Operation::Put { content, .. } => Some(*content),
             _ => None,
         });
         let ids = plan.served.iter().map(|(_, content)| *content).chain(put);
         let ids = ids.map(|content| (content, content.id())).collect();
+        let faults_at_ms = vec![None; plan.faults.len()];
         Outcome {
             plan,
             trace: Trace::default(),
@@ -197,9 +216,9 @@ impl Outcome {
             served: BTreeMap::new(),
             leftovers: Leftovers::default(),
             traffic: [Traffic::default(); 2],
-            faults_at_ms: Vec::new(),
+            faults_at_ms,
             reached: BTreeSet::new(),
-            conversations: Vec::new(),
+            marks: BTreeSet::new(),
             ids,
         }
     }
@@ -220,8 +239,9 @@ impl Outcome {
                 Some(Ended::Refused(_)) => "refused",
                 Some(Ended::Failed(_)) => "failed",
             };
-            let (operation, replies) = (&self.plan.steps[job.step].operation, job.replies);
-            lines.push(format!("step {} {operation:?}: {ended}, {replies} replies", job.step));
+            let (operation, replies) = (self.operation(job), job.replies);
+            let (client, step) = (job.client, job.step);
+            lines.push(format!("client {client}, step {step} {operation:?}: {ended}, {replies} replies"));
             lines.push(format!("  got {:?}, names {:?}, stood {:?}", job.got, job.names, job.stood));
         }
         let mut echoes: Vec<String> = Vec::new();
@@ -241,6 +261,24 @@ impl Outcome {
         }));
         lines.extend(self.served.iter().map(|(path, content)| format!("{path} is {content:?}")));
         lines.join("\n") + "\n"
+    }
+
+    /// What was said on each connection of the protocol on which something was, as its client saw it: a line a frame.
+    pub fn conversations(&self) -> Vec<String> {
+        let mut conversations: BTreeMap<Connection, String> = BTreeMap::new();
+        for event in self.trace.events() {
+            if let (Lane::Client(_), Some(connection), Kind::Frame(frame)) =
+                (&event.lane, event.connection, &event.kind)
+            {
+                let _infallible = writeln!(conversations.entry(connection).or_default(), "{frame}");
+            }
+        }
+        conversations.into_values().collect()
+    }
+
+    /// What a job does.
+    pub fn operation(&self, job: &Job) -> &Operation {
+        &self.plan.clients[job.client as usize].steps[job.step].operation
     }
 
     /// True if it came to its end: only then can more be said than that it did not.

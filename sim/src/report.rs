@@ -4,14 +4,14 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use crate::campaign::Ran;
-use crate::ledger::{Ledger, Rare};
+use crate::ledger::{Ledger, State};
 use crate::tier::Tier;
 
 /// The head of the table.
 pub(crate) fn head() -> String {
     format!(
-        "{:>8}  {:<7} {:<12} {:<14} {:>10} {:>9}  digest",
-        "seed", "tier", "scenario", "outcome", "virtual", "wall"
+        "{:>8}  {:<7} {:<14} {:<14} {:>10} {:>9}  digest",
+        "seed", "tier", "story", "outcome", "virtual", "wall"
     )
 }
 
@@ -19,10 +19,10 @@ pub(crate) fn head() -> String {
 pub(crate) fn line(ran: &Ran) -> String {
     let outcome = ran.broken.first().map_or("ok", |broken| broken.invariant);
     let mut text = format!(
-        "{:>8}  {:<7} {:<12} {outcome:<14} {:>7} ms {:>6.1} ms  {}",
+        "{:>8}  {:<7} {:<14} {outcome:<14} {:>7} ms {:>6.1} ms  {}",
         ran.seed,
         ran.tier.name(),
-        format!("{:?}", ran.outcome.plan.scenario),
+        ran.outcome.plan.story,
         ran.outcome.elapsed_ms,
         ran.wall.as_secs_f64() * 1e3,
         ran.outcome.trace.digest().prefix()
@@ -45,10 +45,10 @@ pub(crate) fn replay(seed: u64, tier: Tier) -> String {
 pub(crate) fn json(ran: &Ran) -> String {
     let outcome = if ran.broken.is_empty() { "ok" } else { "failed" };
     let mut text = format!(
-        "{{\"seed\":{},\"tier\":{},\"scenario\":{},\"outcome\":{},\"digest\":{}",
+        "{{\"seed\":{},\"tier\":{},\"story\":{},\"outcome\":{},\"digest\":{}",
         ran.seed,
         quoted(ran.tier.name()),
-        quoted(&format!("{:?}", ran.outcome.plan.scenario)),
+        quoted(&ran.outcome.plan.story),
         quoted(outcome),
         quoted(&ran.outcome.trace.digest().to_string())
     );
@@ -79,8 +79,8 @@ fn quoted(text: &str) -> String {
 pub(crate) fn summary(ran: u64, failed: &[(u64, Tier)], wall: Duration, ledger: &Ledger) -> String {
     let a_second = ran as f64 / wall.as_secs_f64().max(1e-9);
     let mut text = format!("{ran} seeds, {} failed, {a_second:.1} seeds a second\nreached:\n", failed.len());
-    for rare in Rare::ALL {
-        let _infallible = writeln!(text, "{:>8}  {}", ledger.count(*rare), rare.words());
+    for state in State::all() {
+        let _infallible = writeln!(text, "{:>8}  {}", ledger.count(state), state.words());
     }
     for (seed, tier) in failed {
         let _infallible = writeln!(text, "failed: {}", replay(*seed, *tier));

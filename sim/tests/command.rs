@@ -12,7 +12,7 @@ fn a_table_and_a_summary_and_exit_code_0() {
     let output = command().args(["run", "--seeds", "0..8", "--jobs", "2"]).output().expect("it runs");
     assert!(output.status.success());
     let text = String::from_utf8(output.stdout).expect("it prints text");
-    for words in ["seed", "scenario", "Partition", "8 seeds, 0 failed", "seeds a second", "digest"] {
+    for words in ["seed", "story", "partition", "8 seeds, 0 failed", "seeds a second", "digest"] {
         assert!(text.contains(words), "{words} in {text}");
     }
     let seeds: Vec<u64> = text

@@ -31,11 +31,11 @@ fn of_pair(plan: &Plan) -> String {
 fn plan(shape: Shape) -> Plan {
     let mut plan = Plan::from_seed(0);
     let step = |operation| Step { operation, expect: Expect::Success };
-    plan.latency_ms = Span { min: 5, max: 5 };
+    plan.network.latency_ms = Span { min: 5, max: 5 };
     plan.shape = shape;
     plan.served = Vec::new();
     plan.faults = Vec::new();
-    plan.steps =
+    plan.clients[0].steps =
         vec![step(Operation::Echo(PAYLOAD)), step(Operation::Put { path: "file".to_owned(), content: FILE })];
     plan
 }
@@ -43,7 +43,8 @@ fn plan(shape: Shape) -> Plan {
 fn of_turmoil(plan: &Plan) -> String {
     let outcome = turmoil::run(plan);
     assert_eq!(invariants::check(&outcome), []);
-    let [conversation] = outcome.conversations.as_slice() else { panic!("{:?}", outcome.conversations) };
+    let conversations = outcome.conversations();
+    let [conversation] = conversations.as_slice() else { panic!("{conversations:?}") };
     conversation.clone()
 }
 

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use towline_sim::campaign::{self, run_seed};
 #[cfg(feature = "turmoil")]
-use towline_sim::plan::Scenario;
+use towline_sim::plan::Plan;
 use towline_sim::tier::Tier;
 
 /// Runs `seeds` on one tier: all must hold.
 fn hold(tier: Tier, seeds: std::ops::Range<u64>) {
     let (mut failed, mut scenarios) = (Vec::new(), BTreeSet::new());
     let ledger = campaign::run(seeds, &[tier], 2, |ran| {
-        scenarios.insert(ran.outcome.plan.scenario);
+        scenarios.insert(ran.outcome.plan.story.clone());
         let (name, seed) = (tier.name(), ran.seed);
         failed.extend(ran.broken.iter().map(|broken| {
             let replay = format!("cargo run -p towline-sim -- run --tier {name} --seeds {seed} --trace");
@@ -40,7 +40,7 @@ fn a_range_of_seeds_holds_on_turmoil_and_reaches_every_rare_state() {
 #[test]
 fn applications_see_the_same_on_all_tiers() {
     let mut compared = 0;
-    for seed in (0..64).filter(|seed| Scenario::of(*seed).is_fault_free()) {
+    for seed in (0..64).filter(|seed| Plan::from_seed(*seed).is_fault_free()) {
         for ran in campaign::run_on(Tier::ALL, seed) {
             assert_eq!(ran.broken, [], "seed {seed} on {}", ran.tier.name());
             compared += 1;

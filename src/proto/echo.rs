@@ -5,6 +5,7 @@ use core::convert::Infallible;
 use bytes::Bytes;
 
 use super::machine::{Effect, End, Input, Machine, Out};
+use crate::probe::{Bug, Mark, mark, mark_if, planted};
 use crate::proto::states::state_names;
 use crate::time::{Duration, Time};
 use crate::wire::Rope;
@@ -60,7 +61,13 @@ impl Echo {
         let sent = self.held.split_to(self.room);
         self.room -= sent.len();
         sent.into_pieces().for_each(|bytes| out.push(Effect::Transmit((), bytes)));
-        self.deadline = self.idle.map(|idle| now + idle);
+        self.moved(now);
+    }
+
+    fn moved(&mut self, now: Time) {
+        if !planted(Bug::ForgetEchoActivity) {
+            self.deadline = self.idle.map(|idle| now + idle);
+        }
     }
 
     fn close(&mut self, end: EchoEnd, out: &mut Out<Echo>) {
@@ -88,16 +95,24 @@ impl Machine for Echo {
         match input {
             Input::Received((), bytes) => {
                 self.held.push(bytes);
-                self.deadline = self.idle.map(|idle| now + idle);
+                self.moved(now);
                 self.flush(now, out);
+                mark_if(Mark::EchoStoppedReading, || self.held.len() >= Echo::HELD);
             }
             Input::Room((), room) => {
                 self.room = room;
                 self.flush(now, out);
             }
-            Input::Ended((), End::Orderly) => self.phase = Phase::Ending,
+            Input::Ended((), End::Orderly) => {
+                mark_if(Mark::EchoHeldAtEnd, || !self.held.is_empty());
+                if planted(Bug::DropEchoTail) {
+                    self.held = Rope::new();
+                }
+                self.phase = Phase::Ending;
+            }
             Input::Ended((), End::Reset) => return self.close(EchoEnd::Reset, out),
             Input::Elapsed if self.deadline.is_some_and(|deadline| deadline <= now) => {
+                mark(Mark::EchoIdle);
                 out.push(Effect::Hangup(()));
                 return self.close(EchoEnd::Idle, out);
             }
@@ -115,7 +130,7 @@ impl Machine for Echo {
     }
 
     fn wants_read(&self, (): ()) -> bool {
-        self.phase == Phase::Open && self.held.len() < Echo::HELD
+        self.phase == Phase::Open && (self.held.len() < Echo::HELD || planted(Bug::ReadWhileHolding))
     }
 
     fn footprint(&self) -> usize {

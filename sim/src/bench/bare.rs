@@ -22,8 +22,9 @@ pub(super) struct Load {
     pub(super) traffic: [Traffic; 2],
 }
 
-/// Two hosts on a thread of their own: a connection, on which each side writes as often and as many bytes as in the
-/// plan, as fast as the shim lets it, and reads what the other writes; then they sit there until the ticks are over.
+/// A server and the plan's clients on a thread of their own. Each client has a connection, on which each side writes its
+/// share of the plan's writes and bytes, as fast as the shim lets it, and reads what the other writes; then all sit
+/// there until the ticks are over.
 pub(super) fn run(plan: &Plan, load: Load) {
     let plan = plan.clone();
     let thread = std::thread::spawn(move || simulate(&plan, load).map_err(|error| error.to_string()));
@@ -35,25 +36,38 @@ fn simulate(plan: &Plan, load: Load) -> turmoil::Result {
         .epoch(UNIX_EPOCH + Duration::from_secs(1_000_000_000))
         .simulation_duration(Duration::from_secs(1_000_000))
         .tick_duration(Duration::from_millis(1))
-        .min_message_latency(Duration::from_millis(plan.latency_ms.min))
-        .max_message_latency(Duration::from_millis(plan.latency_ms.max))
+        .min_message_latency(Duration::from_millis(plan.network.latency_ms.min))
+        .max_message_latency(Duration::from_millis(plan.network.latency_ms.max))
         .tcp_capacity(TCP_CAPACITY)
         .rng_seed(plan.seed)
         .build();
+    let clients = plan.clients.len() as u64;
     let [client, server] = load.traffic;
     sim.host("server", move || async move {
-        let (stream, _) = TcpListener::bind(("0.0.0.0", PORT)).await?.accept().await?;
-        exchange(stream, server).await?;
+        let listener = TcpListener::bind(("0.0.0.0", PORT)).await?;
+        for number in 0..clients {
+            let (stream, _) = listener.accept().await?;
+            tokio::spawn(exchange(stream, share(server, number, clients)));
+        }
         std::future::pending().await
     });
-    sim.host("client", move || async move {
-        exchange(TcpStream::connect(("server", PORT)).await?, client).await?;
-        std::future::pending().await
-    });
+    for number in 0..clients {
+        sim.host(format!("client{number}"), move || async move {
+            let stream = TcpStream::connect(("server", PORT)).await?;
+            exchange(stream, share(client, number, clients)).await?;
+            std::future::pending().await
+        });
+    }
     for _ in 0..load.ticks {
         sim.step()?;
     }
     Ok(())
+}
+
+/// One of `shares` parts that are as equal as can be, and together all.
+fn share(traffic: Traffic, number: u64, shares: u64) -> Traffic {
+    let part = |all: u64| all * (number + 1) / shares - all * number / shares;
+    Traffic { writes: part(traffic.writes), bytes: part(traffic.bytes) }
 }
 
 async fn exchange(stream: TcpStream, traffic: Traffic) -> io::Result<()> {

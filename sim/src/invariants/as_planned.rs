@@ -1,7 +1,7 @@
 //! Every step ends as the plan says it must, and the story that the scenario tells took place.
 
-use crate::outcome::{Ended, Outcome};
-use crate::plan::{Cut, Expect, Operation, Scenario, What, When};
+use crate::outcome::{Ended, Job, Outcome};
+use crate::plan::{Application, Cut, Expect, Operation, What, When, Whom};
 
 pub(super) fn check(outcome: &Outcome) -> Vec<String> {
     if !outcome.is_complete() {
@@ -9,29 +9,40 @@ pub(super) fn check(outcome: &Outcome) -> Vec<String> {
     }
     let mut broken = Vec::new();
     for job in outcome.jobs.iter().filter(|job| !job.cut_off) {
-        let step = &outcome.plan.steps[job.step];
-        let is_good = match (step.expect, &job.ended) {
+        let expect = outcome.plan.clients[job.client as usize].steps[job.step].expect;
+        let is_good = match (expect, &job.ended) {
             (Expect::Success, Some(Ended::Done)) | (Expect::Refused, Some(Ended::Refused(_))) => true,
-            (Expect::Success | Expect::Refused, _) => false,
+            (Expect::Any, Some(_)) => true,
+            (Expect::Success | Expect::Refused | Expect::Any, _) => false,
         };
         if !is_good {
-            let (number, ended) = (job.step, &job.ended);
-            broken.push(format!("step {number} must end in {:?}, and ended as {ended:?}", step.expect));
+            let (client, number, ended) = (job.client, job.step, &job.ended);
+            broken.push(format!(
+                "client {client}'s step {number} must end in {expect:?}, and ended as {ended:?}"
+            ));
         }
     }
-    let last = outcome.jobs.iter().filter(|job| !job.cut_off).map(|job| job.step).max();
-    let comes_back = outcome
-        .plan
-        .faults
-        .iter()
-        .all(|fault| !matches!(fault.what, What::KillClient | What::PowerLossClient))
-        || outcome.plan.faults.iter().any(|fault| fault.what == What::StartClient);
-    if comes_back && last.is_none_or(|last| last + 1 < outcome.plan.steps.len()) {
-        broken.push(format!("the last step that ended is {last:?} of {}", outcome.plan.steps.len()));
-    }
+    broken.extend(
+        (0..).zip(&outcome.plan.clients).filter_map(|(client, plan)| unfinished(outcome, client, plan)),
+    );
     broken.extend(port(outcome));
     broken.extend(partition(outcome));
     broken
+}
+
+/// A client that is not gone for good does all of its steps.
+fn unfinished(outcome: &Outcome, client: u32, plan: &Application) -> Option<String> {
+    let of_client = |job: &&Job| job.client == client;
+    let last = outcome.jobs.iter().filter(of_client).filter(|job| !job.cut_off).map(|job| job.step).max();
+    let gone = |what| what == What::KillClient(client) || what == What::PowerLossClient(client);
+    let happened = |is_it: &dyn Fn(What) -> bool| {
+        let faults = outcome.plan.faults.iter().zip(&outcome.faults_at_ms);
+        faults.filter(|(fault, at)| at.is_some() && is_it(fault.what)).count()
+    };
+    let is_gone = happened(&gone) > happened(&|what| what == What::StartClient(client));
+    let is_short = last.map_or(0, |last| last + 1) < plan.steps.len();
+    (is_short && !is_gone)
+        .then(|| format!("client {client}: the last step that ended is {last:?} of {}", plan.steps.len()))
 }
 
 /// The first server has its port; a second one is told that it is taken.
@@ -42,8 +53,10 @@ fn port(outcome: &Outcome) -> Vec<String> {
     };
     let wrong = outcome.bound.iter().filter(is_wrong);
     let mut broken: Vec<String> = wrong.map(|bound| format!("a server took its port as {bound:?}")).collect();
+    let faults = outcome.plan.faults.iter().zip(&outcome.faults_at_ms);
+    let wanted = faults.filter(|(_, at)| at.is_some()).any(|(fault, _)| fault.what == What::SecondServer);
     let is_told = outcome.bound.iter().any(|bound| bound.second);
-    if outcome.plan.scenario == Scenario::PortTaken && !is_told {
+    if wanted && !is_told {
         broken.push("no second server wanted the port".to_owned());
     }
     broken
@@ -53,12 +66,13 @@ fn port(outcome: &Outcome) -> Vec<String> {
 fn partition(outcome: &Outcome) -> Vec<String> {
     let plan = &outcome.plan;
     let [first, ..] = plan.faults.as_slice() else { return Vec::new() };
-    let (When::Byte { byte, .. }, What::Partition(Cut::Both | Cut::ToServer)) = (first.when, first.what)
+    let (When::Byte { byte, .. }, What::Partition(Cut::Both | Cut::ToServer, Whom::All)) =
+        (first.when, first.what)
     else {
         return Vec::new();
     };
-    let [cut, healed, ..] = outcome.faults_at_ms[..] else { return Vec::new() };
-    let Some(Operation::Put { content, .. }) = plan.steps.first().map(|step| &step.operation) else {
+    let [Some(cut), Some(healed)] = outcome.faults_at_ms[..] else { return Vec::new() };
+    let Some(Operation::Put { content, .. }) = plan.step(0, 0).map(|step| &step.operation) else {
         return Vec::new();
     };
     if byte >= content.length {

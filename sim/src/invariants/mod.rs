@@ -5,8 +5,8 @@ mod acknowledged;
 mod as_planned;
 mod echo;
 mod leftovers;
+mod linearizable;
 mod liveness;
-mod model;
 mod published;
 mod reads;
 mod replies;
@@ -28,9 +28,10 @@ pub struct Broken {
 type Check = fn(&Outcome) -> Vec<String>;
 
 /// All of them by name; the first that breaks names a failure.
-pub const ALL: [(&str, Check); 8] = [
+pub const ALL: [(&str, Check); 9] = [
     ("published", published::check),
     ("acknowledged", acknowledged::check),
+    ("linearizable", linearizable::check),
     ("reads", reads::check),
     ("echo", echo::check),
     ("replies", replies::check),

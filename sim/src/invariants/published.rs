@@ -12,7 +12,7 @@ pub(super) fn check(outcome: &Outcome) -> Vec<String> {
         whole.entry(path).or_default().insert(outcome.id(content));
     }
     for job in &outcome.jobs {
-        if let Operation::Put { path, content } = &outcome.plan.steps[job.step].operation {
+        if let Operation::Put { path, content } = outcome.operation(job) {
             whole.entry(path).or_default().insert(outcome.id(content));
         }
     }

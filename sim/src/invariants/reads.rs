@@ -1,58 +1,99 @@
-//! A get gives a file that stood there, whole; a list gives the names that are there.
+//! A get that succeeded gave a file; a list names what is there, once, and nothing else. What a get gave is the matter of
+//! `linearizable`; a list is not atomic, so that each of its names is judged by itself.
 
 use std::collections::BTreeSet;
 
-use super::model::Model;
-use crate::outcome::{Ended, Outcome};
+use crate::outcome::{Ended, Job, Outcome};
 use crate::plan::Operation;
 
 pub(super) fn check(outcome: &Outcome) -> Vec<String> {
     let mut broken = Vec::new();
-    let mut model = Model::at_start(outcome);
-    for job in &outcome.jobs {
-        model.apply(outcome, job);
-        if job.ended != Some(Ended::Done) {
-            continue;
-        }
-        match &outcome.plan.steps[job.step].operation {
-            Operation::Get { path } => {
-                let possible = model.at(path);
-                if !possible.contains(&job.got) || job.got.is_none() {
-                    broken.push(format!("a get of {path:?} gave {:?}; there is {possible:?}", job.got));
-                }
+    for job in outcome.jobs.iter().filter(|job| job.ended == Some(Ended::Done)) {
+        match outcome.operation(job) {
+            Operation::Get { path } if job.got.is_none() => {
+                broken.push(format!("a get of {path:?} succeeded, and gave nothing"));
             }
-            Operation::List => {
-                if let Some(reason) = wrong_names(&model, &job.names) {
-                    broken.push(reason);
-                }
-            }
-            Operation::Put { .. } | Operation::Remove { .. } | Operation::Echo(_) | Operation::RawEcho(_) => {
-            }
+            Operation::List => broken.extend(wrong_names(outcome, job)),
+            Operation::Get { .. } | Operation::Put { .. } | Operation::Remove { .. } => {}
+            Operation::Echo(_) | Operation::RawEcho(_) | Operation::DatagramEcho { .. } => {}
         }
     }
     broken
 }
 
 /// Names at the top that must be there, may be there, and are there.
-fn wrong_names(model: &Model, listed: &[String]) -> Option<String> {
-    let top = |path: &str| path.split('/').next().unwrap_or(path).to_owned();
-    let listed_once: BTreeSet<String> = listed.iter().cloned().collect();
-    if listed_once.len() != listed.len() {
-        return Some(format!("a list names something twice: {listed:?}"));
+fn wrong_names(outcome: &Outcome, list: &Job) -> Option<String> {
+    let listed: BTreeSet<&str> = list.names.iter().map(String::as_str).collect();
+    if listed.len() != list.names.len() {
+        return Some(format!("a list names something twice: {:?}", list.names));
     }
-    let may: BTreeSet<String> = model.paths().map(|(path, _)| top(path)).collect();
-    // A folder stays when the file in it is removed.
-    let certain =
-        |path: &str, possible: &super::model::Possible| !possible.contains(&None) || path.contains('/');
-    let must: BTreeSet<String> =
-        model.paths().filter(|(path, possible)| certain(path, possible)).map(|(path, _)| top(path)).collect();
-    let gone = |name: &String| {
-        model.paths().all(|(path, possible)| {
-            top(path) != *name || (!path.contains('/') && possible.len() == 1 && possible.contains(&None))
-        })
+    let put = outcome.jobs.iter().filter_map(|job| match outcome.operation(job) {
+        Operation::Put { path, .. } => Some(path.as_str()),
+        _ => None,
+    });
+    let paths: BTreeSet<&str> =
+        outcome.plan.served.iter().map(|(path, _)| path.as_str()).chain(put).collect();
+    let top = |path: &'_ str| path.split('/').next().unwrap_or_default().to_owned();
+    let names_of = |presence: Presence| -> BTreeSet<String> {
+        let of = |path: &&&str| presence_of(outcome, list, path) == presence;
+        paths.iter().filter(of).map(|path| top(path)).collect()
     };
-    if !must.is_subset(&listed_once) || !listed_once.is_subset(&may) || listed_once.iter().any(gone) {
-        return Some(format!("a list names {listed_once:?}; there must be {must:?}, there may be {may:?}"));
+    let must = names_of(Presence::Certain);
+    let may: BTreeSet<String> = &names_of(Presence::Possible) | &must;
+    let listed: BTreeSet<String> = listed.into_iter().map(str::to_owned).collect();
+    if must.is_subset(&listed) && listed.is_subset(&may) {
+        return None;
     }
-    None
+    Some(format!("a list names {listed:?}; there must be {must:?}, there may be {may:?}"))
+}
+
+/// What is known of a path while a list goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Presence {
+    Certain,
+    Possible,
+    None,
+}
+
+fn presence_of(outcome: &Outcome, list: &Job, path: &str) -> Presence {
+    let until = list.ended_at.unwrap_or(u64::MAX);
+    let here = |job: &&Job, wants_put: bool| {
+        let is_it = match outcome.operation(job) {
+            Operation::Put { path: at, .. } => wants_put && at == path,
+            Operation::Remove { path: at } => !wants_put && at == path,
+            Operation::Get { .. } | Operation::List => false,
+            Operation::Echo(_) | Operation::RawEcho(_) | Operation::DatagramEcho { .. } => false,
+        };
+        is_it && job.begun_at < until
+    };
+    let ended_before = |job: &Job, order: u64| {
+        job.ended == Some(Ended::Done) && job.ended_at.is_some_and(|ended| ended < order)
+    };
+    let puts: Vec<&Job> = outcome.jobs.iter().filter(|job| here(job, true)).collect();
+    let removals: Vec<&Job> = outcome.jobs.iter().filter(|job| here(job, false)).collect();
+    let is_served = outcome.plan.served.iter().any(|(at, _)| at == path);
+    // A folder stays when the file in it is removed.
+    let is_in_folder = path.contains('/');
+    let came = is_served || puts.iter().any(|put| ended_before(put, list.begun_at));
+    let last_removal =
+        removals.iter().filter(|job| ended_before(job, list.begun_at)).max_by_key(|job| job.begun_at);
+    match last_removal {
+        _ if came && (removals.is_empty() || is_in_folder) => Presence::Certain,
+        // What was put again after the last removal, which nothing can follow.
+        Some(last)
+            if removals
+                .iter()
+                .all(|job| ended_before(job, last.begun_at + 1) || job.begun_at == last.begun_at)
+                && puts.iter().any(|put| {
+                    put.begun_at > last.ended_at.unwrap_or(u64::MAX) && ended_before(put, list.begun_at)
+                }) =>
+        {
+            Presence::Certain
+        }
+        Some(last) if !is_in_folder && puts.iter().all(|put| ended_before(put, last.begun_at)) => {
+            Presence::None
+        }
+        _ if is_served || !puts.is_empty() => Presence::Possible,
+        _ => Presence::None,
+    }
 }

@@ -6,9 +6,9 @@ use crate::plan::Operation;
 pub(super) fn check(outcome: &Outcome) -> Vec<String> {
     let mut broken = Vec::new();
     for job in &outcome.jobs {
-        let operation = &outcome.plan.steps[job.step].operation;
+        let operation = outcome.operation(job);
         let expected = match operation {
-            Operation::RawEcho(_) => continue,
+            Operation::RawEcho(_) | Operation::DatagramEcho { .. } => continue,
             _ if job.cut_off || !outcome.is_complete() => 0..=1,
             _ => 1..=1,
         };

@@ -2,7 +2,7 @@
 
 use super::{ALL, check};
 use crate::outcome::{Bound, Echoed, Ended, Job, Outcome, Published};
-use crate::plan::{Content, Expect, Operation, Plan, Step};
+use crate::plan::{Application, Content, Expect, Operation, Plan, Step};
 
 const SENT: Content = Content { length: 1_000, noise: 1 };
 const OTHER: Content = Content { length: 1_000, noise: 2 };
@@ -12,7 +12,7 @@ fn good() -> Outcome {
     let mut plan = Plan::from_seed(0);
     let step = |operation| Step { operation, expect: Expect::Success };
     plan.served = vec![("old".to_owned(), OTHER)];
-    plan.steps = vec![
+    plan.clients[0].steps = vec![
         step(Operation::Put { path: "new".to_owned(), content: SENT }),
         step(Operation::Get { path: "new".to_owned() }),
         step(Operation::List),
@@ -20,8 +20,7 @@ fn good() -> Outcome {
     let mut outcome = Outcome::of(plan);
     outcome.served = [("old".to_owned(), OTHER.id()), ("new".to_owned(), SENT.id())].into();
     outcome.published = vec![Published { at_ms: 9, path: "new".to_owned(), content: SENT.id() }];
-    let job = |step| Job { ended: Some(Ended::Done), replies: 1, ..Job::begun(step, 0) };
-    outcome.jobs = vec![job(0), job(1), job(2)];
+    outcome.jobs = vec![done(0, 0, 1), done(0, 1, 3), done(0, 2, 5)];
     outcome.jobs[0].stood = Some(true);
     outcome.jobs[1].got = Some(SENT.id());
     outcome.jobs[2].names = vec!["new".to_owned(), "old".to_owned()];
@@ -33,6 +32,12 @@ fn good() -> Outcome {
     }];
     outcome.bound = vec![Bound { second: false, error: None }];
     outcome
+}
+
+/// A step of a client that succeeded, from `begun_at` on.
+fn done(client: u32, step: usize, begun_at: u64) -> Job {
+    let ended_at = Some(begun_at + 1);
+    Job { ended: Some(Ended::Done), ended_at, replies: 1, ..Job::begun(client, 0, step, begun_at) }
 }
 
 /// What breaks, once `spoil` was at a good outcome.
@@ -61,14 +66,58 @@ fn published() {
 
 #[test]
 fn acknowledged() {
-    assert_eq!(broken(|outcome| outcome.served.clear()), ["acknowledged"]);
     assert_eq!(broken(|outcome| outcome.jobs[0].stood = Some(false)), ["acknowledged"]);
+    // Where another client writes too, it may have been first.
+    let shared = |outcome: &mut Outcome| {
+        outcome.plan.clients.push(outcome.plan.clients[0].clone());
+        outcome.jobs.extend([done(1, 0, 7), done(1, 1, 9), done(1, 2, 11)]);
+        outcome.jobs[4].got = Some(SENT.id());
+        outcome.jobs[5].names = vec!["new".to_owned(), "old".to_owned()];
+        outcome.jobs[0].stood = Some(false);
+    };
+    assert!(broken(shared).is_empty(), "{:?}", broken(shared));
+}
+
+#[test]
+fn linearizable() {
+    let lost = |outcome: &mut Outcome| {
+        outcome.served.remove("new");
+    };
+    assert_eq!(broken(lost), ["linearizable"]);
+    assert_eq!(broken(|outcome| outcome.jobs[1].got = Some(OTHER.id())), ["linearizable"]);
+    // A put that failed may have taken effect, now or later, or not.
+    let failed = |outcome: &mut Outcome| {
+        outcome.jobs[0].ended = Some(Ended::Failed("cut".to_owned()));
+        outcome.plan.clients[0].steps[0].expect = Expect::Any;
+    };
+    assert!(broken(failed).is_empty());
+    let never = |outcome: &mut Outcome| {
+        failed(outcome);
+        outcome.served.remove("new");
+        outcome.jobs.truncate(1);
+        outcome.plan.clients[0].steps.truncate(1);
+    };
+    assert!(broken(never).is_empty());
+    // Two puts at once may come in either order, but what was seen does not come back.
+    let both = |outcome: &mut Outcome, seen: [Content; 2]| {
+        let put = |content| Operation::Put { path: "new".to_owned(), content };
+        let get = Operation::Get { path: "new".to_owned() };
+        let step = |operation| Step { operation, expect: Expect::Success };
+        outcome.plan.clients[0].steps = vec![step(put(SENT)), step(get.clone()), step(get)];
+        outcome.plan.clients.push(Application { begins_ms: 0, steps: vec![step(put(OTHER))] });
+        outcome.jobs[2].got = Some(seen[1].id());
+        outcome.jobs[1].got = Some(seen[0].id());
+        outcome.jobs.push(Job { ended_at: Some(9), ..done(1, 0, 0) });
+        outcome.served.insert("new".to_owned(), seen[1].id());
+    };
+    assert!(broken(|outcome| both(outcome, [SENT, OTHER])).is_empty());
+    assert!(broken(|outcome| both(outcome, [OTHER, OTHER])).is_empty());
+    assert_eq!(broken(|outcome| both(outcome, [OTHER, SENT])), ["linearizable"]);
 }
 
 #[test]
 fn reads() {
-    assert_eq!(broken(|outcome| outcome.jobs[1].got = Some(OTHER.id())), ["reads"]);
-    assert_eq!(broken(|outcome| outcome.jobs[1].got = None), ["reads"]);
+    assert_eq!(broken(|outcome| outcome.jobs[1].got = None), ["linearizable", "reads"]);
     assert_eq!(broken(|outcome| outcome.jobs[2].names.truncate(1)), ["reads"]);
     assert_eq!(broken(|outcome| outcome.jobs[2].names.push("new".to_owned())), ["reads"]);
     assert_eq!(broken(|outcome| outcome.jobs[2].names.push("stranger".to_owned())), ["reads"]);

@@ -6,7 +6,7 @@ use towline::harness::Side;
 use towline::store::memory::Primitive;
 
 use super::{
-    Content, Cut, Deadlines, Expect, Fault, Operation, Plan, Retry, Scenario, Shape, Span, Step, What, When,
+    Content, Cut, Expect, Fault, Host, Numbers, Operation, Plan, Retry, Shape, Span, Step, What, When, Whom,
 };
 use crate::streams::Streams;
 
@@ -14,8 +14,64 @@ use crate::streams::Streams;
 const LENGTH_MAX: u64 = 2 * 1024 * 1024;
 /// About how many writes the longest file takes: turmoil's cost is by the write.
 const WRITES_MAX: u64 = 800;
+/// Bytes written and not yet read, of which one is drawn for a plan.
+const WINDOWS: [usize; 3] = [128 * 1024, 1024 * 1024, 4 * 1024 * 1024];
 /// More than a hello and the frames before the first data take.
 const OPENING: u64 = 260;
+
+/// The story that a seed tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scenario {
+    /// Files go both ways, names are listed and removed, echoes come back; nothing goes wrong.
+    Clean,
+    /// The network falls apart in the middle of a put, and heals.
+    Partition,
+    /// A second server wants the first one's port.
+    PortTaken,
+    /// Nobody listens.
+    Refused,
+    /// The server comes later than the client, which waits for it.
+    LateServer,
+    /// The server is killed, or loses its power, in the middle of a put, and comes back on the same disk.
+    ServerCrash,
+    /// The client is killed, or loses its power, in the middle of a put.
+    ClientCrash,
+    /// The server is told to stop while it has work in flight.
+    Drain,
+}
+
+impl Scenario {
+    /// All of them; a seed's is the one at its remainder, so that any 20 seeds in a row tell every story.
+    pub const ALL: [Scenario; 8] = [
+        Scenario::Clean,
+        Scenario::Partition,
+        Scenario::PortTaken,
+        Scenario::Refused,
+        Scenario::LateServer,
+        Scenario::ServerCrash,
+        Scenario::ClientCrash,
+        Scenario::Drain,
+    ];
+
+    /// The scenario of a seed.
+    pub fn of(seed: u64) -> Scenario {
+        Scenario::ALL[(seed % Scenario::ALL.len() as u64) as usize]
+    }
+
+    /// As a plan's story.
+    pub fn name(self) -> &'static str {
+        match self {
+            Scenario::Clean => "clean",
+            Scenario::Partition => "partition",
+            Scenario::PortTaken => "port taken",
+            Scenario::Refused => "refused",
+            Scenario::LateServer => "late server",
+            Scenario::ServerCrash => "server crash",
+            Scenario::ClientCrash => "client crash",
+            Scenario::Drain => "drain",
+        }
+    }
+}
 
 impl Plan {
     /// What `seed` means.
@@ -23,27 +79,16 @@ impl Plan {
         let streams = Streams::new(seed);
         let scenario = Scenario::of(seed);
         let mut world = streams.stream(Streams::WORLD);
-        let shape = shape(&mut streams.stream(Streams::BYTES));
+        let mut bytes = streams.stream(Streams::BYTES);
+        let mut plan = Plan::empty(scenario.name(), seed);
+        plan.shape = shape(&mut bytes);
+        plan.network.window = WINDOWS[bytes.random_range(0..WINDOWS.len())];
+        plan.network.resent_percent = [0, 50, 100][bytes.random_range(0..3)];
         let latency_min = world.random_range(1..10);
-        let idle_ms = world.random_range(400..1_200);
-        let mut plan = Plan {
-            seed,
-            scenario,
-            latency_ms: Span { min: latency_min, max: latency_min + world.random_range(0..20) },
-            shape,
-            limits: Deadlines { idle_ms, handshake_ms: 800, linger_ms: 300, drain_ms: 20_000 },
-            retry: Retry {
-                attempts: 40,
-                base_ms: world.random_range(60..200),
-                cap_ms: 500,
-                wait_ms: Some(60_000),
-                connect_ms: 700,
-            },
-            server_at_start: true,
-            served: Vec::new(),
-            steps: Vec::new(),
-            faults: Vec::new(),
-        };
+        plan.network.latency_ms = Span { min: latency_min, max: latency_min + world.random_range(0..20) };
+        plan.limits = Numbers { idle_ms: world.random_range(400..1_200), ..Numbers::default() };
+        plan.retry = Retry { base_ms: world.random_range(60..200), ..Retry::default() };
+        let shape = plan.shape;
         let mut workload =
             Workload { random: streams.stream(Streams::WORKLOAD), length_max: longest(&shape) };
         let mut faults = streams.stream(Streams::FAULTS);
@@ -79,8 +124,8 @@ impl Plan {
         self.faults.push(Fault { when, what });
     }
 
-    fn step(&mut self, operation: Operation) {
-        self.steps.push(Step { operation, expect: Expect::Success });
+    fn put_step(&mut self, operation: Operation) {
+        self.clients[0].steps.push(Step { operation, expect: Expect::Success });
     }
 }
 
@@ -130,35 +175,35 @@ impl Workload {
 
     fn put(&mut self, plan: &mut Plan, path: &str) {
         let content = self.content();
-        plan.step(Operation::Put { path: path.to_owned(), content });
+        plan.put_step(Operation::Put { path: path.to_owned(), content });
     }
 
     /// Some of everything, raw echo as well.
     fn mixed(&mut self, plan: &mut Plan) {
         self.mixed_on_files(plan);
         let payload = self.content();
-        plan.step(Operation::RawEcho(payload));
+        plan.put_step(Operation::RawEcho(payload));
     }
 
     fn mixed_on_files(&mut self, plan: &mut Plan) {
         let old = self.content();
         plan.served.push(("old".to_owned(), old));
-        plan.step(Operation::Get { path: "old".to_owned() });
+        plan.put_step(Operation::Get { path: "old".to_owned() });
         for number in 0..self.random.random_range(1..3) {
             let path = if number == 0 { "folder/new".to_owned() } else { format!("new-{number}") };
             self.put(plan, &path);
-            plan.step(Operation::Get { path });
+            plan.put_step(Operation::Get { path });
         }
         let payload = self.payload();
-        plan.step(Operation::Echo(payload));
-        plan.step(Operation::List);
+        plan.put_step(Operation::Echo(payload));
+        plan.put_step(Operation::List);
         self.put(plan, "old");
         match self.random.random_range(0..3) {
-            0 => plan.step(Operation::Remove { path: "old".to_owned() }),
-            1 => plan.step(Operation::Remove { path: "folder/new".to_owned() }),
-            _ => plan.step(Operation::Get { path: "old".to_owned() }),
+            0 => plan.put_step(Operation::Remove { path: "old".to_owned() }),
+            1 => plan.put_step(Operation::Remove { path: "folder/new".to_owned() }),
+            _ => plan.put_step(Operation::Get { path: "old".to_owned() }),
         }
-        plan.step(Operation::List);
+        plan.put_step(Operation::List);
     }
 
     fn refused(&mut self, plan: &mut Plan) {
@@ -167,7 +212,7 @@ impl Workload {
             Operation::Echo(self.payload()),
         ];
         let refused = |operation| Step { operation, expect: Expect::Refused };
-        plan.steps.extend(operations.map(refused));
+        plan.clients[0].steps.extend(operations.map(refused));
     }
 
     /// A file that is overwritten by a long put, in which something happens, and read back. Gives the put's length.
@@ -177,8 +222,8 @@ impl Workload {
             plan.served.push(("file".to_owned(), old));
         }
         let content = self.long();
-        plan.step(Operation::Put { path: "file".to_owned(), content });
-        plan.step(Operation::Get { path: "file".to_owned() });
+        plan.put_step(Operation::Put { path: "file".to_owned(), content });
+        plan.put_step(Operation::Get { path: "file".to_owned() });
         content.length
     }
 }
@@ -190,7 +235,7 @@ fn within_put(length: u64, random: &mut ChaCha8Rng) -> When {
         1 => length + random.random_range(0..OPENING),
         _ => random.random_range(OPENING..OPENING + length.max(1)),
     };
-    When::Byte { dial: 0, side: Side::Client, byte }
+    When::Byte { client: 0, dial: 0, side: Side::Client, byte }
 }
 
 fn partition(plan: &mut Plan, workload: &mut Workload, random: &mut ChaCha8Rng) {
@@ -201,18 +246,18 @@ fn partition(plan: &mut Plan, workload: &mut Workload, random: &mut ChaCha8Rng) 
         1 => Cut::ToClient,
         _ => Cut::Both,
     };
-    plan.fault(when, What::Partition(cut));
+    plan.fault(when, What::Partition(cut, Whom::All));
     plan.fault(When::After(random.random_range(10..3 * plan.limits.idle_ms)), What::Repair);
 }
 
 fn server_crash(plan: &mut Plan, workload: &mut Workload, random: &mut ChaCha8Rng) {
     let before = workload.payload();
-    plan.step(Operation::Put { path: "before".to_owned(), content: before });
+    plan.put_step(Operation::Put { path: "before".to_owned(), content: before });
     let length = workload.overwrite(plan) + before.length;
     let again = workload.content();
-    plan.step(Operation::Put { path: "after".to_owned(), content: again });
-    plan.step(Operation::Get { path: "before".to_owned() });
-    plan.step(Operation::List);
+    plan.put_step(Operation::Put { path: "after".to_owned(), content: again });
+    plan.put_step(Operation::Get { path: "before".to_owned() });
+    plan.put_step(Operation::List);
     // In the first put or in the second.
     let nth = random.random_range(0..2);
     let primitive = match random.random_range(0..6) {
@@ -223,7 +268,9 @@ fn server_crash(plan: &mut Plan, workload: &mut Workload, random: &mut ChaCha8Rn
         _ => None,
     };
     match primitive {
-        Some(primitive) => plan.fault(When::Primitive { primitive, nth }, What::PowerLossServer),
+        Some(primitive) => {
+            plan.fault(When::Primitive { host: Host::Server, primitive, nth }, What::PowerLossServer)
+        }
         None => {
             let what = if random.random_bool(0.5) { What::KillServer } else { What::PowerLossServer };
             plan.fault(within_put(length, random), what);
@@ -234,16 +281,16 @@ fn server_crash(plan: &mut Plan, workload: &mut Workload, random: &mut ChaCha8Rn
 
 fn client_crash(plan: &mut Plan, workload: &mut Workload, random: &mut ChaCha8Rng) {
     let length = workload.overwrite(plan);
-    let what = if random.random_bool(0.5) { What::KillClient } else { What::PowerLossClient };
+    let what = if random.random_bool(0.5) { What::KillClient(0) } else { What::PowerLossClient(0) };
     plan.fault(within_put(length, random), what);
     if random.random_bool(0.6) {
-        plan.fault(When::After(random.random_range(10..3_000)), What::StartClient);
+        plan.fault(When::After(random.random_range(10..3_000)), What::StartClient(0));
     }
 }
 
 fn drain(plan: &mut Plan, workload: &mut Workload, random: &mut ChaCha8Rng) {
     let length = workload.overwrite(plan);
-    plan.step(Operation::List);
+    plan.put_step(Operation::List);
     if random.random_bool(0.5) {
         plan.limits.drain_ms = random.random_range(1..60);
     }
@@ -274,8 +321,8 @@ mod tests {
 
     #[test]
     fn a_plan_can_be_read() {
-        let text = format!("{:#?}", Plan::from_seed(1));
-        for word in ["Partition", "latency_ms", "byte", "Repair", "file"] {
+        let text = Plan::from_seed(1).text();
+        for word in ["partition", "latency_ms", "byte", "repair", "file"] {
             assert!(text.contains(word), "{word} in {text}");
         }
     }

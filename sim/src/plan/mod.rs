@@ -1,131 +1,90 @@
-//! Plans: what a seed means, as data. A plan runs without its seed; its `Debug` text is for reading.
+//! Plans: what a seed means, as data. A plan is written down, edited and run without its seed; see `text`.
+//!
+//! | file | what |
+//! |---|---|
+//! | `network` | latency, cuts, losses, disks |
+//! | `work` | what the applications do |
+//! | `fault` | what goes wrong, and when |
+//! | `text` | a plan as a file, and back |
+//! | `bound` | how long a plan may take |
+//! | `generate` | from a seed to its plan |
 
+mod bound;
+mod fault;
 mod generate;
 mod light;
+mod network;
+mod text;
+mod work;
 
-use towline::harness::Side;
-use towline::proto::backoff::SplitMix;
+use serde::{Deserialize, Serialize};
 use towline::proto::client::RetryPolicy;
 use towline::proto::{Limits, ListenLimits};
-use towline::store::memory::Primitive;
 use towline::time::Duration;
 
-use crate::outcome::ContentId;
-
-/// The story that a plan tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Scenario {
-    /// Files go both ways, names are listed and removed, echoes come back; nothing goes wrong.
-    Clean,
-    /// The network falls apart in the middle of a put, and heals.
-    Partition,
-    /// A second server wants the first one's port.
-    PortTaken,
-    /// Nobody listens.
-    Refused,
-    /// The server comes later than the client, which waits for it.
-    LateServer,
-    /// The server is killed, or loses its power, in the middle of a put, and comes back on the same disk.
-    ServerCrash,
-    /// The client is killed, or loses its power, in the middle of a put.
-    ClientCrash,
-    /// The server is told to stop while it has work in flight.
-    Drain,
-}
-
-impl Scenario {
-    /// All of them; a seed's is the one at its remainder, so that any 20 seeds in a row tell every story.
-    pub const ALL: [Scenario; 8] = [
-        Scenario::Clean,
-        Scenario::Partition,
-        Scenario::PortTaken,
-        Scenario::Refused,
-        Scenario::LateServer,
-        Scenario::ServerCrash,
-        Scenario::ClientCrash,
-        Scenario::Drain,
-    ];
-
-    /// True if nothing breaks on the way, so that every world shows its applications the same.
-    pub fn is_fault_free(self) -> bool {
-        match self {
-            Scenario::Clean | Scenario::PortTaken | Scenario::Refused | Scenario::LateServer => true,
-            Scenario::Partition | Scenario::ServerCrash | Scenario::ClientCrash | Scenario::Drain => false,
-        }
-    }
-
-    /// The scenario of a seed.
-    pub fn of(seed: u64) -> Scenario {
-        Scenario::ALL[(seed % Scenario::ALL.len() as u64) as usize]
-    }
-}
+pub use self::fault::{Cut, Fault, Host, Impostor, Stranger, Trick, What, When, Whom};
+pub use self::generate::Scenario;
+pub use self::network::{Datagrams, Disks, Network, Shape, Span};
+pub use self::text::BadPlan;
+pub use self::work::{Application, Content, Expect, Operation, Step};
 
 /// All that a run is made of.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Plan {
-    /// What it was made from; names the random streams of the run.
+    /// What it tells, for people.
+    pub story: String,
+    /// Names the random streams of the run; a plan from a seed was made from it.
+    #[serde(default)]
     pub seed: u64,
-    /// The story.
-    pub scenario: Scenario,
-    /// How long a message is on its way, in milliseconds.
-    pub latency_ms: Span,
+    /// A planted bug, by its name; only in a build that has them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plant: Option<String>,
+    /// What lies between the hosts.
+    #[serde(default)]
+    pub network: Network,
     /// How streams are cut.
+    #[serde(default)]
     pub shape: Shape,
-    /// Deadlines of both ends.
-    pub limits: Deadlines,
-    /// How the client tries again.
+    /// What happens to datagrams.
+    #[serde(default)]
+    pub datagrams: Datagrams,
+    /// The disks.
+    #[serde(default)]
+    pub disks: Disks,
+    /// Deadlines and limits of both ends.
+    #[serde(default)]
+    pub limits: Numbers,
+    /// How clients try again.
+    #[serde(default)]
     pub retry: Retry,
     /// True if the server is there from the beginning.
+    #[serde(default = "yes")]
     pub server_at_start: bool,
     /// What the server's folder holds at the beginning.
+    #[serde(default)]
     pub served: Vec<(String, Content)>,
-    /// What the client does, one step after another.
-    pub steps: Vec<Step>,
-    /// What goes wrong, in this order.
+    /// The clients, each with a machine of its own.
+    pub clients: Vec<Application>,
+    /// Clients that do not keep the rules.
+    #[serde(default)]
+    pub strangers: Vec<Stranger>,
+    /// Servers that do not keep the rules.
+    #[serde(default)]
+    pub impostors: Vec<Impostor>,
+    /// What goes wrong.
+    #[serde(default)]
     pub faults: Vec<Fault>,
 }
 
-/// From `min` to `max`, both included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Span {
-    /// The least.
-    pub min: u64,
-    /// The most.
-    pub max: u64,
+fn yes() -> bool {
+    true
 }
 
-/// What the shim does to the bytes of a stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shape {
-    /// Most bytes that one write takes.
-    pub write_max: usize,
-    /// Most bytes that one read gives.
-    pub read_max: usize,
-    /// How often, in percent, a stream is not ready although it could be, and wakes at once.
-    pub pending_percent: u32,
-    /// How often, in a thousand, it sleeps first.
-    pub nap_permille: u32,
-    /// For how long at most.
-    pub nap_ms_max: u64,
-}
-
-impl Shape {
-    /// Writes that a stream takes in a millisecond.
-    pub const WRITES_PER_MS: u32 = 16;
-
-    /// Nothing is cut or delayed.
-    pub const SMOOTH: Shape = Shape {
-        write_max: usize::MAX,
-        read_max: usize::MAX,
-        pending_percent: 0,
-        nap_permille: 0,
-        nap_ms_max: 1,
-    };
-}
-
-/// Deadlines in milliseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Deadlines {
+/// Deadlines in milliseconds, and what may be held; of every host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Numbers {
     /// A peer that is silent for so long is taken for dead.
     pub idle_ms: u64,
     /// From the beginning of a connection to the peer's hello.
@@ -134,10 +93,35 @@ pub struct Deadlines {
     pub linger_ms: u64,
     /// How long a stopping server waits for what is running.
     pub drain_ms: u64,
+    /// Data bytes that a peer may send ahead; at least 2 MiB.
+    pub window: u64,
+    /// Operations that a peer may have open at once.
+    pub operations: u32,
+    /// Bytes of control frames that wait for room before nothing more is read.
+    pub control: usize,
+    /// Connections that the server has at once.
+    pub connections: usize,
 }
 
-/// The client's retries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+impl Default for Numbers {
+    fn default() -> Numbers {
+        let (limits, listen) = (Limits::default(), ListenLimits::default());
+        Numbers {
+            idle_ms: 800,
+            handshake_ms: 800,
+            linger_ms: 300,
+            drain_ms: 20_000,
+            window: limits.window,
+            operations: limits.operations,
+            control: limits.backlog,
+            connections: listen.connections,
+        }
+    }
+}
+
+/// The clients' retries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Retry {
     /// Attempts of a job.
     pub attempts: u32,
@@ -151,177 +135,88 @@ pub struct Retry {
     pub connect_ms: u64,
 }
 
-/// Bytes that anybody can make again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Content {
-    /// How many.
-    pub length: u64,
-    /// What they are made from.
-    pub noise: u64,
-}
-
-impl Content {
-    /// The bytes themselves.
-    pub fn bytes(&self) -> Vec<u8> {
-        let length = usize::try_from(self.length).expect("contents fit in memory");
-        let mut state = SplitMix(self.noise);
-        let mut bytes = Vec::with_capacity(length + 8);
-        while bytes.len() < length {
-            bytes.extend_from_slice(&state.next_u64().to_le_bytes());
-        }
-        bytes.truncate(length);
-        bytes
+impl Default for Retry {
+    fn default() -> Retry {
+        Retry { attempts: 40, base_ms: 100, cap_ms: 500, wait_ms: Some(60_000), connect_ms: 700 }
     }
-
-    /// What they are known by.
-    pub fn id(&self) -> ContentId {
-        ContentId::of(&self.bytes())
-    }
-}
-
-/// One thing that the client does.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Step {
-    /// What.
-    pub operation: Operation,
-    /// How it must end, if it is carried out to its end.
-    pub expect: Expect,
-}
-
-/// What a client can do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Operation {
-    /// Sends a file.
-    Put {
-        /// Where it is to stand.
-        path: String,
-        /// What it holds.
-        content: Content,
-    },
-    /// Receives a file.
-    Get {
-        /// Where it stands.
-        path: String,
-    },
-    /// Lists the served folder.
-    List,
-    /// Removes a file.
-    Remove {
-        /// Where it stands.
-        path: String,
-    },
-    /// Echo within the protocol.
-    Echo(Content),
-    /// Echo by RFC 862, on a connection of its own.
-    RawEcho(Content),
-}
-
-/// How a step must end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Expect {
-    /// It succeeds, whatever went wrong on the way.
-    Success,
-    /// It is told that nobody listens.
-    Refused,
-}
-
-/// Something that goes wrong, once the faults before it have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// When.
-    pub when: When,
-    /// What.
-    pub what: What,
-}
-
-/// When a fault happens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum When {
-    /// At this virtual time, in milliseconds.
-    At(u64),
-    /// So many milliseconds after the fault before it.
-    After(u64),
-    /// When the receiver has heard so many bytes, and nothing after them, of what `side` sends on the connection of
-    /// the client's `dial`th dial (from 0).
-    Byte {
-        /// Which connection.
-        dial: u32,
-        /// Whose bytes.
-        side: Side,
-        /// How many.
-        byte: u64,
-    },
-    /// Just before the server's store runs this primitive for the `nth` time (from 0).
-    Primitive {
-        /// Which.
-        primitive: Primitive,
-        /// How many passed.
-        nth: u32,
-    },
-}
-
-impl When {
-    /// True if it comes however little happens.
-    pub fn is_timed(&self) -> bool {
-        matches!(self, When::At(_) | When::After(_))
-    }
-}
-
-/// What goes wrong, and what is put right.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum What {
-    /// Nothing passes between client and server; what is on its way is lost.
-    Partition(Cut),
-    /// Everything passes again.
-    Repair,
-    /// The server's process ends, cleaning nothing up; its system closes its connections.
-    KillServer,
-    /// The server's machine is gone without a word.
-    PowerLossServer,
-    /// A server begins on the same disk, once none is left.
-    StartServer,
-    /// Another server wants the same port.
-    SecondServer,
-    /// The server is told to finish what runs.
-    DrainServer,
-    /// As for the server.
-    KillClient,
-    /// As for the server.
-    PowerLossClient,
-    /// A client begins on the same disk, with the step that the last one did not finish.
-    StartClient,
-}
-
-/// Which way a partition goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cut {
-    /// Both.
-    Both,
-    /// The server hears nothing.
-    ToServer,
-    /// The client hears nothing.
-    ToClient,
 }
 
 impl Plan {
+    /// Most clients of a plan.
+    pub const CLIENTS_MAX: usize = 8;
+
+    /// A plan in which one client does nothing, and nothing goes wrong.
+    pub fn empty(story: &str, seed: u64) -> Plan {
+        Plan {
+            story: story.to_owned(),
+            seed,
+            plant: None,
+            network: Network::default(),
+            shape: Shape::default(),
+            datagrams: Datagrams::default(),
+            disks: Disks::default(),
+            limits: Numbers::default(),
+            retry: Retry::default(),
+            server_at_start: true,
+            served: Vec::new(),
+            clients: vec![Application::default()],
+            strangers: Vec::new(),
+            impostors: Vec::new(),
+            faults: Vec::new(),
+        }
+    }
+
+    /// True if nothing breaks on the way, so that every world shows its applications the same.
+    pub fn is_fault_free(&self) -> bool {
+        let is_harmless = |fault: &Fault| matches!(fault.what, What::SecondServer | What::StartServer);
+        let is_lossy = self.datagrams != Datagrams::default();
+        self.faults.iter().all(is_harmless)
+            && self.strangers.is_empty()
+            && self.impostors.is_empty()
+            && !is_lossy
+    }
+
+    /// The step of a client.
+    pub fn step(&self, client: u32, step: usize) -> Option<&Step> {
+        self.clients.get(client as usize).and_then(|application| application.steps.get(step))
+    }
+
+    /// The steps of all clients.
+    pub fn steps(&self) -> impl Iterator<Item = &Step> {
+        self.clients.iter().flat_map(|application| &application.steps)
+    }
+
+    /// What is at `path` at some time: at the beginning, and by each put.
+    pub fn contents_at(&self, path: &str) -> impl Iterator<Item = &Content> {
+        let served = self.served.iter().filter(move |(at, _)| at == path).map(|(_, content)| content);
+        served.chain(self.steps().filter_map(move |step| match &step.operation {
+            Operation::Put { path: at, content } if at == path => Some(content),
+            _ => None,
+        }))
+    }
+
     /// The deadlines as machines take them.
     pub fn limits(&self) -> Limits {
-        let Deadlines { idle_ms, handshake_ms, linger_ms, drain_ms: _ } = self.limits;
+        let Numbers { idle_ms, handshake_ms, linger_ms, window, operations, control, .. } = self.limits;
         Limits {
             idle: Some(Duration::from_millis(idle_ms)),
             handshake: Some(Duration::from_millis(handshake_ms)),
             linger: Duration::from_millis(linger_ms),
+            window,
+            operations,
+            backlog: control,
             ..Limits::default()
         }
     }
 
     /// The server's limits over all connections.
     pub fn listen_limits(&self) -> ListenLimits {
-        let drain = Some(Duration::from_millis(self.limits.drain_ms));
-        ListenLimits { drain, ..ListenLimits::default() }
+        let Numbers { drain_ms, connections, .. } = self.limits;
+        let drain = Some(Duration::from_millis(drain_ms));
+        ListenLimits { drain, connections, per_source: connections, ..ListenLimits::default() }
     }
 
-    /// The client's retries as its machine takes them.
+    /// The clients' retries as their machines take them.
     pub fn policy(&self) -> RetryPolicy {
         let Retry { attempts, base_ms, cap_ms, wait_ms, connect_ms } = self.retry;
         RetryPolicy {
@@ -331,43 +226,5 @@ impl Plan {
             wait: wait_ms.map(Duration::from_millis),
             connect: Some(Duration::from_millis(connect_ms)),
         }
-    }
-
-    /// Bytes that the steps move, files and echoes alike.
-    pub fn bytes(&self) -> u64 {
-        let length = |path: &str| {
-            let served = self.served.iter().filter(|(at, _)| at == path).map(|(_, content)| content.length);
-            let put = self.steps.iter().filter_map(|step| match &step.operation {
-                Operation::Put { path: at, content } if at == path => Some(content.length),
-                _ => None,
-            });
-            served.chain(put).max().unwrap_or(0)
-        };
-        let of = |step: &Step| match &step.operation {
-            Operation::Put { content, .. } => content.length,
-            Operation::Get { path } => length(path),
-            Operation::Echo(content) | Operation::RawEcho(content) => 2 * content.length,
-            Operation::List | Operation::Remove { .. } => 0,
-        };
-        self.steps.iter().map(of).sum()
-    }
-
-    /// The virtual time in which everything that can end has ended: what is moved at the shim's pace, as often as
-    /// something may break it off, and each deadline that may have to be waited for. Generous by a factor, not by magnitudes.
-    pub fn bound_ms(&self) -> u64 {
-        let write = (self.shape.write_max as u64).clamp(1, 65_536);
-        let naps = u64::from(self.shape.nap_permille) * self.shape.nap_ms_max;
-        let writes = 3 * (self.bytes() + 2_000 * self.steps.len() as u64) / write + 1;
-        let moving = writes / u64::from(Shape::WRITES_PER_MS) + 2 * writes * naps / 1000 + 100;
-        let scripted = |fault: &Fault| match fault.when {
-            When::At(ms) | When::After(ms) => ms,
-            When::Byte { .. } | When::Primitive { .. } => 0,
-        };
-        let script: u64 = self.faults.iter().map(scripted).sum();
-        let Deadlines { idle_ms, handshake_ms, linger_ms, drain_ms } = self.limits;
-        let one = 2 * idle_ms + handshake_ms + linger_ms + self.retry.connect_ms + 2 * self.retry.cap_ms;
-        let breaks = self.faults.len() as u64 + 1;
-        let trips = 40 * self.latency_ms.max * (self.steps.len() as u64 + 1);
-        breaks * (2 * moving + one) + script + trips + drain_ms + 2 * linger_ms + 5_000
     }
 }

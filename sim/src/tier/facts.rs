@@ -13,26 +13,40 @@ use super::script::Script;
 use super::tap::Tap;
 use crate::disk::Power;
 use crate::ledger::Rare;
-use crate::outcome::{Bound, ContentId, Outcome, Published, Traffic};
-use crate::plan::{Operation, Plan};
+use crate::outcome::{Bound, ContentId, Job, Outcome, Published, Traffic};
+use crate::plan::{Host, Operation, Plan};
 use crate::plant::Plant;
+use crate::trace::{self, Connection, Door, Frame, Kind, Lane, Network, Part, Recorded, Store};
 
-/// The hosts' names.
+/// The server's name.
 pub(super) const SERVER: &str = "server";
-pub(super) const CLIENT: &str = "client";
+
+/// The names of the clients' hosts, by their places in the plan.
+pub(super) fn client_name(client: u32) -> &'static str {
+    const NAMES: [&str; Plan::CLIENTS_MAX] =
+        ["client", "client1", "client2", "client3", "client4", "client5", "client6", "client7"];
+    NAMES[client as usize]
+}
 
 /// See the [module](self).
 pub(super) struct Facts {
     /// Virtual time.
     pub(super) now_ms: u64,
+    /// Nanoseconds beyond `now_ms`, where the tier has them.
+    pub(super) now_nanos: u32,
     /// What was seen so far.
     pub(super) outcome: Outcome,
     pub(super) plant: Option<Plant>,
     pub(super) server: Serving,
-    pub(super) client: Working,
-    /// A primitive of the server's at which its power is lost, and how many of its kind have run.
-    pub(super) fuse: Option<(Primitive, u32)>,
-    primitives: BTreeMap<Primitive, u32>,
+    pub(super) clients: Vec<Working>,
+    /// Primitives at which a fault waits.
+    pub(super) fuses: Vec<Fuse>,
+    /// Those that were reached.
+    pub(super) blown: Vec<Fuse>,
+    /// How many of each kind have run.
+    primitives: BTreeMap<(Host, Primitive), u32>,
+    /// Counts beginnings and ends of jobs.
+    order: u64,
 }
 
 /// The server's host.
@@ -45,14 +59,25 @@ pub(super) struct Serving {
     pub(super) connections: BTreeSet<u64>,
     /// Uploads that a client began and that have not ended.
     pub(super) uploads: BTreeSet<(u64, u64)>,
-    /// True if the power failed on its own, at the fuse.
-    pub(super) is_dark: bool,
+    /// True once it was told to stop.
+    pub(super) is_stopping: bool,
 }
 
-/// The client's host.
+/// A primitive of a host's store before which a fault comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Fuse {
+    pub(super) host: Host,
+    pub(super) primitive: Primitive,
+    /// How many of its kind pass.
+    pub(super) nth: u32,
+    /// True if the process does nothing more from that moment on.
+    pub(super) is_deadly: bool,
+}
+
+/// A client's host.
 #[derive(Default)]
 pub(super) struct Working {
-    /// Counts the clients.
+    /// Counts its lives.
     pub(super) begun: u32,
     /// The step to go on with.
     pub(super) next_step: usize,
@@ -61,40 +86,106 @@ pub(super) struct Working {
 }
 
 /// Which connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Place {
-    /// Of the protocol, by the client's dial.
-    Files(u32),
+    /// Of the protocol.
+    Files(Dial),
     /// Of raw echo.
-    Echo(u32),
+    Echo(Dial),
+}
+
+/// The `number`th dial of a client, to the protocol's port or to raw echo.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Dial {
+    pub(super) client: u32,
+    pub(super) number: u32,
+}
+
+impl Place {
+    /// Whose it is.
+    pub(super) fn client(self) -> u32 {
+        match self {
+            Place::Files(dial) | Place::Echo(dial) => dial.client,
+        }
+    }
+}
+
+impl From<Place> for Connection {
+    fn from(place: Place) -> Connection {
+        let (door, Dial { client, number }) = match place {
+            Place::Files(dial) => (Door::Files, dial),
+            Place::Echo(dial) => (Door::Echo, dial),
+        };
+        Connection { client, door, dial: number }
+    }
 }
 
 impl std::fmt::Display for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Place::Files(dial) => write!(f, "f{dial}"),
-            Place::Echo(dial) => write!(f, "e{dial}"),
-        }
+        Connection::from(*self).fmt(f)
     }
 }
 
 impl Facts {
     /// Nothing has happened.
     pub(super) fn new(plan: Plan, plant: Option<Plant>) -> Facts {
+        let clients = plan.clients.iter().map(|_| Working::default()).collect();
         Facts {
             now_ms: 0,
+            now_nanos: 0,
             outcome: Outcome::of(plan),
             plant,
             server: Serving::default(),
-            client: Working::default(),
-            fuse: None,
+            clients,
+            fuses: Vec::new(),
+            blown: Vec::new(),
             primitives: BTreeMap::new(),
+            order: 0,
         }
     }
 
-    /// Writes an event down.
+    /// Writes a note down: what is told in words only. `place` is a host, and a connection if there is one.
     pub(super) fn event(&mut self, place: &str, what: &str) {
-        self.outcome.trace.event(self.now_ms, place, what);
+        self.outcome.trace.record(trace::Event::note(self.at_nanos(), place, what));
+    }
+
+    /// Writes an event down.
+    pub(super) fn record(&mut self, lane: Lane, connection: Option<Connection>, kind: Kind) {
+        let at_nanos = self.at_nanos();
+        self.outcome.trace.record(trace::Event { at_nanos, lane, connection, kind });
+    }
+
+    /// What happens to a connection of a client's, as its client sees it.
+    pub(super) fn network(&mut self, connection: Connection, network: Network) {
+        let kind = Kind::Network(network);
+        self.record(Lane::Client(connection.client), Some(connection), kind);
+    }
+
+    /// Frames that passed the end of `side`.
+    pub(super) fn frames(&mut self, side: Side, connection: Connection, frames: Vec<Frame>) {
+        for frame in frames {
+            self.record(connection.end(side), Some(connection), Kind::Frame(frame));
+        }
+    }
+
+    /// Keeps what passed the end of `side`, if the run is asked to.
+    pub(super) fn keep(&mut self, side: Side, connection: Connection, recorded: impl FnOnce() -> Recorded) {
+        let (at_nanos, lane) = (self.at_nanos(), connection.end(side));
+        if let Some(recording) = self.outcome.trace.recording_mut() {
+            recording.parts.push(Part { at_nanos, lane, connection, recorded: recorded() });
+        }
+    }
+
+    fn at_nanos(&self) -> u64 {
+        self.now_ms * 1_000_000 + u64::from(self.now_nanos)
+    }
+
+    /// What was seen, once nobody writes any more.
+    pub(super) fn take_outcome(&mut self) -> Outcome {
+        let trace = std::mem::take(&mut self.outcome.trace);
+        let mut outcome = self.outcome.clone();
+        outcome.trace = trace;
+        outcome
     }
 
     /// A rare state was reached.
@@ -114,44 +205,62 @@ impl Facts {
         }
     }
 
+    /// The next place in the order of beginnings and ends.
+    pub(super) fn next_in_order(&mut self) -> u64 {
+        self.order += 1;
+        self.order
+    }
+
     /// True if no client does anything any more, and none is to come.
-    pub(super) fn client_is_over(&self, script: &Script) -> bool {
-        let Working { begun, next_step: _, is_alive, is_done } = self.client;
-        is_done || (!is_alive && begun > 0 && !script.client_comes())
+    pub(super) fn clients_are_over(&self, script: &Script) -> bool {
+        let is_over = |(client, working): (usize, &Working)| {
+            let Working { begun, next_step: _, is_alive, is_done } = *working;
+            is_done || (!is_alive && begun > 0 && !script.client_comes(client as u32))
+        };
+        self.clients.iter().enumerate().all(is_over)
+    }
+
+    /// The job that a client has begun last.
+    pub(super) fn last_job(&mut self, client: u32) -> Option<&mut Job> {
+        self.outcome.jobs.iter_mut().rev().find(|job| job.client == client)
     }
 
     /// Every path that the plan names.
     pub(super) fn paths(&self) -> BTreeSet<String> {
         let plan = &self.outcome.plan;
-        let put = plan.steps.iter().filter_map(|step| match &step.operation {
+        let put = plan.steps().filter_map(|step| match &step.operation {
             Operation::Put { path, .. } => Some(path.clone()),
             _ => None,
         });
         plan.served.iter().map(|(path, _)| path.clone()).chain(put).collect()
     }
 
-    /// The server's store is about to run this: the power may be lost first.
-    pub(super) fn before_primitive(&mut self, primitive: Primitive, power: &Power) {
-        let count = self.primitives.entry(primitive).or_default();
+    /// A host's store is about to run this: a fault may come first.
+    pub(super) fn before_primitive(&mut self, host: Host, primitive: Primitive, power: &Power) {
+        let count = self.primitives.entry((host, primitive)).or_default();
         let passed = *count;
         *count += 1;
-        if self.fuse.is_some_and(|(at, nth)| at == primitive && nth <= passed) {
-            self.fuse = None;
-            self.server.is_dark = true;
-            self.event(SERVER, &format!("loses its power before {primitive:?}"));
-            match primitive {
-                Primitive::Rename => self.reach(Rare::DiedBeforeRename),
-                Primitive::SyncFolder => self.reach(Rare::DiedAfterRename),
-                _ => {}
-            }
-            power.cut();
+        let is_here = |fuse: &Fuse| (fuse.host, fuse.primitive) == (host, primitive) && fuse.nth <= passed;
+        let Some(at) = self.fuses.iter().position(is_here) else { return };
+        let fuse = self.fuses.remove(at);
+        self.blown.push(fuse);
+        if !fuse.is_deadly {
+            return;
         }
+        self.record(host.into(), None, Kind::Store(Store::IsGone(primitive)));
+        match (host, primitive) {
+            (Host::Server, Primitive::Rename) => self.reach(Rare::DiedBeforeRename),
+            (Host::Server, Primitive::SyncFolder) => self.reach(Rare::DiedAfterRename),
+            _ => {}
+        }
+        power.cut();
     }
 
     /// The server's store gave a file its name.
     pub(super) fn renamed(&mut self, path: &str, content: ContentId) {
         let at_ms = self.now_ms;
-        self.event(SERVER, &format!("publishes {path} as {content:?}"));
+        let kind = Kind::Store(Store::Publishes { path: path.to_owned(), content });
+        self.record(Lane::Server, None, kind);
         self.outcome.published.push(Published { at_ms, path: path.to_owned(), content });
     }
 
@@ -174,9 +283,15 @@ impl Facts {
         }
     }
 
+    /// The server is told to finish what runs.
+    pub(super) fn server_stops(&mut self) {
+        self.server.is_stopping = self.server.serves;
+    }
+
     /// The server has stopped in order.
     pub(super) fn stopped(&mut self, end: ListenEnd) {
         self.server.serves = false;
+        self.server.is_stopping = false;
         self.event(SERVER, &format!("has stopped: {end:?}"));
         if end == ListenEnd::Aborted {
             self.reach(Rare::DrainCutOff);
@@ -184,16 +299,17 @@ impl Facts {
     }
 
     /// The server accepted a connection, for this.
-    pub(super) fn accepted(&mut self, connection: u64, door: &dyn std::fmt::Debug) {
+    pub(super) fn accepted(&mut self, connection: u64, door: Door) {
         self.server.connections.insert(connection);
-        self.event(SERVER, &format!("accepts connection {connection} for {door:?}"));
+        let network = Network::Accepted { number: connection, door };
+        self.record(Lane::Server, None, Kind::Network(network));
     }
 
     /// A connection's session is over.
     pub(super) fn closed(&mut self, connection: u64, end: &SessionEnd) {
         self.server.connections.remove(&connection);
         self.server.uploads.retain(|(of, _)| *of != connection);
-        self.event(SERVER, &format!("connection {connection} is over: {end:?}"));
+        self.over(connection, Door::Files, end);
         if matches!(end, SessionEnd::Broken(failure) if failure.code == Code::IDLE_TIMEOUT) {
             self.reach(Rare::Silence);
         }
@@ -202,7 +318,12 @@ impl Facts {
     /// A raw echo is over.
     pub(super) fn echo_closed(&mut self, connection: u64, end: &dyn std::fmt::Debug) {
         self.server.connections.remove(&connection);
-        self.event(SERVER, &format!("echo connection {connection} is over: {end:?}"));
+        self.over(connection, Door::Echo, end);
+    }
+
+    fn over(&mut self, number: u64, door: Door, end: &dyn std::fmt::Debug) {
+        let network = Network::Over { number, door, end: format!("{end:?}") };
+        self.record(Lane::Server, None, Kind::Network(network));
     }
 
     /// A session of the server's told something.
@@ -226,17 +347,16 @@ impl Facts {
 
     /// The server's process is gone, and what it knew.
     pub(super) fn server_died(&mut self) {
-        let Serving { serves, begun: _, connections, uploads, is_dark } = &mut self.server;
+        let Serving { serves, begun: _, connections, uploads, is_stopping } = &mut self.server;
         connections.clear();
         uploads.clear();
-        (*serves, *is_dark) = (false, false);
+        (*serves, *is_stopping) = (false, false);
     }
 
-    /// The client's process is gone.
-    pub(super) fn client_died(&mut self) {
-        self.client.is_alive = false;
-        let is_running = !self.client.is_done;
-        if let Some(job) = self.outcome.jobs.last_mut().filter(|job| is_running && job.ended.is_none()) {
+    /// A client's process is gone.
+    pub(super) fn client_died(&mut self, client: u32) {
+        self.clients[client as usize].is_alive = false;
+        if let Some(job) = self.last_job(client).filter(|job| job.ended.is_none()) {
             job.cut_off = true;
         }
     }
@@ -244,7 +364,6 @@ impl Facts {
     /// What the taps have gathered becomes facts.
     pub(super) fn finish_taps<'a>(&mut self, taps: impl IntoIterator<Item = &'a Tap>) {
         for tap in taps {
-            self.outcome.conversations.push(tap.text().to_owned());
             self.outcome.echoes.extend(tap.echoes());
         }
     }

@@ -4,39 +4,39 @@ use rand::RngExt;
 use towline::harness::partials;
 use towline::store::memory::MemoryFiles;
 
-use super::facts::{CLIENT, Facts, SERVER};
+use super::facts::{Facts, SERVER, client_name};
 use crate::ledger::Rare;
 use crate::outcome::{ContentId, Ended};
-use crate::plan::{Operation, Plan};
+use crate::plan::{Application, Operation, Plan};
 use crate::streams::Streams;
 
-/// Both disks. A clone is the same.
+/// The disks of all hosts. A clone is the same.
 #[derive(Clone)]
 pub(super) struct Folders {
     pub(super) served: MemoryFiles,
-    pub(super) local: MemoryFiles,
+    /// By client.
+    pub(super) local: Vec<MemoryFiles>,
 }
 
 impl Folders {
     /// As the plan has them at the beginning.
     pub(super) fn new(plan: &Plan) -> Folders {
-        let (served, local) = (MemoryFiles::volatile(), MemoryFiles::new());
+        let served = MemoryFiles::volatile();
         for (path, content) in &plan.served {
             served.put(path, &content.bytes());
         }
         served.sync_all();
-        for (number, step) in plan.steps.iter().enumerate() {
-            if let Operation::Put { content, .. } = &step.operation {
-                local.put(&format!("up-{number}"), &content.bytes());
-            }
+        if let Some(bytes) = plan.disks.server_capacity {
+            served.set_capacity(bytes);
         }
+        let local = plan.clients.iter().map(|client| local_files(client, plan)).collect();
         Folders { served, local }
     }
 
     /// The logs of the files would grow with the run.
     pub(super) fn forget_logs(&self) {
         self.served.take_log();
-        self.local.take_log();
+        self.local.iter().for_each(|files| drop(files.take_log()));
     }
 
     /// The served disk keeps and loses what was not synced, each change by itself, as the plan's stream `disk` says.
@@ -60,9 +60,9 @@ impl Folders {
         self.served.get(path).map(|bytes| ContentId::of(&bytes))
     }
 
-    /// What stands at the client's `path`.
-    pub(super) fn local_at(&self, path: &str) -> Option<ContentId> {
-        self.local.get(path).map(|bytes| ContentId::of(&bytes))
+    /// What stands at a client's `path`.
+    pub(super) fn local_at(&self, client: u32, path: &str) -> Option<ContentId> {
+        self.local[client as usize].get(path).map(|bytes| ContentId::of(&bytes))
     }
 
     /// Looks at what is there at the end.
@@ -73,22 +73,36 @@ impl Folders {
                 facts.outcome.served.insert(path, id);
             }
         }
-        let sides = [(SERVER, &self.served), (CLIENT, &self.local)];
-        let named = |(side, files)| only_partials(files).map(move |name| format!("{side}: {name}"));
-        facts.outcome.leftovers.partials = sides.into_iter().flat_map(named).collect();
+        let local = self.local.iter().enumerate().map(|(client, files)| (client_name(client as u32), files));
+        let hosts = std::iter::once((SERVER, &self.served)).chain(local);
+        let named = |(host, files)| only_partials(files).map(move |name| format!("{host}: {name}"));
+        facts.outcome.leftovers.partials = hosts.flat_map(named).collect();
         facts.outcome.leftovers.leases += leases;
         facts.outcome.leftovers.connections = facts.server.connections.len();
         facts.outcome.elapsed_ms = facts.now_ms;
         let text = format!("{:?}, waiting {:?}", facts.outcome.leftovers, facts.outcome.waiting);
         facts.event("end", &text);
         let retried = facts.outcome.jobs.iter().any(|job| {
-            let is_put = matches!(facts.outcome.plan.steps[job.step].operation, Operation::Put { .. });
+            let is_put = matches!(facts.outcome.operation(job), Operation::Put { .. });
             is_put && job.retries > 0 && job.ended == Some(Ended::Done)
         });
         if retried {
             facts.reach(Rare::RetriedPut);
         }
     }
+}
+
+fn local_files(client: &Application, plan: &Plan) -> MemoryFiles {
+    let files = MemoryFiles::new();
+    for (number, step) in client.steps.iter().enumerate() {
+        if let Operation::Put { content, .. } = &step.operation {
+            files.put(&format!("up-{number}"), &content.bytes());
+        }
+    }
+    if let Some(bytes) = plan.disks.client_capacity {
+        files.set_capacity(bytes);
+    }
+    files
 }
 
 fn only_partials(files: &MemoryFiles) -> impl Iterator<Item = String> {

@@ -1,86 +1,164 @@
-//! The plan's faults, one after another: which is due, and what must not run ahead of it.
+//! The plan's faults: which is due, and what must not run ahead of it. Each waits for its own time, and one that comes
+//! after another for that one: chains, which do not wait for one another.
 
 use towline::harness::Side;
-use towline::store::memory::Primitive;
 
-use super::facts::Facts;
+use super::facts::{Dial, Facts, Fuse};
 use crate::plan::{Fault, Plan, What, When};
+use crate::trace::{Kind, Lane};
 
 /// What is to come.
 pub(super) struct Script {
     faults: Vec<Fault>,
-    next: usize,
-    last_ms: u64,
+    /// When each happened.
+    happened_ms: Vec<Option<u64>>,
+}
+
+/// Where a stream is held up until the script has gone on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Gate {
+    pub(super) dial: Dial,
+    /// Whose bytes.
+    pub(super) side: Side,
+    /// How many are heard.
+    pub(super) byte: u64,
+}
+
+/// How many bytes of `side` may be heard on a dial.
+pub(super) fn allowed(gates: &[Gate], dial: Dial, side: Side) -> u64 {
+    let here = gates.iter().filter(|gate| gate.dial == dial && gate.side == side);
+    here.map(|gate| gate.byte).min().unwrap_or(u64::MAX)
 }
 
 impl Script {
     pub(super) fn new(plan: &Plan) -> Script {
-        Script { faults: plan.faults.clone(), next: 0, last_ms: 0 }
+        Script { faults: plan.faults.clone(), happened_ms: vec![None; plan.faults.len()] }
     }
 
-    /// The next fault.
-    pub(super) fn ahead(&self) -> Option<Fault> {
-        self.faults.get(self.next).copied()
+    /// What has not happened.
+    pub(super) fn ahead(&self) -> impl Iterator<Item = Fault> {
+        self.faults.iter().zip(&self.happened_ms).filter(|(_, at)| at.is_none()).map(|(fault, _)| *fault)
     }
 
-    /// When the next fault comes, if that is known: in milliseconds.
-    pub(super) fn due_ms(&self) -> Option<u64> {
-        match self.ahead()?.when {
+    /// What waits for nothing but its own time: each fault by its place.
+    fn waiting(&self) -> impl Iterator<Item = (usize, Fault)> {
+        let is_next = |at: usize, fault: &Fault| match fault.when {
+            When::After(_) => at.checked_sub(1).is_some_and(|before| self.happened_ms[before].is_some()),
+            When::At(_) | When::Byte { .. } | When::Primitive { .. } => true,
+        };
+        let ahead = self.faults.iter().enumerate().filter(|(at, _)| self.happened_ms[*at].is_none());
+        ahead.filter(move |(at, fault)| is_next(*at, fault)).map(|(at, fault)| (at, *fault))
+    }
+
+    fn due_of(&self, at: usize, when: When) -> Option<u64> {
+        match when {
             When::At(ms) => Some(ms),
-            When::After(ms) => Some(self.last_ms + ms),
+            When::After(ms) => {
+                at.checked_sub(1).and_then(|before| self.happened_ms[before]).map(|past| past + ms)
+            }
             When::Byte { .. } | When::Primitive { .. } => None,
         }
     }
 
+    /// When the next fault comes, if that is known: in milliseconds, after `now`.
+    pub(super) fn due_ms(&self, now: u64) -> Option<u64> {
+        self.waiting().filter_map(|(at, fault)| self.due_of(at, fault.when)).filter(|at| *at > now).min()
+    }
+
     /// True if something will happen however little does.
     pub(super) fn has_timed_ahead(&self) -> bool {
-        self.ahead().is_some_and(|fault| fault.when.is_timed())
+        self.waiting().any(|(_, fault)| fault.when.is_timed())
     }
 
-    /// True if a client is to begin.
-    pub(super) fn client_comes(&self) -> bool {
-        self.faults[self.next..].iter().any(|fault| fault.what == What::StartClient)
+    /// True if this client is to begin again, however little happens.
+    pub(super) fn client_comes(&self, client: u32) -> bool {
+        let comes = |(at, fault): (usize, &Fault)| {
+            fault.what == What::StartClient(client) && self.happened_ms[at].is_none() && self.is_certain(at)
+        };
+        self.faults.iter().enumerate().any(comes)
     }
 
-    /// Takes the next fault if it is due; `heard` are the bytes that were heard of a side on the connection of a dial.
+    /// True if a fault will happen however little does.
+    fn is_certain(&self, at: usize) -> bool {
+        let chain = (0..=at).rev();
+        for link in chain {
+            match (self.happened_ms[link], self.faults[link].when) {
+                (Some(_), _) | (None, When::At(_)) => return true,
+                (None, When::After(_)) => {}
+                (None, When::Byte { .. } | When::Primitive { .. }) => return false,
+            }
+        }
+        false
+    }
+
+    /// Takes a fault that is due; `heard` are the bytes that were heard of a side on the connection of a dial.
     pub(super) fn take(
         &mut self,
         facts: &mut Facts,
-        heard: impl FnOnce(u32, Side) -> Option<u64>,
+        heard: impl Fn(Dial, Side) -> Option<u64>,
     ) -> Option<What> {
-        let fault = self.ahead()?;
-        let is_time = match fault.when {
-            When::At(_) | When::After(_) => self.due_ms().is_some_and(|ms| facts.now_ms >= ms),
-            When::Byte { dial, side, byte } => heard(dial, side).is_some_and(|heard| heard >= byte),
-            When::Primitive { .. } => facts.server.is_dark,
+        let is_time = |(at, fault): &(usize, Fault)| match fault.when {
+            When::At(_) | When::After(_) => self.due_of(*at, fault.when).is_some_and(|ms| facts.now_ms >= ms),
+            When::Byte { client, dial: number, side, byte } => {
+                heard(Dial { client, number }, side).is_some_and(|heard| heard >= byte)
+            }
+            When::Primitive { .. } => fuse(fault).is_some_and(|fuse| facts.blown.contains(&fuse)),
         };
         // A server begins when none is left.
-        if !is_time || (fault.what == What::StartServer && facts.server.serves) {
-            return None;
+        let is_free =
+            |(_, fault): &(usize, Fault)| fault.what != What::StartServer || !facts.server.is_stopping;
+        let (at, fault) = self.waiting().filter(is_time).find(is_free)?;
+        self.happened_ms[at] = Some(facts.now_ms);
+        facts.outcome.faults_at_ms[at] = Some(facts.now_ms);
+        let is_there = match fault.what {
+            What::StartServer => facts.server.serves,
+            What::StartClient(client) => facts.clients[client as usize].is_alive,
+            _ => false,
+        };
+        if is_there {
+            return self.take(facts, heard);
         }
-        self.next += 1;
-        self.last_ms = facts.now_ms;
-        facts.event("fault", &format!("{:?}", fault.what));
-        facts.outcome.faults_at_ms.push(facts.now_ms);
+        facts.record(Lane::FAULTS, None, Kind::Fault(fault.what));
         Some(fault.what)
     }
 
-    /// Where a stream is held up until the script has gone on: what the next fault waits for must not be missed. A
-    /// partition's byte is the last that is heard until what comes after it, although more may have arrived.
-    pub(super) fn gate(&self) -> Option<(u32, Side, u64)> {
-        let last = self.next.checked_sub(1).and_then(|last| self.faults.get(last)).copied();
-        let parted = last.filter(|fault| matches!(fault.what, What::Partition(_)));
-        parted.or(self.ahead()).and_then(|fault| match fault.when {
-            When::Byte { dial, side, byte } => Some((dial, side, byte)),
+    /// Where streams are held up: what a fault waits for must not be missed. A partition's byte is the last that is heard
+    /// until what comes after it, although more may have arrived.
+    pub(super) fn gates(&self) -> Vec<Gate> {
+        let gate = |fault: &Fault| match fault.when {
+            When::Byte { client, dial: number, side, byte } => {
+                Some(Gate { dial: Dial { client, number }, side, byte })
+            }
             When::At(_) | When::After(_) | When::Primitive { .. } => None,
-        })
+        };
+        let is_parted = |at: &usize| {
+            let is_followed = self.faults.get(at + 1).is_some_and(|next| matches!(next.when, When::After(_)));
+            self.happened_ms[*at].is_some()
+                && matches!(self.faults[*at].what, What::Partition(..))
+                && is_followed
+                && self.happened_ms[at + 1].is_none()
+        };
+        let parted = (0..self.faults.len()).filter(is_parted).filter_map(|at| gate(&self.faults[at]));
+        self.waiting().filter_map(|(_, fault)| gate(&fault)).chain(parted).collect()
     }
 
-    /// The primitive before which the next fault comes.
-    pub(super) fn fuse(&self, facts: &Facts) -> Option<(Primitive, u32)> {
-        match self.ahead()?.when {
-            When::Primitive { primitive, nth } if !facts.server.is_dark => Some((primitive, nth)),
-            When::At(_) | When::After(_) | When::Byte { .. } | When::Primitive { .. } => None,
+    /// The primitives before which faults come.
+    pub(super) fn fuses(&self, facts: &Facts) -> Vec<Fuse> {
+        let ahead = self.waiting().filter_map(|(_, fault)| fuse(&fault));
+        ahead.filter(|fuse| !facts.blown.contains(fuse)).collect()
+    }
+}
+
+fn fuse(fault: &Fault) -> Option<Fuse> {
+    match fault.when {
+        When::Primitive { host, primitive, nth } => {
+            let is_deadly = match fault.what {
+                What::KillServer | What::PowerLossServer => true,
+                What::KillClient(_) | What::PowerLossClient(_) => true,
+                _ => false,
+            };
+            Some(Fuse { host, primitive, nth, is_deadly })
         }
+        When::At(_) | When::After(_) | When::Byte { .. } => None,
     }
 }

@@ -32,7 +32,7 @@ impl Stage {
     /// Where the run stands now.
     pub(super) fn next(self, facts: &mut Facts, script: &Script) -> Next {
         Next::Stage(match self {
-            Stage::Story if facts.client_is_over(script) && !script.has_timed_ahead() => Stage::Quiet,
+            Stage::Story if facts.clients_are_over(script) && !script.has_timed_ahead() => Stage::Quiet,
             Stage::Story => Stage::Story,
             Stage::Quiet if !facts.server.connections.is_empty() => Stage::Quiet,
             Stage::Quiet => {
@@ -49,16 +49,14 @@ impl Stage {
     /// Who waits for what.
     pub(super) fn waiting(self, facts: &Facts, script: &Script) -> Vec<String> {
         let mut waiting = vec![format!("the run is in its stage {self:?}")];
-        if let Some(job) = facts.outcome.jobs.iter().rev().find(|job| job.ended.is_none() && !job.cut_off) {
-            let operation = &facts.outcome.plan.steps[job.step].operation;
+        for job in facts.outcome.jobs.iter().filter(|job| job.ended.is_none() && !job.cut_off) {
+            let operation = facts.outcome.operation(job);
             waiting.push(format!("client {} waits for step {}, {operation:?}", job.client, job.step));
         }
         if !facts.server.connections.is_empty() {
             waiting.push(format!("the server has connections {:?}", facts.server.connections));
         }
-        if let Some(fault) = script.ahead() {
-            waiting.push(format!("the script waits for {fault:?}"));
-        }
+        waiting.extend(script.ahead().map(|fault| format!("the script waits for {fault:?}")));
         waiting
     }
 }

@@ -8,20 +8,31 @@ use towline::proto::session::{Request, SessionEnd};
 use towline::proto::storage::RootId;
 use towline::wire::{Code, Get, RelPath, Remove, RequestId};
 
-use super::facts::{CLIENT, Facts};
+use super::facts::{Facts, client_name};
 use super::files::Folders;
 use crate::ledger::Rare;
 use crate::outcome::{Echoed, Ended, Job};
-use crate::plan::Operation;
+use crate::plan::{Operation, Plan};
 use crate::plant::Plant;
+use crate::trace::{Application, Kind, Lane};
 
 /// The only root of a store.
 pub(super) const ROOT: RootId = RootId(0);
 
+/// Tells the store of one life of a client from all others.
+pub(super) fn store_of(client: u32, life: u32) -> u64 {
+    1_000 * (1 + u64::from(client)) + u64::from(life)
+}
+
+/// What a client's machine draws its delays from.
+pub(super) fn seed_of(plan: &Plan, client: u32, life: u32) -> u64 {
+    plan.seed ^ u64::from(life) ^ u64::from(client) << 32
+}
+
 /// What the client machine is asked; `None` for what has a connection of its own.
-pub(super) fn request(operation: &Operation, step: usize, client: u32) -> Option<Request> {
+pub(super) fn request(operation: &Operation, step: usize, client: u32, life: u32) -> Option<Request> {
     let path = |text: &str| RelPath::new(text).expect("the plan's paths are good");
-    let id = RequestId(u128::from(client) << 64 | (step as u128 + 1));
+    let id = RequestId(u128::from(client) << 96 | u128::from(life) << 64 | (step as u128 + 1));
     Some(match operation {
         Operation::Put { path: to, .. } => {
             Request::Put { root: ROOT, source: path(&format!("up-{step}")), path: path(to), request: id }
@@ -35,7 +46,7 @@ pub(super) fn request(operation: &Operation, step: usize, client: u32) -> Option
             Request::Ask(Question::Remove(Remove { request: id, path: path(at) }))
         }
         Operation::Echo(content) => Request::Ask(Question::Echo(Bytes::from(content.bytes()))),
-        Operation::RawEcho(_) => return None,
+        Operation::RawEcho(_) | Operation::DatagramEcho { .. } => return None,
     })
 }
 
@@ -48,58 +59,67 @@ pub(super) fn ended(error: &JobError) -> Ended {
 }
 
 impl Facts {
-    /// A client begins; gives its number and its first step.
-    pub(super) fn client_begins(&mut self) -> (u32, usize) {
+    /// A client begins; gives which of its lives it is, and its first step.
+    pub(super) fn client_begins(&mut self, client: u32) -> (u32, usize) {
         assert!(self.plant != Some(Plant::Panic), "planted");
-        self.client.begun += 1;
-        self.client.is_alive = true;
-        (self.client.begun - 1, self.client.next_step)
+        let working = &mut self.clients[client as usize];
+        working.begun += 1;
+        working.is_alive = true;
+        (working.begun - 1, working.next_step)
     }
 
-    /// The client `number` begins a step; gives what it is.
-    pub(super) fn step_begins(&mut self, step: usize, number: u32) -> Operation {
-        let operation = self.outcome.plan.steps[step].operation.clone();
-        self.event(CLIENT, &format!("step {step}: {operation:?}"));
-        self.outcome.jobs.push(Job::begun(step, number));
-        operation
+    /// A client begins a step in one of its lives; gives what it is, or `None` where all are done.
+    pub(super) fn step_begins(&mut self, client: u32, life: u32, step: usize) -> Option<Operation> {
+        let operation = self.outcome.plan.step(client, step)?.operation.clone();
+        let begins = Application::Begins { step, operation: operation.clone() };
+        self.record(Lane::Client(client), None, Kind::Application(begins));
+        let begun_at = self.next_in_order();
+        self.outcome.jobs.push(Job::begun(client, life, step, begun_at));
+        Some(operation)
     }
 
     /// A step is over: what stands where it worked is a fact.
-    pub(super) fn step_is_over(&mut self, step: usize, ended: Ended, folders: &Folders) {
+    pub(super) fn step_is_over(&mut self, client: u32, step: usize, ended: Ended, folders: &Folders) {
         let (mut got, mut stood) = (None, None);
-        match &self.outcome.plan.steps[step].operation {
-            Operation::Get { .. } => got = folders.local_at(&format!("down-{step}")),
+        match &self.outcome.plan.clients[client as usize].steps[step].operation {
+            Operation::Get { .. } => got = folders.local_at(client, &format!("down-{step}")),
             Operation::Put { path, content: sent } if ended == Ended::Done => {
                 stood = Some(folders.served_at(path) == Some(self.outcome.id(sent)));
             }
             _ => {}
         }
-        self.event(CLIENT, &format!("step {step} is over: {ended:?}"));
-        if let Some(job) = self.outcome.jobs.last_mut() {
+        let ends = Application::Ends { step, ended: ended.clone() };
+        self.record(Lane::Client(client), None, Kind::Application(ends));
+        let ended_at = self.next_in_order();
+        if let Some(job) = self.last_job(client) {
             job.ended = Some(ended);
+            job.ended_at = Some(ended_at);
             job.got = got;
             job.stood = stood;
         }
-        self.client.next_step = step + 1;
+        self.clients[client as usize].next_step = step + 1;
     }
 
     /// All steps are over, and the client has closed.
-    pub(super) fn client_closed(&mut self) {
-        self.event(CLIENT, "has closed");
-        self.client.is_done = true;
+    pub(super) fn client_closed(&mut self, client: u32) {
+        self.event(client_name(client), "has closed");
+        self.clients[client as usize].is_done = true;
     }
 
     /// What came back of a raw echo.
-    pub(super) fn raw_echo_is_over(&mut self, request: Vec<u8>, reply: Vec<u8>, done: bool) {
-        self.event(CLIENT, &format!("a raw echo of {} bytes gave {}", request.len(), reply.len()));
+    pub(super) fn raw_echo_is_over(&mut self, client: u32, request: Vec<u8>, reply: Vec<u8>, done: bool) {
+        self.event(
+            client_name(client),
+            &format!("a raw echo of {} bytes gave {}", request.len(), reply.len()),
+        );
         let place = "a raw echo".to_owned();
         self.outcome.echoes.push(Echoed { place, request, replies: vec![reply], done });
     }
 
-    /// What the machine of client `number` told. It has one job at a time: the last that began.
-    pub(super) fn client_told(&mut self, number: u32, event: &Event) {
+    /// What a client's machine told in one of its lives. It has one job at a time: the last that began.
+    pub(super) fn client_told(&mut self, client: u32, life: u32, event: &Event) {
         let waited = matches!(event, Event::Connected { .. })
-            && self.outcome.jobs.last().is_some_and(|job| job.retries > 0)
+            && self.last_job(client).is_some_and(|job| job.retries > 0)
             && self.server.begun == 1
             && !self.outcome.plan.server_at_start;
         if waited {
@@ -117,10 +137,10 @@ impl Facts {
             Event::Finished(..) | Event::Job(..) => None,
         };
         if let Some(line) = line {
-            self.event(CLIENT, &line);
+            self.event(client_name(client), &line);
         }
         let double = self.plant == Some(Plant::DoubleReply);
-        let Some(job) = self.outcome.jobs.last_mut().filter(|job| job.client == number) else { return };
+        let Some(job) = self.last_job(client).filter(|job| job.life == life) else { return };
         match event {
             Event::Retrying { .. } => {
                 job.retries += 1;

@@ -4,6 +4,7 @@
 use super::assembly::{Shape, root_of};
 use super::pipeline::Pipeline;
 use super::{HEAD, OpDone, OpError, OpEvent, OpResult, Order, Party, ROUNDS_MAX, Tickets, bulk};
+use crate::probe::{Bug, planted};
 use crate::proto::Limits;
 use crate::proto::machine::{Effect, Input, Machine, Out};
 use crate::proto::states::state_names;
@@ -173,7 +174,7 @@ impl Sender {
         let known = ranges.iter().all(|range| range.first + range.count <= outgoing.blocks);
         let (rounds, count) = (outgoing.rounds, ranges.iter().map(|range| range.count).sum::<u32>());
         outgoing.refused = outgoing.refused.saturating_add(count);
-        outgoing.pipeline.send_again(if known { ranges } else { &[] });
+        outgoing.pipeline.send_again(if known && !planted(Bug::IgnoreWant) { ranges } else { &[] });
         self.state = State::Sending(outgoing);
         if !known {
             return self
@@ -253,6 +254,9 @@ impl Sender {
         if let State::Sending(outgoing) = core::mem::replace(&mut self.state, State::Closed) {
             self.state = State::Rechecking(outgoing);
         }
+        if planted(Bug::SkipRecheck) {
+            return self.commit(out);
+        }
         self.tickets.issue(StoreOp::Name(recheck), out);
     }
 
@@ -304,11 +308,12 @@ impl Sender {
     }
 
     fn go_on_leaving(&mut self, out: &mut Out<Sender>) {
-        let State::Leaving(_, lease) = &mut self.state else { return };
+        let State::Leaving(outcome, lease) = &mut self.state else { return };
         if self.tickets.open > 0 {
             return;
         }
-        if let Some(lease) = lease.take() {
+        let is_kept = planted(Bug::KeepSource) && outcome.is_err();
+        if let Some(lease) = lease.take().filter(|_| !is_kept) {
             self.tickets.issue(StoreOp::Name(NameOp::Release { lease }), out);
             return;
         }

@@ -1,4 +1,4 @@
-//! The client's host: its machine, its store, and the application that takes the plan's steps.
+//! A client's host: its machine, its store, and the application that takes the plan's steps.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,80 +10,102 @@ use towline::proto::client::{Client, Command, Event, JobId, LinkId};
 use towline::proto::machine::{DialError, DialErrorKind, Effect, End, Input, Out};
 use towline::proto::session::Session;
 use towline::store::Names;
+use towline::store::memory::Primitive;
 use towline::time::Duration;
 use towline::wire::Rope;
 
-use super::super::facts::{CLIENT, Place};
+use super::super::facts::{Dial, Place};
 use super::super::steps;
 use super::hosts::{ClientHost, RawEcho};
-use super::net::{ConnId, Connection, Segment, cuts, latency};
-use super::world::{Due, World, lock};
+use super::net::{ConnId, Connection, Segment, latency};
+use super::world::{Due, Life, World, lock};
 use crate::disk::{Power, PoweredFiles};
 use crate::ledger::Rare;
 use crate::outcome::Ended;
-use crate::plan::Operation;
+use crate::plan::{Host, Operation, Span};
+use crate::trace::Network;
 
 impl World {
     /// A client's process begins, with the step that the last one did not finish.
-    pub(super) fn start_client(&mut self) {
-        self.is_mute[Side::Client as usize] = false;
-        let (number, step) = self.facts().client_begins();
+    pub(super) fn start_client(&mut self, client: u32) {
+        self.mute.remove(&Host::Client(client));
+        let (number, step) = self.facts().client_begins(client);
+        let life = Life { client, number };
         let power = Power::new();
-        let local = self.folders.local.clone();
-        let files = PoweredFiles::new(local, power.clone(), Arc::new(|_| {}), Arc::new(|_| {}), None);
-        let mut names = Names::new(1_000 + u64::from(number));
-        names.add_root(files).expect("memory can be read");
-        let seed = self.plan.seed ^ u64::from(number);
-        let client = Client::new(self.now, self.plan.limits(), self.plan.policy(), seed);
-        let (machine, _nothing) = Checked::new(self.now, client, Out::new());
+        let mut names = Names::new(steps::store_of(client, number));
+        names.add_root(self.client_files(client, &power)).expect("memory can be read");
+        let seed = steps::seed_of(&self.plan, client, number);
+        let machine = Client::new(self.now, self.plan.limits(), self.plan.policy(), seed);
+        let (machine, _nothing) = Checked::new(self.now, machine, Out::new());
         let (machine, links) = (machine.drawn(seed, self.observed_one_in), BTreeMap::new());
-        self.client = Some(ClientHost { power, names, machine, links, number, raw: None });
-        self.begin_step(step);
+        let host = ClientHost { power, names, machine, links, life, raw: None };
+        self.clients[client as usize] = Some(host);
+        self.begin_step(client, step);
+    }
+
+    fn client_files(&self, client: u32, power: &Power) -> PoweredFiles {
+        let (facts, cut) = (Arc::clone(&self.facts), power.clone());
+        let host = Host::Client(client);
+        let before = move |primitive: Primitive| lock(&facts).before_primitive(host, primitive, &cut);
+        let local = self.folders.local[client as usize].clone();
+        PoweredFiles::new(local, power.clone(), Arc::new(before), Arc::new(|_| {}), None)
     }
 
     /// The process is gone, and what it knew.
-    pub(super) fn kill_client(&mut self) {
-        self.facts().client_died();
-        if let Some(host) = self.client.take() {
+    pub(super) fn kill_client(&mut self, client: u32) {
+        self.facts().client_died(client);
+        if let Some(host) = self.clients[client as usize].take() {
             host.power.cut();
         }
     }
 
+    pub(super) fn client(&mut self, client: u32) -> Option<&mut ClientHost> {
+        self.clients[client as usize].as_mut()
+    }
+
     /// The application goes on.
-    pub(super) fn begin_step(&mut self, step: usize) {
-        let Some(number) = self.client.as_ref().map(|host| host.number) else { return };
-        if step >= self.plan.steps.len() {
-            return self.step_client(Input::Command(Command::Close));
-        }
-        let operation = self.facts().step_begins(step, number);
-        match (steps::request(&operation, step, number), operation) {
+    pub(super) fn begin_step(&mut self, client: u32, step: usize) {
+        let Some(Life { number, .. }) = self.client(client).map(|host| host.life) else { return };
+        let Some(operation) = self.facts().step_begins(client, number, step) else {
+            return self.step_client(client, Input::Command(Command::Close));
+        };
+        match (steps::request(&operation, step, client, number), operation) {
             (Some(request), _) => {
-                self.step_client(Input::Command(Command::Start(JobId(step as u64), request)));
+                self.step_client(client, Input::Command(Command::Start(JobId(step as u64), request)));
             }
             (None, Operation::RawEcho(content)) => {
-                let place = Place::Echo(self.dials[1]);
-                self.dials[1] += 1;
+                let place = Place::Echo(self.next_dial(client, 1));
                 let conn = self.dial(place, LinkId(u32::MAX));
                 let raw = RawEcho { conn, step, request: content.bytes(), reply: Vec::new() };
-                if let Some(host) = &mut self.client {
+                if let Some(host) = self.client(client) {
                     host.raw = Some(raw);
                 }
             }
-            (None, operation) => unreachable!("{operation:?} is a request"),
+            (None, operation) => {
+                let ended = Ended::Failed(format!("{operation:?} is not on this tier"));
+                self.step_is_over(client, step, ended);
+            }
         }
     }
 
-    fn step_is_over(&mut self, step: usize, ended: Ended) {
-        let Some(number) = self.client.as_ref().map(|host| host.number) else { return };
-        lock(&self.facts).step_is_over(step, ended, &self.folders);
-        self.after(Duration::ZERO, Due::Step(number, step + 1));
+    /// The next dial of a client: to the protocol's port (0), to raw echo (1).
+    fn next_dial(&mut self, client: u32, port: usize) -> Dial {
+        let next = &mut self.dials[client as usize][port];
+        *next += 1;
+        Dial { client, number: *next - 1 }
+    }
+
+    fn step_is_over(&mut self, client: u32, step: usize, ended: Ended) {
+        let Some(life) = self.client(client).map(|host| host.life) else { return };
+        lock(&self.facts).step_is_over(client, step, ended, &self.folders);
+        self.after(Duration::ZERO, Due::Step(life, step + 1));
     }
 
     /// Sends a wish to connect.
     fn dial(&mut self, place: Place, link: LinkId) -> ConnId {
         let conn = ConnId(self.conns.len() as u64);
         self.conns.insert(conn, Connection::new(&self.plan, conn, place, link));
-        if !cuts(self.cut, Side::Client) {
+        if !self.is_cut(place.client(), Side::Client) {
             let latency = latency(&mut self.random, &self.plan);
             self.after(latency, Due::Syn(conn));
         }
@@ -92,7 +114,8 @@ impl World {
 
     /// The server's system answers a wish to connect.
     pub(super) fn answer(&mut self, conn: ConnId, is_yes: bool) {
-        if cuts(self.cut, Side::Server) {
+        let place = self.conns.get(&conn).map(|conn| conn.place);
+        if place.is_none_or(|place| self.is_cut(place.client(), Side::Server)) {
             return;
         }
         // Nothing that the server says overtakes its answer.
@@ -104,9 +127,10 @@ impl World {
     pub(super) fn on_answer(&mut self, conn: ConnId, is_yes: bool) {
         let Some(connection) = self.conns.get_mut(&conn) else { return };
         let (place, link) = (connection.place, connection.link);
+        let client = place.client();
         if !connection.end(Side::Client).is_held {
             // Its client has given up, or is gone.
-            if is_yes && !self.is_mute[Side::Client as usize] {
+            if is_yes && !self.mute.contains(&Host::Client(client)) {
                 self.send(conn, Side::Client, Segment::End(End::Reset));
             }
             return;
@@ -114,24 +138,25 @@ impl World {
         connection.is_up = is_yes;
         connection.end_mut(Side::Client).is_held = is_yes;
         if let Place::Echo(_) = place {
-            return self.on_echo_answer(conn, is_yes);
+            return self.on_echo_answer(client, conn, is_yes);
         }
-        let what = if is_yes { "is connected" } else { "cannot connect: ConnectionRefused" };
-        self.facts().event(&format!("{CLIENT} {place}"), what);
+        let refused = || Network::CannotConnect("ConnectionRefused".to_owned());
+        let network = if is_yes { Network::Connected } else { refused() };
+        self.facts().network(place.into(), network);
         if is_yes {
-            self.step_client(Input::Dialed(link));
+            self.step_client(client, Input::Dialed(link));
             self.kick(conn, Side::Client);
         } else {
             self.facts().reach(Rare::Refused);
             let error = DialError { kind: DialErrorKind::Refused, os: None };
-            self.step_client(Input::DialFailed(link, error));
+            self.step_client(client, Input::DialFailed(link, error));
         }
     }
 
-    fn on_echo_answer(&mut self, conn: ConnId, is_yes: bool) {
-        let Some(raw) = self.client.as_mut().and_then(|host| host.raw.as_mut()) else { return };
+    fn on_echo_answer(&mut self, client: u32, conn: ConnId, is_yes: bool) {
+        let Some(raw) = self.client(client).and_then(|host| host.raw.as_mut()) else { return };
         if !is_yes {
-            return self.end_raw_echo(Ended::Refused("refused".to_owned()));
+            return self.end_raw_echo(client, Ended::Refused("refused".to_owned()));
         }
         let request = Bytes::from(raw.request.clone());
         if let Some(connection) = self.conns.get_mut(&conn) {
@@ -143,43 +168,46 @@ impl World {
     }
 
     /// The raw echo's client heard something.
-    pub(super) fn hear_raw_echo(&mut self, input: Input<Session>) {
-        let Some(raw) = self.client.as_mut().and_then(|host| host.raw.as_mut()) else { return };
+    pub(super) fn hear_raw_echo(&mut self, client: u32, input: Input<Session>) {
+        let Some(raw) = self.client(client).and_then(|host| host.raw.as_mut()) else { return };
         match input {
             Input::Received((), bytes) => raw.reply.extend_from_slice(&bytes),
-            Input::Ended((), End::Orderly) => self.end_raw_echo(Ended::Done),
-            Input::Ended((), End::Reset) => self.end_raw_echo(Ended::Failed("reset".to_owned())),
+            Input::Ended((), End::Orderly) => self.end_raw_echo(client, Ended::Done),
+            Input::Ended((), End::Reset) => {
+                self.end_raw_echo(client, Ended::Failed("reset".to_owned()));
+            }
             _ => {}
         }
     }
 
-    fn end_raw_echo(&mut self, ended: Ended) {
-        let Some(raw) = self.client.as_mut().and_then(|host| host.raw.take()) else { return };
+    fn end_raw_echo(&mut self, client: u32, ended: Ended) {
+        let Some(raw) = self.client(client).and_then(|host| host.raw.take()) else { return };
         let RawEcho { conn, step, request, reply } = raw;
         self.release(conn, Side::Client);
-        self.facts().raw_echo_is_over(request, reply, ended == Ended::Done);
-        self.step_is_over(step, ended);
+        self.facts().raw_echo_is_over(client, request, reply, ended == Ended::Done);
+        self.step_is_over(client, step, ended);
     }
 
-    pub(super) fn step_client(&mut self, input: Input<Client>) {
-        let Some(host) = self.client.as_mut().filter(|host| !host.machine.is_closed()) else { return };
-        let number = host.number;
-        for effect in host.machine.step(self.now, input) {
-            self.carry_out_client(number, effect);
+    pub(super) fn step_client(&mut self, client: u32, input: Input<Client>) {
+        let now = self.now;
+        let Some(host) = self.client(client).filter(|host| !host.machine.is_closed()) else { return };
+        let life = host.life;
+        for effect in host.machine.step(now, input) {
+            self.carry_out_client(life, effect);
         }
-        let links = self.client.as_ref().map(|host| host.links.values().copied().collect::<Vec<_>>());
+        let links = self.client(client).map(|host| host.links.values().copied().collect::<Vec<_>>());
         links.unwrap_or_default().into_iter().for_each(|conn| self.kick(conn, Side::Client));
     }
 
-    fn carry_out_client(&mut self, number: u32, effect: Effect<Client>) {
-        let Some(host) = &mut self.client else { return };
+    fn carry_out_client(&mut self, life: Life, effect: Effect<Client>) {
+        let Life { client, number } = life;
+        let Some(host) = self.client(client) else { return };
         match effect {
             Effect::Dial(link) => {
-                let place = Place::Files(self.dials[0]);
-                self.dials[0] += 1;
-                self.facts().event(&format!("{CLIENT} {place}"), "dials");
+                let place = Place::Files(self.next_dial(client, 0));
+                self.facts().network(place.into(), Network::Dials);
                 let conn = self.dial(place, link);
-                if let Some(host) = &mut self.client {
+                if let Some(host) = self.client(client) {
                     host.links.insert(link, conn);
                 }
             }
@@ -199,24 +227,29 @@ impl World {
                 }
             }
             Effect::Store(ticket, op) => {
+                // A process without power does nothing more; the script takes it away after this step.
+                if !host.power.is_on() {
+                    return;
+                }
                 let stored = carry_out(&mut host.names, op);
                 self.folders.forget_logs();
                 let pause = self.store_pause();
-                self.after(pause, Due::ToClient(number, Input::Stored(ticket, stored)));
+                self.after(pause, Due::ToClient(life, Box::new(Input::Stored(ticket, stored))));
             }
             Effect::Event(event) => {
-                self.facts().client_told(number, &event);
+                self.facts().client_told(client, number, &event);
                 if let Event::Finished(JobId(step), result) = event {
                     let ended = result.map_or_else(|error| steps::ended(&error), |_| Ended::Done);
-                    self.step_is_over(step as usize, ended);
+                    self.step_is_over(client, step as usize, ended);
                 }
             }
-            Effect::Close(()) => self.facts().client_closed(),
+            Effect::Close(()) => self.facts().client_closed(client),
         }
     }
 
     /// How long a store operation takes: completions overtake one another.
     pub(super) fn store_pause(&mut self) -> Duration {
-        Duration::from_micros(self.random.random_range(0..500))
+        let Span { min, max } = self.plan.disks.latency_us;
+        Duration::from_micros(self.random.random_range(min..=max))
     }
 }

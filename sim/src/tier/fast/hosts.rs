@@ -9,6 +9,7 @@ use towline::proto::{Echo, Session};
 use towline::store::Names;
 
 use super::net::ConnId;
+use super::world::Life;
 use crate::disk::{Power, PoweredFiles};
 
 /// A server's process.
@@ -41,7 +42,7 @@ pub(super) struct ClientHost {
     pub(super) names: Names<PoweredFiles>,
     pub(super) machine: Checked<Client>,
     pub(super) links: BTreeMap<LinkId, ConnId>,
-    pub(super) number: u32,
+    pub(super) life: Life,
     pub(super) raw: Option<RawEcho>,
 }
 

@@ -28,7 +28,7 @@ use super::facts::{Facts, Place};
 use super::panics::caught;
 use crate::ledger::Rare;
 use crate::outcome::Outcome;
-use crate::plan::{Plan, What};
+use crate::plan::{Host, Plan, What, Whom};
 use crate::plant::Plant;
 
 /// Runs a plan on this thread, and gives what was seen.
@@ -44,15 +44,15 @@ pub fn run_planted(plan: &Plan, plant: Option<Plant>) -> Outcome {
     let mut facts = lock(&facts);
     facts.outcome.elapsed_ms = facts.now_ms;
     facts.outcome.panic = panic;
-    facts.outcome.clone()
+    facts.take_outcome()
 }
 
 impl World {
     /// A fault happens.
     fn carry_out(&mut self, what: What) {
         match what {
-            What::Partition(cut) => {
-                self.part(cut);
+            What::Partition(cut, whom) => {
+                self.part(cut, whom);
                 self.facts().reach_in_put(Rare::PartitionInPut);
             }
             What::Repair if self.facts().plant == Some(Plant::NeverHeal) => {}
@@ -60,12 +60,12 @@ impl World {
             What::KillServer => {
                 self.facts().reach_in_put(Rare::ServerDiedInPut);
                 self.kill_server();
-                self.release_all(Side::Server);
+                self.release_all(Side::Server, Whom::All);
             }
             What::PowerLossServer => {
                 self.facts().reach_in_put(Rare::ServerDiedInPut);
                 self.kill_server();
-                self.lose_power(Side::Server);
+                self.lose_power(Host::Server);
                 self.folders.rob_served(&mut lock(&self.facts));
             }
             What::StartServer => self.start_server(),
@@ -74,31 +74,41 @@ impl World {
                 self.facts().reach_in_put(Rare::DrainInPut);
                 self.drain_server();
             }
-            What::KillClient => {
+            What::KillClient(client) => {
                 self.facts().reach_in_put(Rare::ClientDiedInPut);
-                self.kill_client();
-                self.release_all(Side::Client);
+                self.kill_client(client);
+                self.release_all(Side::Client, Whom::Client(client));
             }
-            What::PowerLossClient => {
+            What::PowerLossClient(client) => {
                 self.facts().reach_in_put(Rare::ClientDiedInPut);
-                self.kill_client();
-                self.lose_power(Side::Client);
+                self.kill_client(client);
+                self.lose_power(Host::Client(client));
             }
-            What::StartClient => self.start_client(),
+            What::StartClient(client) => self.start_client(client),
+            What::Hold(_) | What::Release | What::Reset(_) | What::End(..) | What::Mute(..) => {}
+            What::Pause(_) | What::Resume(_) | What::StopReading(_) | What::StartReading(_) => {}
+            What::ClockJump(..) | What::DiskFull(_) | What::DiskFree(_) | What::DiskError { .. } => {}
+            What::SlowDisk(..) | What::BitRot(..) => {}
         }
     }
 
     /// A process's connections are closed by its system.
-    fn release_all(&mut self, side: Side) {
-        let conns: Vec<ConnId> = self.conns.keys().copied().collect();
+    fn release_all(&mut self, side: Side, whom: Whom) {
+        let of_whom = self.conns.iter().filter(|(_, conn)| whom.means(conn.place.client()));
+        let conns: Vec<ConnId> = of_whom.map(|(conn, _)| *conn).collect();
         conns.into_iter().for_each(|conn| self.release(conn, side));
     }
 
     /// A machine is gone without a word; it comes back at once, or when a process begins there.
-    fn lose_power(&mut self, side: Side) {
+    fn lose_power(&mut self, host: Host) {
         use rand::RngExt;
-        self.vanish(side);
-        self.is_mute[side as usize] = self.random.random_bool(0.5);
+        match host {
+            Host::Server => self.vanish(Side::Server, Whom::All),
+            Host::Client(client) => self.vanish(Side::Client, Whom::Client(client)),
+        }
+        if self.random.random_bool(0.5) {
+            self.mute.insert(host);
+        }
     }
 
     /// Hands a process what its system has for it.
@@ -112,11 +122,11 @@ impl World {
                 Input::Room((), room) => self.step_echo(conn, Input::Room((), room)),
                 _ => {}
             },
-            (Side::Client, Place::Echo(_)) => self.hear_raw_echo(input),
+            (Side::Client, Place::Echo(_)) => self.hear_raw_echo(place.client(), input),
             (Side::Client, Place::Files(_)) => match input {
-                Input::Received((), bytes) => self.step_client(Input::Received(link, bytes)),
-                Input::Ended((), end) => self.step_client(Input::Ended(link, end)),
-                Input::Room((), room) => self.step_client(Input::Room(link, room)),
+                Input::Received((), bytes) => self.step_client(place.client(), Input::Received(link, bytes)),
+                Input::Ended((), end) => self.step_client(place.client(), Input::Ended(link, end)),
+                Input::Room((), room) => self.step_client(place.client(), Input::Room(link, room)),
                 _ => {}
             },
         }
@@ -127,9 +137,9 @@ impl World {
         let Some(connection) = self.conns.get(&conn) else { return false };
         match (side, connection.place) {
             (Side::Client, Place::Echo(_)) => true,
-            (Side::Client, Place::Files(_)) => {
-                self.client.as_ref().is_some_and(|host| host.machine.machine().wants_read(connection.link))
-            }
+            (Side::Client, Place::Files(dial)) => self.clients[dial.client as usize]
+                .as_ref()
+                .is_some_and(|host| host.machine.machine().wants_read(connection.link)),
             (Side::Server, _) => self.server.as_ref().is_some_and(|host| {
                 host.sessions.get(&conn).is_some_and(|session| session.machine().wants_read(()))
                     || host.echoes.get(&conn).is_some_and(|echo| echo.machine().wants_read(()))

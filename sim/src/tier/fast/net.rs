@@ -18,9 +18,6 @@ use crate::streams::Streams;
 
 /// Bytes that a process may have queued for a connection.
 pub(super) const QUEUE: usize = 2 * 1024 * 1024;
-/// Bytes written and not yet read, of which one is drawn for each connection.
-const WINDOWS: [usize; 3] = [128 * 1024, 1024 * 1024, 4 * 1024 * 1024];
-
 /// Writes that a process makes in one go, of which one is drawn for each pipe: what they carry arrives at once.
 const BURSTS: [u32; 4] = [1, 4, Shape::WRITES_PER_MS, Shape::WRITES_PER_MS];
 
@@ -110,16 +107,16 @@ impl Connection {
     pub(super) fn new(plan: &Plan, number: ConnId, place: Place, link: LinkId) -> Connection {
         let streams = Streams::new(plan.seed);
         let mut random = streams.part(Streams::BYTES, "connection", number.0);
-        let socket = |is_held| Socket { is_held, tap: Tap::new(place.to_string()) };
-        let window = WINDOWS[random.random_range(0..WINDOWS.len())];
+        let socket = |is_held, side| Socket { is_held, tap: Tap::new(place.to_string(), side) };
+        let window = plan.network.window;
         let pipe = |user| Pipe::new(streams.part(Streams::BYTES, user, number.0), plan.shape, window);
         Connection {
             place,
             link,
             is_up: false,
-            ends: [socket(true), socket(false)],
+            ends: [socket(true, Side::Client), socket(false, Side::Server)],
             pipes: [pipe("fast client"), pipe("fast server")],
-            resends: random.random_bool(0.5),
+            resends: random.random_ratio(plan.network.resent_percent, 100),
         }
     }
 
@@ -160,12 +157,11 @@ pub(super) fn other(side: Side) -> Side {
 }
 
 /// True if what `writer` sends is lost in this cut.
-pub(super) fn cuts(cut: Option<Cut>, writer: Side) -> bool {
+pub(super) fn cuts(cut: Cut, writer: Side) -> bool {
     match cut {
-        Some(Cut::Both) => true,
-        Some(Cut::ToServer) => writer == Side::Client,
-        Some(Cut::ToClient) => writer == Side::Server,
-        None => false,
+        Cut::Both => true,
+        Cut::ToServer => writer == Side::Client,
+        Cut::ToClient => writer == Side::Server,
     }
 }
 
@@ -245,8 +241,8 @@ impl Pipe {
     pub(super) fn take(&mut self, facts: &mut Facts, side: Side) -> (Bytes, Duration) {
         let (mut taken, mut pause, mut nap) = (0, Duration::ZERO, None);
         for _ in 0..self.burst {
-            let smooth = self.shape == Shape::SMOOTH;
-            let drawn = if smooth { usize::MAX } else { self.random.random_range(1..=self.shape.write_max) };
+            let count_max = self.shape.write_max;
+            let drawn = if count_max == 0 { usize::MAX } else { self.random.random_range(1..=count_max) };
             let count = drawn.min(self.queue.len() - taken).min(self.window - self.unread);
             if count == 0 || nap.is_some() {
                 break;
@@ -282,7 +278,8 @@ impl Pipe {
 
     /// What one read gives of the inbox.
     pub(super) fn give(&mut self, allowed: u64) -> Bytes {
-        let drawn = self.random.random_range(1..=self.shape.read_max);
+        let count_max = self.shape.read_max;
+        let drawn = if count_max == 0 { usize::MAX } else { self.random.random_range(1..=count_max) };
         let allowed = usize::try_from(allowed).unwrap_or(usize::MAX);
         let count = drawn.min(self.inbox.len()).min(allowed);
         self.unread -= count;
@@ -298,6 +295,6 @@ impl Pipe {
 
 /// A message's time on its way.
 pub(super) fn latency(random: &mut ChaCha8Rng, plan: &Plan) -> Duration {
-    let (min, max) = (plan.latency_ms.min * 1_000, plan.latency_ms.max * 1_000);
+    let (min, max) = (plan.network.latency_ms.min * 1_000, plan.network.latency_ms.max * 1_000);
     Duration::from_micros(random.random_range(min..=max))
 }

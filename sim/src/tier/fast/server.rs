@@ -21,17 +21,17 @@ use super::net::ConnId;
 use super::world::{Due, World, lock};
 use crate::disk::{Power, PoweredFiles};
 use crate::outcome::ContentId;
+use crate::plan::Host;
+use crate::trace::Door;
 
 /// How long what was sent before a close may take to leave: the driver's.
 const FLUSH_LIMIT: Duration = Duration::from_secs(2);
-/// All clients come from one address.
-const SOURCE: Source = Source(1);
 
 impl World {
     /// A server's process begins. The one before, if it stopped in order, must have left nothing open.
     pub(super) fn start_server(&mut self) {
         let before = self.server.take().map_or(0, |host| host.names.leases().count());
-        self.is_mute[Side::Server as usize] = false;
+        self.mute.remove(&Host::Server);
         let number = {
             let mut facts = self.facts();
             facts.outcome.leftovers.leases += before;
@@ -66,7 +66,7 @@ impl World {
 
     fn server_files(&self, power: &Power) -> PoweredFiles {
         let (facts, cut) = (Arc::clone(&self.facts), power.clone());
-        let before = move |primitive: Primitive| lock(&facts).before_primitive(primitive, &cut);
+        let before = move |primitive: Primitive| lock(&facts).before_primitive(Host::Server, primitive, &cut);
         let (facts, folders) = (Arc::clone(&self.facts), self.folders.clone());
         let renamed = move |path: &str| {
             let content = folders.served_at(path).unwrap_or_else(|| ContentId::of(&[]));
@@ -85,6 +85,7 @@ impl World {
     }
 
     pub(super) fn drain_server(&mut self) {
+        self.facts().server_stops();
         self.step_listener(Input::Command(ListenInput::Drain));
     }
 
@@ -98,7 +99,7 @@ impl World {
 
     /// A client's wish to connect arrives.
     pub(super) fn on_syn(&mut self, conn: ConnId) {
-        if self.is_mute[Side::Server as usize] {
+        if self.mute.contains(&Host::Server) {
             return;
         }
         let is_heard = self.server.as_ref().is_some_and(|host| host.is_open);
@@ -123,12 +124,14 @@ impl World {
             let number = host.next_number;
             host.next_number += 1;
             host.numbers.insert(conn, number);
-            let door = match self.conns.get(&conn).map(|conn| conn.place) {
-                Some(Place::Files(_)) | None => "Files",
-                Some(Place::Echo(_)) => "Echo",
+            let place = self.conns.get(&conn).map(|conn| conn.place);
+            let door = match place {
+                Some(Place::Files(_)) | None => Door::Files,
+                Some(Place::Echo(_)) => Door::Echo,
             };
-            self.facts().accepted(number, &format_args!("{door}"));
-            self.step_listener(Input::Command(ListenInput::Accepted(ConnectionId(number), SOURCE)));
+            let source = Source(1 + place.map_or(0, |place| u128::from(place.client())));
+            self.facts().accepted(number, door);
+            self.step_listener(Input::Command(ListenInput::Accepted(ConnectionId(number), source)));
         }
     }
 
@@ -247,7 +250,7 @@ impl World {
         let stored = carry_out(&mut host.names, op);
         self.folders.forget_logs();
         let pause = self.store_pause();
-        self.after(pause, Due::ToSession(conn, Input::Stored(ticket, stored)));
+        self.after(pause, Due::ToSession(conn, Box::new(Input::Stored(ticket, stored))));
     }
 
     pub(super) fn step_echo(&mut self, conn: ConnId, input: Input<Echo>) {

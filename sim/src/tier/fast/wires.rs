@@ -6,12 +6,14 @@ use bytes::Bytes;
 use towline::harness::Side;
 use towline::proto::machine::{End, Input};
 
-use super::super::facts::{CLIENT, Place, SERVER};
-use super::net::{ConnId, Read, Segment, Write, cuts, other};
+use super::super::facts::Place;
+use super::super::script::allowed;
+use super::net::{ConnId, Connection, Read, Segment, Write, cuts, other};
 use super::world::{Due, World, lock};
 use crate::ledger::Rare;
-use crate::plan::Cut;
+use crate::plan::{Cut, Host, Whom};
 use crate::plant::Plant;
+use crate::trace::Recorded;
 
 impl World {
     /// A machine sends.
@@ -92,7 +94,8 @@ impl World {
 
     /// Sends a segment on its way.
     pub(super) fn send(&mut self, conn: ConnId, writer: Side, segment: Segment) {
-        let (now, cut) = (self.now, cuts(self.cut, writer));
+        let (now, client) = (self.now, self.conns.get(&conn).map(|conn| conn.place.client()));
+        let cut = client.is_some_and(|client| self.is_cut(client, writer));
         let Some(connection) = self.conns.get_mut(&conn) else { return };
         let resends = connection.resends;
         let pipe = connection.pipe(writer);
@@ -107,8 +110,8 @@ impl World {
 
     pub(super) fn on_arrival(&mut self, conn: ConnId, writer: Side, segment: Segment) {
         let reader = other(writer);
-        let is_mute = self.is_mute[reader as usize];
         let Some(connection) = self.conns.get_mut(&conn) else { return };
+        let is_mute = self.mute.contains(&host(reader, connection.place));
         let is_held = connection.end(reader).is_held;
         match segment {
             Segment::Bytes(_) if !is_held => {
@@ -159,7 +162,7 @@ impl World {
     /// Hands the process what one read gives; false if that is nothing now.
     fn read_once(&mut self, conn: ConnId, side: Side) -> bool {
         let wants = self.wants_read(conn, side);
-        let gate = self.gate;
+        let gates = &self.gates;
         let Some(connection) = self.conns.get_mut(&conn) else { return false };
         let (place, is_held) = (connection.place, connection.end(side).is_held);
         let pipe = connection.pipe(other(side));
@@ -174,11 +177,9 @@ impl World {
             }
             return false;
         }
-        let allowed = match gate {
-            Some((dial, of, byte)) if place == Place::Files(dial) && of != side => {
-                byte.saturating_sub(pipe.heard)
-            }
-            Some(_) | None => u64::MAX,
+        let allowed = match place {
+            Place::Files(dial) => allowed(gates, dial, other(side)).saturating_sub(pipe.heard),
+            Place::Echo(_) => u64::MAX,
         };
         if allowed == 0 {
             return false;
@@ -225,8 +226,9 @@ impl World {
     }
 
     /// This side's machine is gone without a word.
-    pub(super) fn vanish(&mut self, side: Side) {
-        for connection in self.conns.values_mut().filter(|conn| conn.end(side).is_held) {
+    pub(super) fn vanish(&mut self, side: Side, whom: Whom) {
+        let is_there = |conn: &&mut Connection| conn.end(side).is_held && whom.means(conn.place.client());
+        for connection in self.conns.values_mut().filter(is_there) {
             connection.end_mut(side).is_held = false;
             connection.pipe(side).stop_writing();
             connection.pipe(other(side)).drop_inbox();
@@ -234,16 +236,20 @@ impl World {
     }
 
     /// The network falls apart: what is on its way is lost, for ever or until it is sent again.
-    pub(super) fn part(&mut self, cut: Cut) {
-        self.cut = Some(cut);
+    pub(super) fn part(&mut self, cut: Cut, whom: Whom) {
+        self.cuts.push((cut, whom));
         for (at, due) in std::mem::take(&mut self.due) {
-            let writer = match &due {
-                Due::Syn(_) => Some(Side::Client),
-                Due::Answer(..) => Some(Side::Server),
-                Due::Arrive(_, writer, _) => Some(*writer),
+            let sent = match &due {
+                Due::Syn(conn) => Some((*conn, Side::Client)),
+                Due::Answer(conn, _) => Some((*conn, Side::Server)),
+                Due::Arrive(conn, writer, _) => Some((*conn, *writer)),
                 _ => None,
             };
-            if !writer.is_some_and(|writer| cuts(Some(cut), writer)) {
+            let is_lost = |(conn, writer)| {
+                let client = self.conns.get(&conn).map(|conn: &Connection| conn.place.client());
+                client.is_some_and(|client| whom.means(client)) && cuts(cut, writer)
+            };
+            if !sent.is_some_and(is_lost) {
                 self.due.insert(at, due);
             } else if let Due::Arrive(conn, writer, segment) = due
                 && let Some(connection) = self.conns.get_mut(&conn)
@@ -256,7 +262,7 @@ impl World {
 
     /// The network is whole again; what was lost is sent again where the systems still try.
     pub(super) fn heal(&mut self) {
-        self.cut = None;
+        self.cuts.clear();
         for conn in self.conns.keys().copied().collect::<Vec<_>>() {
             for writer in [Side::Client, Side::Server] {
                 let held = self.conns.get_mut(&conn).map(|conn| std::mem::take(&mut conn.pipe(writer).held));
@@ -265,6 +271,14 @@ impl World {
                 }
             }
         }
+    }
+}
+
+/// The host at an end of a connection.
+pub(super) fn host(side: Side, place: Place) -> Host {
+    match side {
+        Side::Server => Host::Server,
+        Side::Client => Host::Client(place.client()),
     }
 }
 
@@ -277,14 +291,12 @@ fn note(
     who: Side,
     bytes: &Bytes,
 ) {
+    facts.keep(side, place.into(), || Recorded::Bytes(who, bytes.clone()));
     if !matches!(place, Place::Files(_)) {
         return;
     }
-    let (lines, is_header_cut) = tap.bytes(who, bytes);
-    let host = if side == Side::Client { CLIENT } else { SERVER };
-    for line in lines {
-        facts.event(&format!("{host} {place}"), &line);
-    }
+    let (frames, is_header_cut) = tap.bytes(who, bytes.clone());
+    facts.frames(side, place.into(), frames);
     if is_header_cut && who != side {
         facts.reach(Rare::HeaderCut);
     }

@@ -1,6 +1,6 @@
 //! The loop: the clock jumps to what happens next. At equal times what is on its way comes before a deadline.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rand_chacha::ChaCha8Rng;
@@ -13,11 +13,11 @@ use towline::time::{Duration, Time};
 
 use super::super::facts::{Facts, Place};
 use super::super::files::Folders;
-use super::super::script::Script;
+use super::super::script::{Gate, Script};
 use super::super::stage::{Next, Stage};
 use super::hosts::{ClientHost, ServerHost};
-use super::net::{ConnId, Connection, Segment};
-use crate::plan::{Cut, Plan};
+use super::net::{ConnId, Connection, Segment, cuts};
+use crate::plan::{Cut, Host, Plan, Whom};
 use crate::streams::Streams;
 
 /// More events than any plan needs: a loop that does not end is a failure of its seed.
@@ -36,19 +36,27 @@ pub(super) enum Due {
     Read(ConnId, Side),
     /// A machine may be told of room.
     Room(ConnId, Side),
-    /// Of the client with this number.
-    ToClient(u32, Input<Client>),
-    ToSession(ConnId, Input<Session>),
-    /// The application of the client with this number goes on with this step.
-    Step(u32, usize),
+    ToClient(Life, Box<Input<Client>>),
+    ToSession(ConnId, Box<Input<Session>>),
+    /// A client's application goes on with this step.
+    Step(Life, usize),
+    /// A client's application begins for the first time.
+    Begin(u32),
     /// What a closed machine had to send has had its time.
     FlushLimit(ConnId),
+}
+
+/// One life of a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Life {
+    pub(super) client: u32,
+    pub(super) number: u32,
 }
 
 /// Whose deadline it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Who {
-    Client,
+    Client(u32),
     Listener,
     Session(ConnId),
     Echo(ConnId),
@@ -64,16 +72,18 @@ pub(super) struct World {
     pub(super) folders: Folders,
     pub(super) script: Script,
     pub(super) conns: BTreeMap<ConnId, Connection>,
-    /// Dials so far: to the protocol's port, to raw echo.
-    pub(super) dials: [u32; 2],
-    pub(super) cut: Option<Cut>,
-    /// A machine that lost its power answers nothing until a process begins there, by side.
-    pub(super) is_mute: [bool; 2],
-    pub(super) gate: Option<(u32, Side, u64)>,
+    /// Dials so far of each client: to the protocol's port, to raw echo.
+    pub(super) dials: Vec<[u32; 2]>,
+    /// Partitions that have not healed.
+    pub(super) cuts: Vec<(Cut, Whom)>,
+    /// Machines that lost their power and answer nothing until a process begins there.
+    pub(super) mute: BTreeSet<Host>,
+    pub(super) gates: Vec<Gate>,
     pub(super) server: Option<ServerHost>,
-    pub(super) client: Option<ClientHost>,
     /// Of a machine's steps, one in so many is observed with care.
     pub(super) observed_one_in: u64,
+    /// By their places in the plan.
+    pub(super) clients: Vec<Option<ClientHost>>,
     /// For what belongs to no connection.
     pub(super) random: ChaCha8Rng,
 }
@@ -98,13 +108,13 @@ impl World {
             folders: Folders::new(&plan),
             script: Script::new(&plan),
             conns: BTreeMap::new(),
-            dials: [0, 0],
-            cut: None,
-            is_mute: [false, false],
-            gate: None,
+            dials: vec![[0, 0]; plan.clients.len()],
+            cuts: Vec::new(),
+            mute: BTreeSet::new(),
+            gates: Vec::new(),
             server: None,
-            client: None,
             observed_one_in: observed_one_in(plan.seed),
+            clients: plan.clients.iter().map(|_| None).collect(),
             random: Streams::new(plan.seed).part(Streams::BYTES, "fast world", 0),
             plan,
         }
@@ -129,7 +139,9 @@ impl World {
         if self.plan.server_at_start {
             self.start_server();
         }
-        self.start_client();
+        for (client, application) in (0..).zip(self.plan.clients.clone()) {
+            self.at(Time::from_millis(application.begins_ms), Due::Begin(client));
+        }
         for _ in 0..EVENTS_MAX {
             self.advance_script();
             let next = stage.next(&mut self.facts(), &self.script);
@@ -163,7 +175,8 @@ impl World {
             Stage::Story | Stage::Quiet | Stage::Stop => None,
         };
         // What is due and waits for something else is no reason to stop.
-        let scripted = self.script.due_ms().map(Time::from_millis).filter(|at| *at > self.now);
+        let now_ms = self.now.as_nanos() / 1_000_000;
+        let scripted = self.script.due_ms(now_ms).map(Time::from_millis);
         let outer = [until, scripted].into_iter().flatten().fold(bound, Time::min);
         let deadline = self.deadline();
         let due = self.due.keys().next().map(|(at, _)| *at);
@@ -184,17 +197,21 @@ impl World {
 
     fn jump(&mut self, at: Time) {
         self.now = self.now.max(at);
-        self.facts().now_ms = self.now.as_nanos() / 1_000_000;
+        let (ms, nanos) = (self.now.as_nanos() / 1_000_000, self.now.as_nanos() % 1_000_000);
+        let mut facts = self.facts();
+        (facts.now_ms, facts.now_nanos) = (ms, nanos as u32);
     }
 
     fn deadline(&self) -> Option<(Time, Who)> {
-        let client = self.client.as_ref().and_then(|host| host.machine.machine().deadline());
-        let mut first = client.map(|at| (at, Who::Client));
-        let mut see = |at: Option<Time>, who| {
+        let mut first: Option<(Time, Who)> = None;
+        let mut see = |at: Option<Time>, who: Who| {
             if let Some(at) = at {
                 first = Some(first.map_or((at, who), |first| first.min((at, who))));
             }
         };
+        for (client, host) in (0..).zip(&self.clients) {
+            see(host.as_ref().and_then(|host| host.machine.machine().deadline()), Who::Client(client));
+        }
         if let Some(host) = &self.server {
             see(host.listener.machine().deadline(), Who::Listener);
             for (conn, session) in &host.sessions {
@@ -209,7 +226,7 @@ impl World {
 
     fn elapse(&mut self, who: Who) {
         match who {
-            Who::Client => self.step_client(Input::Elapsed),
+            Who::Client(client) => self.step_client(client, Input::Elapsed),
             Who::Listener => self.step_listener(Input::Elapsed),
             Who::Session(conn) => self.step_session(conn, Input::Elapsed),
             Who::Echo(conn) => self.step_echo(conn, Input::<Echo>::Elapsed),
@@ -224,19 +241,35 @@ impl World {
             Due::Write(conn, side) => self.on_write(conn, side),
             Due::Read(conn, side) => self.on_read(conn, side),
             Due::Room(conn, side) => self.tell_room(conn, side),
-            Due::ToClient(number, input) => {
-                if self.client.as_ref().is_some_and(|host| host.number == number) {
-                    self.step_client(input);
+            Due::ToClient(life, input) => {
+                if self.lives(life) {
+                    self.step_client(life.client, *input);
                 }
             }
-            Due::ToSession(conn, input) => self.step_session(conn, input),
-            Due::Step(number, step) => {
-                if self.client.as_ref().is_some_and(|host| host.number == number) {
-                    self.begin_step(step);
+            Due::ToSession(conn, input) => self.step_session(conn, *input),
+            Due::Step(life, step) => {
+                if self.lives(life) {
+                    self.begin_step(life.client, step);
+                }
+            }
+            Due::Begin(client) => {
+                // The script may have killed it before it was born.
+                if self.facts().clients[client as usize].begun == 0 {
+                    self.start_client(client);
                 }
             }
             Due::FlushLimit(conn) => self.let_go(conn),
         }
+    }
+
+    /// True while this life of a client lasts.
+    fn lives(&self, life: Life) -> bool {
+        self.clients[life.client as usize].as_ref().is_some_and(|host| host.life == life)
+    }
+
+    /// True if what `writer` sends on this client's connections is lost now.
+    pub(super) fn is_cut(&self, client: u32, writer: Side) -> bool {
+        self.cuts.iter().any(|(cut, whom)| whom.means(client) && cuts(*cut, writer))
     }
 
     /// Carries out what is due, and lets go of the streams that waited for it.
@@ -249,11 +282,11 @@ impl World {
             let Some(what) = self.script.take(&mut lock(&self.facts), heard) else { break };
             self.carry_out(what);
         }
-        let fuse = self.script.fuse(&self.facts());
-        self.facts().fuse = fuse;
-        let gate = self.script.gate();
-        if gate != self.gate {
-            self.gate = gate;
+        let fuses = self.script.fuses(&self.facts());
+        self.facts().fuses = fuses;
+        let gates = self.script.gates();
+        if gates != self.gates {
+            self.gates = gates;
             for conn in self.conns.keys().copied().collect::<Vec<_>>() {
                 self.kick(conn, Side::Client);
                 self.kick(conn, Side::Server);
@@ -262,7 +295,8 @@ impl World {
     }
 
     fn conclude(&mut self) {
-        let leases = self.client.as_ref().map_or(0, |host| host.names.leases().count())
+        let clients = self.clients.iter().flatten();
+        let leases = clients.map(|host| host.names.leases().count()).sum::<usize>()
             + self.server.as_ref().map_or(0, |host| host.names.leases().count());
         let mut facts = lock(&self.facts);
         self.folders.conclude(&mut facts, leases);

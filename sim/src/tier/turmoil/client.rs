@@ -1,4 +1,4 @@
-//! The client's host: the plan's steps, one after another.
+//! A client's host: the plan's steps, one after another.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,47 +14,49 @@ use crate::outcome::Ended;
 use crate::plan::{Content, Operation};
 
 /// What the host runs each time it is started.
-pub(super) async fn run(shared: Shared) -> turmoil::Result {
+pub(super) async fn run(shared: Shared, client: u32) -> turmoil::Result {
+    let is_born = lock(&shared).facts.clients[client as usize].begun > 0;
+    if !is_born {
+        tokio::time::sleep(Duration::from_millis(shared.plan().clients[client as usize].begins_ms)).await;
+    }
     let power = Power::new();
     let (number, first) = {
         let mut state = lock(&shared);
-        state.client.power = power.clone();
-        state.facts.client_begins()
+        state.clients[client as usize].power = power.clone();
+        state.facts.client_begins(client)
     };
-    let disk: Disk<PoweredFiles> = Disk::new(1_000 + u64::from(number), Mode::Inline);
-    disk.add_root(shared.client_files(&power)).await.map_err(|error| error.to_string())?;
-    lock(&shared).client.disk = Some(disk.clone());
-    let dialer = TurmoilDial { shared: shared.clone(), power: power.clone() };
+    let disk: Disk<PoweredFiles> = Disk::new(steps::store_of(client, number), Mode::Inline);
+    disk.add_root(shared.client_files(client, &power)).await.map_err(|error| error.to_string())?;
+    lock(&shared).clients[client as usize].disk = Some(disk.clone());
+    let dialer = TurmoilDial { shared: shared.clone(), power: power.clone(), client };
     let watching = (shared.clone(), power);
     let jobs = Jobs::start(
         dialer.clone(),
         Completions::new(Arc::new(disk)),
         shared.plan().limits(),
         shared.plan().policy(),
-        shared.plan().seed ^ u64::from(number),
+        steps::seed_of(shared.plan(), client, number),
         move |event| {
             if watching.1.is_on() {
-                lock(&watching.0).facts.client_told(number, event);
+                lock(&watching.0).facts.client_told(client, number, event);
             }
         },
     );
-    for step in first..shared.plan().steps.len() {
-        let operation = lock(&shared).facts.step_begins(step, number);
-        let ended = match steps::request(&operation, step, number) {
-            None => {
-                let Operation::RawEcho(content) = operation else { unreachable!("all else is a request") };
-                raw_echo(&shared, &dialer, &content).await
-            }
-            Some(request) => match jobs.carry_out(request).await {
+    for step in first.. {
+        let Some(operation) = lock(&shared).facts.step_begins(client, number, step) else { break };
+        let ended = match (steps::request(&operation, step, client, number), operation) {
+            (None, Operation::RawEcho(content)) => raw_echo(&shared, &dialer, &content).await,
+            (None, operation) => Ended::Failed(format!("{operation:?} is not on this tier")),
+            (Some(request), _) => match jobs.carry_out(request).await {
                 Ok(Ok(_)) => Ended::Done,
                 Ok(Err(error)) => steps::ended(&error),
                 Err(stopped) => Ended::Failed(format!("{stopped:?}")),
             },
         };
-        lock(&shared).facts.step_is_over(step, ended, &shared.folders);
+        lock(&shared).facts.step_is_over(client, step, ended, &shared.folders);
     }
     jobs.close().await;
-    lock(&shared).facts.client_closed();
+    lock(&shared).facts.client_closed(client);
     std::future::pending().await
 }
 
@@ -73,7 +75,7 @@ async fn raw_echo(shared: &Shared, dialer: &TurmoilDial, content: &Content) -> E
     };
     let limit = Duration::from_millis(shared.plan().bound_ms() / 2);
     let result = tokio::time::timeout(limit, talk).await;
-    lock(shared).facts.raw_echo_is_over(request, reply, matches!(result, Ok(Ok(()))));
+    lock(shared).facts.raw_echo_is_over(dialer.client, request, reply, matches!(result, Ok(Ok(()))));
     match result {
         Ok(Ok(())) => Ended::Done,
         Ok(Err(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => {

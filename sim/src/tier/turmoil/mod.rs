@@ -30,9 +30,12 @@ mod state;
 use std::sync::PoisonError;
 use std::time::{Duration, UNIX_EPOCH};
 
+use towline::probe::Bug;
+
 use self::state::{Shared, lock};
-use super::facts::{CLIENT, SERVER};
+use super::facts::{SERVER, client_name};
 use super::panics::caught;
+use super::probed;
 use super::script::Script;
 use super::stage::{Next, Stage};
 use crate::outcome::Outcome;
@@ -50,20 +53,27 @@ const TCP_CAPACITY: usize = 4_096;
 
 /// Runs a plan on a thread of its own, and gives what was seen.
 pub fn run(plan: &Plan) -> Outcome {
-    run_planted(plan, None)
+    run_planted(plan, None, None)
 }
 
-/// The same with a bug, for the tests that show that it is caught.
+/// The same with a bug in the library, or a fault of the simulator's own.
 #[doc(hidden)]
-pub fn run_planted(plan: &Plan, plant: Option<Plant>) -> Outcome {
+pub fn run_planted(plan: &Plan, bug: Option<Bug>, plant: Option<Plant>) -> Outcome {
     let shared = Shared::new(plan.clone(), plant);
-    let world = shared.clone();
     let thread = std::thread::Builder::new().name(format!("plan {}", plan.seed));
-    let running = thread.spawn(move || caught(|| simulate(&world))).expect("a thread can be started");
-    let panic = running.join().unwrap_or_else(|_| Some("a panic after the end".to_owned()));
-    let mut outcome = shared.into_outcome();
-    outcome.panic = panic;
-    outcome
+    let world = shared.clone();
+    let run = move || {
+        probed(bug, || {
+            let panic = caught(|| simulate(&world));
+            lock(&world).facts.outcome.panic = panic;
+            world.into_outcome()
+        })
+    };
+    let running = thread.spawn(run).expect("a thread can be started");
+    running.join().unwrap_or_else(|_| {
+        lock(&shared).facts.outcome.panic = Some("a panic after the end".to_owned());
+        shared.into_outcome()
+    })
 }
 
 fn simulate(shared: &Shared) {
@@ -72,14 +82,17 @@ fn simulate(shared: &Shared) {
         .epoch(UNIX_EPOCH + Duration::from_secs(1_000_000_000))
         .simulation_duration(Duration::from_secs(1_000_000))
         .tick_duration(TICK)
-        .min_message_latency(Duration::from_millis(plan.latency_ms.min))
-        .max_message_latency(Duration::from_millis(plan.latency_ms.max))
+        .min_message_latency(Duration::from_millis(plan.network.latency_ms.min))
+        .max_message_latency(Duration::from_millis(plan.network.latency_ms.max))
         .tcp_capacity(TCP_CAPACITY)
         .rng_seed(plan.seed)
         .build();
-    let (server, client) = (shared.clone(), shared.clone());
+    let server = shared.clone();
     sim.host(SERVER, move || server::run(server.clone()));
-    sim.host(CLIENT, move || client::run(client.clone()));
+    for number in 0..plan.clients.len() as u32 {
+        let client = shared.clone();
+        sim.host(client_name(number), move || client::run(client.clone(), number));
+    }
     let mut script = Script::new(plan);
     let (bound, mut stage) = (plan.bound_ms(), Stage::Story);
     for now in 0.. {
@@ -106,6 +119,7 @@ fn simulate(shared: &Shared) {
 }
 
 fn stop(shared: &Shared) {
+    lock(shared).facts.server_stops();
     if let Some(orders) = &lock(shared).server.orders {
         let _ended_already = orders.send(server::Order::Drain);
     }

@@ -12,12 +12,18 @@ use towline::harness::Side;
 use towline::proto::machine::{DialError, DialErrorKind};
 use turmoil::net::{TcpListener, TcpStream};
 
-use super::super::facts::{Place, SERVER};
+use super::super::facts::{Dial as DialId, Place, SERVER};
 use super::shim::Stream;
 use super::state::{Shared, lock};
 use super::{ECHO_PORT, PORT};
 use crate::disk::Power;
 use crate::ledger::Rare;
+use crate::trace::Network;
+
+/// Tells the random numbers of one dial from those of others.
+fn number_of(dial: DialId) -> u64 {
+    u64::from(dial.client) << 32 | u64::from(dial.number)
+}
 
 type Accepting = Pin<Box<dyn Future<Output = io::Result<(TcpStream, SocketAddr)>> + Send>>;
 
@@ -63,37 +69,31 @@ impl Accept for TurmoilAccept {
 pub(super) struct TurmoilDial {
     pub(super) shared: Shared,
     pub(super) power: Power,
+    /// Whose.
+    pub(super) client: u32,
 }
 
 impl TurmoilDial {
     /// To the raw echo.
     pub(super) async fn echo(&self) -> io::Result<Stream> {
-        let dial = {
-            let mut state = lock(&self.shared);
-            state.echo_dials += 1;
-            state.echo_dials - 1
-        };
+        let dial = self.shared.next_dial(self.client, 1);
         let stream = TcpStream::connect((SERVER, ECHO_PORT)).await?;
-        let (place, number) = (Place::Echo(dial), u64::from(dial) | 1 << 32);
+        let (place, number) = (Place::Echo(dial), number_of(dial) | 1 << 63);
         Stream::new(stream, self.shared.clone(), self.power.clone(), Side::Client, Some(place), number)
     }
 
     async fn connect(self) -> Result<Stream, DialError> {
-        let dial = {
-            let mut state = lock(&self.shared);
-            state.dials += 1;
-            state.dials - 1
-        };
+        let dial = self.shared.next_dial(self.client, 0);
         let place = Place::Files(dial);
-        let client = format!("client {place}");
-        lock(&self.shared).facts.event(&client, "dials");
+        lock(&self.shared).facts.network(place.into(), Network::Dials);
         let connected = TcpStream::connect((SERVER, PORT)).await.and_then(|stream| {
             let (shared, power) = (self.shared.clone(), self.power.clone());
-            Stream::new(stream, shared, power, Side::Client, Some(place), u64::from(dial))
+            Stream::new(stream, shared, power, Side::Client, Some(place), number_of(dial))
         });
         let mut state = lock(&self.shared);
-        connected.inspect(|_| state.facts.event(&client, "is connected")).map_err(|error| {
-            state.facts.event(&client, &format!("cannot connect: {:?}", error.kind()));
+        connected.inspect(|_| state.facts.network(place.into(), Network::Connected)).map_err(|error| {
+            let why = format!("{:?}", error.kind());
+            state.facts.network(place.into(), Network::CannotConnect(why));
             let kind = match error.kind() {
                 io::ErrorKind::ConnectionRefused => {
                     state.facts.reach(Rare::Refused);

@@ -12,6 +12,7 @@ use super::net::TurmoilAccept;
 use super::state::{Shared, lock};
 use super::{ECHO_PORT, PORT};
 use crate::disk::{Power, PoweredFiles};
+use crate::trace;
 
 /// What the script tells a server's host.
 #[derive(Clone, Copy, Debug)]
@@ -101,7 +102,13 @@ fn watch(shared: &Shared, power: &Power, event: ServerEvent) {
     }
     let facts = &mut lock(shared).facts;
     match event {
-        ServerEvent::Accepted { connection, peer: _, door } => facts.accepted(connection, &door),
+        ServerEvent::Accepted { connection, peer: _, door } => {
+            let door = match door {
+                Door::Files => trace::Door::Files,
+                Door::Echo => trace::Door::Echo,
+            };
+            facts.accepted(connection, door);
+        }
         ServerEvent::Closed { connection, end } => facts.closed(connection, &end),
         ServerEvent::EchoClosed { connection, end } => facts.echo_closed(connection, &end),
         ServerEvent::Session { connection, event } => facts.served(connection, event),

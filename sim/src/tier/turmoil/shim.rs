@@ -17,7 +17,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 use towline::harness::Side;
 
-use super::super::facts::{CLIENT, Place, SERVER};
+use super::super::facts::{Place, SERVER};
+use super::super::script::allowed;
 use super::super::tap::Tap;
 use super::state::{Shared, State, lock};
 use crate::disk::Power;
@@ -25,6 +26,7 @@ use crate::ledger::Rare;
 use crate::plan::Shape;
 use crate::plant::Plant;
 use crate::streams::Streams;
+use crate::trace::Recorded;
 
 /// Bytes read ahead of what is given.
 const STASH: usize = 64 * 1024;
@@ -88,12 +90,13 @@ impl Stream {
     ) -> io::Result<Stream> {
         let peer = inner.peer_addr()?;
         let user = match side {
-            Side::Client => CLIENT,
+            Side::Client => "client",
             Side::Server => SERVER,
         };
         let random = Streams::new(shared.plan().seed).part(Streams::BYTES, user, number);
         let shape = shared.plan().shape;
-        let tap = Arc::new(Mutex::new(Tap::new(place.map_or(String::new(), |place| place.to_string()))));
+        let name = place.map_or(String::new(), |place| place.to_string());
+        let tap = Arc::new(Mutex::new(Tap::new(name, side)));
         if let Some(place) = place {
             let mut state = lock(&shared);
             state.places.insert(inner.local_addr()?, place);
@@ -156,28 +159,24 @@ impl Stream {
     /// How many bytes may be heard now; the script is woken with the others when it has gone on.
     fn allowed(&mut self, state: &mut State, cx: &Context<'_>) -> u64 {
         let Some(Place::Files(dial)) = self.place else { return u64::MAX };
-        match state.gate {
-            Some((at, side, byte)) if at == dial && side != self.side => {
-                let allowed = byte.saturating_sub(self.heard);
-                if allowed == 0 {
-                    state.gate_wakers.push(cx.waker().clone());
-                }
-                allowed
-            }
-            Some(_) | None => u64::MAX,
+        let other = if self.side == Side::Client { Side::Server } else { Side::Client };
+        let allowed = allowed(&state.gates, dial, other).saturating_sub(self.heard);
+        if allowed == 0 {
+            state.gate_wakers.push(cx.waker().clone());
         }
+        allowed
     }
 
     /// Writes down what was said or heard here.
     fn note(&mut self, side: Side, bytes: &[u8]) {
         let mut state = lock(&self.shared);
-        let Some(place @ Place::Files(_)) = self.place else { return };
+        let Some(place) = self.place else { return };
+        let bytes = Bytes::copy_from_slice(bytes);
+        state.facts.keep(self.side, place.into(), || Recorded::Bytes(side, bytes.clone()));
+        let Place::Files(_) = place else { return };
         let mut tap = self.tap.lock().unwrap_or_else(PoisonError::into_inner);
-        let (lines, is_header_cut) = tap.bytes(side, &Bytes::copy_from_slice(bytes));
-        let host = if self.side == Side::Client { CLIENT } else { SERVER };
-        for line in lines {
-            state.facts.event(&format!("{host} {place}"), &line);
-        }
+        let (frames, is_header_cut) = tap.bytes(side, bytes);
+        state.facts.frames(self.side, place.into(), frames);
         if is_header_cut && side != self.side {
             state.facts.reach(Rare::HeaderCut);
         }
@@ -213,7 +212,8 @@ impl AsyncRead for Stream {
         if stream.dawdles(true, cx) {
             return Poll::Pending;
         }
-        let drawn = stream.random.random_range(1..=stream.shape.read_max);
+        let most = stream.shape.read_max;
+        let drawn = if most == 0 { usize::MAX } else { stream.random.random_range(1..=most) };
         let shared = stream.shared.clone();
         let count = {
             let mut state = lock(&shared);
@@ -265,8 +265,8 @@ impl AsyncWrite for Stream {
         if stream.dawdles(false, cx) {
             return Poll::Pending;
         }
-        let drawn = stream.random.random_range(1..=stream.shape.write_max);
-        let drawn = if stream.shape == Shape::SMOOTH { bytes.len() } else { drawn };
+        let most = stream.shape.write_max;
+        let drawn = if most == 0 { bytes.len() } else { stream.random.random_range(1..=most) };
         let count = ready!(Pin::new(&mut stream.inner).poll_write(cx, &bytes[..bytes.len().min(drawn)]))?;
         stream.taken.1 += 1;
         lock(&stream.shared).facts.wrote(stream.side, count);

@@ -9,13 +9,14 @@ use tokio::sync::mpsc::UnboundedSender;
 use towline::drive::Disk;
 use towline::harness::Side;
 
-use super::super::facts::{Facts, Place};
+use super::super::facts::{Dial, Facts, Place};
 use super::super::files::Folders;
+use super::super::script::Gate;
 use super::super::tap::Tap;
 use super::server::Order;
 use crate::disk::{Power, PoweredFiles};
 use crate::outcome::{ContentId, Outcome};
-use crate::plan::Plan;
+use crate::plan::{Host, Plan};
 use crate::plant::Plant;
 
 /// A handle to the state. A clone is the same.
@@ -30,16 +31,17 @@ pub(super) struct Shared {
 pub(super) struct State {
     pub(super) facts: Facts,
     pub(super) server: ServerState,
-    pub(super) client: ClientState,
-    /// Where a stream is held up until the script has gone on.
-    pub(super) gate: Option<(u32, Side, u64)>,
+    /// By their places in the plan.
+    pub(super) clients: Vec<ClientState>,
+    /// Where streams are held up until the script has gone on.
+    pub(super) gates: Vec<Gate>,
     pub(super) gate_wakers: Vec<Waker>,
     /// Bytes heard, by dial and by who said them.
-    pub(super) heard: BTreeMap<(u32, Side), u64>,
+    pub(super) heard: BTreeMap<(Dial, Side), u64>,
     /// The connection that a client's address belongs to.
     pub(super) places: BTreeMap<SocketAddr, Place>,
-    pub(super) dials: u32,
-    pub(super) echo_dials: u32,
+    /// Dials so far of each client: to the protocol's port, to raw echo.
+    pub(super) dials: Vec<[u32; 2]>,
     pub(super) accepted: u64,
     /// What passes on each connection of the protocol, at its client.
     pub(super) taps: Vec<Arc<Mutex<Tap>>>,
@@ -74,13 +76,12 @@ impl Shared {
         let state = State {
             facts: Facts::new(plan.clone(), plant),
             server: ServerState { is_wanted: plan.server_at_start, ..ServerState::default() },
-            client: ClientState::default(),
-            gate: None,
+            clients: plan.clients.iter().map(|_| ClientState::default()).collect(),
+            gates: Vec::new(),
             gate_wakers: Vec::new(),
             heard: BTreeMap::new(),
             places: BTreeMap::new(),
-            dials: 0,
-            echo_dials: 0,
+            dials: vec![[0, 0]; plan.clients.len()],
             accepted: 0,
             taps: Vec::new(),
         };
@@ -93,21 +94,22 @@ impl Shared {
 
     /// What was seen.
     pub(super) fn into_outcome(self) -> Outcome {
-        lock(&self).facts.outcome.clone()
+        lock(&self).facts.take_outcome()
     }
 
     pub(super) fn leases(&self) -> usize {
-        let (server, client) = {
+        let disks: Vec<Disk<PoweredFiles>> = {
             let state = lock(self);
-            (state.server.disk.clone(), state.client.disk.clone())
+            let clients = state.clients.iter().map(|client| client.disk.clone());
+            clients.chain([state.server.disk.clone()]).flatten().collect()
         };
-        [server, client].into_iter().flatten().map(|disk| disk.leases()).sum()
+        disks.iter().map(|disk| disk.leases()).sum()
     }
 
     /// The server's files as a new process sees them.
     pub(super) fn server_files(&self, power: &Power) -> PoweredFiles {
         let (shared, cut) = (self.clone(), power.clone());
-        let before = move |primitive| lock(&shared).facts.before_primitive(primitive, &cut);
+        let before = move |primitive| lock(&shared).facts.before_primitive(Host::Server, primitive, &cut);
         let shared = self.clone();
         let renamed = move |path: &str| {
             let content = shared.folders.served_at(path).unwrap_or_else(|| ContentId::of(&[]));
@@ -118,8 +120,18 @@ impl Shared {
         PoweredFiles::new(served, power.clone(), Arc::new(before), Arc::new(renamed), plant)
     }
 
-    /// The client's.
-    pub(super) fn client_files(&self, power: &Power) -> PoweredFiles {
-        PoweredFiles::new(self.folders.local.clone(), power.clone(), Arc::new(|_| {}), Arc::new(|_| {}), None)
+    /// A client's.
+    pub(super) fn client_files(&self, client: u32, power: &Power) -> PoweredFiles {
+        let (shared, cut, host) = (self.clone(), power.clone(), Host::Client(client));
+        let before = move |primitive| lock(&shared).facts.before_primitive(host, primitive, &cut);
+        let local = self.folders.local[client as usize].clone();
+        PoweredFiles::new(local, power.clone(), Arc::new(before), Arc::new(|_| {}), None)
+    }
+
+    /// The next dial of a client: to the protocol's port (0), to raw echo (1).
+    pub(super) fn next_dial(&self, client: u32, port: usize) -> Dial {
+        let next = &mut lock(self).dials[client as usize][port];
+        *next += 1;
+        Dial { client, number: *next - 1 }
     }
 }

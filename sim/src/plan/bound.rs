@@ -1,0 +1,71 @@
+//! How long a plan may take: what is not done by then waits for something that does not come.
+
+use super::{Numbers, Operation, Plan, Shape, Step, What, When};
+
+impl Plan {
+    /// Bytes that the steps move, files and echoes alike.
+    pub fn bytes(&self) -> u64 {
+        let length = |path: &str| self.contents_at(path).map(|content| content.length).max().unwrap_or(0);
+        let of = |step: &Step| match &step.operation {
+            Operation::Put { content, .. } => content.length,
+            Operation::Get { path } => length(path),
+            Operation::Echo(content) | Operation::RawEcho(content) => 2 * content.length,
+            Operation::DatagramEcho { count, length, .. } => 2 * u64::from(*count) * length,
+            Operation::List | Operation::Remove { .. } => 0,
+        };
+        self.steps().map(of).sum()
+    }
+
+    /// The virtual time in which everything that can end has ended: what is moved at the shim's pace, as often as
+    /// something may break it off, and each deadline that may have to be waited for. Generous by a factor, not by magnitudes.
+    pub fn bound_ms(&self) -> u64 {
+        let steps = self.steps().count() as u64;
+        let write = if self.shape.write_max == 0 { 65_536 } else { self.shape.write_max as u64 };
+        let write = write.min(65_536).min(self.network.window as u64);
+        let naps = u64::from(self.shape.nap_permille) * self.shape.nap_ms_max;
+        let bytes = 3 * (self.bytes() + 2_000 * steps);
+        let writes = bytes / write + 1;
+        let carried = self.network.bytes_per_ms.map_or(0, |most| bytes / most.max(1));
+        // A window that is full waits for a round trip.
+        let trips = 2 * self.network.latency_ms.max * (bytes / self.network.window as u64);
+        let moving =
+            writes / u64::from(Shape::WRITES_PER_MS) + 2 * writes * naps / 1000 + carried + trips + 100;
+        let scripted = |(when, what): (&When, &What)| {
+            let when = match when {
+                When::At(ms) | When::After(ms) => *ms,
+                When::Byte { .. } | When::Primitive { .. } => 0,
+            };
+            let what = match what {
+                What::SlowDisk(_, ms) => *ms * 40 * (steps + 1),
+                What::ClockJump(_, ms) => *ms,
+                _ => 0,
+            };
+            when + what
+        };
+        let script: u64 = self.faults.iter().map(|fault| scripted((&fault.when, &fault.what))).sum();
+        let begins = self.clients.iter().map(|client| client.begins_ms);
+        let begins =
+            begins.chain(self.strangers.iter().map(|stranger| stranger.begins_ms)).max().unwrap_or(0);
+        let gaps: u64 = self
+            .steps()
+            .map(|step| match &step.operation {
+                Operation::DatagramEcho { count, gap_ms, .. } => u64::from(*count) * gap_ms + 3_000,
+                _ => 0,
+            })
+            .sum();
+        let Numbers { idle_ms, handshake_ms, linger_ms, drain_ms, .. } = self.limits;
+        let one = 2 * idle_ms + handshake_ms + linger_ms + self.retry.connect_ms + 2 * self.retry.cap_ms;
+        let breaks = (self.faults.len() + self.impostors.len() + self.strangers.len()) as u64 + 1;
+        let latency = 40 * self.network.latency_ms.max * (steps + 1);
+        let disk = 40 * self.disks.latency_us.max * (steps + 1) / 1_000;
+        breaks * (2 * moving + one)
+            + script
+            + begins
+            + gaps
+            + latency
+            + disk
+            + drain_ms
+            + 2 * linger_ms
+            + 5_000
+    }
+}

@@ -1,0 +1,264 @@
+//! What goes wrong, and when.
+
+use serde::{Deserialize, Serialize};
+use towline::harness::Side;
+use towline::store::memory::Primitive;
+
+/// Something that goes wrong. Each waits for its own time; one that comes [`When::After`] waits for the one before it
+/// in the plan's list, so that a list is made of chains, which do not wait for one another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fault {
+    /// When.
+    pub when: When,
+    /// What.
+    pub what: What,
+}
+
+/// When a fault happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum When {
+    /// At this virtual time, in milliseconds.
+    At(u64),
+    /// So many milliseconds after the fault before it.
+    After(u64),
+    /// When the receiver has heard so many bytes, and nothing after them, of what `side` sends on the connection of
+    /// the client's `dial`th dial (from 0).
+    Byte {
+        /// Whose dial.
+        #[serde(default)]
+        client: u32,
+        /// Which connection.
+        dial: u32,
+        /// Whose bytes.
+        #[serde(with = "side")]
+        side: Side,
+        /// How many.
+        byte: u64,
+    },
+    /// Just before the host's store runs this primitive for the `nth` time (from 0).
+    Primitive {
+        /// Whose store.
+        #[serde(default)]
+        host: Host,
+        /// Which.
+        #[serde(with = "primitive")]
+        primitive: Primitive,
+        /// How many passed.
+        nth: u32,
+    },
+}
+
+impl When {
+    /// True if it comes however little happens.
+    pub fn is_timed(&self) -> bool {
+        match self {
+            When::At(_) | When::After(_) => true,
+            When::Byte { .. } | When::Primitive { .. } => false,
+        }
+    }
+}
+
+/// What goes wrong, and what is put right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum What {
+    /// Nothing passes between the server and these clients; what is on its way is lost.
+    Partition(Cut, Whom),
+    /// Everything passes again.
+    Repair,
+    /// What is sent between the server and these clients waits on its way.
+    Hold(Whom),
+    /// What waited goes on, in its order.
+    Release,
+    /// The connections of these clients are broken: both ends are told.
+    Reset(Whom),
+    /// The stream of this side ends early on each connection of these clients, in an orderly way; what its process
+    /// sends after that is dropped.
+    End(#[serde(with = "side")] Side, Whom),
+    /// Nothing that this side sends on the present connections of these clients arrives any more: half-open.
+    Mute(#[serde(with = "side")] Side, Whom),
+    /// The server's process ends, cleaning nothing up; its system closes its connections.
+    KillServer,
+    /// The server's machine is gone without a word.
+    PowerLossServer,
+    /// A server begins on the same disk, once none is left.
+    StartServer,
+    /// Another server wants the same port.
+    SecondServer,
+    /// The server is told to finish what runs.
+    DrainServer,
+    /// As for the server.
+    KillClient(u32),
+    /// As for the server.
+    PowerLossClient(u32),
+    /// A client begins on the same disk, with the step that the last one did not finish.
+    StartClient(u32),
+    /// The process stands still, as after SIGSTOP; its system goes on.
+    Pause(Host),
+    /// It goes on.
+    Resume(Host),
+    /// The process reads nothing more from its connections, and does all else.
+    StopReading(Host),
+    /// It reads again.
+    StartReading(Host),
+    /// The host's clock leaps by so many milliseconds, as after a suspension.
+    ClockJump(Host, u64),
+    /// The host's disk takes no byte more.
+    DiskFull(Host),
+    /// It has room again.
+    DiskFree(Host),
+    /// The next `times` runs of a primitive on the host's disk fail.
+    DiskError {
+        /// Whose disk.
+        host: Host,
+        /// Which.
+        #[serde(with = "primitive")]
+        primitive: Primitive,
+        /// How often.
+        times: u32,
+    },
+    /// Each operation of the host's store takes so many milliseconds longer; 0 puts it right.
+    SlowDisk(Host, u64),
+    /// A bit of a file at rest on the host's disk is inverted: of the `pick`th, counted around, of its files.
+    BitRot(Host, u32),
+}
+
+/// Which way a partition goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cut {
+    /// Both.
+    Both,
+    /// The server hears nothing.
+    ToServer,
+    /// The client hears nothing.
+    ToClient,
+}
+
+/// Which clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Whom {
+    /// All of them.
+    All,
+    /// One, by its place in the plan.
+    Client(u32),
+}
+
+impl Whom {
+    /// True if it means this client.
+    pub fn means(self, client: u32) -> bool {
+        match self {
+            Whom::All => true,
+            Whom::Client(which) => which == client,
+        }
+    }
+}
+
+/// Which host.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Host {
+    /// The server's.
+    #[default]
+    Server,
+    /// A client's, by its place in the plan.
+    Client(u32),
+}
+
+/// A client that does not keep the rules: it dials the server and plays its trick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stranger {
+    /// When it dials, in milliseconds.
+    pub begins_ms: u64,
+    /// What it does.
+    pub trick: Trick,
+    /// What its choices are drawn from.
+    pub noise: u64,
+}
+
+/// A server that does not keep the rules: it answers one dial of a client instead of the real one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Impostor {
+    /// Whose dial.
+    pub client: u32,
+    /// Which.
+    pub dial: u32,
+    /// What it does.
+    pub trick: Trick,
+    /// What its choices are drawn from.
+    pub noise: u64,
+}
+
+/// What a peer that does not keep the rules does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trick {
+    /// Sends bytes without a meaning.
+    Garbage,
+    /// Begins as it should, and ends in the middle of a frame.
+    Truncate,
+    /// Says what it has said once more.
+    Replay,
+    /// Announces lengths that are too large.
+    HugeLength,
+    /// Sends good frames in an order that is not allowed.
+    WrongOrder,
+    /// Sends good frames of the other side, or of another state.
+    WrongState,
+    /// Says nothing, or a part of the handshake, and keeps the connection.
+    Stall,
+    /// Sends echoes as fast as it may and reads nothing.
+    Flood,
+}
+
+/// [`Side`] in a plan's text.
+mod side {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use towline::harness::Side;
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Text {
+        Client,
+        Server,
+    }
+
+    pub(super) fn serialize<S: Serializer>(side: &Side, to: S) -> Result<S::Ok, S::Error> {
+        match side {
+            Side::Client => Text::Client.serialize(to),
+            Side::Server => Text::Server.serialize(to),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Side, D::Error> {
+        Ok(match Text::deserialize(from)? {
+            Text::Client => Side::Client,
+            Text::Server => Side::Server,
+        })
+    }
+}
+
+/// [`Primitive`] in a plan's text: its name.
+mod primitive {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+    use towline::store::memory::Primitive;
+
+    pub(super) fn serialize<S: Serializer>(primitive: &Primitive, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&format!("{primitive:?}"))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Primitive, D::Error> {
+        let name = String::deserialize(from)?;
+        let known = || Primitive::ALL.iter().map(|primitive| format!("{primitive:?}"));
+        Primitive::ALL.iter().copied().find(|primitive| format!("{primitive:?}") == name).ok_or_else(|| {
+            let names: Vec<String> = known().collect();
+            D::Error::custom(format!("no primitive is named {name:?}; there are {}", names.join(", ")))
+        })
+    }
+}
