@@ -5,6 +5,7 @@
 //! | `network` | latency, cuts, losses, disks |
 //! | `work` | what the applications do |
 //! | `fault` | what goes wrong, and when |
+//! | `heal` | what must be put right again |
 //! | `text` | a plan as a file, and back |
 //! | `bound` | how long a plan may take |
 //! | `generate` | from a seed to its plan |
@@ -12,6 +13,7 @@
 mod bound;
 mod fault;
 mod generate;
+mod heal;
 mod light;
 mod network;
 mod text;

@@ -32,6 +32,7 @@ impl World {
     pub(super) fn start_server(&mut self) {
         let before = self.server.take().map_or(0, |host| host.names.leases().count());
         self.mute.remove(&Host::Server);
+        self.is_fresh(Host::Server);
         let number = {
             let mut facts = self.facts();
             facts.outcome.leftovers.leases += before;
@@ -41,7 +42,11 @@ impl World {
         };
         let (power, partials) = (Power::new(), self.folders.served_partials());
         let mut names = Names::new(u64::from(number));
-        names.add_root(self.server_files(&power)).expect("memory can be read");
+        if let Err(error) = names.add_root(self.server_files(&power)) {
+            // Its disk fails it, or its power: the script takes it away.
+            self.facts().event(SERVER, &format!("cannot begin: {error}"));
+            return;
+        }
         {
             let mut facts = lock(&self.facts);
             facts.opened_store(partials, self.folders.served_partials());
@@ -49,7 +54,7 @@ impl World {
         }
         let seed = self.plan.seed ^ u64::from(number);
         let listener = Listener::new(self.plan.listen_limits());
-        let (listener, _nothing) = Checked::new(self.now, listener, Out::new());
+        let (listener, _nothing) = Checked::new(self.clock(Host::Server), listener, Out::new());
         self.server = Some(ServerHost {
             power,
             names,
@@ -60,6 +65,7 @@ impl World {
             ends: BTreeMap::new(),
             next_number: 0,
             backlog: VecDeque::new(),
+            names_until: self.now,
             is_open: true,
         });
     }
@@ -95,6 +101,7 @@ impl World {
         if let Some(host) = self.server.take() {
             host.power.cut();
         }
+        self.is_fresh(Host::Server);
     }
 
     /// A client's wish to connect arrives.
@@ -103,6 +110,13 @@ impl World {
             return;
         }
         let is_heard = self.server.as_ref().is_some_and(|host| host.is_open);
+        let backlog = self.server.as_ref().map_or(0, |host| host.backlog.len());
+        if is_heard && backlog >= self.plan.network.backlog {
+            let place = self.conns.get(&conn).map(|conn| conn.place);
+            let words =
+                place.map_or_else(String::new, |place| format!("{place} finds the accept queue full"));
+            return self.facts().event(SERVER, &words);
+        }
         if is_heard
             && let Some(connection) = self.conns.get_mut(&conn)
             && let Some(host) = &mut self.server
@@ -115,8 +129,9 @@ impl World {
     }
 
     /// Takes what its system has ready, as far as the listener wants.
-    fn accept(&mut self) {
-        while let Some(host) = &mut self.server
+    pub(super) fn accept(&mut self) {
+        while !self.paused.contains(&Host::Server)
+            && let Some(host) = &mut self.server
             && host.is_open
             && host.listener.machine().wants_read(())
             && let Some(conn) = host.backlog.pop_front()
@@ -136,8 +151,9 @@ impl World {
     }
 
     pub(super) fn step_listener(&mut self, input: Input<Listener>) {
+        let now = self.clock(Host::Server);
         let Some(host) = self.server.as_mut().filter(|host| !host.listener.is_closed()) else { return };
-        for effect in host.listener.step(self.now, input) {
+        for effect in host.listener.step(now, input) {
             match effect {
                 Effect::Event(event) => self.on_listen_event(event),
                 Effect::Close(end) => self.facts().stopped(end),
@@ -182,6 +198,7 @@ impl World {
     }
 
     fn begin(&mut self, id: ConnectionId, refusal: Option<Failure>) {
+        let now = self.clock(Host::Server);
         let Some(host) = &mut self.server else { return };
         let Some(conn) = host.numbers.iter().find(|(_, number)| **number == id.0).map(|(conn, _)| *conn)
         else {
@@ -190,8 +207,8 @@ impl World {
         let (limits, seed) = (self.plan.limits(), self.plan.seed ^ conn.0);
         match (self.conns.get(&conn).map(|conn| conn.place), refusal) {
             (Some(Place::Echo(_)), None) => {
-                let echo = Echo::new(self.now, limits.idle);
-                let (echo, _nothing) = Checked::new(self.now, echo, Out::new());
+                let echo = Echo::new(now, limits.idle);
+                let (echo, _nothing) = Checked::new(now, echo, Out::new());
                 host.echoes.insert(conn, echo.drawn(seed, self.observed_one_in));
             }
             (Some(Place::Echo(_)), Some(_)) => {
@@ -201,10 +218,10 @@ impl World {
             (Some(Place::Files(_)) | None, refusal) => {
                 let mut born = Out::new();
                 let session = match refusal {
-                    None => Session::server(self.now, ROOT, limits),
-                    Some(failure) => Session::refusing(self.now, failure, limits, &mut born),
+                    None => Session::server(now, ROOT, limits),
+                    Some(failure) => Session::refusing(now, failure, limits, &mut born),
                 };
-                let (session, born) = Checked::new(self.now, session, born);
+                let (session, born) = Checked::new(now, session, born);
                 host.sessions.insert(conn, session.drawn(seed, self.observed_one_in));
                 self.carry_out_session(conn, born);
             }
@@ -217,9 +234,10 @@ impl World {
     }
 
     pub(super) fn step_session(&mut self, conn: ConnId, input: Input<Session>) {
+        let now = self.clock(Host::Server);
         let session = self.server.as_mut().and_then(|host| host.sessions.get_mut(&conn));
         let Some(session) = session else { return };
-        let effects = session.step(self.now, input);
+        let effects = session.step(now, input);
         self.carry_out_session(conn, effects);
         self.kick(conn, Side::Server);
     }
@@ -242,21 +260,32 @@ impl World {
     }
 
     fn store_served(&mut self, conn: ConnId, ticket: Ticket, op: StoreOp) {
+        let (now, pause) = (self.now, self.store_pause());
         let Some(host) = &mut self.server else { return };
-        // A process without power does nothing more; the script takes it away after this step.
-        if !host.power.is_on() {
-            return;
+        // Names go one after another, blocks as they come.
+        let mut at = now + pause;
+        if let StoreOp::Name(_) = op {
+            at = at.max(host.names_until);
+            host.names_until = at;
         }
+        self.at(at, Due::Store(conn, ticket, Box::new(op)));
+    }
+
+    /// A store operation has its turn: what was said before is on its way by now.
+    pub(super) fn on_store_served(&mut self, conn: ConnId, ticket: Ticket, op: StoreOp) {
+        let host = self.server.as_mut().filter(|host| host.sessions.contains_key(&conn));
+        // A process without power does nothing more; the script takes it away after this step.
+        let Some(host) = host.filter(|host| host.power.is_on()) else { return };
         let stored = carry_out(&mut host.names, op);
         self.folders.forget_logs();
-        let pause = self.store_pause();
-        self.after(pause, Due::ToSession(conn, Box::new(Input::Stored(ticket, stored))));
+        self.step_session(conn, Input::Stored(ticket, stored));
     }
 
     pub(super) fn step_echo(&mut self, conn: ConnId, input: Input<Echo>) {
+        let now = self.clock(Host::Server);
         let echo = self.server.as_mut().and_then(|host| host.echoes.get_mut(&conn));
         let Some(echo) = echo else { return };
-        for effect in echo.step(self.now, input) {
+        for effect in echo.step(now, input) {
             match effect {
                 Effect::Transmit((), bytes) => self.transmit(conn, Side::Server, bytes),
                 Effect::Finish(()) => self.finish(conn, Side::Server),
@@ -283,7 +312,7 @@ impl World {
     pub(super) fn see_flushed(&mut self, conn: ConnId, side: Side) {
         let is_flushed =
             self.conns.get_mut(&conn).is_some_and(|connection| connection.pipe(Side::Server).is_flushed());
-        if side == Side::Server && is_flushed {
+        if side == Side::Server && is_flushed && !self.paused.contains(&Host::Server) {
             self.let_go(conn);
         }
     }
