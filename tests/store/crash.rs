@@ -1,11 +1,12 @@
 //! Power fails between any two primitives, and each change that was not synced is kept or lost by itself: what is there
 //! afterwards is the old file or the new one, and whatever was acknowledged is there.
 
+use bytes::Bytes;
 use towline::proto::backoff::SplitMix;
-use towline::proto::storage::NameOp;
-use towline::store::Names;
-use towline::store::memory::MemoryFiles;
-use towline::wire::RequestId;
+use towline::proto::storage::{NameDone, NameOp};
+use towline::store::memory::{MemoryFiles, Primitive};
+use towline::store::{File, FileErrorKind, Files, Names};
+use towline::wire::{Code, Cv, RequestId};
 
 use crate::help::{bytes, offer, path, upload};
 
@@ -99,4 +100,50 @@ fn a_crash_at_any_point_of_a_removal_keeps_what_was_acknowledged() {
         assert!(!is_acknowledged || found.is_none(), "a removed file is back: {context}");
         start_again(files, context);
     });
+}
+
+/// A sync that fails has lost what it had to write, although it can still be read: the same partial is not published by a
+/// second sync, which would say that all is well.
+#[test]
+fn what_a_failed_sync_lost_is_sent_again_or_not_acknowledged() {
+    let files = MemoryFiles::volatile();
+    files.put("folder/file", OLD);
+    files.sync_all();
+    let mut names = Names::new(1);
+    let root = names.add_root(files.clone()).expect("a root");
+    let new = bytes(100_000);
+    let NameDone::Partial { lease, .. } =
+        names.execute(NameOp::OpenPartial { root, offer: offer("folder/file", &new) }).expect("a partial")
+    else {
+        panic!("another completion")
+    };
+    let file = names.file(lease).expect("its file");
+    assert_eq!(file.write_at(0, &[Bytes::from(new.clone())]).map(|count| count > 0), Ok(true));
+    files.fail(Primitive::Sync, 0, FileErrorKind::Other.into());
+    for _ in 0..2 {
+        let publish = NameOp::Publish { lease, request: RequestId(7), hash: Cv([0; 32]) };
+        let error = names.execute(publish).expect_err("the sync failed, and stays failed");
+        assert_eq!(error.code, Code::IO);
+    }
+    names.execute(NameOp::Discard { lease }).expect("discarded");
+    upload(&mut names, root, offer("folder/file", &new), &new).expect("sent again, it is synced");
+    drop((names, file));
+    files.crash(|| 0);
+    assert!(files.get("folder/file").as_deref() == Some(&new[..]), "what was acknowledged is there");
+}
+
+/// The disk in memory is as strict as that: published after the second sync, the bytes would be gone.
+#[test]
+fn a_second_sync_says_that_all_is_well() {
+    let files = MemoryFiles::volatile();
+    let folder = files.root().expect("the root");
+    let file = files.create_file(&folder, b"file").expect("a file");
+    assert_eq!(file.write_at(0, &[Bytes::from_static(b"bytes")]), Ok(5));
+    files.fail(Primitive::Sync, 0, FileErrorKind::Other.into());
+    assert!(file.sync().is_err());
+    assert_eq!((file.sync(), files.sync_folder(&folder)), (Ok(()), Ok(())));
+    assert_eq!(files.get("file").as_deref(), Some(&b"bytes"[..]), "it can be read");
+    drop(file);
+    files.crash(|| 0);
+    assert_eq!(files.get("file").as_deref(), Some(&b""[..]), "and was never written");
 }

@@ -7,6 +7,7 @@
 //! | `turmoil` | the real server and client, with their driver, on a simulated network |
 //! | `byzantine` | what peers do that do not keep the rules |
 //! | `disks` | what goes wrong with the hosts' disks |
+//! | `place` | connections by their names |
 //! | `facts`, `files` | what is known of a run, and the files that it is about |
 //! | `script`, `stage` | which fault is due, and what the run waits for |
 //! | `steps` | the plan's steps, as the client's application carries them out |
@@ -20,6 +21,7 @@ mod disks;
 mod facts;
 mod files;
 mod panics;
+mod place;
 mod script;
 mod stage;
 mod steps;
