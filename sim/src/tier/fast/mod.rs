@@ -82,6 +82,8 @@ impl World {
             What::StartServer => self.start_server(),
             What::SecondServer => self.second_server(),
             What::DrainServer => {
+                // A process that stands still has been told all the same.
+                self.facts().server_stops();
                 self.facts().reach_in_put(Rare::DrainInPut);
                 self.happen(Due::Drain);
             }
@@ -170,9 +172,11 @@ impl World {
         }
         match (side, connection.place) {
             (Side::Client, Place::Echo(_)) => true,
-            (Side::Client, Place::Files(dial)) => self.clients[dial.client as usize]
-                .as_ref()
-                .is_some_and(|host| host.machine.machine().wants_read(connection.link)),
+            (Side::Client, Place::Files(dial)) => {
+                // A stranger that has left is no client.
+                let host = self.clients.get(dial.client as usize).and_then(Option::as_ref);
+                host.is_some_and(|host| host.machine.machine().wants_read(connection.link))
+            }
             (Side::Server, _) => self.server.as_ref().is_some_and(|host| {
                 host.sessions.get(&conn).is_some_and(|session| session.machine().wants_read(()))
                     || host.echoes.get(&conn).is_some_and(|echo| echo.machine().wants_read(()))
