@@ -109,6 +109,21 @@ pub struct Echoed {
     pub done: bool,
 }
 
+/// Datagrams that a client sent to be echoed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DatagramsEchoed {
+    /// Whose.
+    pub client: u32,
+    /// In which of its steps.
+    pub step: usize,
+    /// What was sent, each once.
+    pub requests: Vec<Vec<u8>>,
+    /// What came back, in its order.
+    pub replies: Vec<Vec<u8>>,
+    /// True once the application has waited for the last.
+    pub done: bool,
+}
+
 /// A name that a store renamed a file to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Published {
@@ -127,6 +142,17 @@ pub struct Bound {
     pub second: bool,
     /// What the system said against it.
     pub error: Option<String>,
+}
+
+/// A server that was told to finish what runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Drain {
+    /// When.
+    pub told_ms: u64,
+    /// When it had stopped, and whether it cut nothing off; `None` if it did not stop in order.
+    pub stopped: Option<(u64, bool)>,
+    /// Jobs whose files it was receiving, and how often each had been tried again by then.
+    pub in_flight: Vec<(usize, u32)>,
 }
 
 /// What is left once all is over.
@@ -153,14 +179,20 @@ pub struct Outcome {
     pub waiting: Vec<String>,
     /// What panicked, if something did.
     pub panic: Option<String>,
+    /// Clients whose own disk kept them from beginning, at least once.
+    pub unable: BTreeSet<u32>,
     /// The steps that began, in order.
     pub jobs: Vec<Job>,
     /// Echoes of both kinds.
     pub echoes: Vec<Echoed>,
+    /// Echoes of datagrams.
+    pub datagrams: Vec<DatagramsEchoed>,
     /// What was published at the server, in order.
     pub published: Vec<Published>,
     /// Servers' attempts at the port, in order.
     pub bound: Vec<Bound>,
+    /// Servers that were told to stop, in order.
+    pub drains: Vec<Drain>,
     /// The served files at the end.
     pub served: BTreeMap<String, ContentId>,
     /// What is left.
@@ -191,10 +223,13 @@ impl Outcome {
             elapsed_ms: 0,
             waiting: Vec::new(),
             panic: None,
+            unable: BTreeSet::new(),
             jobs: Vec::new(),
             echoes: Vec::new(),
+            datagrams: Vec::new(),
             published: Vec::new(),
             bound: Vec::new(),
+            drains: Vec::new(),
             served: BTreeMap::new(),
             leftovers: Leftovers::default(),
             faults_at_ms,
@@ -232,6 +267,12 @@ impl Outcome {
         }
         echoes.sort();
         lines.extend(echoes);
+        lines.extend(self.datagrams.iter().map(|echoed| {
+            let back: BTreeSet<ContentId> = echoed.replies.iter().map(|reply| ContentId::of(reply)).collect();
+            let DatagramsEchoed { client, step, requests, replies: _, done } = echoed;
+            let (sent, back) = (requests.len(), back.len());
+            format!("client {client}, step {step}: {sent} datagrams, {back} came back, done {done}")
+        }));
         lines.extend(
             self.published
                 .iter()

@@ -1,8 +1,12 @@
 //! Each invariant is fed an outcome that breaks it, and one that does not.
 
+use towline::harness::Side;
+use towline::wire;
+
 use super::{ALL, check};
-use crate::outcome::{Bound, Echoed, Ended, Job, Outcome, Published};
-use crate::plan::{Application, Content, Expect, Operation, Plan, Step};
+use crate::outcome::{Bound, DatagramsEchoed, Drain, Echoed, Ended, Job, Outcome, Published};
+use crate::plan::{Application, Content, Expect, Fault, Host, Operation, Plan, Step, What, When};
+use crate::trace::{Event, Frame, Kind, Lane, Passed};
 
 const SENT: Content = Content { length: 1_000, noise: 1 };
 const OTHER: Content = Content { length: 1_000, noise: 2 };
@@ -28,6 +32,13 @@ fn good() -> Outcome {
         place: "e0".to_owned(),
         request: b"abc".to_vec(),
         replies: vec![b"abc".to_vec()],
+        done: true,
+    }];
+    outcome.datagrams = vec![DatagramsEchoed {
+        client: 0,
+        step: 0,
+        requests: vec![b"number 0".to_vec(), b"number 1".to_vec()],
+        replies: vec![b"number 1".to_vec(), b"number 0".to_vec()],
         done: true,
     }];
     outcome.bound = vec![Bound { second: false, error: None }];
@@ -132,9 +143,64 @@ fn echo() {
 }
 
 #[test]
+fn echoes_of_datagrams() {
+    let reply = |text: &[u8]| text.to_vec();
+    assert_eq!(broken(|outcome| outcome.datagrams[0].replies[0] = reply(b"number 2")), ["echo"]);
+    assert_eq!(broken(|outcome| outcome.datagrams[0].replies[0] = reply(b"numb")), ["echo"]);
+    assert_eq!(broken(|outcome| outcome.datagrams[0].replies.truncate(1)), ["echo"]);
+    let again = |outcome: &mut Outcome, times: usize| {
+        outcome.datagrams[0].replies.extend(vec![reply(b"number 0"); times]);
+    };
+    assert_eq!(broken(|outcome| again(outcome, 1)), ["echo"]);
+    let doubled = |outcome: &mut Outcome| outcome.plan.datagrams.doubled_percent = 5;
+    assert!(broken(|outcome| (doubled(outcome), again(outcome, 3)).1).is_empty());
+    assert_eq!(broken(|outcome| (doubled(outcome), again(outcome, 4)).1), ["echo"]);
+    // What is lost on the way does not come back.
+    let lossy = |outcome: &mut Outcome| {
+        outcome.plan.datagrams.lost_percent = 5;
+        outcome.datagrams[0].replies.clear();
+    };
+    assert!(broken(lossy).is_empty());
+}
+
+#[test]
 fn replies() {
     assert_eq!(broken(|outcome| outcome.jobs[2].replies = 2), ["replies"]);
     assert_eq!(broken(|outcome| outcome.jobs[2].replies = 0), ["replies"]);
+}
+
+#[test]
+fn drains() {
+    let drain = |stopped, in_flight| Drain { told_ms: 100, stopped, in_flight };
+    let with = |drain: Drain| broken(|outcome| outcome.drains.push(drain));
+    let most = good().plan.limits.drain_ms;
+    assert_eq!(with(drain(Some((100 + most, true)), vec![(0, 0)])), [""; 0]);
+    assert_eq!(with(drain(Some((200 + most, true)), Vec::new())), ["drains"]);
+    assert_eq!(with(drain(Some((200 + most, false)), Vec::new())), [""; 0]);
+    let begun_anew = |outcome: &mut Outcome| {
+        outcome.jobs[0].retries = 1;
+        outcome.drains.push(drain(Some((200, true)), vec![(0, 0)]));
+    };
+    assert_eq!(broken(begun_anew), ["drains"]);
+}
+
+#[test]
+fn thrift() {
+    let want = |outcome: &mut Outcome| {
+        let frame = wire::Frame::of(wire::OperationId(1), wire::Body::Want(Vec::new()));
+        let passed = Passed::Frame(frame.into());
+        let frame = Frame { by: Side::Server, is_heard: true, start: 0, end: 16, passed };
+        let (lane, kind) = (Lane::Client(0), Kind::Frame(frame));
+        outcome.trace.record(Event { at_nanos: 9, lane, connection: None, kind });
+    };
+    assert_eq!(broken(want), ["thrift"]);
+    let rots = Fault { when: When::At(1), what: What::BitRot(Host::Server, 0) };
+    let damaged = |outcome: &mut Outcome| {
+        want(outcome);
+        outcome.plan.faults.push(rots);
+        outcome.faults_at_ms.push(Some(1));
+    };
+    assert_eq!(broken(damaged), [""; 0]);
 }
 
 #[test]

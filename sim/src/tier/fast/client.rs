@@ -34,13 +34,17 @@ impl World {
         let life = Life { client, number };
         let power = Power::new();
         let mut names = Names::new(steps::store_of(client, number));
-        names.add_root(self.client_files(client, &power)).expect("memory can be read");
+        if let Err(error) = names.add_root(self.client_files(client, &power)) {
+            // Its disk fails it, or its power: the script takes it away.
+            self.facts().client_cannot_begin(client, &error);
+            return;
+        }
         let seed = steps::seed_of(&self.plan, client, number);
         let machine =
             Client::new(self.clock(Host::Client(client)), self.plan.limits(), self.plan.policy(), seed);
         let (machine, _nothing) = Checked::new(self.clock(Host::Client(client)), machine, Out::new());
         let (machine, links) = (machine.sparing(), BTreeMap::new());
-        let host = ClientHost { power, names, machine, links, life, raw: None };
+        let host = ClientHost { power, names, machine, links, life, raw: None, probe: None };
         self.clients[client as usize] = Some(host);
         self.begin_step(client, step);
     }
@@ -77,18 +81,16 @@ impl World {
                 self.step_client(client, Input::Command(Command::Start(JobId(step as u64), request)));
             }
             (None, Operation::RawEcho(content)) => {
+                let limit = Duration::from_millis(self.plan.echo_limit_ms());
+                self.after(limit, Due::EchoLimit(Life { client, number }, step));
                 let place = Place::Echo(self.next_dial(client, 1));
                 let conn = self.dial(place, LinkId(u32::MAX));
                 let raw = RawEcho { conn, step, request: content.bytes(), reply: Vec::new() };
                 if let Some(host) = self.client(client) {
                     host.raw = Some(raw);
                 }
-                self.watch_raw_echo(Life { client, number }, conn, usize::MAX);
             }
-            (None, operation) => {
-                let ended = Ended::Failed(format!("{operation:?} is not on this tier"));
-                self.step_is_over(client, step, ended);
-            }
+            (None, operation) => self.begin_datagrams(Life { client, number }, step, &operation),
         }
     }
 
@@ -99,7 +101,7 @@ impl World {
         Dial { client, number: *next - 1 }
     }
 
-    fn step_is_over(&mut self, client: u32, step: usize, ended: Ended) {
+    pub(super) fn step_is_over(&mut self, client: u32, step: usize, ended: Ended) {
         let Some(life) = self.client(client).map(|host| host.life) else { return };
         lock(&self.facts).step_is_over(client, step, ended, &self.folders);
         self.after(Duration::ZERO, Due::Step(life, step + 1));
@@ -171,33 +173,28 @@ impl World {
         self.finish(conn, Side::Client);
     }
 
-    /// A raw echo of which nothing moves for a while is given up: its other end may be gone without a word.
-    pub(super) fn watch_raw_echo(&mut self, life: Life, conn: ConnId, moved: usize) {
-        let Some(raw) = self.client(life.client).and_then(|host| host.raw.as_ref()) else { return };
-        let (heard, all, of) = (raw.reply.len(), raw.request.len(), raw.conn);
-        if of != conn {
-            return;
-        }
-        let connection = self.conns.get_mut(&conn).filter(|conn| conn.is_up);
-        let sent = connection.map_or(0, |conn| all.saturating_sub(conn.pipe(Side::Client).queue.len()));
-        let now_moved = heard + sent;
-        if now_moved == moved {
-            return self.end_raw_echo(life.client, Ended::Failed("nothing moves any more".to_owned()));
-        }
-        let quiet = Duration::from_millis(self.plan.limits.idle_ms + self.plan.retry.connect_ms);
-        self.after(quiet, Due::RawQuiet(life, conn, now_moved));
-    }
-
     /// The raw echo's client heard something.
     pub(super) fn hear_raw_echo(&mut self, client: u32, input: Input<Session>) {
         let Some(raw) = self.client(client).and_then(|host| host.raw.as_mut()) else { return };
         match input {
             Input::Received((), bytes) => raw.reply.extend_from_slice(&bytes),
-            Input::Ended((), End::Orderly) => self.end_raw_echo(client, Ended::Done),
+            Input::Ended((), End::Orderly) => {
+                // A server that goes away ends its streams, too: an end says nothing of completeness.
+                let is_whole = raw.reply.len() >= raw.request.len();
+                let ended = if is_whole { Ended::Done } else { Ended::Failed("ended early".to_owned()) };
+                self.end_raw_echo(client, ended);
+            }
             Input::Ended((), End::Reset) => {
                 self.end_raw_echo(client, Ended::Failed("reset".to_owned()));
             }
             _ => {}
+        }
+    }
+
+    /// Nothing came for too long.
+    pub(super) fn give_up_raw_echo(&mut self, client: u32, step: usize) {
+        if self.client(client).and_then(|host| host.raw.as_ref()).is_some_and(|raw| raw.step == step) {
+            self.end_raw_echo(client, Ended::Failed("it takes too long".to_owned()));
         }
     }
 

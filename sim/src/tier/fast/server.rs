@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use towline::harness::{Checked, Side, carry_out};
-use towline::proto::Echo;
 use towline::proto::listener::{ConnectionId, ListenEvent, ListenInput, Listener, Source};
-use towline::proto::machine::{Effect, Input, Machine, Out};
+use towline::proto::machine::{Effect, End, Input, Machine, Out};
 use towline::proto::session::{self, Session};
 use towline::proto::storage::{StoreOp, Ticket};
+use towline::proto::{DatagramEcho, Echo};
 use towline::store::Names;
 use towline::store::memory::Primitive;
 use towline::time::Duration;
@@ -42,7 +42,11 @@ impl World {
         };
         let (power, partials) = (Power::new(), self.folders.served_partials());
         let mut names = Names::new(u64::from(number));
-        names.add_root(self.server_files(&power)).expect("memory can be read");
+        if let Err(error) = names.add_root(self.server_files(&power)) {
+            // Its disk fails it, or its power: the script takes it away.
+            self.facts().event(SERVER, &format!("cannot begin: {error}"));
+            return;
+        }
         {
             let mut facts = lock(&self.facts);
             facts.opened_store(partials, self.folders.served_partials());
@@ -50,16 +54,19 @@ impl World {
         }
         let listener = Listener::new(self.plan.listen_limits());
         let (listener, _nothing) = Checked::new(self.clock(Host::Server), listener, Out::new());
+        let (datagrams, _nothing) = Checked::new(self.clock(Host::Server), DatagramEcho::new(), Out::new());
         self.server = Some(ServerHost {
             power,
             names,
             listener: listener.sparing(),
             sessions: BTreeMap::new(),
             echoes: BTreeMap::new(),
+            datagrams: datagrams.sparing(),
             numbers: BTreeMap::new(),
             ends: BTreeMap::new(),
             next_number: 0,
             backlog: VecDeque::new(),
+            names_until: self.now,
             is_open: true,
         });
     }
@@ -171,6 +178,7 @@ impl World {
                 self.facts().event(SERVER, &format!("stops, with {connections} connections"));
                 // Who dials now is refused by the system, and may try again, instead of waiting for nothing.
                 backlog.into_iter().for_each(|conn| self.release(conn, Side::Server));
+                self.step_datagrams(Input::Ended((), End::Orderly));
                 self.tell_all(&session::Command::Drain);
             }
             ListenEvent::AbortAll(failure) => self.tell_all(&session::Command::Abort(failure)),
@@ -254,15 +262,25 @@ impl World {
     }
 
     fn store_served(&mut self, conn: ConnId, ticket: Ticket, op: StoreOp) {
+        let (now, pause) = (self.now, self.store_pause());
         let Some(host) = &mut self.server else { return };
-        // A process without power does nothing more; the script takes it away after this step.
-        if !host.power.is_on() {
-            return;
+        // Names go one after another, blocks as they come.
+        let mut at = now + pause;
+        if let StoreOp::Name(_) = op {
+            at = at.max(host.names_until);
+            host.names_until = at;
         }
+        self.at(at, Due::Store(conn, ticket, op));
+    }
+
+    /// A store operation has its turn: what was said before is on its way by now.
+    pub(super) fn on_store_served(&mut self, conn: ConnId, ticket: Ticket, op: StoreOp) {
+        let host = self.server.as_mut().filter(|host| host.sessions.contains_key(&conn));
+        // A process without power does nothing more; the script takes it away after this step.
+        let Some(host) = host.filter(|host| host.power.is_on()) else { return };
         let stored = carry_out(&mut host.names, op);
         self.folders.forget_logs();
-        let pause = self.store_pause();
-        self.after(pause, Due::ToSession(conn, Input::Stored(ticket, stored)));
+        self.step_session(conn, Input::Stored(ticket, stored));
     }
 
     pub(super) fn step_echo(&mut self, conn: ConnId, input: Input<Echo>) {

@@ -5,15 +5,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rand_chacha::ChaCha8Rng;
 use towline::harness::Side;
+use towline::proto::Echo;
 use towline::proto::client::Client;
+use towline::proto::datagram::Datagram;
 use towline::proto::machine::{Input, Machine};
-use towline::proto::{Echo, Session};
+use towline::proto::storage::{StoreOp, Ticket};
 use towline::time::{Duration, Time};
 
 use super::super::facts::{Facts, Place};
 use super::super::files::Folders;
 use super::super::script::{Gate, Script};
 use super::super::stage::{Next, Stage};
+use super::datagrams::DatagramNet;
 use super::hosts::{ClientHost, ServerHost};
 use super::net::{ConnId, Connection, Segment, cuts};
 use crate::plan::{Cut, Host, Plan, Whom};
@@ -36,17 +39,23 @@ pub(super) enum Due {
     /// A machine may be told of room.
     Room(ConnId, Side),
     ToClient(Life, Input<Client>),
-    ToSession(ConnId, Input<Session>),
+    /// The server's store carries out what this connection's session asked for.
+    Store(ConnId, Ticket, StoreOp),
     /// A client's application goes on with this step.
     Step(Life, usize),
     /// A client's application begins for the first time.
     Begin(u32),
+    /// The raw echo of this step has had its time.
+    EchoLimit(Life, usize),
     /// What a closed machine had to send has had its time.
     FlushLimit(ConnId),
     /// The server is told to finish what runs.
     Drain,
-    /// A raw echo's client looks whether anything has moved beyond this.
-    RawQuiet(Life, ConnId, usize),
+    /// A datagram arrives that this side of this client sent.
+    Datagram(u32, Side, Datagram),
+    /// A client's application sends its next one, or has waited for the last.
+    SendDatagram(Life, usize),
+    DatagramsOver(Life, usize),
 }
 
 /// One life of a client.
@@ -94,6 +103,7 @@ pub(super) struct World {
     /// How far the hosts' clocks are ahead of the world's.
     pub(super) clocks: BTreeMap<Host, Duration>,
     pub(super) gates: Vec<Gate>,
+    pub(super) datagrams: DatagramNet,
     pub(super) server: Option<ServerHost>,
     /// By their places in the plan.
     pub(super) clients: Vec<Option<ClientHost>>,
@@ -126,6 +136,7 @@ impl World {
             deaf: BTreeSet::new(),
             clocks: BTreeMap::new(),
             gates: Vec::new(),
+            datagrams: DatagramNet::new(&plan),
             server: None,
             clients: plan.clients.iter().map(|_| None).collect(),
             random: Streams::new(plan.seed).part(Streams::BYTES, "fast world", 0),
@@ -271,10 +282,15 @@ impl World {
                     self.step_client(life.client, input);
                 }
             }
-            Due::ToSession(conn, input) => self.step_session(conn, input),
+            Due::Store(conn, ticket, op) => self.on_store_served(conn, ticket, op),
             Due::Step(life, step) => {
                 if self.lives(life) {
                     self.begin_step(life.client, step);
+                }
+            }
+            Due::EchoLimit(life, step) => {
+                if self.lives(life) {
+                    self.give_up_raw_echo(life.client, step);
                 }
             }
             Due::Begin(client) => {
@@ -285,9 +301,15 @@ impl World {
             }
             Due::FlushLimit(conn) => self.let_go(conn),
             Due::Drain => self.drain_server(),
-            Due::RawQuiet(life, conn, moved) => {
+            Due::Datagram(client, writer, datagram) => self.on_datagram(client, writer, datagram),
+            Due::SendDatagram(life, step) => {
                 if self.lives(life) {
-                    self.watch_raw_echo(life, conn, moved);
+                    self.send_datagram(life, step);
+                }
+            }
+            Due::DatagramsOver(life, step) => {
+                if self.lives(life) {
+                    self.end_datagrams(life, step);
                 }
             }
         }
