@@ -76,11 +76,12 @@ impl World {
             // The system has the answer; the process hears it later.
             Due::Answer(conn, _) => at(conn, Side::Client),
             Due::ToClient(life, _) | Due::Step(life, _) => Some(Host::Client(life.client)),
-            Due::EchoLimit(life, _) | Due::SendDatagram(life, _) | Due::DatagramsOver(life, _) => {
+            Due::RawQuiet(life, ..) | Due::SendDatagram(life, _) | Due::DatagramsOver(life, _) => {
                 Some(Host::Client(life.client))
             }
             Due::Store(..) | Due::FlushLimit(_) | Due::Drain => Some(Host::Server),
             Due::Datagram(..) => None,
+            Due::Stranger(_) | Due::Play(..) => None,
             Due::Syn(_) | Due::Arrive(..) | Due::Write(..) | Due::Begin(_) => None,
         };
         needed.filter(|host| self.paused.contains(host))

@@ -100,6 +100,9 @@ impl World {
         let (now, client) = (self.now, self.conns.get(&conn).map(|conn| conn.place.client()));
         let cut = client.is_some_and(|client| self.is_cut(client, writer));
         let Some(connection) = self.conns.get_mut(&conn) else { return };
+        if let Segment::End(end) = segment {
+            lock(&self.facts).keep(writer, connection.place.into(), || Recorded::Ended(writer, end));
+        }
         let resends = connection.resends;
         let pipe = connection.pipe(writer);
         if pipe.is_torn {
@@ -171,6 +174,7 @@ impl World {
         if pipe.inbox.is_empty() {
             if let Read::Ending(end) = pipe.read {
                 pipe.read = Read::Over;
+                self.facts().keep(side, place.into(), || Recorded::Ended(other(side), end));
                 self.deliver(conn, side, Input::Ended((), end));
             }
             return;
