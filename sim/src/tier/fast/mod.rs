@@ -9,12 +9,14 @@
 //! | `wires` | bytes from machine to machine, partitions, ends |
 //! | `breaks` | resets, early ends, half-open streams, messages held up |
 //! | `processes` | processes that stand still or do not read, clocks that differ |
+//! | `datagrams` | datagrams, their echo, and what becomes of them on their way |
 //! | `strangers` | peers that keep no rules |
 //! | `memory` | what machines hold |
 //! | `hosts`, `server`, `client` | what runs on the two hosts |
 
 mod breaks;
 mod client;
+mod datagrams;
 mod hosts;
 mod memory;
 mod net;
