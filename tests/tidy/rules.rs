@@ -277,7 +277,7 @@ pub(crate) fn probes(sources: &[Source]) -> Vec<String> {
                 let ends = |rest: &str| !rest.starts_with(|c: char| c.is_alphanumeric());
                 source.text.split(&used).skip(1).any(ends)
             };
-            if !others.iter().any(|source| is_used(source)) {
+            if !others.iter().any(is_used) {
                 found.push(at(list, number + 1, &format!("`{used}` stands nowhere in the code")));
             }
         }
