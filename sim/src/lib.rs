@@ -13,7 +13,10 @@
 //! | `planted` | bugs planted in the library, to show that they are caught |
 //! | `plant` | faults of the simulator's own, to show that the invariants see them |
 //! | `campaign`, `report`, `cli` | many seeds, told to a person |
+//! | `shrink` | the least plan that still breaks the same invariant |
+//! | `bundle` | what a failure leaves, so that it can be seen again |
 
+pub mod bundle;
 pub mod campaign;
 pub mod cli;
 pub mod disk;
@@ -24,6 +27,7 @@ pub mod plan;
 pub mod plant;
 pub mod planted;
 mod report;
+pub mod shrink;
 pub mod streams;
 pub mod tier;
 pub mod trace;

@@ -57,6 +57,11 @@ impl Tier {
         }
     }
 
+    /// The one with this name.
+    pub fn named(name: &str) -> Option<Tier> {
+        Tier::ALL.iter().copied().find(|tier| tier.name() == name)
+    }
+
     /// Runs a plan, and gives what was seen.
     ///
     /// # Panics
