@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use towline::probe::Mark;
 
 use crate::outcome::Outcome;
+use crate::tier::Tier;
 
 macro_rules! rare {
     ($($(#[$doc:meta])* $name:ident $words:literal,)*) => {
@@ -89,6 +90,36 @@ impl State {
     }
 }
 
+/// Marks that the campaign's plans reach never, or too seldom for [`Ledger::SEEDS`]: what they need is not in plans yet.
+pub const NOT_YET: &[Mark] = &[
+    Mark::FrameRefused,
+    Mark::EchoStoppedReading,
+    Mark::EchoIdle,
+    Mark::SilentInDrain,
+    Mark::LingerRanOut,
+    Mark::RefusedInDrain,
+    Mark::ControlWaits,
+    Mark::CreditWaits,
+    Mark::ReadsWait,
+    Mark::StoreIsFull,
+    Mark::SendersTakeTurns,
+    Mark::ReceiversTakeTurns,
+    Mark::SourceChanged,
+    Mark::LostWithinBlock,
+    Mark::LostBeforeCommit,
+    Mark::LostInPublish,
+    Mark::CancelLost,
+    Mark::BlockRefused,
+    Mark::BlocksWanted,
+    Mark::LostInAnswer,
+    Mark::RetriedAfterGoAway,
+    Mark::ManyRetried,
+    Mark::ListenerIsFull,
+    Mark::SourceIsFull,
+    Mark::AcceptPaused,
+    Mark::NoSpace,
+];
+
 /// How many runs reached each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ledger(BTreeMap<State, u64>);
@@ -110,8 +141,13 @@ impl Ledger {
         self.0.get(&state).copied().unwrap_or(0)
     }
 
-    /// What no run reached.
-    pub fn missing(&self) -> Vec<State> {
-        State::all().filter(|state| self.count(*state) == 0).collect()
+    /// What no run on these tiers reached and one should have. Marks are the fast tier's to reach: on others the store
+    /// completes in order, and nothing overtakes anything.
+    pub fn missing(&self, tiers: &[Tier]) -> Vec<State> {
+        let is_due = |state: &State| match state {
+            State::Seen(_) => true,
+            State::Marked(mark) => tiers.contains(&Tier::Fast) && !NOT_YET.contains(mark),
+        };
+        State::all().filter(|state| is_due(state) && self.count(*state) == 0).collect()
     }
 }

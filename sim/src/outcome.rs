@@ -129,6 +129,17 @@ pub struct Bound {
     pub error: Option<String>,
 }
 
+/// A server that was told to finish what runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Drain {
+    /// When.
+    pub told_ms: u64,
+    /// When it had stopped, and whether it cut nothing off; `None` if it did not stop in order.
+    pub stopped: Option<(u64, bool)>,
+    /// Jobs whose files it was receiving, and how often each had been tried again by then.
+    pub in_flight: Vec<(usize, u32)>,
+}
+
 /// What is left once all is over.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Leftovers {
@@ -153,6 +164,8 @@ pub struct Outcome {
     pub waiting: Vec<String>,
     /// What panicked, if something did.
     pub panic: Option<String>,
+    /// Clients whose own disk kept them from beginning, at least once.
+    pub unable: BTreeSet<u32>,
     /// The steps that began, in order.
     pub jobs: Vec<Job>,
     /// Echoes of both kinds.
@@ -161,6 +174,8 @@ pub struct Outcome {
     pub published: Vec<Published>,
     /// Servers' attempts at the port, in order.
     pub bound: Vec<Bound>,
+    /// Servers that were told to stop, in order.
+    pub drains: Vec<Drain>,
     /// The served files at the end.
     pub served: BTreeMap<String, ContentId>,
     /// What is left.
@@ -191,10 +206,12 @@ impl Outcome {
             elapsed_ms: 0,
             waiting: Vec::new(),
             panic: None,
+            unable: BTreeSet::new(),
             jobs: Vec::new(),
             echoes: Vec::new(),
             published: Vec::new(),
             bound: Vec::new(),
+            drains: Vec::new(),
             served: BTreeMap::new(),
             leftovers: Leftovers::default(),
             faults_at_ms,

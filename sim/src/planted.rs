@@ -12,7 +12,7 @@ use crate::invariants;
 use crate::plan::Plan;
 use crate::tier::Tier;
 
-/// Seeds within which every bug must be caught.
+/// Seeds within which every bug is to be caught.
 pub const SEEDS: u64 = 2_000;
 
 /// What became of a bug.
@@ -48,11 +48,11 @@ pub fn tier_of(bug: Bug) -> Option<Tier> {
     }
 }
 
-/// Runs seeds from 0 with `bug` until one breaks an invariant that it does not break without it.
-pub fn hunt(bug: Bug) -> Hunted {
+/// Runs the seeds from 0 up to `within` with `bug` until one breaks an invariant that it does not break without it.
+pub fn hunt(bug: Bug, within: u64) -> Hunted {
     let missed = |seeds| Hunted { bug, caught: None, seeds };
     let Some(tier) = tier_of(bug) else { return missed(0) };
-    for seed in 0..SEEDS {
+    for seed in 0..within {
         let without = Plan::from_seed(seed);
         let with = Plan { plant: Some(bug.name().to_owned()), ..without.clone() };
         if let Some(broken) = invariants::check(&tier.run(&with)).first()
@@ -61,11 +61,11 @@ pub fn hunt(bug: Bug) -> Hunted {
             return Hunted { bug, caught: Some((seed, broken.invariant)), seeds: seed + 1 };
         }
     }
-    missed(SEEDS)
+    missed(within)
 }
 
 /// Hunts `bugs` on `jobs` threads, and hands what became of each to `each`, in their order, until it says no.
-pub fn hunt_all(bugs: &[Bug], jobs: usize, mut each: impl FnMut(Hunted) -> bool) {
+pub fn hunt_all(bugs: &[Bug], within: u64, jobs: usize, mut each: impl FnMut(Hunted) -> bool) {
     let next = AtomicUsize::new(0);
     let (results, inbox) = mpsc::channel();
     std::thread::scope(|scope| {
@@ -76,7 +76,7 @@ pub fn hunt_all(bugs: &[Bug], jobs: usize, mut each: impl FnMut(Hunted) -> bool)
                 loop {
                     let at = next.fetch_add(1, Ordering::Relaxed);
                     let Some(bug) = bugs.get(at) else { return };
-                    if results.send((at, hunt(*bug))).is_err() {
+                    if results.send((at, hunt(*bug, within))).is_err() {
                         return;
                     }
                 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::campaign::Ran;
-use crate::ledger::{Ledger, State};
+use crate::ledger::{Ledger, NOT_YET, State};
 
 /// The head of the table.
 pub(crate) fn head() -> String {
@@ -86,7 +86,9 @@ pub(crate) fn summary(ran: u64, failed: &[String], wall: Duration, ledger: &Ledg
     let a_second = ran as f64 / wall.as_secs_f64().max(1e-9);
     let mut text = format!("{ran} seeds, {} failed, {a_second:.1} seeds a second\nreached:\n", failed.len());
     for state in State::all() {
-        let _infallible = writeln!(text, "{:>8}  {}", ledger.count(state), state.words());
+        let is_due = !matches!(state, State::Marked(mark) if NOT_YET.contains(&mark));
+        let note = if is_due { "" } else { " (not yet asked of a campaign)" };
+        let _infallible = writeln!(text, "{:>8}  {}{note}", ledger.count(state), state.words());
     }
     for replay in failed {
         let _infallible = writeln!(text, "failed: {replay}");

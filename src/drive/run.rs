@@ -201,7 +201,10 @@ where
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<Input<M>> {
         let Some(deadline) = self.machine.deadline() else { return Poll::Pending };
         let instant = self.clock.instant(deadline);
-        if self.timer.deadline() != instant && (self.timer.is_elapsed() || !planted(Bug::TimerSetOnce)) {
+        if self.timer.is_elapsed() && planted(Bug::TimerFiresOnce) {
+            return Poll::Pending;
+        }
+        if self.timer.deadline() != instant {
             self.timer.as_mut().reset(instant);
         }
         if self.clock.now() >= deadline {

@@ -65,9 +65,7 @@ impl Echo {
     }
 
     fn moved(&mut self, now: Time) {
-        if !planted(Bug::ForgetEchoActivity) {
-            self.deadline = self.idle.map(|idle| now + idle);
-        }
+        self.deadline = self.idle.map(|idle| now + idle);
     }
 
     fn close(&mut self, end: EchoEnd, out: &mut Out<Echo>) {
@@ -109,6 +107,10 @@ impl Machine for Echo {
                     self.held = Rope::new();
                 }
                 self.phase = Phase::Ending;
+                if planted(Bug::EndOnlyAfterBytes) {
+                    self.deadline = None;
+                    return;
+                }
             }
             Input::Ended((), End::Reset) => return self.close(EchoEnd::Reset, out),
             Input::Elapsed if self.deadline.is_some_and(|deadline| deadline <= now) => {
@@ -130,7 +132,7 @@ impl Machine for Echo {
     }
 
     fn wants_read(&self, (): ()) -> bool {
-        self.phase == Phase::Open && (self.held.len() < Echo::HELD || planted(Bug::ReadWhileHolding))
+        self.phase == Phase::Open && self.held.len() < Echo::HELD
     }
 
     fn footprint(&self) -> usize {

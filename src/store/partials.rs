@@ -100,9 +100,6 @@ impl<F: Files> Names<F> {
             return Err(refused(Code::SUPERSEDED, "publish", &partial.offer.path, why));
         }
         let place = self.roots.get_mut(&root).expect("a root outlives its leases");
-        if planted(Bug::RememberEarly) {
-            self.requests.remember(request, intent);
-        }
         partial.publish(place)?;
         self.leases.remove(&lease);
         self.openers.close(root, key);

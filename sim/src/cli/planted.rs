@@ -15,6 +15,9 @@ pub(super) struct Arguments {
     /// Only this bug, by its name
     #[arg(value_parser = bug)]
     name: Option<Bug>,
+    /// Seeds within which each must be caught
+    #[arg(long, default_value_t = SEEDS)]
+    within: u64,
     /// Bugs at once [default: the number of processors]
     #[arg(long)]
     jobs: Option<usize>,
@@ -35,7 +38,8 @@ pub(super) fn planted(arguments: &Arguments, out: &mut impl Write) -> io::Result
     }
     let bugs = arguments.name.map_or(Bug::ALL.to_vec(), |bug| vec![bug]);
     let (begin, mut missed, mut seeds, mut written) = (Instant::now(), 0, 0, Ok(()));
-    planted::hunt_all(&bugs, values::jobs(arguments.jobs), |hunted| {
+    let within = arguments.within;
+    planted::hunt_all(&bugs, within, values::jobs(arguments.jobs), |hunted| {
         missed += usize::from(hunted.caught.is_none());
         seeds += hunted.seeds;
         written = writeln!(out, "{hunted}").and_then(|()| out.flush());
@@ -43,7 +47,7 @@ pub(super) fn planted(arguments: &Arguments, out: &mut impl Write) -> io::Result
     });
     written?;
     let (all, wall) = (bugs.len(), begin.elapsed().as_secs_f64());
-    writeln!(out, "{all} bugs, {missed} missed, {seeds} seeds in {wall:.1} s; each has at most {SEEDS}")?;
+    writeln!(out, "{all} bugs, {missed} missed, {seeds} seeds in {wall:.1} s; each had at most {within}")?;
     Ok(missed == 0)
 }
 

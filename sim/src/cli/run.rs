@@ -91,7 +91,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> io::Result<boo
     progress.clear();
     written?;
     let is_campaign = arguments.seeds.is_some() && done >= Ledger::SEEDS;
-    let missing = if is_campaign { ledger.missing() } else { Vec::new() };
+    let missing = if is_campaign { ledger.missing(tiers) } else { Vec::new() };
     if !arguments.json {
         write!(out, "{}", report::summary(done, &failed, wall, &ledger))?;
         for state in &missing {

@@ -13,7 +13,7 @@ use super::script::Script;
 use super::tap::Tap;
 use crate::disk::Power;
 use crate::ledger::Rare;
-use crate::outcome::{Bound, ContentId, Job, Outcome, Published};
+use crate::outcome::{Bound, ContentId, Drain, Job, Outcome, Published};
 use crate::plan::{Host, Operation, Plan};
 use crate::plant::Plant;
 use crate::trace::{self, Connection, Door, Frame, Kind, Lane, Network, Part, Recorded, Store};
@@ -281,12 +281,24 @@ impl Facts {
     /// The server is told to finish what runs.
     pub(super) fn server_stops(&mut self) {
         self.server.is_stopping = self.server.serves;
+        if !self.server.serves {
+            return;
+        }
+        // With one client it is known whose the files are.
+        let is_known = self.clients.len() == 1 && !self.server.uploads.is_empty();
+        let running = self.outcome.jobs.iter().enumerate().filter(|(_, job)| is_known && job.ended.is_none());
+        let in_flight = running.map(|(index, job)| (index, job.retries)).collect();
+        self.outcome.drains.push(Drain { told_ms: self.now_ms, stopped: None, in_flight });
     }
 
     /// The server has stopped in order.
     pub(super) fn stopped(&mut self, end: ListenEnd) {
         self.server.serves = false;
         self.server.is_stopping = false;
+        let stopped = Some((self.now_ms, end == ListenEnd::Drained));
+        if let Some(drain) = self.outcome.drains.last_mut() {
+            drain.stopped = stopped;
+        }
         self.event(SERVER, &format!("has stopped: {end:?}"));
         if end == ListenEnd::Aborted {
             self.reach(Rare::DrainCutOff);
@@ -354,6 +366,13 @@ impl Facts {
         if let Some(job) = self.last_job(client).filter(|job| job.ended.is_none()) {
             job.cut_off = true;
         }
+    }
+
+    /// A client's store cannot be opened.
+    pub(super) fn client_cannot_begin(&mut self, client: u32, why: &dyn std::fmt::Display) {
+        self.event(client_name(client), &format!("cannot begin: {why}"));
+        self.outcome.unable.insert(client);
+        self.client_died(client);
     }
 
     /// What the taps have gathered becomes facts.

@@ -84,7 +84,7 @@ impl Ask {
             (Question::Remove(_), Body::Done) => Ok(OpDone::Removed),
             (Question::List(_), Body::Page(page)) => {
                 out.event(OpEvent::Entries(page.entries));
-                if !page.last && !planted(Bug::StopAtFirstPage) {
+                if !page.last {
                     out.push(Effect::Transmit((), Body::Next));
                     return;
                 }

@@ -174,7 +174,7 @@ impl Sender {
         let known = ranges.iter().all(|range| range.first + range.count <= outgoing.blocks);
         let (rounds, count) = (outgoing.rounds, ranges.iter().map(|range| range.count).sum::<u32>());
         outgoing.refused = outgoing.refused.saturating_add(count);
-        outgoing.pipeline.send_again(if known && !planted(Bug::IgnoreWant) { ranges } else { &[] });
+        outgoing.pipeline.send_again(if known { ranges } else { &[] });
         self.state = State::Sending(outgoing);
         if !known {
             return self
@@ -253,9 +253,6 @@ impl Sender {
         let recheck = NameOp::Recheck { lease: outgoing.lease };
         if let State::Sending(outgoing) = core::mem::replace(&mut self.state, State::Closed) {
             self.state = State::Rechecking(outgoing);
-        }
-        if planted(Bug::SkipRecheck) {
-            return self.commit(out);
         }
         self.tickets.issue(StoreOp::Name(recheck), out);
     }

@@ -33,7 +33,11 @@ impl World {
         let life = Life { client, number };
         let power = Power::new();
         let mut names = Names::new(steps::store_of(client, number));
-        names.add_root(self.client_files(client, &power)).expect("memory can be read");
+        if let Err(error) = names.add_root(self.client_files(client, &power)) {
+            // Its disk fails it, or its power: the script takes it away.
+            self.facts().client_cannot_begin(client, &error);
+            return;
+        }
         let seed = steps::seed_of(&self.plan, client, number);
         let machine = Client::new(self.now, self.plan.limits(), self.plan.policy(), seed);
         let (machine, _nothing) = Checked::new(self.now, machine, Out::new());
@@ -74,6 +78,8 @@ impl World {
                 self.step_client(client, Input::Command(Command::Start(JobId(step as u64), request)));
             }
             (None, Operation::RawEcho(content)) => {
+                let limit = Duration::from_millis(self.plan.echo_limit_ms());
+                self.after(limit, Due::EchoLimit(Life { client, number }, step));
                 let place = Place::Echo(self.next_dial(client, 1));
                 let conn = self.dial(place, LinkId(u32::MAX));
                 let raw = RawEcho { conn, step, request: content.bytes(), reply: Vec::new() };
@@ -172,11 +178,23 @@ impl World {
         let Some(raw) = self.client(client).and_then(|host| host.raw.as_mut()) else { return };
         match input {
             Input::Received((), bytes) => raw.reply.extend_from_slice(&bytes),
-            Input::Ended((), End::Orderly) => self.end_raw_echo(client, Ended::Done),
+            Input::Ended((), End::Orderly) => {
+                // A server that goes away ends its streams, too: an end says nothing of completeness.
+                let is_whole = raw.reply.len() >= raw.request.len();
+                let ended = if is_whole { Ended::Done } else { Ended::Failed("ended early".to_owned()) };
+                self.end_raw_echo(client, ended);
+            }
             Input::Ended((), End::Reset) => {
                 self.end_raw_echo(client, Ended::Failed("reset".to_owned()));
             }
             _ => {}
+        }
+    }
+
+    /// Nothing came for too long.
+    pub(super) fn give_up_raw_echo(&mut self, client: u32, step: usize) {
+        if self.client(client).and_then(|host| host.raw.as_ref()).is_some_and(|raw| raw.step == step) {
+            self.end_raw_echo(client, Ended::Failed("it takes too long".to_owned()));
         }
     }
 

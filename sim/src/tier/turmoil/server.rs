@@ -45,7 +45,14 @@ async fn serve(shared: &Shared) -> turmoil::Result {
     let Ok(doors) = bind(shared, &power, false).await else { return Ok(()) };
     let partials = shared.folders.served_partials();
     let disk: Disk<PoweredFiles> = Disk::new(u64::from(number), Mode::Inline);
-    let root = disk.add_root(shared.server_files(&power)).await.map_err(|error| error.to_string())?;
+    let root = match disk.add_root(shared.server_files(&power)).await {
+        Ok(root) => root,
+        Err(error) => {
+            // Its disk fails it, or its power: the script takes it away.
+            lock(shared).facts.event(SERVER, &format!("cannot begin: {error}"));
+            return Ok(());
+        }
+    };
     {
         let mut state = lock(shared);
         state.facts.opened_store(partials, shared.folders.served_partials());
