@@ -63,6 +63,10 @@ rare! {
     Refused "a refused client",
     /// A client that found its server after it had been refused.
     Waited "a client that waited for its server",
+    /// A bit of a file that has a name was inverted.
+    FileRotted "a file that rots at rest",
+    /// A peer that does not keep the rules is gone.
+    StrangerGone "a peer that kept no rules, gone",
 }
 
 /// A rare state of either kind.
@@ -93,10 +97,8 @@ impl State {
 /// Marks that the campaign's plans reach never, or too seldom for [`Ledger::SEEDS`]: what they need is not in plans yet.
 pub const NOT_YET: &[Mark] = &[
     Mark::FrameRefused,
-    Mark::EchoStoppedReading,
     Mark::EchoIdle,
     Mark::SilentInDrain,
-    Mark::LingerRanOut,
     Mark::RefusedInDrain,
     Mark::ControlWaits,
     Mark::CreditWaits,
@@ -105,7 +107,6 @@ pub const NOT_YET: &[Mark] = &[
     Mark::SendersTakeTurns,
     Mark::ReceiversTakeTurns,
     Mark::SourceChanged,
-    Mark::LostWithinBlock,
     Mark::LostBeforeCommit,
     Mark::LostInPublish,
     Mark::CancelLost,
@@ -114,7 +115,6 @@ pub const NOT_YET: &[Mark] = &[
     Mark::LostInAnswer,
     Mark::RetriedAfterGoAway,
     Mark::ManyRetried,
-    Mark::ListenerIsFull,
     Mark::SourceIsFull,
     Mark::AcceptPaused,
     Mark::NoSpace,

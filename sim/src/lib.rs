@@ -12,6 +12,7 @@
 //! | `ledger` | rare states that a campaign must reach |
 //! | `planted` | bugs planted in the library, to show that they are caught |
 //! | `plant` | faults of the simulator's own, to show that the invariants see them |
+//! | `show` | a run as text, JSON, a page, packets |
 //! | `campaign`, `report`, `cli` | many seeds, told to a person |
 //! | `shrink` | the least plan that still breaks the same invariant |
 //! | `bundle` | what a failure leaves, so that it can be seen again |
@@ -28,6 +29,7 @@ pub mod plant;
 pub mod planted;
 mod report;
 pub mod shrink;
+pub mod show;
 pub mod streams;
 pub mod tier;
 pub mod trace;

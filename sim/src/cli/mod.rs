@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `run` | many seeds, or plans |
 //! | `replay` | one again, compared with what is known of it |
+//! | (`crate::show`) | one, shown as text, JSON, a page or packets |
 //! | `shrink` | the least that still breaks |
 //! | `plans` | the plans that somebody wrote |
 //! | `ledger` | rare states, counted |
@@ -25,6 +26,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::show;
+
 /// Runs towline in seeded worlds that fail, and says which seeds break an invariant.
 #[derive(Parser)]
 #[command(version)]
@@ -39,6 +42,8 @@ enum Command {
     Run(run::Arguments),
     /// Run one seed, plan or bundle again, say what broke, and compare its digest; exit with 0 only if everything held
     Replay(replay::Arguments),
+    /// Run a seed or a plan, and show what happened
+    Show(show::Show),
     /// Find the least plan that still breaks the same invariant
     Shrink(shrink::Arguments),
     /// List the plans that are written by hand, and run them
@@ -57,6 +62,7 @@ pub fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Run(arguments) => run::run(&arguments, out),
         Command::Replay(arguments) => replay::replay(&arguments, out),
+        Command::Show(arguments) => show::run(&arguments, out),
         Command::Shrink(arguments) => shrink::shrink(&arguments, out),
         Command::Plans(arguments) => plans::plans(&arguments, out),
         Command::Ledger(arguments) => ledger::ledger(&arguments, out),

@@ -5,6 +5,7 @@
 //! | `network` | latency, cuts, losses, disks |
 //! | `work` | what the applications do |
 //! | `fault` | what goes wrong, and when |
+//! | `heal` | what must be put right again |
 //! | `text` | a plan as a file, and back |
 //! | `bound` | how long a plan may take |
 //! | `generate` | from a seed to its plan |
@@ -12,6 +13,7 @@
 mod bound;
 mod fault;
 mod generate;
+mod heal;
 mod network;
 mod text;
 mod work;
@@ -183,6 +185,12 @@ impl Plan {
             && self.strangers.is_empty()
             && self.impostors.is_empty()
             && !is_lossy
+    }
+
+    /// Who answers this dial of a client instead of the server, with its place in the plan.
+    pub fn impostor_of(&self, client: u32, dial: u32) -> Option<(u32, Impostor)> {
+        let is_it = |(_, impostor): &(u32, &Impostor)| (impostor.client, impostor.dial) == (client, dial);
+        (0..).zip(&self.impostors).find(is_it).map(|(number, impostor)| (number, *impostor))
     }
 
     /// The step of a client.

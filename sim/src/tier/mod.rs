@@ -5,6 +5,8 @@
 //! |---|---|
 //! | `fast` | the machines in one event loop that jumps to the next event |
 //! | `turmoil` | the real server and client, with their driver, on a simulated network |
+//! | `byzantine` | what peers do that do not keep the rules |
+//! | `disks` | what goes wrong with the hosts' disks |
 //! | `facts`, `files` | what is known of a run, and the files that it is about |
 //! | `script`, `stage` | which fault is due, and what the run waits for |
 //! | `steps` | the plan's steps, as the client's application carries them out |
@@ -13,6 +15,8 @@
 
 pub mod fast;
 
+mod byzantine;
+mod disks;
 mod facts;
 mod files;
 mod panics;
@@ -70,14 +74,26 @@ impl Tier {
         self.run_planted(plan, None)
     }
 
+    /// The same, and the bytes of all streams are kept in the trace.
+    ///
+    /// # Panics
+    /// As [`Tier::run`].
+    pub fn run_recorded(self, plan: &Plan) -> Outcome {
+        self.run_with(plan, None, true)
+    }
+
     /// The same with a fault of the simulator's own, for the tests that show that it is seen.
     #[doc(hidden)]
     pub fn run_planted(self, plan: &Plan, plant: Option<Plant>) -> Outcome {
+        self.run_with(plan, plant, false)
+    }
+
+    fn run_with(self, plan: &Plan, plant: Option<Plant>, keeps_bytes: bool) -> Outcome {
         let bug = plan.bug().unwrap_or_else(|bad| panic!("{bad}"));
         match self {
-            Tier::Fast => probed(bug, || fast::run_planted(plan, plant)),
+            Tier::Fast => probed(bug, || fast::run_with(plan, plant, keeps_bytes)),
             #[cfg(feature = "turmoil")]
-            Tier::Turmoil => turmoil::run_planted(plan, bug, plant),
+            Tier::Turmoil => turmoil::run_with(plan, bug, plant, keeps_bytes),
         }
     }
 }

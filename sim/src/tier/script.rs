@@ -3,6 +3,7 @@
 
 use towline::harness::Side;
 
+use super::disks::is_of_disk;
 use super::facts::{Dial, Facts, Fuse};
 use crate::plan::{Fault, Plan, What, When};
 use crate::trace::{Kind, Lane};
@@ -113,6 +114,8 @@ impl Script {
         let is_there = match fault.what {
             What::StartServer => facts.server.serves,
             What::StartClient(client) => facts.clients[client as usize].is_alive,
+            // What waited for a primitive of a store came before it.
+            what if is_of_disk(what) => matches!(fault.when, When::Primitive { .. }),
             _ => false,
         };
         if is_there {
@@ -122,8 +125,8 @@ impl Script {
         Some(fault.what)
     }
 
-    /// Where streams are held up: what a fault waits for must not be missed. A partition's byte is the last that is heard
-    /// until what comes after it, although more may have arrived.
+    /// Where streams are held up: what a fault waits for must not be missed. The byte of a partition or a
+    /// hold is the last that is heard until what comes after it, although more may have arrived.
     pub(super) fn gates(&self) -> Vec<Gate> {
         let gate = |fault: &Fault| match fault.when {
             When::Byte { client, dial: number, side, byte } => {
@@ -134,7 +137,7 @@ impl Script {
         let is_parted = |at: &usize| {
             let is_followed = self.faults.get(at + 1).is_some_and(|next| matches!(next.when, When::After(_)));
             self.happened_ms[*at].is_some()
-                && matches!(self.faults[*at].what, What::Partition(..))
+                && matches!(self.faults[*at].what, What::Partition(..) | What::Hold(_))
                 && is_followed
                 && self.happened_ms[at + 1].is_none()
         };
@@ -152,12 +155,11 @@ impl Script {
 fn fuse(fault: &Fault) -> Option<Fuse> {
     match fault.when {
         When::Primitive { host, primitive, nth } => {
-            let is_deadly = match fault.what {
-                What::KillServer | What::PowerLossServer => true,
-                What::KillClient(_) | What::PowerLossClient(_) => true,
-                _ => false,
-            };
-            Some(Fuse { host, primitive, nth, is_deadly })
+            let is_deadly = matches!(
+                fault.what,
+                What::KillServer | What::PowerLossServer | What::KillClient(_) | What::PowerLossClient(_)
+            );
+            Some(Fuse { host, primitive, nth, is_deadly, what: fault.what })
         }
         When::At(_) | When::After(_) | When::Byte { .. } => None,
     }

@@ -10,10 +10,11 @@ use towline::proto::client::{Client, Command, Event, JobId, LinkId};
 use towline::proto::machine::{DialError, DialErrorKind, Effect, End, Input, Out};
 use towline::proto::session::Session;
 use towline::store::Names;
-use towline::store::memory::Primitive;
 use towline::time::Duration;
 use towline::wire::Rope;
 
+use super::super::byzantine::STRANGERS;
+use super::super::disks::slowness_ms;
 use super::super::facts::{Dial, Place};
 use super::super::steps;
 use super::hosts::{ClientHost, RawEcho};
@@ -23,44 +24,55 @@ use crate::disk::{Power, PoweredFiles};
 use crate::ledger::Rare;
 use crate::outcome::Ended;
 use crate::plan::{Host, Operation, Span};
-use crate::trace::Network;
+use crate::trace::{Network, Recorded};
 
 impl World {
     /// A client's process begins, with the step that the last one did not finish.
     pub(super) fn start_client(&mut self, client: u32) {
         self.mute.remove(&Host::Client(client));
+        self.is_fresh(Host::Client(client));
         let (number, step) = self.facts().client_begins(client);
         let life = Life { client, number };
         let power = Power::new();
-        let mut names = Names::new(steps::store_of(client, number));
-        if let Err(error) = names.add_root(self.client_files(client, &power)) {
-            // Its disk fails it, or its power: the script takes it away.
-            self.facts().client_cannot_begin(client, &error);
-            return;
-        }
+        let host = Host::Client(client);
+        let nonce = steps::store_of(client, number);
+        let Some(names) = self.open_store(host, nonce, &power) else { return };
         let seed = steps::seed_of(&self.plan, client, number);
-        let machine = Client::new(self.now, self.plan.limits(), self.plan.policy(), seed);
-        let (machine, _nothing) = Checked::new(self.now, machine, Out::new());
+        let machine =
+            Client::new(self.clock(Host::Client(client)), self.plan.limits(), self.plan.policy(), seed);
+        let (machine, _nothing) = Checked::new(self.clock(Host::Client(client)), machine, Out::new());
         let (machine, links) = (machine.sparing(), BTreeMap::new());
         let host = ClientHost { power, names, machine, links, life, raw: None };
         self.clients[client as usize] = Some(host);
         self.begin_step(client, step);
     }
 
-    fn client_files(&self, client: u32, power: &Power) -> PoweredFiles {
-        let (facts, cut) = (Arc::clone(&self.facts), power.clone());
-        let host = Host::Client(client);
-        let before = move |primitive: Primitive| lock(&facts).before_primitive(host, primitive, &cut);
-        let local = self.folders.local[client as usize].clone();
-        PoweredFiles::new(local, power.clone(), Arc::new(before), Arc::new(|_| {}), None)
+    /// A host's store as a new process opens it: again and again, if its disk fails; `None` if the power went meanwhile.
+    pub(super) fn open_store(&self, host: Host, nonce: u64, power: &Power) -> Option<Names<PoweredFiles>> {
+        while power.is_on() {
+            let mut names = Names::new(nonce);
+            match names.add_root(self.files(host, power)) {
+                Ok(_) => return Some(names),
+                Err(error) => self.facts().cannot_begin(host, &error),
+            }
+        }
+        None
+    }
+
+    /// A host's files as a new process sees them.
+    pub(super) fn files(&self, host: Host, power: &Power) -> PoweredFiles {
+        let facts = Arc::clone(&self.facts);
+        self.folders.files(host, power, Arc::new(move |touch| touch(&mut lock(&facts))))
     }
 
     /// The process is gone, and what it knew.
     pub(super) fn kill_client(&mut self, client: u32) {
         self.facts().client_died(client);
+        self.memory.forget_all(Host::Client(client));
         if let Some(host) = self.clients[client as usize].take() {
             host.power.cut();
         }
+        self.is_fresh(Host::Client(client));
     }
 
     pub(super) fn client(&mut self, client: u32) -> Option<&mut ClientHost> {
@@ -78,14 +90,13 @@ impl World {
                 self.step_client(client, Input::Command(Command::Start(JobId(step as u64), request)));
             }
             (None, Operation::RawEcho(content)) => {
-                let limit = Duration::from_millis(self.plan.echo_limit_ms());
-                self.after(limit, Due::EchoLimit(Life { client, number }, step));
                 let place = Place::Echo(self.next_dial(client, 1));
                 let conn = self.dial(place, LinkId(u32::MAX));
                 let raw = RawEcho { conn, step, request: content.bytes(), reply: Vec::new() };
                 if let Some(host) = self.client(client) {
                     host.raw = Some(raw);
                 }
+                self.watch_raw_echo(Life { client, number }, conn, usize::MAX);
             }
             (None, operation) => {
                 let ended = Ended::Failed(format!("{operation:?} is not on this tier"));
@@ -108,9 +119,10 @@ impl World {
     }
 
     /// Sends a wish to connect.
-    fn dial(&mut self, place: Place, link: LinkId) -> ConnId {
+    pub(super) fn dial(&mut self, place: Place, link: LinkId) -> ConnId {
         let conn = ConnId(self.conns.len() as u64);
         self.conns.insert(conn, Connection::new(&self.plan, conn, place, link));
+        self.facts().keep(Side::Client, place.into(), || Recorded::Dialed);
         if !self.is_cut(place.client(), Side::Client) {
             let latency = latency(&mut self.random, &self.plan);
             self.after(latency, Due::Syn(conn));
@@ -126,7 +138,7 @@ impl World {
         }
         // Nothing that the server says overtakes its answer.
         let Some(connection) = self.conns.get_mut(&conn) else { return };
-        let at = connection.pipe(Side::Server).arrival(self.now, &self.plan);
+        let at = connection.pipe(Side::Server).arrival(self.now, &self.plan, 0);
         self.at(at, Due::Answer(conn, is_yes));
     }
 
@@ -143,6 +155,10 @@ impl World {
         }
         connection.is_up = is_yes;
         connection.end_mut(Side::Client).is_held = is_yes;
+        if let Some(stranger) = client.checked_sub(STRANGERS) {
+            return self.answer_stranger(conn, stranger, is_yes);
+        }
+        self.facts().keep(Side::Client, place.into(), || Recorded::Answered(is_yes));
         if let Place::Echo(_) = place {
             return self.on_echo_answer(client, conn, is_yes);
         }
@@ -173,6 +189,23 @@ impl World {
         self.finish(conn, Side::Client);
     }
 
+    /// A raw echo of which nothing moves for a while is given up: its other end may be gone without a word.
+    pub(super) fn watch_raw_echo(&mut self, life: Life, conn: ConnId, moved: usize) {
+        let Some(raw) = self.client(life.client).and_then(|host| host.raw.as_ref()) else { return };
+        let (heard, all, of) = (raw.reply.len(), raw.request.len(), raw.conn);
+        if of != conn {
+            return;
+        }
+        let connection = self.conns.get_mut(&conn).filter(|conn| conn.is_up);
+        let sent = connection.map_or(0, |conn| all.saturating_sub(conn.pipe(Side::Client).queue.len()));
+        let now_moved = heard + sent;
+        if now_moved == moved {
+            return self.end_raw_echo(life.client, Ended::Failed("nothing moves any more".to_owned()));
+        }
+        let quiet = Duration::from_millis(self.plan.limits.idle_ms + self.plan.retry.connect_ms);
+        self.after(quiet, Due::RawQuiet(life, conn, now_moved));
+    }
+
     /// The raw echo's client heard something.
     pub(super) fn hear_raw_echo(&mut self, client: u32, input: Input<Session>) {
         let Some(raw) = self.client(client).and_then(|host| host.raw.as_mut()) else { return };
@@ -191,13 +224,6 @@ impl World {
         }
     }
 
-    /// Nothing came for too long.
-    pub(super) fn give_up_raw_echo(&mut self, client: u32, step: usize) {
-        if self.client(client).and_then(|host| host.raw.as_ref()).is_some_and(|raw| raw.step == step) {
-            self.end_raw_echo(client, Ended::Failed("it takes too long".to_owned()));
-        }
-    }
-
     fn end_raw_echo(&mut self, client: u32, ended: Ended) {
         let Some(raw) = self.client(client).and_then(|host| host.raw.take()) else { return };
         let RawEcho { conn, step, request, reply } = raw;
@@ -207,10 +233,13 @@ impl World {
     }
 
     pub(super) fn step_client(&mut self, client: u32, input: Input<Client>) {
-        let now = self.now;
-        let Some(host) = self.client(client).filter(|host| !host.machine.is_closed()) else { return };
+        let now = self.clock(Host::Client(client));
+        let host = self.clients[client as usize].as_mut();
+        let Some(host) = host.filter(|host| !host.machine.is_closed()) else { return };
         let life = host.life;
-        for effect in host.machine.step(now, input) {
+        let effects = host.machine.step(now, input);
+        self.memory.note(Host::Client(client), None, host.machine.machine());
+        for effect in effects {
             self.carry_out_client(life, effect);
         }
         let links = self.client(client).map(|host| host.links.values().copied().collect::<Vec<_>>());
@@ -219,6 +248,7 @@ impl World {
 
     fn carry_out_client(&mut self, life: Life, effect: Effect<Client>) {
         let Life { client, number } = life;
+        let facts = Arc::clone(&self.facts);
         let Some(host) = self.client(client) else { return };
         match effect {
             Effect::Dial(link) => {
@@ -249,9 +279,10 @@ impl World {
                 if !host.power.is_on() {
                     return;
                 }
+                let slowness_ms = slowness_ms(&lock(&facts), Host::Client(client), &op);
                 let stored = carry_out(&mut host.names, op);
                 self.folders.forget_logs();
-                let pause = self.store_pause();
+                let pause = self.store_pause(slowness_ms);
                 self.after(pause, Due::ToClient(life, Input::Stored(ticket, stored)));
             }
             Effect::Event(event) => {
@@ -266,8 +297,8 @@ impl World {
     }
 
     /// How long a store operation takes: completions overtake one another.
-    pub(super) fn store_pause(&mut self) -> Duration {
+    pub(super) fn store_pause(&mut self, slowness_ms: u64) -> Duration {
         let Span { min, max } = self.plan.disks.latency_us;
-        Duration::from_micros(self.random.random_range(min..=max))
+        Duration::from_micros(self.random.random_range(min..=max)) + Duration::from_millis(slowness_ms)
     }
 }

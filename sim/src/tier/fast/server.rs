@@ -1,7 +1,6 @@
 //! The server's host: its listener, a session for each connection, and its store.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 
 use towline::harness::{Checked, Side, carry_out};
 use towline::proto::Echo;
@@ -9,18 +8,17 @@ use towline::proto::listener::{ConnectionId, ListenEvent, ListenInput, Listener,
 use towline::proto::machine::{Effect, Input, Machine, Out};
 use towline::proto::session::{self, Session};
 use towline::proto::storage::{StoreOp, Ticket};
-use towline::store::Names;
-use towline::store::memory::Primitive;
 use towline::time::Duration;
 use towline::wire::Failure;
 
+use super::super::byzantine::STRANGERS;
+use super::super::disks::slowness_ms;
 use super::super::facts::{Place, SERVER};
 use super::super::steps::ROOT;
 use super::hosts::{Ending, ServerHost};
 use super::net::ConnId;
 use super::world::{Due, World, lock};
-use crate::disk::{Power, PoweredFiles};
-use crate::outcome::ContentId;
+use crate::disk::Power;
 use crate::plan::Host;
 use crate::trace::Door;
 
@@ -32,6 +30,7 @@ impl World {
     pub(super) fn start_server(&mut self) {
         let before = self.server.take().map_or(0, |host| host.names.leases().count());
         self.mute.remove(&Host::Server);
+        self.is_fresh(Host::Server);
         let number = {
             let mut facts = self.facts();
             facts.outcome.leftovers.leases += before;
@@ -40,19 +39,14 @@ impl World {
             facts.server.begun
         };
         let (power, partials) = (Power::new(), self.folders.served_partials());
-        let mut names = Names::new(u64::from(number));
-        if let Err(error) = names.add_root(self.server_files(&power)) {
-            // Its disk fails it, or its power: the script takes it away.
-            self.facts().event(SERVER, &format!("cannot begin: {error}"));
-            return;
-        }
+        let Some(names) = self.open_store(Host::Server, u64::from(number), &power) else { return };
         {
             let mut facts = lock(&self.facts);
             facts.opened_store(partials, self.folders.served_partials());
             facts.server.serves = true;
         }
         let listener = Listener::new(self.plan.listen_limits());
-        let (listener, _nothing) = Checked::new(self.now, listener, Out::new());
+        let (listener, _nothing) = Checked::new(self.clock(Host::Server), listener, Out::new());
         self.server = Some(ServerHost {
             power,
             names,
@@ -66,19 +60,6 @@ impl World {
             names_until: self.now,
             is_open: true,
         });
-    }
-
-    fn server_files(&self, power: &Power) -> PoweredFiles {
-        let (facts, cut) = (Arc::clone(&self.facts), power.clone());
-        let before = move |primitive: Primitive| lock(&facts).before_primitive(Host::Server, primitive, &cut);
-        let (facts, folders) = (Arc::clone(&self.facts), self.folders.clone());
-        let renamed = move |path: &str| {
-            let content = folders.served_at(path).unwrap_or_else(|| ContentId::of(&[]));
-            lock(&facts).renamed(path, content);
-        };
-        let plant = self.facts().plant;
-        let served = self.folders.served.clone();
-        PoweredFiles::new(served, power.clone(), Arc::new(before), Arc::new(renamed), plant)
     }
 
     /// Another server wants the same port.
@@ -96,17 +77,26 @@ impl World {
     /// The process is gone: its store does nothing any more, and what it knew is forgotten.
     pub(super) fn kill_server(&mut self) {
         self.facts().server_died();
+        self.memory.forget_all(Host::Server);
         if let Some(host) = self.server.take() {
             host.power.cut();
         }
+        self.is_fresh(Host::Server);
     }
 
     /// A client's wish to connect arrives.
     pub(super) fn on_syn(&mut self, conn: ConnId) {
-        if self.mute.contains(&Host::Server) {
+        if self.is_for_impostor(conn) || self.mute.contains(&Host::Server) {
             return;
         }
         let is_heard = self.server.as_ref().is_some_and(|host| host.is_open);
+        let backlog = self.server.as_ref().map_or(0, |host| host.backlog.len());
+        if is_heard && backlog >= self.plan.network.backlog {
+            let place = self.conns.get(&conn).map(|conn| conn.place);
+            let words =
+                place.map_or_else(String::new, |place| format!("{place} finds the accept queue full"));
+            return self.facts().event(SERVER, &words);
+        }
         if is_heard
             && let Some(connection) = self.conns.get_mut(&conn)
             && let Some(host) = &mut self.server
@@ -119,8 +109,9 @@ impl World {
     }
 
     /// Takes what its system has ready, as far as the listener wants.
-    fn accept(&mut self) {
-        while let Some(host) = &mut self.server
+    pub(super) fn accept(&mut self) {
+        while !self.paused.contains(&Host::Server)
+            && let Some(host) = &mut self.server
             && host.is_open
             && host.listener.machine().wants_read(())
             && let Some(conn) = host.backlog.pop_front()
@@ -140,8 +131,9 @@ impl World {
     }
 
     pub(super) fn step_listener(&mut self, input: Input<Listener>) {
+        let now = self.clock(Host::Server);
         let Some(host) = self.server.as_mut().filter(|host| !host.listener.is_closed()) else { return };
-        for effect in host.listener.step(self.now, input) {
+        for effect in host.listener.step(now, input) {
             match effect {
                 Effect::Event(event) => self.on_listen_event(event),
                 Effect::Close(end) => self.facts().stopped(end),
@@ -186,6 +178,7 @@ impl World {
     }
 
     fn begin(&mut self, id: ConnectionId, refusal: Option<Failure>) {
+        let now = self.clock(Host::Server);
         let Some(host) = &mut self.server else { return };
         let Some(conn) = host.numbers.iter().find(|(_, number)| **number == id.0).map(|(conn, _)| *conn)
         else {
@@ -194,8 +187,8 @@ impl World {
         let limits = self.plan.limits();
         match (self.conns.get(&conn).map(|conn| conn.place), refusal) {
             (Some(Place::Echo(_)), None) => {
-                let echo = Echo::new(self.now, limits.idle);
-                let (echo, _nothing) = Checked::new(self.now, echo, Out::new());
+                let echo = Echo::new(now, limits.idle);
+                let (echo, _nothing) = Checked::new(now, echo, Out::new());
                 host.echoes.insert(conn, echo.sparing());
             }
             (Some(Place::Echo(_)), Some(_)) => {
@@ -205,10 +198,10 @@ impl World {
             (Some(Place::Files(_)) | None, refusal) => {
                 let mut born = Out::new();
                 let session = match refusal {
-                    None => Session::server(self.now, ROOT, limits),
-                    Some(failure) => Session::refusing(self.now, failure, limits, &mut born),
+                    None => Session::server(now, ROOT, limits),
+                    Some(failure) => Session::refusing(now, failure, limits, &mut born),
                 };
-                let (session, born) = Checked::new(self.now, session, born);
+                let (session, born) = Checked::new(now, session, born);
                 host.sessions.insert(conn, session.sparing());
                 self.carry_out_session(conn, born);
             }
@@ -221,9 +214,11 @@ impl World {
     }
 
     pub(super) fn step_session(&mut self, conn: ConnId, input: Input<Session>) {
+        let now = self.clock(Host::Server);
         let session = self.server.as_mut().and_then(|host| host.sessions.get_mut(&conn));
         let Some(session) = session else { return };
-        let effects = session.step(self.now, input);
+        let effects = session.step(now, input);
+        self.memory.note(Host::Server, Some(conn), session.machine());
         self.carry_out_session(conn, effects);
         self.kick(conn, Side::Server);
     }
@@ -246,7 +241,8 @@ impl World {
     }
 
     fn store_served(&mut self, conn: ConnId, ticket: Ticket, op: StoreOp) {
-        let (now, pause) = (self.now, self.store_pause());
+        let slowness_ms = slowness_ms(&self.facts(), Host::Server, &op);
+        let (now, pause) = (self.now, self.store_pause(slowness_ms));
         let Some(host) = &mut self.server else { return };
         // Names go one after another, blocks as they come.
         let mut at = now + pause;
@@ -268,9 +264,10 @@ impl World {
     }
 
     pub(super) fn step_echo(&mut self, conn: ConnId, input: Input<Echo>) {
+        let now = self.clock(Host::Server);
         let echo = self.server.as_mut().and_then(|host| host.echoes.get_mut(&conn));
         let Some(echo) = echo else { return };
-        for effect in echo.step(self.now, input) {
+        for effect in echo.step(now, input) {
             match effect {
                 Effect::Transmit((), bytes) => self.transmit(conn, Side::Server, bytes),
                 Effect::Finish(()) => self.finish(conn, Side::Server),
@@ -287,6 +284,7 @@ impl World {
     fn on_closed(&mut self, conn: ConnId, ending: Ending) {
         let Some(host) = &mut self.server else { return };
         host.sessions.remove(&conn);
+        self.memory.forget(Host::Server, Some(conn));
         host.echoes.remove(&conn);
         host.ends.insert(conn, ending);
         self.after(FLUSH_LIMIT, Due::FlushLimit(conn));
@@ -297,7 +295,7 @@ impl World {
     pub(super) fn see_flushed(&mut self, conn: ConnId, side: Side) {
         let is_flushed =
             self.conns.get_mut(&conn).is_some_and(|connection| connection.pipe(Side::Server).is_flushed());
-        if side == Side::Server && is_flushed {
+        if side == Side::Server && is_flushed && !self.paused.contains(&Host::Server) {
             self.let_go(conn);
         }
     }
@@ -309,7 +307,14 @@ impl World {
         let number = host.numbers.remove(&conn).unwrap_or(u64::MAX);
         self.release(conn, Side::Server);
         match ending {
-            Ending::Session(end) => self.facts().closed(number, &end),
+            Ending::Session(end) => {
+                let client = self.conns.get(&conn).map(|conn| conn.place.client());
+                let mut facts = lock(&self.facts);
+                if let Some(stranger) = client.and_then(|client| client.checked_sub(STRANGERS)) {
+                    facts.visit_is_over(stranger, &end);
+                }
+                facts.closed(number, &end);
+            }
             Ending::Echo(end) => self.facts().echo_closed(number, &end),
         }
         self.step_listener(Input::Command(ListenInput::Closed(ConnectionId(number))));

@@ -16,7 +16,9 @@ use super::super::files::Folders;
 use super::super::script::{Gate, Script};
 use super::super::stage::{Next, Stage};
 use super::hosts::{ClientHost, ServerHost};
+use super::memory::Memory;
 use super::net::{ConnId, Connection, Segment, cuts};
+use super::strangers::Players;
 use crate::plan::{Cut, Host, Plan, Whom};
 use crate::streams::Streams;
 
@@ -43,10 +45,16 @@ pub(super) enum Due {
     Step(Life, usize),
     /// A client's application begins for the first time.
     Begin(u32),
-    /// The raw echo of this step has had its time.
-    EchoLimit(Life, usize),
+    /// A stranger dials.
+    Stranger(u32),
+    /// One that keeps no rules goes on at this end.
+    Play(ConnId, Side),
     /// What a closed machine had to send has had its time.
     FlushLimit(ConnId),
+    /// The server is told to finish what runs.
+    Drain,
+    /// A raw echo's client looks whether anything has moved beyond this.
+    RawQuiet(Life, ConnId, usize),
 }
 
 /// One life of a client.
@@ -75,12 +83,27 @@ pub(super) struct World {
     pub(super) folders: Folders,
     pub(super) script: Script,
     pub(super) conns: BTreeMap<ConnId, Connection>,
+    /// Ends of connections at which somebody keeps no rules.
+    pub(super) players: Players,
+    pub(super) memory: Memory,
     /// Dials so far of each client: to the protocol's port, to raw echo.
     pub(super) dials: Vec<[u32; 2]>,
     /// Partitions that have not healed.
     pub(super) cuts: Vec<(Cut, Whom)>,
     /// Machines that lost their power and answer nothing until a process begins there.
     pub(super) mute: BTreeSet<Host>,
+    /// Whose messages wait on their way.
+    pub(super) holds: Vec<Whom>,
+    /// Those messages.
+    pub(super) waiting: Vec<Due>,
+    /// Whose processes stand still.
+    pub(super) paused: BTreeSet<Host>,
+    /// What waits for them.
+    pub(super) asleep: Vec<(Host, Due)>,
+    /// Whose processes read nothing.
+    pub(super) deaf: BTreeSet<Host>,
+    /// How far the hosts' clocks are ahead of the world's.
+    pub(super) clocks: BTreeMap<Host, Duration>,
     pub(super) gates: Vec<Gate>,
     pub(super) server: Option<ServerHost>,
     /// By their places in the plan.
@@ -104,9 +127,17 @@ impl World {
             folders: Folders::new(&plan),
             script: Script::new(&plan),
             conns: BTreeMap::new(),
+            players: Players::new(),
+            memory: Memory::default(),
             dials: vec![[0, 0]; plan.clients.len()],
             cuts: Vec::new(),
             mute: BTreeSet::new(),
+            holds: Vec::new(),
+            waiting: Vec::new(),
+            paused: BTreeSet::new(),
+            asleep: Vec::new(),
+            deaf: BTreeSet::new(),
+            clocks: BTreeMap::new(),
             gates: Vec::new(),
             server: None,
             clients: plan.clients.iter().map(|_| None).collect(),
@@ -137,6 +168,9 @@ impl World {
         for (client, application) in (0..).zip(self.plan.clients.clone()) {
             self.at(Time::from_millis(application.begins_ms), Due::Begin(client));
         }
+        for (number, stranger) in (0..).zip(self.plan.strangers.clone()) {
+            self.at(Time::from_millis(stranger.begins_ms), Due::Stranger(number));
+        }
         for _ in 0..EVENTS_MAX {
             self.advance_script();
             let next = stage.next(&mut self.facts(), &self.script);
@@ -144,7 +178,7 @@ impl World {
             stage = match next {
                 Next::Over => return self.conclude(),
                 Next::TellServer => {
-                    self.drain_server();
+                    self.happen(Due::Drain);
                     Stage::Stop
                 }
                 Next::Stage(stage) => stage,
@@ -176,7 +210,10 @@ impl World {
         let deadline = self.deadline();
         let due = self.due.keys().next().map(|(at, _)| *at);
         match (due, deadline) {
-            (Some(at), deadline) if at <= outer && deadline.is_none_or(|(deadline, _)| at <= deadline) => {
+            // A deadline may have passed while its process stood still, or as its clock leapt.
+            (Some(at), deadline)
+                if at <= outer && deadline.is_none_or(|(deadline, _)| at <= deadline.max(self.now)) =>
+            {
                 self.jump(at);
                 if let Some((_, due)) = self.due.pop_first() {
                     self.happen(due);
@@ -199,21 +236,23 @@ impl World {
 
     fn deadline(&self) -> Option<(Time, Who)> {
         let mut first: Option<(Time, Who)> = None;
-        let mut see = |at: Option<Time>, who: Who| {
-            if let Some(at) = at {
+        let mut see = |host: Host, at: Option<Time>, who: Who| {
+            if let Some(at) = at.filter(|_| !self.paused.contains(&host)) {
+                let at = self.moment(host, at);
                 first = Some(first.map_or((at, who), |first| first.min((at, who))));
             }
         };
         for (client, host) in (0..).zip(&self.clients) {
-            see(host.as_ref().and_then(|host| host.machine.machine().deadline()), Who::Client(client));
+            let deadline = host.as_ref().and_then(|host| host.machine.machine().deadline());
+            see(Host::Client(client), deadline, Who::Client(client));
         }
         if let Some(host) = &self.server {
-            see(host.listener.machine().deadline(), Who::Listener);
+            see(Host::Server, host.listener.machine().deadline(), Who::Listener);
             for (conn, session) in &host.sessions {
-                see(session.machine().deadline(), Who::Session(*conn));
+                see(Host::Server, session.machine().deadline(), Who::Session(*conn));
             }
             for (conn, echo) in &host.echoes {
-                see(echo.machine().deadline(), Who::Echo(*conn));
+                see(Host::Server, echo.machine().deadline(), Who::Echo(*conn));
             }
         }
         first
@@ -228,7 +267,14 @@ impl World {
         }
     }
 
-    fn happen(&mut self, due: Due) {
+    /// Happens, or waits for a network or a process that stands still.
+    pub(super) fn happen(&mut self, due: Due) {
+        if self.is_held_up(&due) {
+            return self.waiting.push(due);
+        }
+        if let Some(host) = self.sleeper(&due) {
+            return self.asleep.push((host, due));
+        }
         match due {
             Due::Syn(conn) => self.on_syn(conn),
             Due::Answer(conn, is_yes) => self.on_answer(conn, is_yes),
@@ -247,18 +293,21 @@ impl World {
                     self.begin_step(life.client, step);
                 }
             }
-            Due::EchoLimit(life, step) => {
-                if self.lives(life) {
-                    self.give_up_raw_echo(life.client, step);
-                }
-            }
             Due::Begin(client) => {
                 // The script may have killed it before it was born.
                 if self.facts().clients[client as usize].begun == 0 {
                     self.start_client(client);
                 }
             }
+            Due::Stranger(number) => self.begin_stranger(number),
+            Due::Play(conn, side) => self.player_wakes(conn, side),
             Due::FlushLimit(conn) => self.let_go(conn),
+            Due::Drain => self.drain_server(),
+            Due::RawQuiet(life, conn, moved) => {
+                if self.lives(life) {
+                    self.watch_raw_echo(life, conn, moved);
+                }
+            }
         }
     }
 
@@ -276,7 +325,7 @@ impl World {
     fn advance_script(&mut self) {
         loop {
             let heard = |dial, side| {
-                let of_dial = |conn: &&Connection| conn.place == Place::Files(dial);
+                let of_dial = |conn: &&Connection| conn.place == Place::Files(dial) && conn.is_up;
                 self.conns.values().find(of_dial).map(|conn| conn.heard(side))
             };
             let Some(what) = self.script.take(&mut lock(&self.facts), heard) else { break };
@@ -300,7 +349,12 @@ impl World {
             + self.server.as_ref().map_or(0, |host| host.names.leases().count());
         let mut facts = lock(&self.facts);
         self.folders.conclude(&mut facts, leases);
-        let of_protocol = |conn: &&Connection| matches!(conn.place, Place::Files(_)) && conn.is_up;
+        for (host, peak) in std::mem::take(&mut self.memory.peaks) {
+            facts.event("end", &format!("{host:?}'s machines held {peak}"));
+            facts.outcome.peaks.insert(host, peak);
+        }
+        let plan = &self.plan;
+        let of_protocol = |conn: &&Connection| conn.is_up && conn.place.keeps_rules(plan);
         facts.finish_taps(self.conns.values().filter(of_protocol).map(|conn| conn.tap(Side::Client)));
     }
 }

@@ -8,6 +8,8 @@
 //! | `script` | the plan's faults, carried out between two steps |
 //! | `server`, `client` | what runs on the two hosts |
 //! | `net` | turmoil's sockets as the driver wants them |
+//! | `store` | the driver's store, on a disk that takes its time |
+//! | `strangers` | peers that keep no rules |
 //! | `shim` | streams that take and give a part of what they could |
 //!
 //! Deterministic, by what turmoil's source shows: the epoch is fixed, ticks are whole milliseconds, every draw comes
@@ -26,6 +28,8 @@ mod script;
 mod server;
 mod shim;
 mod state;
+mod store;
+mod strangers;
 
 use std::sync::PoisonError;
 use std::time::{Duration, UNIX_EPOCH};
@@ -53,13 +57,16 @@ const TCP_CAPACITY: usize = 4_096;
 
 /// Runs a plan on a thread of its own, and gives what was seen.
 pub fn run(plan: &Plan) -> Outcome {
-    run_planted(plan, None, None)
+    run_with(plan, None, None, false)
 }
 
-/// The same with a bug in the library, or a fault of the simulator's own.
-#[doc(hidden)]
-pub fn run_planted(plan: &Plan, bug: Option<Bug>, plant: Option<Plant>) -> Outcome {
+/// Runs a plan on a thread of its own, perhaps with a bug in the library, or a fault of the simulator's own; keeps the
+/// bytes of all streams if it is to. Gives what was seen.
+pub(super) fn run_with(plan: &Plan, bug: Option<Bug>, plant: Option<Plant>, keeps_bytes: bool) -> Outcome {
     let shared = Shared::new(plan.clone(), plant);
+    if keeps_bytes {
+        lock(&shared).facts.outcome.trace.keep_bytes();
+    }
     let thread = std::thread::Builder::new().name(format!("plan {}", plan.seed));
     let world = shared.clone();
     let run = move || {
@@ -92,6 +99,14 @@ fn simulate(shared: &Shared) {
     for number in 0..plan.clients.len() as u32 {
         let client = shared.clone();
         sim.host(client_name(number), move || client::run(client.clone(), number));
+    }
+    for number in 0..plan.strangers.len() as u32 {
+        let stranger = shared.clone();
+        sim.host(format!("stranger{number}"), move || strangers::stranger(stranger.clone(), number));
+    }
+    for number in 0..plan.impostors.len() as u32 {
+        let impostor = shared.clone();
+        sim.host(strangers::impostor_name(number), move || strangers::impostor(impostor.clone(), number));
     }
     let mut script = Script::new(plan);
     let (bound, mut stage) = (plan.bound_ms(), Stage::Story);

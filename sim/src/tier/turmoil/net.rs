@@ -15,10 +15,11 @@ use turmoil::net::{TcpListener, TcpStream};
 use super::super::facts::{Dial as DialId, Place, SERVER};
 use super::shim::Stream;
 use super::state::{Shared, lock};
+use super::strangers::impostor_name;
 use super::{ECHO_PORT, PORT};
 use crate::disk::Power;
 use crate::ledger::Rare;
-use crate::trace::Network;
+use crate::trace::{Network, Recorded};
 
 /// Tells the random numbers of one dial from those of others.
 fn number_of(dial: DialId) -> u64 {
@@ -77,20 +78,31 @@ impl TurmoilDial {
     /// To the raw echo.
     pub(super) async fn echo(&self) -> io::Result<Stream> {
         let dial = self.shared.next_dial(self.client, 1);
-        let stream = TcpStream::connect((SERVER, ECHO_PORT)).await?;
         let (place, number) = (Place::Echo(dial), number_of(dial) | 1 << 63);
+        let keep = |recorded| lock(&self.shared).facts.keep(Side::Client, place.into(), || recorded);
+        keep(Recorded::Dialed);
+        let connected = TcpStream::connect((SERVER, ECHO_PORT)).await;
+        keep(Recorded::Answered(connected.is_ok()));
+        let stream = connected?;
         Stream::new(stream, self.shared.clone(), self.power.clone(), Side::Client, Some(place), number)
     }
 
     async fn connect(self) -> Result<Stream, DialError> {
         let dial = self.shared.next_dial(self.client, 0);
         let place = Place::Files(dial);
-        lock(&self.shared).facts.network(place.into(), Network::Dials);
-        let connected = TcpStream::connect((SERVER, PORT)).await.and_then(|stream| {
+        {
+            let facts = &mut lock(&self.shared).facts;
+            facts.network(place.into(), Network::Dials);
+            facts.keep(Side::Client, place.into(), || Recorded::Dialed);
+        }
+        let impostor = self.shared.plan().impostor_of(self.client, dial.number);
+        let server = impostor.map_or(SERVER.to_owned(), |(number, _)| impostor_name(number));
+        let connected = TcpStream::connect((server.as_str(), PORT)).await.and_then(|stream| {
             let (shared, power) = (self.shared.clone(), self.power.clone());
             Stream::new(stream, shared, power, Side::Client, Some(place), number_of(dial))
         });
         let mut state = lock(&self.shared);
+        state.facts.keep(Side::Client, place.into(), || Recorded::Answered(connected.is_ok()));
         connected.inspect(|_| state.facts.network(place.into(), Network::Connected)).map_err(|error| {
             let why = format!("{:?}", error.kind());
             state.facts.network(place.into(), Network::CannotConnect(why));

@@ -7,7 +7,7 @@ use super::super::script::Script;
 use super::server::Order;
 use super::state::{Shared, lock};
 use crate::ledger::Rare;
-use crate::plan::{Cut, What, Whom};
+use crate::plan::{Cut, Host, What, Whom};
 use crate::plant::Plant;
 
 /// Carries out what is due, and lets go of the streams that waited for it.
@@ -52,7 +52,7 @@ fn carry_out(what: What, sim: &mut Sim<'_>, shared: &Shared) {
             let clients = named(Whom::All, shared);
             clients.iter().for_each(|client| sim.partition(*client, SERVER));
             kill_server(sim, shared);
-            shared.folders.rob_served(&mut lock(shared).facts);
+            shared.folders.rob(Host::Server, &mut lock(shared).facts);
             clients.iter().for_each(|client| sim.repair(*client, SERVER));
         }
         What::StartServer => start_server(sim, shared),
@@ -69,6 +69,7 @@ fn carry_out(what: What, sim: &mut Sim<'_>, shared: &Shared) {
         What::PowerLossClient(client) => {
             sim.partition(client_name(client), SERVER);
             kill_client(sim, shared, client);
+            shared.folders.rob(Host::Client(client), &mut lock(shared).facts);
             sim.repair(client_name(client), SERVER);
         }
         What::StartClient(client) => {
@@ -77,9 +78,14 @@ fn carry_out(what: What, sim: &mut Sim<'_>, shared: &Shared) {
         }
         What::Hold(_) | What::Release | What::Reset(_) | What::End(..) | What::Mute(..) => {}
         What::Pause(_) | What::Resume(_) | What::StopReading(_) | What::StartReading(_) => {}
-        What::ClockJump(..) | What::DiskFull(_) | What::DiskFree(_) | What::DiskError { .. } => {}
-        What::SlowDisk(..) | What::BitRot(..) => {}
+        What::ClockJump(..) => {}
+        What::DiskFull(_) | What::DiskFree(_) | What::DiskError { .. } => strike(what, shared),
+        What::SlowDisk(..) | What::BitRot(..) => strike(what, shared),
     }
+}
+
+fn strike(what: What, shared: &Shared) {
+    shared.folders.strike(what, &mut lock(shared).facts);
 }
 
 /// The hosts of these clients.

@@ -16,6 +16,7 @@ use rand_chacha::ChaCha8Rng;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 use towline::harness::Side;
+use towline::proto::machine::End;
 
 use super::super::facts::{Place, SERVER};
 use super::super::script::allowed;
@@ -100,7 +101,7 @@ impl Stream {
         if let Some(place) = place {
             let mut state = lock(&shared);
             state.places.insert(inner.local_addr()?, place);
-            if let Place::Files(_) = place {
+            if place.keeps_rules(shared.plan()) {
                 state.taps.push(Arc::clone(&tap));
             }
         }
@@ -169,7 +170,9 @@ impl Stream {
 
     /// Writes down what was said or heard here.
     fn note(&mut self, side: Side, bytes: &[u8]) {
-        let mut state = lock(&self.shared);
+        let shared = self.shared.clone();
+        let mut state = lock(&shared);
+        self.learn_place(&state);
         let Some(place) = self.place else { return };
         let bytes = Bytes::copy_from_slice(bytes);
         state.facts.keep(self.side, place.into(), || Recorded::Bytes(side, bytes.clone()));
@@ -179,6 +182,20 @@ impl Stream {
         state.facts.frames(self.side, place.into(), frames);
         if is_header_cut && side != self.side {
             state.facts.reach(Rare::HeaderCut);
+        }
+    }
+
+    /// A server's end learns from its peer's address what it is an end of.
+    fn learn_place(&mut self, state: &State) {
+        if self.place.is_none() {
+            self.place = state.places.get(&self.peer).copied();
+        }
+    }
+
+    /// Writes down that the stream of `by` is over, as seen here.
+    fn keep_end(&self, by: Side, end: End) {
+        if let Some(place) = self.place {
+            lock(&self.shared).facts.keep(self.side, place.into(), || Recorded::Ended(by, end));
         }
     }
 
@@ -206,8 +223,18 @@ impl AsyncRead for Stream {
             return Poll::Pending;
         }
         ready!(stream.reading.poll(cx));
-        if !ready!(stream.poll_fill(cx))? {
-            return Poll::Ready(Ok(()));
+        let other = if stream.side == Side::Client { Side::Server } else { Side::Client };
+        let filled = ready!(stream.poll_fill(cx));
+        match filled {
+            Ok(true) => {}
+            Ok(false) => {
+                stream.keep_end(other, End::Orderly);
+                return Poll::Ready(Ok(()));
+            }
+            Err(error) => {
+                stream.keep_end(other, End::Reset);
+                return Poll::Ready(Err(error));
+            }
         }
         if stream.dawdles(true, cx) {
             return Poll::Pending;
@@ -217,9 +244,7 @@ impl AsyncRead for Stream {
         let shared = stream.shared.clone();
         let count = {
             let mut state = lock(&shared);
-            if stream.place.is_none() {
-                stream.place = state.places.get(&stream.peer).copied();
-            }
+            stream.learn_place(&state);
             let allowed = usize::try_from(stream.allowed(&mut state, cx)).unwrap_or(usize::MAX);
             drawn.min(stream.stash.len()).min(into.remaining()).min(allowed)
         };
@@ -229,7 +254,6 @@ impl AsyncRead for Stream {
         let mut bytes = stream.stash.split_to(count);
         stream.spoil(&mut bytes);
         stream.heard += count as u64;
-        let other = if stream.side == Side::Client { Side::Server } else { Side::Client };
         if let Some(Place::Files(dial)) = stream.place {
             lock(&shared).heard.insert((dial, other), stream.heard);
         }
@@ -285,6 +309,8 @@ impl AsyncWrite for Stream {
         if !stream.power.is_on() {
             return Poll::Pending;
         }
-        Pin::new(&mut stream.inner).poll_shutdown(cx)
+        ready!(Pin::new(&mut stream.inner).poll_shutdown(cx))?;
+        stream.keep_end(stream.side, End::Orderly);
+        Poll::Ready(Ok(()))
     }
 }
