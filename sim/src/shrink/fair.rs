@@ -94,10 +94,9 @@ mod tests {
     #[test]
     fn what_falls_apart_is_put_right_if_it_was() {
         let clients = "clients: [(steps: [(do: list)])]";
-        let whole = plan(&format!(
-            "{clients}, faults: [(when: at(1), what: partition(both, all)), (when: after(9), what: repair)]"
-        ));
-        let open = plan(&format!("{clients}, faults: [(when: at(1), what: partition(both, all))]"));
+        let killed = "(when: at(1), what: kill_client(0))";
+        let whole = plan(&format!("{clients}, faults: [{killed}, (when: after(9), what: start_client(0))]"));
+        let open = plan(&format!("{clients}, faults: [{killed}]"));
         assert!(is_fair(&whole, &plan(clients)), "neither");
         assert!(!is_fair(&whole, &open), "for ever");
         assert!(is_fair(&open, &open), "as it was");

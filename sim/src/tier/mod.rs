@@ -11,6 +11,7 @@
 //! | `script`, `stage` | which fault is due, and what the run waits for |
 //! | `steps` | the plan's steps, as the client's application carries them out |
 //! | `tap` | what passes on a stream, written down |
+//! | `tripwire` | what a run asks of the real clock, which it must not |
 //! | `panics` | what panics in a run, kept for its report |
 
 pub mod fast;
@@ -24,6 +25,7 @@ mod script;
 mod stage;
 mod steps;
 mod tap;
+mod tripwire;
 
 #[cfg(feature = "turmoil")]
 pub mod turmoil;
