@@ -16,7 +16,9 @@
 //! | `campaign`, `report`, `cli` | many seeds, told to a person |
 //! | `shrink` | the least plan that still breaks the same invariant |
 //! | `bundle` | what a failure leaves, so that it can be seen again |
+//! | `bench` | what plans cost on each tier |
 
+mod bench;
 pub mod bundle;
 pub mod campaign;
 pub mod cli;

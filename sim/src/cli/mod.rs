@@ -9,9 +9,11 @@
 //! | `plans` | the plans that somebody wrote |
 //! | `ledger` | rare states, counted |
 //! | `planted` | bugs, hunted |
+//! | `bench` | what plans cost |
 //! | `values` | what arguments mean |
 //! | `progress` | a line on the terminal that says how far it is |
 
+mod bench;
 mod ledger;
 mod plans;
 mod planted;
@@ -50,6 +52,8 @@ enum Command {
     Plans(plans::Arguments),
     /// List the rare states, or count how often a range of seeds reaches each
     Ledger(ledger::Arguments),
+    /// Measure what plans cost on each tier, and turmoil alone with as many hosts, ticks, writes and bytes
+    Bench(bench::Arguments),
     /// Plant bugs in the library, one after another, and show that each is caught; exit with 0 only if all are
     ///
     /// Takes a build that has them: this one, or the one that `cargo planted` makes, which is started then.
@@ -66,6 +70,7 @@ pub fn main() -> ExitCode {
         Command::Shrink(arguments) => shrink::shrink(&arguments, out),
         Command::Plans(arguments) => plans::plans(&arguments, out),
         Command::Ledger(arguments) => ledger::ledger(&arguments, out),
+        Command::Bench(arguments) => bench::bench(&arguments, out),
         Command::Planted(arguments) => planted::planted(&arguments, out),
     };
     match done {

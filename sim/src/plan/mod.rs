@@ -14,6 +14,7 @@ mod bound;
 mod fault;
 mod generate;
 mod heal;
+mod light;
 mod network;
 mod text;
 mod work;

@@ -293,6 +293,7 @@ impl AsyncWrite for Stream {
         let drawn = if most == 0 { bytes.len() } else { stream.random.random_range(1..=most) };
         let count = ready!(Pin::new(&mut stream.inner).poll_write(cx, &bytes[..bytes.len().min(drawn)]))?;
         stream.taken.1 += 1;
+        lock(&stream.shared).facts.wrote(stream.side, count);
         if count < bytes.len() {
             lock(&stream.shared).facts.reach(Rare::PartialWrite);
         }
