@@ -333,8 +333,7 @@ impl Actor {
 
     /// Of a file that nobody's steps name.
     fn offer(&mut self, length: u64) -> Body {
-        let path =
-            RelPath::new(&format!("stranger-{}", self.random.random_range(0..9))).expect("a good path");
+        let path = RelPath::new(format!("stranger-{}", self.random.random_range(0..9))).expect("a good path");
         let modified = Modified { seconds: 1, nanoseconds: 0 };
         Body::Offer(Offer { path, length, mode: 0o644, modified, version: 0 })
     }
