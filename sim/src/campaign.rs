@@ -1,9 +1,10 @@
-//! Many seeds: each makes a plan, which one tier runs, or each; the results come in the seeds' order.
+//! Many plans, of seeds or of files: one tier runs each, or every tier does; the results come in the plans' order.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::path::PathBuf;
 use std::sync::mpsc;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::invariants::{self, Broken};
@@ -13,12 +14,44 @@ use crate::plan::Plan;
 use crate::tier::Tier;
 use crate::trace;
 
-/// A seed that was run.
+/// The invariant that a comparison of tiers breaks.
+pub const SAME_ON_ALL_TIERS: &str = "same-on-all-tiers";
+
+/// What is to be run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// A seed's plan.
+    Seed(u64),
+    /// A plan that stands in a file.
+    File(PathBuf, Box<Plan>),
+}
+
+impl Work {
+    /// Its plan.
+    pub fn plan(&self) -> Plan {
+        match self {
+            Work::Seed(seed) => Plan::from_seed(*seed),
+            Work::File(_, plan) => (**plan).clone(),
+        }
+    }
+
+    /// Its file, if it has one.
+    pub fn file(&self) -> Option<&PathBuf> {
+        match self {
+            Work::Seed(_) => None,
+            Work::File(file, _) => Some(file),
+        }
+    }
+}
+
+/// A plan that was run.
 #[derive(Clone, Debug)]
 pub struct Ran {
-    /// Which.
+    /// Its seed.
     pub seed: u64,
-    /// Where.
+    /// Where it stands, if it was not made from its seed.
+    pub file: Option<PathBuf>,
+    /// Where it ran.
     pub tier: Tier,
     /// What was seen.
     pub outcome: Outcome,
@@ -30,9 +63,14 @@ pub struct Ran {
 
 /// Runs one seed on one tier.
 pub fn run_seed(tier: Tier, seed: u64) -> Ran {
+    run_plan(tier, &Plan::from_seed(seed))
+}
+
+/// Runs one plan on one tier.
+pub fn run_plan(tier: Tier, plan: &Plan) -> Ran {
     let begin = Instant::now();
-    let (outcome, broken) = judged(tier, &Plan::from_seed(seed));
-    Ran { seed, tier, outcome, broken, wall: begin.elapsed() }
+    let (outcome, broken) = judged(tier, plan);
+    Ran { seed: plan.seed, file: None, tier, outcome, broken, wall: begin.elapsed() }
 }
 
 /// Runs a plan and judges what was seen.
@@ -42,9 +80,14 @@ pub fn judged(tier: Tier, plan: &Plan) -> (Outcome, Vec<Broken>) {
     (outcome, broken)
 }
 
-/// Runs one seed on each of `tiers`. Where nothing goes wrong on the way, what the applications see is the same on all.
+/// Runs one seed on each of `tiers`.
 pub fn run_on(tiers: &[Tier], seed: u64) -> Vec<Ran> {
-    let mut all: Vec<Ran> = tiers.iter().map(|tier| run_seed(*tier, seed)).collect();
+    run_plan_on(tiers, &Plan::from_seed(seed))
+}
+
+/// Runs a plan on each of `tiers`. Where nothing goes wrong on the way, what the applications see is the same on all.
+pub fn run_plan_on(tiers: &[Tier], plan: &Plan) -> Vec<Ran> {
+    let mut all: Vec<Ran> = tiers.iter().map(|tier| run_plan(*tier, plan)).collect();
     if let Some((first, others)) = all.split_first_mut()
         && first.outcome.plan.is_fault_free()
     {
@@ -52,7 +95,7 @@ pub fn run_on(tiers: &[Tier], seed: u64) -> Vec<Ran> {
         for other in others {
             if let Some(difference) = trace::difference(&seen, &other.outcome.seen_by_applications()) {
                 let reason = format!("{} and {}: {difference}", first.tier.name(), other.tier.name());
-                other.broken.push(Broken { invariant: "same-on-all-tiers", reason });
+                other.broken.push(Broken { invariant: SAME_ON_ALL_TIERS, reason });
             }
         }
     }
@@ -60,27 +103,41 @@ pub fn run_on(tiers: &[Tier], seed: u64) -> Vec<Ran> {
 }
 
 /// Runs `seeds` on `tiers`, on `jobs` threads, and hands the results to `each`, in order, until it says no.
-pub fn run(seeds: Range<u64>, tiers: &[Tier], jobs: usize, mut each: impl FnMut(Ran) -> bool) -> Ledger {
-    let (next, mut due) = (AtomicU64::new(seeds.start), seeds.start);
+pub fn run(seeds: Range<u64>, tiers: &[Tier], jobs: usize, each: impl FnMut(Ran) -> bool) -> Ledger {
+    run_all(seeds.map(Work::Seed), tiers, jobs, None, each)
+}
+
+/// The same for any plans; none begins after `end`, if there is one.
+pub fn run_all(
+    work: impl Iterator<Item = Work> + Send,
+    tiers: &[Tier],
+    jobs: usize,
+    end: Option<Instant>,
+    mut each: impl FnMut(Ran) -> bool,
+) -> Ledger {
+    let work = Mutex::new(work.enumerate());
     let (results, inbox) = mpsc::sync_channel(2 * jobs.max(1));
     let mut ledger = Ledger::default();
     std::thread::scope(|scope| {
         for _ in 0..jobs.max(1) {
-            let (results, next) = (results.clone(), &next);
+            let (results, work) = (results.clone(), &work);
             scope.spawn(move || {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                while end.is_none_or(|end| Instant::now() < end) {
+                    let next = work.lock().unwrap_or_else(PoisonError::into_inner).next();
+                    let Some((number, next)) = next else { return };
+                    let mut all = run_plan_on(tiers, &next.plan());
+                    all.iter_mut().for_each(|ran| ran.file = next.file().cloned());
                     // Nobody listens any more once `each` has said no.
-                    if seed >= seeds.end || results.send((seed, run_on(tiers, seed))).is_err() {
+                    if results.send((number, all)).is_err() {
                         return;
                     }
                 }
             });
         }
         drop(results);
-        let mut early = BTreeMap::new();
-        for (seed, all) in inbox {
-            early.insert(seed, all);
+        let (mut early, mut due) = (BTreeMap::new(), 0);
+        for (number, all) in inbox {
+            early.insert(number, all);
             while let Some(all) = early.remove(&due) {
                 due += 1;
                 for ran in all {

@@ -14,9 +14,12 @@
 //! | `plant` | faults of the simulator's own, to show that the invariants see them |
 //! | `show` | a run as text, JSON, a page, packets |
 //! | `campaign`, `report`, `cli` | many seeds, told to a person |
+//! | `shrink` | the least plan that still breaks the same invariant |
+//! | `bundle` | what a failure leaves, so that it can be seen again |
 //! | `bench` | what plans cost on each tier |
 
 mod bench;
+pub mod bundle;
 pub mod campaign;
 pub mod cli;
 pub mod disk;
@@ -28,6 +31,7 @@ pub mod plant;
 pub mod planted;
 mod report;
 pub mod show;
+pub mod shrink;
 pub mod streams;
 pub mod tier;
 pub mod trace;

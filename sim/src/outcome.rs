@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use towline::probe::Mark;
+use towline_tripwire::Caught;
 
 use crate::ledger::Rare;
 use crate::plan::{Content, Host, Operation, Plan};
@@ -199,6 +200,8 @@ pub struct Outcome {
     pub waiting: Vec<String>,
     /// What panicked, if something did.
     pub panic: Option<String>,
+    /// What the run asked of the real clock or of the system's randomness.
+    pub impure: Vec<Caught>,
     /// The steps that began, in order.
     pub jobs: Vec<Job>,
     /// Echoes of both kinds.
@@ -251,6 +254,7 @@ impl Outcome {
             elapsed_ms: 0,
             waiting: Vec::new(),
             panic: None,
+            impure: Vec::new(),
             jobs: Vec::new(),
             echoes: Vec::new(),
             datagrams: Vec::new(),

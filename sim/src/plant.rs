@@ -16,4 +16,6 @@ pub enum Plant {
     NeverHeal,
     /// A host's code panics.
     Panic,
+    /// A host's code asks the real clock.
+    RealClock,
 }

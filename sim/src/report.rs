@@ -1,11 +1,11 @@
 //! Results as a person reads them.
 
 use std::fmt::Write;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::campaign::Ran;
 use crate::ledger::{Ledger, NOT_YET, State};
-use crate::tier::Tier;
 
 /// The head of the table.
 pub(crate) fn head() -> String {
@@ -15,7 +15,7 @@ pub(crate) fn head() -> String {
     )
 }
 
-/// A seed's line; for a failure, what does not hold and how to see it again.
+/// A run's line; for a failure, what does not hold and how to see it again.
 pub(crate) fn line(ran: &Ran) -> String {
     let outcome = ran.broken.first().map_or("ok", |broken| broken.invariant);
     let mut text = format!(
@@ -31,18 +31,19 @@ pub(crate) fn line(ran: &Ran) -> String {
         let _infallible = write!(text, "\n          {}: {}", broken.invariant, broken.reason);
     }
     if !ran.broken.is_empty() {
-        let _infallible = write!(text, "\n          replay: {}", replay(ran.seed, ran.tier));
+        let _infallible = write!(text, "\n          replay: {}", replay(ran));
     }
     text
 }
 
-/// The line that runs one seed again, and shows it.
-pub(crate) fn replay(seed: u64, tier: Tier) -> String {
-    format!("cargo run -p towline-sim -- run --tier {} --seeds {seed} --trace", tier.name())
+/// The line that runs it again, and says what broke.
+pub(crate) fn replay(ran: &Ran) -> String {
+    let what = ran.file.as_ref().map_or(ran.seed.to_string(), |file| file.display().to_string());
+    format!("cargo sim replay {what} --tier {}", ran.tier.name())
 }
 
-/// A seed's line of JSON: an object.
-pub(crate) fn json(ran: &Ran) -> String {
+/// A run's line of JSON: an object. `left` is the folder that its failure left.
+pub(crate) fn json(ran: &Ran, left: Option<&PathBuf>) -> String {
     let outcome = if ran.broken.is_empty() { "ok" } else { "failed" };
     let mut text = format!(
         "{{\"seed\":{},\"tier\":{},\"story\":{},\"outcome\":{},\"digest\":{}",
@@ -55,6 +56,11 @@ pub(crate) fn json(ran: &Ran) -> String {
     if let Some(broken) = ran.broken.first() {
         let (invariant, reason) = (quoted(broken.invariant), quoted(&broken.reason));
         let _infallible = write!(text, ",\"invariant\":{invariant},\"reason\":{reason}");
+    }
+    for (key, path) in [("file", ran.file.as_ref()), ("bundle", left)] {
+        if let Some(path) = path {
+            let _infallible = write!(text, ",\"{key}\":{}", quoted(&path.display().to_string()));
+        }
     }
     text + "}"
 }
@@ -76,7 +82,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// A campaign in a few lines.
-pub(crate) fn summary(ran: u64, failed: &[(u64, Tier)], wall: Duration, ledger: &Ledger) -> String {
+pub(crate) fn summary(ran: u64, failed: &[String], wall: Duration, ledger: &Ledger) -> String {
     let a_second = ran as f64 / wall.as_secs_f64().max(1e-9);
     let mut text = format!("{ran} seeds, {} failed, {a_second:.1} seeds a second\nreached:\n", failed.len());
     for state in State::all() {
@@ -84,8 +90,8 @@ pub(crate) fn summary(ran: u64, failed: &[(u64, Tier)], wall: Duration, ledger: 
         let note = if is_due { "" } else { " (not yet asked of a campaign)" };
         let _infallible = writeln!(text, "{:>8}  {}{note}", ledger.count(state), state.words());
     }
-    for (seed, tier) in failed {
-        let _infallible = writeln!(text, "failed: {}", replay(*seed, *tier));
+    for replay in failed {
+        let _infallible = writeln!(text, "failed: {replay}");
     }
     text
 }

@@ -1,6 +1,7 @@
 //! The binary.
 
 use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 fn command() -> Command {
@@ -69,6 +70,138 @@ fn json_is_an_object_a_seed() {
         assert!(line.starts_with(&start) && line.ends_with("\"}"), "{line}");
         assert!(line.contains("\"outcome\":\"ok\",\"digest\":\""), "{line}");
     }
+}
+
+/// A folder that is gone at the test's end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Folder {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).expect("the folder for tests can be written");
+        Folder(path)
+    }
+
+    fn file(&self, name: &str, text: &str) -> String {
+        std::fs::write(self.0.join(name), text).expect("it can be written");
+        self.path(name)
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.join(name).to_str().expect("a plain path").to_owned()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn told(arguments: &[&str]) -> (Option<i32>, String) {
+    let output = command().args(arguments).output().expect("it runs");
+    (output.status.code(), String::from_utf8(output.stdout).expect("it prints text"))
+}
+
+/// A get of what nobody put there fails, and must not.
+const FAILING: &str = r#"(
+    story: "a get of nothing",
+    clients: [(steps: [
+        (do: put(path: "other", content: (length: 5000, noise: 7))),
+        (do: get(path: "nothing")),
+        (do: list),
+    ])],
+    faults: [(when: at(3), what: partition(both, all)), (when: after(40), what: repair)],
+)"#;
+
+#[test]
+fn a_failure_leaves_what_it_takes_to_see_it_again() {
+    let folder = Folder::new("bundle");
+    let plan = folder.file("bad.ron", FAILING);
+    let (code, text) = told(&["run", "--plan", &plan, "--json", "--bundles", &folder.path("left")]);
+    assert_eq!(code, Some(1));
+    assert!(
+        text.contains("\"outcome\":\"failed\"") && text.contains("\"invariant\":\"as-planned\""),
+        "{text}"
+    );
+    let bundle = folder.path("left/bad-fast-as-planned");
+    assert!(text.contains(&format!("\"bundle\":\"{bundle}\"")), "{text}");
+    for file in
+        ["plan.ron", "shrunk.ron", "trace.txt", "digest.txt", "versions.txt", "broken.txt", "replay.txt"]
+    {
+        assert!(Path::new(&bundle).join(file).metadata().is_ok_and(|file| file.len() > 0), "{file}");
+    }
+    let shrunk = std::fs::read_to_string(Path::new(&bundle).join("shrunk.ron")).expect("text");
+    assert!(shrunk.contains("get(") && !shrunk.contains("put(") && !shrunk.contains("repair"), "{shrunk}");
+
+    let (code, text) = told(&["replay", &bundle]);
+    assert_eq!(code, Some(1), "it still fails");
+    assert!(text.contains("as-planned") && text.contains("the digest is as it was"), "{text}");
+
+    // Another run's digests.
+    let digests = std::fs::read_to_string(Path::new(&bundle).join("digest.txt")).expect("text");
+    let other = digests.lines().map(|line| match line.split_once(' ') {
+        Some((key, digest)) if digest.len() == 64 => format!("{key} {}\n", "0".repeat(64)),
+        _ => format!("{line}\n"),
+    });
+    folder.file("left/bad-fast-as-planned/digest.txt", &other.collect::<String>());
+    let (code, text) = told(&["replay", &bundle]);
+    assert_eq!(code, Some(1));
+    assert!(text.contains("differs") && text.contains("events 1 to 16"), "{text}");
+}
+
+#[test]
+fn what_held_is_replayed_and_its_digest_compared() {
+    let (code, text) = told(&["replay", "5"]);
+    assert_eq!(code, Some(0), "{text}");
+    let digest = text.lines().last().and_then(|line| line.rsplit(' ').next()).expect("a digest").to_owned();
+    assert_eq!(told(&["replay", "5", "--digest", &digest]).0, Some(0));
+    let (code, text) = told(&["replay", "6", "--digest", &digest]);
+    assert_eq!(code, Some(1));
+    assert!(text.contains("differs"), "{text}");
+}
+
+#[test]
+fn shrinking_writes_a_plan_that_still_breaks() {
+    let folder = Folder::new("shrink");
+    let (plan, least) = (folder.file("bad.ron", FAILING), folder.path("least.ron"));
+    assert_eq!(told(&["shrink", &plan, "--out", &least]).0, Some(0));
+    let text = std::fs::read_to_string(&least).expect("a plan");
+    assert!(text.contains("seed 0: as-planned"), "{text}");
+    assert_eq!(told(&["run", "--plan", &least, "--bundles", &folder.path("left")]).0, Some(1));
+    assert_eq!(told(&["shrink", "5"]).0, Some(1), "nothing breaks");
+}
+
+#[test]
+fn shards_are_all_seeds_once() {
+    let seeds = |shard: &str| -> Vec<String> {
+        let (code, text) = told(&["run", "--seeds", "0..7", "--shard", shard, "--json"]);
+        assert_eq!(code, Some(0), "{text}");
+        text.lines().filter_map(|line| Some(line.split_once(',')?.0.to_owned())).collect()
+    };
+    let all: Vec<String> = ["1/3", "2/3", "3/3"].into_iter().flat_map(seeds).collect();
+    assert_eq!(all, (0..7).map(|seed| format!("{{\"seed\":{seed}")).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_time_ends_it() {
+    let (code, text) = told(&["run", "--seeds", "0..1000000000", "--time", "300ms", "--json", "--jobs", "1"]);
+    assert_eq!(code, Some(0));
+    assert!((1..100_000).contains(&text.lines().count()), "{}", text.lines().count());
+}
+
+#[test]
+fn plans_and_states_are_listed() {
+    let plans = concat!(env!("CARGO_MANIFEST_DIR"), "/plans");
+    let (code, text) = told(&["plans", "--folder", plans]);
+    assert_eq!(code, Some(0));
+    assert!(text.contains("two-writers.ron") && text.contains("two writers of one path"), "{text}");
+    let (code, text) = told(&["ledger"]);
+    assert_eq!(code, Some(0));
+    assert!(text.contains("a partial write"), "{text}");
+    let (code, text) = told(&["ledger", "--seeds", "0..2"]);
+    assert_eq!(code, Some(1), "two seeds do not reach everything");
+    assert!(text.contains("states never reached"), "{text}");
 }
 
 #[test]

@@ -4,7 +4,9 @@
 use std::process::Command;
 
 use towline_sim::campaign::{self, run_seed};
-use towline_sim::plan::Scenario;
+use towline_sim::invariants;
+use towline_sim::plan::{Plan, Scenario};
+use towline_sim::plant::Plant;
 use towline_sim::tier::Tier;
 
 /// One seed of each scenario, from the middle of the range.
@@ -76,4 +78,19 @@ fn other_seeds_have_other_digests() {
     let digests: std::collections::BTreeSet<_> =
         SEEDS.map(|seed| run_seed(Tier::Fast, seed).outcome.trace.digest()).collect();
     assert_eq!(digests.len(), Scenario::ALL.len());
+}
+
+/// That a run does not ask the real clock: one that does is caught, with the place in which it did.
+#[test]
+fn a_call_to_the_real_clock_is_caught() {
+    if !towline_tripwire::WORKS {
+        return;
+    }
+    for tier in Tier::ALL {
+        let outcome = tier.run_planted(&Plan::from_seed(0), Some(Plant::RealClock));
+        let broken = invariants::check(&outcome);
+        let first = broken.first().expect("it is caught");
+        assert_eq!(first.invariant, "deterministic", "{}: {broken:?}", tier.name());
+        assert!(first.reason.contains("clock_gettime") && first.reason.contains("steps"), "{}", first.reason);
+    }
 }

@@ -3,6 +3,7 @@
 
 mod acknowledged;
 mod as_planned;
+mod deterministic;
 mod drains;
 mod echo;
 mod harmless;
@@ -33,7 +34,8 @@ pub struct Broken {
 type Check = fn(&Outcome) -> Vec<String>;
 
 /// All of them by name; the first that breaks names a failure.
-pub const ALL: [(&str, Check); 14] = [
+pub const ALL: [(&str, Check); 15] = [
+    ("deterministic", deterministic::check),
     ("published", published::check),
     ("acknowledged", acknowledged::check),
     ("linearizable", linearizable::check),

@@ -318,3 +318,10 @@ fn every_invariant_is_shown_to_fail() {
         assert!(tests.contains(&format!("fn {}()", name.replace('-', "_"))), "{name} has no test here");
     }
 }
+
+#[test]
+fn deterministic() {
+    let caught =
+        towline_tripwire::Caught { call: "clock_gettime", frames: vec!["towline::somewhere".to_owned()] };
+    assert_eq!(broken(|outcome| outcome.impure.push(caught)), ["deterministic"]);
+}

@@ -43,44 +43,54 @@ pub struct Plan {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plant: Option<String>,
     /// What lies between the hosts.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_plain")]
     pub network: Network,
     /// How streams are cut.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_plain")]
     pub shape: Shape,
     /// What happens to datagrams.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_plain")]
     pub datagrams: Datagrams,
     /// The disks.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_plain")]
     pub disks: Disks,
     /// Deadlines and limits of both ends.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_plain")]
     pub limits: Numbers,
     /// How clients try again.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_plain")]
     pub retry: Retry,
     /// True if the server is there from the beginning.
-    #[serde(default = "yes")]
+    #[serde(default = "yes", skip_serializing_if = "is_true")]
     pub server_at_start: bool,
     /// What the server's folder holds at the beginning.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_plain")]
     pub served: Vec<(String, Content)>,
     /// The clients, each with a machine of its own.
     pub clients: Vec<Application>,
     /// Clients that do not keep the rules.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_plain")]
     pub strangers: Vec<Stranger>,
     /// Servers that do not keep the rules.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_plain")]
     pub impostors: Vec<Impostor>,
     /// What goes wrong.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_plain")]
     pub faults: Vec<Fault>,
 }
 
 fn yes() -> bool {
     true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_true(value: &bool) -> bool {
+    *value
+}
+
+/// What is as in a plain world is not written.
+fn is_plain<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// Deadlines in milliseconds, and what may be held; of every host.

@@ -27,6 +27,7 @@ pub use json::{Shown, json};
 pub use pcap::pcap;
 pub use text::text;
 
+use crate::bundle;
 use crate::outcome::Outcome;
 use crate::plan::Plan;
 use crate::tier::Tier;
@@ -49,7 +50,7 @@ pub enum Format {
 /// What `show` is told.
 #[derive(Args, Clone, Debug)]
 pub struct Show {
-    /// A seed, or a file that holds a plan
+    /// A seed, a file that holds a plan, or the folder that a failure left
     what: String,
     /// What to make of it
     #[arg(long, value_enum, default_value = "text")]
@@ -87,6 +88,8 @@ pub fn run(show: &Show, out: &mut impl Write) -> io::Result<bool> {
     let Show { what, format, out: path, tier } = show;
     let plan = match what.parse() {
         Ok(seed) => Ok(Plan::from_seed(seed)),
+        // The folder that a failure left has it too.
+        Err(_) if Path::new(what).is_dir() => Plan::read(&Path::new(what).join(bundle::PLAN)),
         Err(_) => Plan::read(Path::new(what)),
     };
     let plan = match plan {

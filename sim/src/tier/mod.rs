@@ -12,6 +12,7 @@
 //! | `script`, `stage` | which fault is due, and what the run waits for |
 //! | `steps` | the plan's steps, as the client's application carries them out |
 //! | `tap` | what passes on a stream, written down |
+//! | `tripwire` | what a run asks of the real clock, which it must not |
 //! | `panics` | what panics in a run, kept for its report |
 
 pub mod fast;
@@ -26,6 +27,7 @@ mod script;
 mod stage;
 mod steps;
 mod tap;
+mod tripwire;
 
 #[cfg(feature = "turmoil")]
 pub mod turmoil;
@@ -61,6 +63,11 @@ impl Tier {
             #[cfg(feature = "turmoil")]
             Tier::Turmoil => "turmoil",
         }
+    }
+
+    /// The one with this name.
+    pub fn named(name: &str) -> Option<Tier> {
+        Tier::ALL.iter().copied().find(|tier| tier.name() == name)
     }
 
     /// Runs a plan, and gives what was seen.

@@ -36,6 +36,7 @@ use self::net::ConnId;
 use self::world::{Due, World, lock};
 use super::facts::{Facts, Place};
 use super::panics::caught;
+use super::tripwire::strict;
 use crate::ledger::Rare;
 use crate::outcome::Outcome;
 use crate::plan::{Host, Plan, What, Whom};
@@ -53,10 +54,11 @@ pub(super) fn run_with(plan: &Plan, plant: Option<Plant>, keeps_bytes: bool) -> 
         facts.outcome.trace.keep_bytes();
     }
     let facts = Arc::new(Mutex::new(facts));
-    let panic = caught(|| World::new(plan.clone(), Arc::clone(&facts)).run());
+    let (panic, impure) = strict(|| caught(|| World::new(plan.clone(), Arc::clone(&facts)).run()));
     let mut facts = lock(&facts);
     facts.outcome.elapsed_ms = facts.now_ms;
     facts.outcome.panic = panic;
+    facts.outcome.impure = impure;
     facts.take_outcome()
 }
 

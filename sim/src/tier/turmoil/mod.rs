@@ -42,6 +42,7 @@ use super::panics::caught;
 use super::probed;
 use super::script::Script;
 use super::stage::{Next, Stage};
+use super::tripwire::Polled;
 use crate::outcome::Outcome;
 use crate::plan::Plan;
 use crate::plant::Plant;
@@ -73,6 +74,7 @@ pub(super) fn run_with(plan: &Plan, bug: Option<Bug>, plant: Option<Plant>, keep
         probed(bug, || {
             let panic = caught(|| simulate(&world));
             lock(&world).facts.outcome.panic = panic;
+            lock(&world).facts.outcome.impure = towline_tripwire::take();
             world.into_outcome()
         })
     };
@@ -95,10 +97,10 @@ fn simulate(shared: &Shared) {
         .rng_seed(plan.seed)
         .build();
     let server = shared.clone();
-    sim.host(SERVER, move || server::run(server.clone()));
+    sim.host(SERVER, move || Polled::new(server::run(server.clone())));
     for number in 0..plan.clients.len() as u32 {
         let client = shared.clone();
-        sim.host(client_name(number), move || client::run(client.clone(), number));
+        sim.host(client_name(number), move || Polled::new(client::run(client.clone(), number)));
     }
     for number in 0..plan.strangers.len() as u32 {
         let stranger = shared.clone();

@@ -9,6 +9,7 @@ use towline::drive::{Door, Serve, ServerEvent, Stopper, stopper};
 
 use super::super::byzantine::STRANGERS;
 use super::super::facts::SERVER;
+use super::super::tripwire::Polled;
 use super::net::TurmoilAccept;
 use super::state::{Shared, lock};
 use super::store::Store;
@@ -65,7 +66,7 @@ async fn serve(shared: &Shared) -> turmoil::Result {
         watch: Arc::new(move |event| watch(&watching.0, &watching.1, event)),
     };
     let (stopper, stop) = stopper();
-    tokio::spawn(obey(shared.clone(), inbox, stopper));
+    tokio::spawn(Polled::new(obey(shared.clone(), inbox, stopper)));
     let end = serve.run(stop).await;
     lock(shared).facts.stopped(end);
     Ok(())

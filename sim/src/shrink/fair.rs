@@ -1,0 +1,120 @@
+//! What must stay, so that the failure does not become another one of the same name: a network that is never repaired does not
+//! end either, and a get of a file that nobody sent fails as well.
+
+use std::collections::BTreeSet;
+
+use crate::plan::{Expect, Host, Operation, Plan, What};
+
+/// True if `candidate` asks nothing of its world that `original` did not: no wrong that is never put right, and nothing to be
+/// read that is not there.
+pub(super) fn is_fair(original: &Plan, candidate: &Plan) -> bool {
+    wounds(candidate).is_subset(&wounds(original)) && missing(candidate) <= missing(original)
+}
+
+/// What can go wrong and be put right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Wound {
+    Parted,
+    Held,
+    Down(Host),
+    Paused(Host),
+    Deaf(Host),
+    Full(Host),
+    Slow(Host),
+}
+
+/// What the plan does not put right.
+fn wounds(plan: &Plan) -> BTreeSet<Wound> {
+    let mut open = BTreeSet::new();
+    if !plan.server_at_start {
+        open.insert(Wound::Down(Host::Server));
+    }
+    let mut healed = BTreeSet::new();
+    for fault in &plan.faults {
+        match fault.what {
+            What::Partition(..) => open.insert(Wound::Parted),
+            What::Repair => healed.insert(Wound::Parted),
+            What::Hold(_) => open.insert(Wound::Held),
+            What::Release => healed.insert(Wound::Held),
+            What::KillServer | What::PowerLossServer | What::DrainServer => {
+                open.insert(Wound::Down(Host::Server))
+            }
+            What::StartServer => healed.insert(Wound::Down(Host::Server)),
+            What::KillClient(client) | What::PowerLossClient(client) => {
+                open.insert(Wound::Down(Host::Client(client)))
+            }
+            What::StartClient(client) => healed.insert(Wound::Down(Host::Client(client))),
+            What::Pause(host) => open.insert(Wound::Paused(host)),
+            What::Resume(host) => healed.insert(Wound::Paused(host)),
+            What::StopReading(host) => open.insert(Wound::Deaf(host)),
+            What::StartReading(host) => healed.insert(Wound::Deaf(host)),
+            What::DiskFull(host) => open.insert(Wound::Full(host)),
+            What::DiskFree(host) => healed.insert(Wound::Full(host)),
+            What::SlowDisk(host, 0) => healed.insert(Wound::Slow(host)),
+            What::SlowDisk(host, _) => open.insert(Wound::Slow(host)),
+            What::SecondServer | What::Reset(_) | What::End(..) | What::Mute(..) => continue,
+            What::ClockJump(..) | What::DiskError { .. } | What::BitRot(..) => continue,
+        };
+    }
+    open.difference(&healed).copied().collect()
+}
+
+/// Steps that read or remove a file and must succeed, although it was not served and their client has not put it there
+/// before: whether another client has is a matter of luck.
+fn missing(plan: &Plan) -> usize {
+    let mut missing = 0;
+    for client in &plan.clients {
+        let mut there: BTreeSet<&str> = plan.served.iter().map(|(path, _)| path.as_str()).collect();
+        for step in &client.steps {
+            let is_wanted = step.expect == Expect::Success;
+            match &step.operation {
+                Operation::Put { path, .. } => drop(there.insert(path)),
+                Operation::Get { path } => {
+                    missing += usize::from(is_wanted && !there.contains(path.as_str()))
+                }
+                Operation::Remove { path } => {
+                    missing += usize::from(!there.remove(path.as_str()) && is_wanted);
+                }
+                Operation::List => {}
+                Operation::Echo(_) | Operation::RawEcho(_) | Operation::DatagramEcho { .. } => {}
+            }
+        }
+    }
+    missing
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Plan, is_fair};
+
+    fn plan(rest: &str) -> Plan {
+        Plan::parse(&format!("(story: \"x\", {rest})")).expect("a plan")
+    }
+
+    #[test]
+    fn what_falls_apart_is_put_right_if_it_was() {
+        let clients = "clients: [(steps: [(do: list)])]";
+        let killed = "(when: at(1), what: kill_client(0))";
+        let whole = plan(&format!("{clients}, faults: [{killed}, (when: after(9), what: start_client(0))]"));
+        let open = plan(&format!("{clients}, faults: [{killed}]"));
+        assert!(is_fair(&whole, &plan(clients)), "neither");
+        assert!(!is_fair(&whole, &open), "for ever");
+        assert!(is_fair(&open, &open), "as it was");
+        assert!(
+            !is_fair(&whole, &plan(&format!("{clients}, server_at_start: false"))),
+            "nobody ever listens"
+        );
+    }
+
+    #[test]
+    fn what_is_read_was_put_there() {
+        let put = "(do: put(path: \"a\", content: (length: 1, noise: 1)))";
+        let get = "(do: get(path: \"a\"))";
+        let whole = plan(&format!("clients: [(steps: [{put}, {get}])]"));
+        assert!(is_fair(&whole, &plan(&format!("clients: [(steps: [{put}])]"))));
+        assert!(!is_fair(&whole, &plan(&format!("clients: [(steps: [{get}])]"))));
+        let race = plan(&format!("clients: [(steps: [{get}]), (steps: [{put}])]"));
+        assert!(!is_fair(&whole, &race), "it may come first");
+        assert!(is_fair(&race, &plan(&format!("clients: [(steps: [{get}])]"))), "as it was");
+    }
+}
