@@ -22,6 +22,8 @@ mod steps;
 mod tap;
 
 #[cfg(feature = "turmoil")]
+mod driven;
+#[cfg(feature = "turmoil")]
 pub mod turmoil;
 
 use crate::outcome::Outcome;
