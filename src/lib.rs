@@ -15,6 +15,7 @@
 //!   proto                     the machines: echo, operations, session, client, listener      pure: no clock,
 //!   wire                      bytes to frames and back                                       no socket, no file,
 //!   time                      integer time, told and never asked for                         no thread, no async
+//!   probe                     marks at rare states, planted bugs: nothing in a production build
 //! ```
 //! What stands lower never imports what stands higher (`tests/tidy.rs` holds that). Without the default features only
 //! the pure layers are built.
@@ -46,6 +47,8 @@ pub mod fuzz;
 pub mod harness;
 #[cfg(feature = "net")]
 pub mod net;
+#[deny(clippy::disallowed_types, clippy::disallowed_methods, clippy::wildcard_enum_match_arm)]
+pub mod probe;
 #[deny(clippy::disallowed_types, clippy::disallowed_methods, clippy::wildcard_enum_match_arm)]
 pub mod proto;
 #[deny(clippy::disallowed_types, clippy::disallowed_methods, clippy::wildcard_enum_match_arm)]

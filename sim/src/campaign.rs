@@ -78,7 +78,7 @@ pub fn run(seeds: Range<u64>, tiers: &[Tier], jobs: usize, mut each: impl FnMut(
             while let Some(all) = early.remove(&due) {
                 due += 1;
                 for ran in all {
-                    ran.outcome.reached.iter().for_each(|rare| ledger.note(*rare));
+                    ledger.note(&ran.outcome);
                     if !each(ran) {
                         return;
                     }

@@ -6,9 +6,11 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{Parser, Subcommand};
+use towline::probe::{Bug, HAS_BUGS, NoneInThisBuild};
 
 use crate::campaign::{self, Ran};
-use crate::ledger::{Ledger, Rare};
+use crate::ledger::Ledger;
+use crate::planted::{self, SEEDS};
 use crate::report;
 use crate::tier::Tier;
 
@@ -41,6 +43,28 @@ enum Command {
         #[arg(long)]
         jobs: Option<usize>,
     },
+    /// Plant bugs in the library, one after another, and show that each is caught; exit with 0 only if all are
+    ///
+    /// Takes a build that has them: this one, or the one that `cargo planted` makes, which is started then.
+    Planted {
+        /// Only this bug, by its name
+        #[arg(value_parser = bug)]
+        name: Option<Bug>,
+        /// Seeds within which each must be caught
+        #[arg(long, default_value_t = SEEDS)]
+        within: u64,
+        /// Bugs at once [default: the number of processors]
+        #[arg(long)]
+        jobs: Option<usize>,
+        /// Start no other build
+        #[arg(long, hide = true)]
+        as_built: bool,
+    },
+}
+
+fn bug(name: &str) -> Result<Bug, String> {
+    let known = || Bug::ALL.iter().map(|bug| bug.name()).collect::<Vec<_>>().join(", ");
+    Bug::named(name).ok_or_else(|| format!("there are {}", known()))
 }
 
 /// What `--tier` names.
@@ -70,14 +94,23 @@ fn seeds(text: &str) -> Result<Range<u64>, String> {
 
 /// Does what the command line says.
 pub fn main() -> ExitCode {
-    let Command::Run { seeds, tier, trace, json, jobs } = Arguments::parse().command;
-    let jobs = jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-    let show = match (json, trace) {
-        (true, _) => Show::Json,
-        (false, true) => Show::Traces,
-        (false, false) => Show::Table,
+    let processors = || std::thread::available_parallelism().map_or(1, usize::from);
+    let done = match Arguments::parse().command {
+        Command::Run { seeds, tier, trace, json, jobs } => {
+            let show = match (json, trace) {
+                (true, _) => Show::Json,
+                (false, true) => Show::Traces,
+                (false, false) => Show::Table,
+            };
+            run(seeds, &tier.0, show, jobs.unwrap_or_else(processors), &mut io::stdout().lock())
+        }
+        Command::Planted { as_built, .. } if !HAS_BUGS => return other_build(as_built),
+        Command::Planted { name, within, jobs, as_built: _ } => {
+            let bugs = name.map_or(Bug::ALL.to_vec(), |bug| vec![bug]);
+            hunt(&bugs, within, jobs.unwrap_or_else(processors), &mut io::stdout().lock())
+        }
     };
-    match run(seeds, &tier.0, show, jobs, &mut io::stdout().lock()) {
+    match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         // Whoever read this has seen enough.
@@ -87,6 +120,39 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// This build has no bugs to plant: cargo makes one that has, and runs it with the same arguments.
+fn other_build(as_built: bool) -> ExitCode {
+    if as_built {
+        eprintln!("towline-sim: {NoneInThisBuild}; is there a RUSTFLAGS variable, which overrides it?");
+        return ExitCode::FAILURE;
+    }
+    let cargo = std::env::var_os("CARGO").unwrap_or("cargo".into());
+    let arguments = std::env::args_os().skip(2);
+    match std::process::Command::new(cargo).arg("planted").args(arguments).status() {
+        Ok(status) if status.success() => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("towline-sim: {NoneInThisBuild}; cargo cannot be started: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// True if every bug was caught.
+fn hunt(bugs: &[Bug], within: u64, jobs: usize, out: &mut impl Write) -> io::Result<bool> {
+    let (begin, mut missed, mut seeds, mut written) = (Instant::now(), 0, 0, Ok(()));
+    planted::hunt_all(bugs, within, jobs, |hunted| {
+        missed += usize::from(hunted.caught.is_none());
+        seeds += hunted.seeds;
+        written = writeln!(out, "{hunted}").and_then(|()| out.flush());
+        written.is_ok()
+    });
+    written?;
+    let (all, wall) = (bugs.len(), begin.elapsed().as_secs_f64());
+    writeln!(out, "{all} bugs, {missed} missed, {seeds} seeds in {wall:.1} s; each had at most {within}")?;
+    Ok(missed == 0)
 }
 
 /// What is printed of a seed.
@@ -121,11 +187,11 @@ fn run(seeds: Range<u64>, tiers: &[Tier], show: Show, jobs: usize, out: &mut imp
         written.is_ok()
     });
     written?;
-    let missing = if ran_in_all < Ledger::SEEDS { Vec::new() } else { ledger.missing() };
+    let missing = if ran_in_all < Ledger::SEEDS { Vec::new() } else { ledger.missing(tiers) };
     if show != Show::Json {
         write!(out, "{}", report::summary(ran_in_all, &failed, begin.elapsed(), &ledger))?;
-        for rare in &missing {
-            writeln!(out, "never reached: {}", Rare::words(*rare))?;
+        for state in &missing {
+            writeln!(out, "never reached: {}", state.words())?;
         }
     }
     out.flush()?;

@@ -128,9 +128,6 @@ impl Files for PoweredFiles {
         to_name: &[u8],
     ) -> Result<(), FileError> {
         self.wires.begin(Primitive::Rename)?;
-        if self.wires.plant == Some(Plant::AcknowledgeBeforeRename) {
-            return Ok(());
-        }
         self.inner.rename(from, from_name, to, to_name)?;
         if let Some(step) = self.inner.take_log().pop() {
             (self.renamed)(&step.path);
@@ -140,9 +137,6 @@ impl Files for PoweredFiles {
 
     fn remove_file(&self, at: &MemoryFolder, name: &[u8]) -> Result<(), FileError> {
         self.wires.begin(Primitive::RemoveFile)?;
-        if self.wires.plant == Some(Plant::KeepPartials) && name.ends_with(b".partial") {
-            return Ok(());
-        }
         self.inner.remove_file(at, name)
     }
 
@@ -168,9 +162,6 @@ impl Files for PoweredFiles {
 
     fn sync_folder(&self, at: &MemoryFolder) -> Result<(), FileError> {
         self.wires.begin(Primitive::SyncFolder)?;
-        if self.wires.plant == Some(Plant::SkipFolderSync) {
-            return Ok(());
-        }
         self.inner.sync_folder(at)
     }
 
@@ -227,9 +218,6 @@ impl File for PoweredFile {
 
     fn sync(&self) -> Result<(), FileError> {
         self.wires.begin(Primitive::Sync)?;
-        if self.wires.plant == Some(Plant::SkipSync) {
-            return Ok(());
-        }
         self.inner.sync()
     }
 

@@ -1,7 +1,12 @@
 //! Rare states: what a campaign must have reached to have tested what it claims. A campaign counts them, and one that
-//! never reached one fails.
+//! never reached one fails. Some the simulator sees; others are marked in the library's code.
 
 use std::collections::BTreeMap;
+
+use towline::probe::Mark;
+
+use crate::outcome::Outcome;
+use crate::tier::Tier;
 
 macro_rules! rare {
     ($($(#[$doc:meta])* $name:ident $words:literal,)*) => {
@@ -60,26 +65,89 @@ rare! {
     Waited "a client that waited for its server",
 }
 
+/// A rare state of either kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum State {
+    /// The simulator saw it.
+    Seen(Rare),
+    /// The library's code was in it.
+    Marked(Mark),
+}
+
+impl State {
+    /// All of them.
+    pub fn all() -> impl Iterator<Item = State> {
+        let seen = Rare::ALL.iter().copied().map(State::Seen);
+        seen.chain(Mark::ALL.iter().copied().map(State::Marked))
+    }
+
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            State::Seen(rare) => rare.words(),
+            State::Marked(mark) => mark.words(),
+        }
+    }
+}
+
+/// Marks that the campaign's plans reach never, or too seldom for [`Ledger::SEEDS`]: what they need is not in plans yet.
+pub const NOT_YET: &[Mark] = &[
+    Mark::FrameRefused,
+    Mark::EchoStoppedReading,
+    Mark::EchoIdle,
+    Mark::SilentInDrain,
+    Mark::LingerRanOut,
+    Mark::RefusedInDrain,
+    Mark::ControlWaits,
+    Mark::CreditWaits,
+    Mark::ReadsWait,
+    Mark::StoreIsFull,
+    Mark::SendersTakeTurns,
+    Mark::ReceiversTakeTurns,
+    Mark::SourceChanged,
+    Mark::LostWithinBlock,
+    Mark::LostBeforeCommit,
+    Mark::LostInPublish,
+    Mark::CancelLost,
+    Mark::BlockRefused,
+    Mark::BlocksWanted,
+    Mark::LostInAnswer,
+    Mark::RetriedAfterGoAway,
+    Mark::ManyRetried,
+    Mark::ListenerIsFull,
+    Mark::SourceIsFull,
+    Mark::AcceptPaused,
+    Mark::NoSpace,
+];
+
 /// How many runs reached each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Ledger(BTreeMap<Rare, u64>);
+pub struct Ledger(BTreeMap<State, u64>);
 
 impl Ledger {
     /// Seeds from which on a campaign must have reached everything.
     pub const SEEDS: u64 = 400;
 
-    /// A run reached this.
-    pub fn note(&mut self, rare: Rare) {
-        *self.0.entry(rare).or_default() += 1;
+    /// Counts what a run reached.
+    pub fn note(&mut self, outcome: &Outcome) {
+        let seen = outcome.reached.iter().copied().map(State::Seen);
+        for state in seen.chain(outcome.marks.iter().copied().map(State::Marked)) {
+            *self.0.entry(state).or_default() += 1;
+        }
     }
 
     /// How many runs reached this.
-    pub fn count(&self, rare: Rare) -> u64 {
-        self.0.get(&rare).copied().unwrap_or(0)
+    pub fn count(&self, state: State) -> u64 {
+        self.0.get(&state).copied().unwrap_or(0)
     }
 
-    /// What no run reached.
-    pub fn missing(&self) -> Vec<Rare> {
-        Rare::ALL.iter().copied().filter(|rare| self.count(*rare) == 0).collect()
+    /// What no run on these tiers reached and one should have. Marks are the fast tier's to reach: on others the store
+    /// completes in order, and nothing overtakes anything.
+    pub fn missing(&self, tiers: &[Tier]) -> Vec<State> {
+        let is_due = |state: &State| match state {
+            State::Seen(_) => true,
+            State::Marked(mark) => tiers.contains(&Tier::Fast) && !NOT_YET.contains(mark),
+        };
+        State::all().filter(|state| is_due(state) && self.count(*state) == 0).collect()
     }
 }

@@ -6,11 +6,12 @@
 //! | `plan` | what a seed means, as data: workload, network, faults |
 //! | `tier` | the worlds that run a plan: fast, the machines alone; turmoil, the real server and client |
 //! | `disk` | files in memory that can lose their power between any two primitives |
-//! | `trace` | what happened, in order, as text, and its digest |
+//! | `trace` | what happened, in order: events, their text, and a digest that rolls along |
 //! | `outcome` | what was seen, as facts |
 //! | `invariants` | what must hold of an outcome, one file each |
 //! | `ledger` | rare states that a campaign must reach |
-//! | `plant` | bugs to plant, to show that they are caught |
+//! | `planted` | bugs planted in the library, to show that they are caught |
+//! | `plant` | faults of the simulator's own, to show that the invariants see them |
 //! | `campaign`, `report`, `cli` | many seeds, told to a person |
 
 pub mod campaign;
@@ -21,6 +22,7 @@ pub mod ledger;
 pub mod outcome;
 pub mod plan;
 pub mod plant;
+pub mod planted;
 mod report;
 pub mod streams;
 pub mod tier;

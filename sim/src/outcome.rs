@@ -1,10 +1,13 @@
 //! What was seen of a run: facts, from which the invariants judge. Also a fed one, in their tests.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+use towline::probe::Mark;
 
 use crate::ledger::Rare;
 use crate::plan::{Content, Operation, Plan};
-use crate::trace::Trace;
+use crate::trace::{Connection, Kind, Lane, Trace};
 
 /// What a content is known by: its length and BLAKE3 hash.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,6 +20,12 @@ impl ContentId {
     /// Of these bytes.
     pub fn of(bytes: &[u8]) -> ContentId {
         ContentId { length: bytes.len() as u64, hash: *blake3::hash(bytes).as_bytes() }
+    }
+
+    /// Appends it as bytes.
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.length.to_le_bytes());
+        out.extend_from_slice(&self.hash);
     }
 }
 
@@ -120,6 +129,17 @@ pub struct Bound {
     pub error: Option<String>,
 }
 
+/// A server that was told to finish what runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Drain {
+    /// When.
+    pub told_ms: u64,
+    /// When it had stopped, and whether it cut nothing off; `None` if it did not stop in order.
+    pub stopped: Option<(u64, bool)>,
+    /// Jobs whose files it was receiving, and how often each had been tried again by then.
+    pub in_flight: Vec<(usize, u32)>,
+}
+
 /// What is left once all is over.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Leftovers {
@@ -144,6 +164,8 @@ pub struct Outcome {
     pub waiting: Vec<String>,
     /// What panicked, if something did.
     pub panic: Option<String>,
+    /// Clients whose own disk kept them from beginning, at least once.
+    pub unable: BTreeSet<u32>,
     /// The steps that began, in order.
     pub jobs: Vec<Job>,
     /// Echoes of both kinds.
@@ -152,16 +174,18 @@ pub struct Outcome {
     pub published: Vec<Published>,
     /// Servers' attempts at the port, in order.
     pub bound: Vec<Bound>,
+    /// Servers that were told to stop, in order.
+    pub drains: Vec<Drain>,
     /// The served files at the end.
     pub served: BTreeMap<String, ContentId>,
     /// What is left.
     pub leftovers: Leftovers,
     /// When each of the plan's faults happened, if it did.
     pub faults_at_ms: Vec<Option<u64>>,
-    /// Rare states that were reached.
+    /// Rare states that were reached, as the simulator saw them.
     pub reached: BTreeSet<Rare>,
-    /// What was said on each connection of the protocol, as its client saw it.
-    pub conversations: Vec<String>,
+    /// Rare states that the library's code was in.
+    pub marks: BTreeSet<Mark>,
     /// What the plan's files are known by.
     ids: BTreeMap<Content, ContentId>,
 }
@@ -182,15 +206,17 @@ impl Outcome {
             elapsed_ms: 0,
             waiting: Vec::new(),
             panic: None,
+            unable: BTreeSet::new(),
             jobs: Vec::new(),
             echoes: Vec::new(),
             published: Vec::new(),
             bound: Vec::new(),
+            drains: Vec::new(),
             served: BTreeMap::new(),
             leftovers: Leftovers::default(),
             faults_at_ms,
             reached: BTreeSet::new(),
-            conversations: Vec::new(),
+            marks: BTreeSet::new(),
             ids,
         }
     }
@@ -233,6 +259,19 @@ impl Outcome {
         }));
         lines.extend(self.served.iter().map(|(path, content)| format!("{path} is {content:?}")));
         lines.join("\n") + "\n"
+    }
+
+    /// What was said on each connection of the protocol on which something was, as its client saw it: a line a frame.
+    pub fn conversations(&self) -> Vec<String> {
+        let mut conversations: BTreeMap<Connection, String> = BTreeMap::new();
+        for event in self.trace.events() {
+            if let (Lane::Client(_), Some(connection), Kind::Frame(frame)) =
+                (&event.lane, event.connection, &event.kind)
+            {
+                let _infallible = writeln!(conversations.entry(connection).or_default(), "{frame}");
+            }
+        }
+        conversations.into_values().collect()
     }
 
     /// What a job does.

@@ -1,18 +1,11 @@
-//! Bugs to plant, to show that the invariants catch them. Only tests plant; no plan and no command line does.
+//! Faults of the simulator's own world and application, to show that the invariants see them: what no bug of the library
+//! can show. Only tests plant these; the library's own bugs are `towline::probe::Bug`.
 
-/// A bug.
+/// A fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Plant {
-    /// The store says that a file is published before it has renamed it, and never does.
-    AcknowledgeBeforeRename,
-    /// A file is not synced, and said to be.
-    SkipSync,
-    /// A folder is not synced, and said to be.
-    SkipFolderSync,
     /// A bit of what is stored is inverted after it was hashed.
     StoreWrongBit,
-    /// Partials are not removed.
-    KeepPartials,
     /// A byte of a raw echo is lost on the way.
     DropEchoByte,
     /// A byte of the first connection is lost on the way, and the stream goes on.

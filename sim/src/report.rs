@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use crate::campaign::Ran;
-use crate::ledger::{Ledger, Rare};
+use crate::ledger::{Ledger, NOT_YET, State};
 use crate::tier::Tier;
 
 /// The head of the table.
@@ -79,8 +79,10 @@ fn quoted(text: &str) -> String {
 pub(crate) fn summary(ran: u64, failed: &[(u64, Tier)], wall: Duration, ledger: &Ledger) -> String {
     let a_second = ran as f64 / wall.as_secs_f64().max(1e-9);
     let mut text = format!("{ran} seeds, {} failed, {a_second:.1} seeds a second\nreached:\n", failed.len());
-    for rare in Rare::ALL {
-        let _infallible = writeln!(text, "{:>8}  {}", ledger.count(*rare), rare.words());
+    for state in State::all() {
+        let is_due = !matches!(state, State::Marked(mark) if NOT_YET.contains(&mark));
+        let note = if is_due { "" } else { " (not yet asked of a campaign)" };
+        let _infallible = writeln!(text, "{:>8}  {}{note}", ledger.count(state), state.words());
     }
     for (seed, tier) in failed {
         let _infallible = writeln!(text, "failed: {}", replay(*seed, *tier));

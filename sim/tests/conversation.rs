@@ -43,7 +43,8 @@ fn plan(shape: Shape) -> Plan {
 fn of_turmoil(plan: &Plan) -> String {
     let outcome = turmoil::run(plan);
     assert_eq!(invariants::check(&outcome), []);
-    let [conversation] = outcome.conversations.as_slice() else { panic!("{:?}", outcome.conversations) };
+    let conversations = outcome.conversations();
+    let [conversation] = conversations.as_slice() else { panic!("{conversations:?}") };
     conversation.clone()
 }
 

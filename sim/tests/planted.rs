@@ -1,4 +1,5 @@
-//! Planted bugs are caught, each by the invariant that it breaks.
+//! Faults of the simulator's own world and application are seen, each by the invariant that it breaks. The library's
+//! bugs are another build's matter: `cargo planted`.
 
 use towline_sim::invariants;
 use towline_sim::plan::Plan;
@@ -21,28 +22,8 @@ fn caught(plant: Plant, invariant: &str) {
 }
 
 #[test]
-fn an_acknowledgement_before_the_rename() {
-    caught(Plant::AcknowledgeBeforeRename, "acknowledged");
-}
-
-#[test]
-fn a_file_that_is_not_synced() {
-    caught(Plant::SkipSync, "acknowledged");
-}
-
-#[test]
-fn a_folder_that_is_not_synced() {
-    caught(Plant::SkipFolderSync, "acknowledged");
-}
-
-#[test]
 fn a_wrong_bit_on_the_disk() {
     caught(Plant::StoreWrongBit, "published");
-}
-
-#[test]
-fn partials_that_are_kept() {
-    caught(Plant::KeepPartials, "leftovers");
 }
 
 #[test]

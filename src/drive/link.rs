@@ -9,6 +9,7 @@ use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::Pool;
+use crate::probe::{Bug, planted};
 use crate::proto::machine::End;
 
 /// Bytes that may be queued to go out.
@@ -130,12 +131,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>) {
+        if self.write == Write::Finishing && planted(Bug::EndBeforeQueue) {
+            self.queue.clear();
+        }
         while !self.queue.is_empty() {
             let slices: Vec<IoSlice<'_>> =
                 self.queue.iter().take(PIECES).map(|bytes| IoSlice::new(bytes)).collect();
             match Pin::new(&mut self.stream).poll_write_vectored(cx, &slices) {
                 Poll::Pending => return,
-                Poll::Ready(Ok(count)) if count > 0 => self.written(count),
+                Poll::Ready(Ok(count)) if count > 0 => {
+                    self.written(count);
+                    if planted(Bug::WriteOnce) {
+                        return;
+                    }
+                }
                 Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
                 Poll::Ready(Ok(_) | Err(_)) => return self.break_write(),
             }
@@ -159,6 +168,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         while let Some(front) = self.queue.front_mut() {
             if count < front.len() {
                 front.advance(count);
+                if planted(Bug::DropWrittenPiece) && count > 0 {
+                    self.queue.pop_front();
+                }
                 return;
             }
             count -= front.len();

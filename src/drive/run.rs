@@ -13,6 +13,7 @@ use tokio::time::Sleep;
 
 use super::link::Heard;
 use super::{Clock, Completions, Link, Pool};
+use crate::probe::{Bug, planted};
 use crate::proto::machine::{DialError, Effect, Input, Machine, Out};
 
 /// How long what was sent before `Close` may take to leave.
@@ -106,7 +107,9 @@ where
     pub async fn to_end(mut self, mut on_event: impl FnMut(M::Event)) -> M::Outcome {
         loop {
             if let Some(outcome) = self.carry_out(&mut on_event) {
-                self.flush().await;
+                if !planted(Bug::CloseUnflushed) {
+                    self.flush().await;
+                }
                 return outcome;
             }
             let input = poll_fn(|cx| self.poll_input(cx)).await;
@@ -198,6 +201,9 @@ where
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<Input<M>> {
         let Some(deadline) = self.machine.deadline() else { return Poll::Pending };
         let instant = self.clock.instant(deadline);
+        if self.timer.is_elapsed() && planted(Bug::TimerFiresOnce) {
+            return Poll::Pending;
+        }
         if self.timer.deadline() != instant {
             self.timer.as_mut().reset(instant);
         }

@@ -7,8 +7,9 @@
 //! | `pair`, `wire` | [`Pair`]: a client and a server on a virtual clock, and the [`Fault`]s between them |
 //! | `lone` | [`Lone`]: one session whose peer is whatever bytes a test hands it |
 //! | [`split`] | replays of logged inputs with the bytes cut and joined |
-//! | `trace` | [`Trace`]: conversations as text |
+//! | `trace`, `brief` | [`Trace`]: conversations as text; [`Brief`]: a frame without its bulk |
 
+mod brief;
 mod contract;
 mod files;
 mod lone;
@@ -17,6 +18,7 @@ pub mod split;
 mod trace;
 mod wire;
 
+pub use brief::Brief;
 pub use contract::Checked;
 pub use files::{carry_out, partials};
 pub use lone::Lone;

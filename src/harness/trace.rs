@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use bytes::Bytes;
 
-use crate::wire::{Body, Decoder, Frame};
+use super::Brief;
+use crate::wire::Decoder;
 
 /// Who speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,7 +55,7 @@ impl Trace {
         };
         loop {
             let line = match self.streams[side as usize].next() {
-                Ok(Some(frame)) => describe(&frame),
+                Ok(Some(frame)) => Brief::from(frame).to_string(),
                 Ok(None) => return,
                 Err(error) => {
                     self.ended[side as usize] = true;
@@ -80,48 +81,5 @@ impl Trace {
     /// The conversation so far.
     pub fn text(&self) -> &str {
         &self.text
-    }
-}
-
-/// A frame on one line, short enough to read.
-fn describe(frame: &Frame) -> String {
-    let body = match &frame.body {
-        Body::Hello(hello) => format!(
-            "Hello versions {}..{} capabilities {:#x} window {} operations {} idle {} ms",
-            hello.lowest, hello.highest, hello.capabilities.0, hello.window, hello.operations, hello.idle_ms
-        ),
-        Body::Echo(bytes) => format!("Echo {}", excerpt(bytes)),
-        Body::EchoReply(bytes) => format!("EchoReply {}", excerpt(bytes)),
-        Body::Data(data) => {
-            let last = data.cv.map_or(String::new(), |cv| format!(" block {cv:?}"));
-            format!("Data {}+{}{last}", data.offset, data.payload.len())
-        }
-        Body::Have(page) => {
-            let held = page.cvs.iter().flatten().count();
-            let last = if page.last { ", last" } else { "" };
-            format!("Have from {}: {held} of {}{last}", page.first, page.cvs.len())
-        }
-        Body::Offer(offer) => format!("Offer {:?} {} bytes mode {:o}", offer.path, offer.length, offer.mode),
-        Body::Get(get) => format!("Get {:?}", get.path),
-        Body::Commit(commit) => format!("Commit {:?}", commit.root),
-        Body::Committed(root) => format!("Committed {root:?}"),
-        Body::Page(page) => format!("Page {:?}{}", page.entries, if page.last { ", last" } else { "" }),
-        Body::Failed(failure) => format!("Failed {:?} {}", failure.code, failure),
-        Body::Refused(refused) => format!("Refused {:?} {}", refused.code, refused.text),
-        body @ (Body::Ping(_) | Body::Pong(_) | Body::Credit(_) | Body::GoAway(_) | Body::Bye) => {
-            format!("{body:?}")
-        }
-        body @ (Body::Cancel | Body::Done | Body::Hole(_) | Body::Want(_) | Body::List(_)) => {
-            format!("{body:?}")
-        }
-        body @ (Body::Next | Body::Stat(_) | Body::Metadata(_) | Body::Remove(_)) => format!("{body:?}"),
-    };
-    if frame.operation.0 == 0 { body } else { format!("{:?} {body}", frame.operation) }
-}
-
-fn excerpt(bytes: &[u8]) -> String {
-    match bytes.get(..16) {
-        Some(start) if bytes.len() > 16 => format!("\"{}\".. {} bytes", start.escape_ascii(), bytes.len()),
-        Some(_) | None => format!("\"{}\"", bytes.escape_ascii()),
     }
 }

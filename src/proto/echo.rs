@@ -5,6 +5,7 @@ use core::convert::Infallible;
 use bytes::Bytes;
 
 use super::machine::{Effect, End, Input, Machine, Out};
+use crate::probe::{Bug, Mark, mark, mark_if, planted};
 use crate::proto::states::state_names;
 use crate::time::{Duration, Time};
 use crate::wire::Rope;
@@ -60,6 +61,10 @@ impl Echo {
         let sent = self.held.split_to(self.room);
         self.room -= sent.len();
         sent.into_pieces().for_each(|bytes| out.push(Effect::Transmit((), bytes)));
+        self.moved(now);
+    }
+
+    fn moved(&mut self, now: Time) {
         self.deadline = self.idle.map(|idle| now + idle);
     }
 
@@ -88,16 +93,28 @@ impl Machine for Echo {
         match input {
             Input::Received((), bytes) => {
                 self.held.push(bytes);
-                self.deadline = self.idle.map(|idle| now + idle);
+                self.moved(now);
                 self.flush(now, out);
+                mark_if(Mark::EchoStoppedReading, || self.held.len() >= Echo::HELD);
             }
             Input::Room((), room) => {
                 self.room = room;
                 self.flush(now, out);
             }
-            Input::Ended((), End::Orderly) => self.phase = Phase::Ending,
+            Input::Ended((), End::Orderly) => {
+                mark_if(Mark::EchoHeldAtEnd, || !self.held.is_empty());
+                if planted(Bug::DropEchoTail) {
+                    self.held = Rope::new();
+                }
+                self.phase = Phase::Ending;
+                if planted(Bug::EndOnlyAfterBytes) {
+                    self.deadline = None;
+                    return;
+                }
+            }
             Input::Ended((), End::Reset) => return self.close(EchoEnd::Reset, out),
             Input::Elapsed if self.deadline.is_some_and(|deadline| deadline <= now) => {
+                mark(Mark::EchoIdle);
                 out.push(Effect::Hangup(()));
                 return self.close(EchoEnd::Idle, out);
             }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::ListenLimits;
 use super::machine::{Effect, Input, Machine, Out};
+use crate::probe::{Bug, Mark, mark, planted};
 use crate::proto::states::state_names;
 use crate::time::Time;
 use crate::wire::{Code, Failure};
@@ -114,9 +115,11 @@ impl Listener {
         let refusal = match self.phase {
             Phase::Draining(_) | Phase::Aborting | Phase::Closed => Some((Code::DRAINING, "")),
             Phase::Open if self.admitted() >= self.limits.connections => {
+                mark(Mark::ListenerIsFull);
                 Some((Code::BUSY, "too many connections"))
             }
             Phase::Open if from_source >= self.limits.per_source => {
+                mark(Mark::SourceIsFull);
                 Some((Code::BUSY, "too many connections from your address"))
             }
             Phase::Open => None,
@@ -136,6 +139,9 @@ impl Listener {
     }
 
     fn on_closed(&mut self, id: ConnectionId) {
+        if planted(Bug::ForgetClosed) {
+            return;
+        }
         let Some(Place::Admitted(source)) = self.connections.remove(&id) else { return };
         if let Some(count) = self.sources.get_mut(&source) {
             *count -= 1;
@@ -155,12 +161,14 @@ impl Listener {
             (ListenInput::Accepted(id, source), _) => self.on_accepted(id, source, out),
             (ListenInput::Closed(id), _) => self.on_closed(id),
             (ListenInput::AcceptFailed, Phase::Open) => {
+                mark(Mark::AcceptPaused);
                 self.paused_until = Some(now + self.limits.accept_pause);
                 out.event(ListenEvent::Paused);
             }
             (ListenInput::Drain, Phase::Open) => {
                 self.paused_until = None;
-                self.phase = Phase::Draining(self.limits.drain.map(|limit| now + limit));
+                let limit = self.limits.drain.filter(|_| !planted(Bug::ForgetDrainDeadline));
+                self.phase = Phase::Draining(limit.map(|limit| now + limit));
                 out.event(ListenEvent::DrainAll);
             }
             (ListenInput::Abort, Phase::Open | Phase::Draining(_)) => {

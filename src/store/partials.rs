@@ -9,6 +9,7 @@ use super::requests::Intent;
 use super::reserved::partial_name;
 use super::root::Root;
 use super::{File, FileError, FileErrorKind, Files, Names};
+use crate::probe::{Bug, Mark, mark, mark_if, planted};
 use crate::proto::storage::{Lease, NameDone, RootId, StoreError};
 use crate::wire::{Code, Cv, Offer, RelPath, RequestId, UploadId, limits};
 
@@ -44,6 +45,7 @@ impl Openers {
 
     fn open(&mut self, root: RootId, key: Key, generation: u64) {
         let opened = self.0.entry((root, key)).or_insert(Opened { latest: 0, leases: 0 });
+        mark_if(Mark::Fenced, || opened.leases > 0);
         opened.latest = generation;
         opened.leases += 1;
     }
@@ -89,6 +91,7 @@ impl<F: Files> Names<F> {
         let (root, key) = (partial.root, partial.key);
         let intent = Intent::publish(root, &partial.offer.path, hash);
         if self.requests.succeeded(request, intent) {
+            mark(Mark::AnsweredAgain);
             self.abandon(lease);
             return Ok(NameDone::Published);
         }
@@ -110,6 +113,9 @@ impl<F: Files> Names<F> {
         self.openers.close(partial.root, partial.key);
         let place = self.root(partial.root)?;
         let Some(reserved) = &place.reserved else { return Ok(NameDone::Released) };
+        if planted(Bug::LeavePartial) {
+            return Ok(NameDone::Released);
+        }
         match place.files.remove_file(&reserved.folder, &partial.name) {
             Ok(()) => Ok(NameDone::Released),
             Err(error) if error.kind == FileErrorKind::NotFound => Ok(NameDone::Released),
@@ -132,24 +138,37 @@ impl<F: Files> Partial<F> {
         place.check_destination(&path)?;
         self.file.set_mode(self.offer.mode & 0o777).map_err(because("set the mode of", &path))?;
         self.file.set_modified(self.offer.modified).map_err(because("set the time of", &path))?;
-        let synced = self.file.sync();
-        self.unless_broken(synced, "write to disk")?;
+        if !planted(Bug::RenameBeforeSync) {
+            self.sync()?;
+        }
 
         let folder = place.folder_for(&path)?;
         let name = path.name().expect("checked when it was opened");
         place.check_target(&folder, name, &path)?;
         let Some(reserved) = &place.reserved else { return Err(vanished(&path)) };
+        if planted(Bug::NeverRename) {
+            return Ok(());
+        }
         match place.files.rename(&reserved.folder, &self.name, &folder, name) {
             Ok(()) => {}
             Err(error) if error.kind == FileErrorKind::NotFound => return Err(vanished(&path)),
             Err(error) => return Err(failed("publish", &path, error)),
         }
-        let synced = place.files.sync_folder(&folder);
+        if planted(Bug::RenameBeforeSync) {
+            self.sync()?;
+        }
+        let synced = if planted(Bug::SkipFolderSync) { Ok(()) } else { place.files.sync_folder(&folder) };
         self.unless_broken(synced, "write to disk the name of")
+    }
+
+    fn sync(&mut self) -> Result<(), StoreError> {
+        let synced = if planted(Bug::SkipFileSync) { Ok(()) } else { self.file.sync() };
+        self.unless_broken(synced, "write to disk")
     }
 
     fn unless_broken(&mut self, synced: Result<(), FileError>, what: &str) -> Result<(), StoreError> {
         synced.map_err(|error| {
+            mark(Mark::SyncFailed);
             let error = failed(what, &self.offer.path, error);
             self.broken = Some(error.clone());
             error
@@ -205,6 +224,7 @@ fn check_space<F: Files>(place: &Root<F>, offer: &Offer) -> Result<(), StoreErro
     if free >= offer.length {
         return Ok(());
     }
+    mark(Mark::NoSpace);
     let why = format!("it needs {} bytes, and {free} are free", offer.length);
     Err(refused(Code::NO_SPACE, "receive", &offer.path, why))
 }

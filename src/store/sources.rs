@@ -8,6 +8,7 @@ use super::names::Held;
 use super::requests::Intent;
 use super::root::Root;
 use super::{File, FileErrorKind, Files, Links, Names, Status};
+use crate::probe::{Mark, mark};
 use crate::proto::storage::{Lease, NameDone, RootId, StoreError};
 use crate::wire::{Code, Entry, FileKind, RelPath, RequestId, limits};
 
@@ -65,6 +66,7 @@ impl<F: Files> Names<F> {
         if version(&status) == source.version {
             return Ok(NameDone::Unchanged);
         }
+        mark(Mark::SourceChanged);
         Err(refused(Code::CHANGED, "go on reading", &source.path, "it has changed since it was opened"))
     }
 
@@ -116,6 +118,7 @@ impl<F: Files> Names<F> {
     ) -> Result<NameDone, StoreError> {
         let intent = Intent::remove(root, path);
         if self.requests.succeeded(request, intent) {
+            mark(Mark::AnsweredAgain);
             return Ok(NameDone::Removed);
         }
         remove(self.root_mut(root)?, path)?;

@@ -7,6 +7,7 @@ use super::frame::Shape;
 use super::header::{HEADER_LEN, Header};
 use super::hello::{PREAMBLE, PREAMBLE_LEN};
 use super::{DecodeError, Frame, Rope, limits};
+use crate::probe::{Bug, Mark, mark, mark_if, planted};
 
 /// Turns a byte stream, from its preamble on, into frames. After an error it stays in error.
 #[derive(Clone, Debug, PartialEq, Hash)]
@@ -59,6 +60,11 @@ impl Decoder {
         self.held.footprint()
     }
 
+    /// Bytes that wait for the rest of a frame.
+    pub fn held(&self) -> usize {
+        self.held.len()
+    }
+
     /// True between frames: nothing is held back.
     pub fn is_at_boundary(&self) -> bool {
         self.held.is_empty() && self.state == State::Header
@@ -72,6 +78,7 @@ impl Decoder {
             Ok(Some(_)) => {}
             Ok(None) => self.held.settle(),
             Err(error) => {
+                mark(Mark::FrameRefused);
                 self.held = Rope::new();
                 self.state = State::Failed(error.clone());
             }
@@ -92,6 +99,10 @@ impl Decoder {
                 State::Header => {
                     let mut bytes = [0; HEADER_LEN];
                     if !self.held.peek(&mut bytes) {
+                        mark_if(Mark::HeaderCut, || !self.held.is_empty());
+                        if planted(Bug::DropCutHeader) {
+                            self.held = Rope::new();
+                        }
                         return Ok(None);
                     }
                     let header = Header::decode(&bytes)?;
@@ -101,7 +112,8 @@ impl Decoder {
                 }
                 State::Body(header, shape) => {
                     let (header, shape) = (*header, *shape);
-                    if self.held.len() < header.length as usize {
+                    let due = header.length as usize + usize::from(planted(Bug::WaitForOneMore));
+                    if self.held.len() < due {
                         return Ok(None);
                     }
                     self.state = State::Header;

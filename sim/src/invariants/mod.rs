@@ -3,6 +3,7 @@
 
 mod acknowledged;
 mod as_planned;
+mod drains;
 mod echo;
 mod leftovers;
 mod linearizable;
@@ -12,6 +13,7 @@ mod reads;
 mod replies;
 #[cfg(test)]
 mod shown_to_fail;
+mod thrift;
 
 use crate::outcome::Outcome;
 
@@ -28,13 +30,15 @@ pub struct Broken {
 type Check = fn(&Outcome) -> Vec<String>;
 
 /// All of them by name; the first that breaks names a failure.
-pub const ALL: [(&str, Check); 9] = [
+pub const ALL: [(&str, Check); 11] = [
     ("published", published::check),
     ("acknowledged", acknowledged::check),
     ("linearizable", linearizable::check),
     ("reads", reads::check),
     ("echo", echo::check),
     ("replies", replies::check),
+    ("drains", drains::check),
+    ("thrift", thrift::check),
     ("liveness", liveness::check),
     ("leftovers", leftovers::check),
     ("as-planned", as_planned::check),

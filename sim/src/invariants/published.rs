@@ -1,4 +1,5 @@
-//! A published file equals one that some client sent, whole, or the one that stood there at the beginning: at the end,
+//! A published file equals one that some client sent, whole, or the one that stood there at the beginning, and is published
+//! once, however often it was sent: at the end,
 //! and at every moment at which a name was given.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,5 +25,26 @@ pub(super) fn check(outcome: &Outcome) -> Vec<String> {
     });
     let end = outcome.served.iter().filter(|(path, content)| !is_whole(path, content));
     let end = end.map(|(path, content)| format!("at the end {path:?} is {content:?}, which nobody sent"));
-    then.chain(end).collect()
+    then.chain(end).chain(again(outcome)).collect()
+}
+
+/// Files that were published more often than they were sent: by a server that does not remember what it did. What one
+/// remembers ends with its process.
+fn again(outcome: &Outcome) -> Vec<String> {
+    if outcome.bound.iter().filter(|bound| bound.error.is_none()).count() > 1 {
+        return Vec::new();
+    }
+    let mut times: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    for job in &outcome.jobs {
+        if let Operation::Put { path, .. } = outcome.operation(job) {
+            times.entry(path).or_default().0 += 1;
+        }
+    }
+    for published in &outcome.published {
+        times.entry(&published.path).or_default().1 += 1;
+    }
+    let too_often = times.into_iter().filter(|(_, (sent, published))| published > sent);
+    too_often
+        .map(|(path, times)| format!("{path:?} was sent {} times, and published {}", times.0, times.1))
+        .collect()
 }

@@ -1,8 +1,12 @@
 //! Each invariant is fed an outcome that breaks it, and one that does not.
 
+use towline::harness::Side;
+use towline::wire;
+
 use super::{ALL, check};
-use crate::outcome::{Bound, Echoed, Ended, Job, Outcome, Published};
-use crate::plan::{Application, Content, Expect, Operation, Plan, Step};
+use crate::outcome::{Bound, Drain, Echoed, Ended, Job, Outcome, Published};
+use crate::plan::{Application, Content, Expect, Fault, Host, Operation, Plan, Step, What, When};
+use crate::trace::{Event, Frame, Kind, Lane, Passed};
 
 const SENT: Content = Content { length: 1_000, noise: 1 };
 const OTHER: Content = Content { length: 1_000, noise: 2 };
@@ -80,7 +84,9 @@ fn acknowledged() {
 
 #[test]
 fn linearizable() {
-    let lost = |outcome: &mut Outcome| drop(outcome.served.remove("new"));
+    let lost = |outcome: &mut Outcome| {
+        outcome.served.remove("new");
+    };
     assert_eq!(broken(lost), ["linearizable"]);
     assert_eq!(broken(|outcome| outcome.jobs[1].got = Some(OTHER.id())), ["linearizable"]);
     // A put that failed may have taken effect, now or later, or not.
@@ -133,6 +139,40 @@ fn echo() {
 fn replies() {
     assert_eq!(broken(|outcome| outcome.jobs[2].replies = 2), ["replies"]);
     assert_eq!(broken(|outcome| outcome.jobs[2].replies = 0), ["replies"]);
+}
+
+#[test]
+fn drains() {
+    let drain = |stopped, in_flight| Drain { told_ms: 100, stopped, in_flight };
+    let with = |drain: Drain| broken(|outcome| outcome.drains.push(drain));
+    let most = good().plan.limits.drain_ms;
+    assert_eq!(with(drain(Some((100 + most, true)), vec![(0, 0)])), [""; 0]);
+    assert_eq!(with(drain(Some((200 + most, true)), Vec::new())), ["drains"]);
+    assert_eq!(with(drain(Some((200 + most, false)), Vec::new())), [""; 0]);
+    let begun_anew = |outcome: &mut Outcome| {
+        outcome.jobs[0].retries = 1;
+        outcome.drains.push(drain(Some((200, true)), vec![(0, 0)]));
+    };
+    assert_eq!(broken(begun_anew), ["drains"]);
+}
+
+#[test]
+fn thrift() {
+    let want = |outcome: &mut Outcome| {
+        let frame = wire::Frame::of(wire::OperationId(1), wire::Body::Want(Vec::new()));
+        let passed = Passed::Frame(frame.into());
+        let frame = Frame { by: Side::Server, is_heard: true, start: 0, end: 16, passed };
+        let (lane, kind) = (Lane::Client(0), Kind::Frame(frame));
+        outcome.trace.record(Event { at_nanos: 9, lane, connection: None, kind });
+    };
+    assert_eq!(broken(want), ["thrift"]);
+    let rots = Fault { when: When::At(1), what: What::BitRot(Host::Server, 0) };
+    let damaged = |outcome: &mut Outcome| {
+        want(outcome);
+        outcome.plan.faults.push(rots);
+        outcome.faults_at_ms.push(Some(1));
+    };
+    assert_eq!(broken(damaged), [""; 0]);
 }
 
 #[test]

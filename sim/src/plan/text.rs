@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use ron::extensions::Extensions;
 use ron::ser::PrettyConfig;
+use towline::probe::{Bug, HAS_BUGS, NoneInThisBuild};
 use towline::wire::RelPath;
 
 use super::{Expect, Fault, Host, Operation, Plan, What, When, Whom};
@@ -84,6 +85,22 @@ impl Plan {
         Plan::parse(&text)
     }
 
+    /// The bug that it plants in the library.
+    ///
+    /// # Errors
+    /// If there is none of this name, or this build has none at all.
+    pub fn bug(&self) -> Result<Option<Bug>, BadPlan> {
+        let Some(name) = &self.plant else { return Ok(None) };
+        match Bug::named(name) {
+            Some(bug) if HAS_BUGS => Ok(Some(bug)),
+            Some(_) => Err(BadPlan::Meaning(format!("it plants {name:?}, and {NoneInThisBuild}"))),
+            None => {
+                let known: Vec<&str> = Bug::ALL.iter().map(|bug| bug.name()).collect();
+                Err(BadPlan::Meaning(format!("no bug is named {name:?}; there are {}", known.join(", "))))
+            }
+        }
+    }
+
     /// What a world must be able to rely on.
     ///
     /// # Errors
@@ -97,6 +114,7 @@ impl Plan {
         if self.clients.len() > Plan::CLIENTS_MAX {
             return bad(format!("it has {clients} clients, and may have {}", Plan::CLIENTS_MAX));
         }
+        self.bug()?;
         if self.network.latency_ms.min > self.network.latency_ms.max
             || self.disks.latency_us.min > self.disks.latency_us.max
         {

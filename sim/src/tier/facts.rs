@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use towline::harness::Side;
 use towline::proto::listener::ListenEnd;
 use towline::proto::op::Party;
 use towline::proto::session::{Began, Event, SessionEnd};
@@ -12,9 +13,10 @@ use super::script::Script;
 use super::tap::Tap;
 use crate::disk::Power;
 use crate::ledger::Rare;
-use crate::outcome::{Bound, ContentId, Job, Outcome, Published};
+use crate::outcome::{Bound, ContentId, Drain, Job, Outcome, Published};
 use crate::plan::{Host, Operation, Plan};
 use crate::plant::Plant;
+use crate::trace::{self, Connection, Door, Frame, Kind, Lane, Network, Part, Recorded, Store};
 
 /// The server's name.
 pub(super) const SERVER: &str = "server";
@@ -30,6 +32,8 @@ pub(super) fn client_name(client: u32) -> &'static str {
 pub(super) struct Facts {
     /// Virtual time.
     pub(super) now_ms: u64,
+    /// Nanoseconds beyond `now_ms`, where the tier has them.
+    pub(super) now_nanos: u32,
     /// What was seen so far.
     pub(super) outcome: Outcome,
     pub(super) plant: Option<Plant>,
@@ -106,21 +110,19 @@ impl Place {
     }
 }
 
-impl std::fmt::Display for Dial {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.client {
-            0 => write!(f, "{}", self.number),
-            client => write!(f, "{}@{client}", self.number),
-        }
+impl From<Place> for Connection {
+    fn from(place: Place) -> Connection {
+        let (door, Dial { client, number }) = match place {
+            Place::Files(dial) => (Door::Files, dial),
+            Place::Echo(dial) => (Door::Echo, dial),
+        };
+        Connection { client, door, dial: number }
     }
 }
 
 impl std::fmt::Display for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Place::Files(dial) => write!(f, "f{dial}"),
-            Place::Echo(dial) => write!(f, "e{dial}"),
-        }
+        Connection::from(*self).fmt(f)
     }
 }
 
@@ -130,6 +132,7 @@ impl Facts {
         let clients = plan.clients.iter().map(|_| Working::default()).collect();
         Facts {
             now_ms: 0,
+            now_nanos: 0,
             outcome: Outcome::of(plan),
             plant,
             server: Serving::default(),
@@ -141,9 +144,48 @@ impl Facts {
         }
     }
 
-    /// Writes an event down.
+    /// Writes a note down: what is told in words only. `place` is a host, and a connection if there is one.
     pub(super) fn event(&mut self, place: &str, what: &str) {
-        self.outcome.trace.event(self.now_ms, place, what);
+        self.outcome.trace.record(trace::Event::note(self.at_nanos(), place, what));
+    }
+
+    /// Writes an event down.
+    pub(super) fn record(&mut self, lane: Lane, connection: Option<Connection>, kind: Kind) {
+        let at_nanos = self.at_nanos();
+        self.outcome.trace.record(trace::Event { at_nanos, lane, connection, kind });
+    }
+
+    /// What happens to a connection of a client's, as its client sees it.
+    pub(super) fn network(&mut self, connection: Connection, network: Network) {
+        let kind = Kind::Network(network);
+        self.record(Lane::Client(connection.client), Some(connection), kind);
+    }
+
+    /// Frames that passed the end of `side`.
+    pub(super) fn frames(&mut self, side: Side, connection: Connection, frames: Vec<Frame>) {
+        for frame in frames {
+            self.record(connection.end(side), Some(connection), Kind::Frame(frame));
+        }
+    }
+
+    /// Keeps what passed the end of `side`, if the run is asked to.
+    pub(super) fn keep(&mut self, side: Side, connection: Connection, recorded: impl FnOnce() -> Recorded) {
+        let (at_nanos, lane) = (self.at_nanos(), connection.end(side));
+        if let Some(recording) = self.outcome.trace.recording_mut() {
+            recording.parts.push(Part { at_nanos, lane, connection, recorded: recorded() });
+        }
+    }
+
+    fn at_nanos(&self) -> u64 {
+        self.now_ms * 1_000_000 + u64::from(self.now_nanos)
+    }
+
+    /// What was seen, once nobody writes any more.
+    pub(super) fn take_outcome(&mut self) -> Outcome {
+        let trace = std::mem::take(&mut self.outcome.trace);
+        let mut outcome = self.outcome.clone();
+        outcome.trace = trace;
+        outcome
     }
 
     /// A rare state was reached.
@@ -200,11 +242,7 @@ impl Facts {
         if !fuse.is_deadly {
             return;
         }
-        let name = match host {
-            Host::Server => SERVER,
-            Host::Client(client) => client_name(client),
-        };
-        self.event(name, &format!("is gone before {primitive:?}"));
+        self.record(host.into(), None, Kind::Store(Store::IsGone(primitive)));
         match (host, primitive) {
             (Host::Server, Primitive::Rename) => self.reach(Rare::DiedBeforeRename),
             (Host::Server, Primitive::SyncFolder) => self.reach(Rare::DiedAfterRename),
@@ -216,7 +254,8 @@ impl Facts {
     /// The server's store gave a file its name.
     pub(super) fn renamed(&mut self, path: &str, content: ContentId) {
         let at_ms = self.now_ms;
-        self.event(SERVER, &format!("publishes {path} as {content:?}"));
+        let kind = Kind::Store(Store::Publishes { path: path.to_owned(), content });
+        self.record(Lane::Server, None, kind);
         self.outcome.published.push(Published { at_ms, path: path.to_owned(), content });
     }
 
@@ -242,12 +281,24 @@ impl Facts {
     /// The server is told to finish what runs.
     pub(super) fn server_stops(&mut self) {
         self.server.is_stopping = self.server.serves;
+        if !self.server.serves {
+            return;
+        }
+        // With one client it is known whose the files are.
+        let is_known = self.clients.len() == 1 && !self.server.uploads.is_empty();
+        let running = self.outcome.jobs.iter().enumerate().filter(|(_, job)| is_known && job.ended.is_none());
+        let in_flight = running.map(|(index, job)| (index, job.retries)).collect();
+        self.outcome.drains.push(Drain { told_ms: self.now_ms, stopped: None, in_flight });
     }
 
     /// The server has stopped in order.
     pub(super) fn stopped(&mut self, end: ListenEnd) {
         self.server.serves = false;
         self.server.is_stopping = false;
+        let stopped = Some((self.now_ms, end == ListenEnd::Drained));
+        if let Some(drain) = self.outcome.drains.last_mut() {
+            drain.stopped = stopped;
+        }
         self.event(SERVER, &format!("has stopped: {end:?}"));
         if end == ListenEnd::Aborted {
             self.reach(Rare::DrainCutOff);
@@ -255,16 +306,17 @@ impl Facts {
     }
 
     /// The server accepted a connection, for this.
-    pub(super) fn accepted(&mut self, connection: u64, door: &dyn std::fmt::Debug) {
+    pub(super) fn accepted(&mut self, connection: u64, door: Door) {
         self.server.connections.insert(connection);
-        self.event(SERVER, &format!("accepts connection {connection} for {door:?}"));
+        let network = Network::Accepted { number: connection, door };
+        self.record(Lane::Server, None, Kind::Network(network));
     }
 
     /// A connection's session is over.
     pub(super) fn closed(&mut self, connection: u64, end: &SessionEnd) {
         self.server.connections.remove(&connection);
         self.server.uploads.retain(|(of, _)| *of != connection);
-        self.event(SERVER, &format!("connection {connection} is over: {end:?}"));
+        self.over(connection, Door::Files, end);
         if matches!(end, SessionEnd::Broken(failure) if failure.code == Code::IDLE_TIMEOUT) {
             self.reach(Rare::Silence);
         }
@@ -273,7 +325,12 @@ impl Facts {
     /// A raw echo is over.
     pub(super) fn echo_closed(&mut self, connection: u64, end: &dyn std::fmt::Debug) {
         self.server.connections.remove(&connection);
-        self.event(SERVER, &format!("echo connection {connection} is over: {end:?}"));
+        self.over(connection, Door::Echo, end);
+    }
+
+    fn over(&mut self, number: u64, door: Door, end: &dyn std::fmt::Debug) {
+        let network = Network::Over { number, door, end: format!("{end:?}") };
+        self.record(Lane::Server, None, Kind::Network(network));
     }
 
     /// A session of the server's told something.
@@ -311,10 +368,16 @@ impl Facts {
         }
     }
 
+    /// A client's store cannot be opened.
+    pub(super) fn client_cannot_begin(&mut self, client: u32, why: &dyn std::fmt::Display) {
+        self.event(client_name(client), &format!("cannot begin: {why}"));
+        self.outcome.unable.insert(client);
+        self.client_died(client);
+    }
+
     /// What the taps have gathered becomes facts.
     pub(super) fn finish_taps<'a>(&mut self, taps: impl IntoIterator<Item = &'a Tap>) {
         for tap in taps {
-            self.outcome.conversations.push(tap.text().to_owned());
             self.outcome.echoes.extend(tap.echoes());
         }
     }

@@ -26,6 +26,8 @@ mod driven;
 #[cfg(feature = "turmoil")]
 pub mod turmoil;
 
+use towline::probe::{self, Bug};
+
 use crate::outcome::Outcome;
 use crate::plan::Plan;
 use crate::plant::Plant;
@@ -58,17 +60,31 @@ impl Tier {
     }
 
     /// Runs a plan, and gives what was seen.
+    ///
+    /// # Panics
+    /// If the plan plants a bug that this build does not have: [`Plan::check`] says so before.
     pub fn run(self, plan: &Plan) -> Outcome {
         self.run_planted(plan, None)
     }
 
-    /// The same with a bug, for the tests that show that it is caught.
+    /// The same with a fault of the simulator's own, for the tests that show that it is seen.
     #[doc(hidden)]
     pub fn run_planted(self, plan: &Plan, plant: Option<Plant>) -> Outcome {
+        let bug = plan.bug().unwrap_or_else(|bad| panic!("{bad}"));
         match self {
-            Tier::Fast => fast::run_planted(plan, plant),
+            Tier::Fast => probed(bug, || fast::run_planted(plan, plant)),
             #[cfg(feature = "turmoil")]
-            Tier::Turmoil => turmoil::run_planted(plan, plant),
+            Tier::Turmoil => turmoil::run_planted(plan, bug, plant),
         }
     }
+}
+
+/// Runs a plan that stays on this thread, with a bug in the library, and notes the marks that it reached.
+fn probed(bug: Option<Bug>, run: impl FnOnce() -> Outcome) -> Outcome {
+    probe::plant(bug).unwrap_or_else(|error| panic!("{error}"));
+    probe::take_marks();
+    let mut outcome = run();
+    outcome.marks = probe::take_marks();
+    probe::plant(None).unwrap_or_else(|error| panic!("{error}"));
+    outcome
 }

@@ -5,6 +5,7 @@ use towline::harness::Side;
 
 use super::facts::{Dial, Facts, Fuse};
 use crate::plan::{Fault, Plan, What, When};
+use crate::trace::{Kind, Lane};
 
 /// What is to come.
 pub(super) struct Script {
@@ -117,7 +118,7 @@ impl Script {
         if is_there {
             return self.take(facts, heard);
         }
-        facts.event("fault", &format!("{:?}", fault.what));
+        facts.record(Lane::FAULTS, None, Kind::Fault(fault.what));
         Some(fault.what)
     }
 

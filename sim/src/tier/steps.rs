@@ -14,6 +14,7 @@ use crate::ledger::Rare;
 use crate::outcome::{Echoed, Ended, Job};
 use crate::plan::{Operation, Plan};
 use crate::plant::Plant;
+use crate::trace::{Application, Kind, Lane};
 
 /// The only root of a store.
 pub(super) const ROOT: RootId = RootId(0);
@@ -70,7 +71,8 @@ impl Facts {
     /// A client begins a step in one of its lives; gives what it is, or `None` where all are done.
     pub(super) fn step_begins(&mut self, client: u32, life: u32, step: usize) -> Option<Operation> {
         let operation = self.outcome.plan.step(client, step)?.operation.clone();
-        self.event(client_name(client), &format!("step {step}: {operation:?}"));
+        let begins = Application::Begins { step, operation: operation.clone() };
+        self.record(Lane::Client(client), None, Kind::Application(begins));
         let begun_at = self.next_in_order();
         self.outcome.jobs.push(Job::begun(client, life, step, begun_at));
         Some(operation)
@@ -86,7 +88,8 @@ impl Facts {
             }
             _ => {}
         }
-        self.event(client_name(client), &format!("step {step} is over: {ended:?}"));
+        let ends = Application::Ends { step, ended: ended.clone() };
+        self.record(Lane::Client(client), None, Kind::Application(ends));
         let ended_at = self.next_in_order();
         if let Some(job) = self.last_job(client) {
             job.ended = Some(ended);

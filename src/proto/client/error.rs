@@ -1,5 +1,6 @@
 //! Why a job failed, and whether it may go well another time.
 
+use crate::probe::{Bug, planted};
 use crate::proto::machine::{DialError, DialErrorKind, End};
 use crate::proto::op::{OpError, Party};
 use crate::proto::session::SessionEnd;
@@ -44,7 +45,7 @@ impl JobError {
                 DialErrorKind::Other => true,
                 DialErrorKind::NameNotFound | DialErrorKind::NotAllowed => false,
             },
-            JobError::Session(SessionEnd::Orderly | SessionEnd::Lost(_)) => true,
+            JobError::Session(SessionEnd::Orderly | SessionEnd::Lost(_)) => !planted(Bug::DoNotRetryLoss),
             JobError::Session(SessionEnd::Broken(failure) | SessionEnd::ByPeer(failure)) => {
                 failure.code.class() == Class::Retryable || may_be_damage(failure.code)
             }

@@ -1,9 +1,10 @@
 //! Jobs: which run, and which are tried again.
 
 use super::{Client, Contact, Event, JobError, JobId, LinkId};
-use crate::proto::machine::{Input, Out};
+use crate::probe::{Bug, Mark, mark, mark_if, planted};
+use crate::proto::machine::{End, Input, Out};
 use crate::proto::op::OpDone;
-use crate::proto::session::{self, Request, Tag};
+use crate::proto::session::{self, Request, SessionEnd, Tag};
 use crate::proto::states::state_names;
 use crate::time::{Duration, Time};
 
@@ -100,6 +101,9 @@ impl Client {
         let Some(job) = self.jobs.get_mut(&id) else { return };
         let error = match result {
             Ok(done) => {
+                if job.attempts > 1 && planted(Bug::AnswerTwice) {
+                    out.event(Event::Finished(id, Ok(done.clone())));
+                }
                 self.jobs.remove(&id);
                 return out.event(Event::Finished(id, Ok(done)));
             }
@@ -110,12 +114,25 @@ impl Client {
             Some(Contact { give_up }) if never_reached => give_up.is_some_and(|until| now < until),
             Some(_) | None => job.attempts < self.policy.attempts,
         };
+        mark_if(Mark::GaveUpFirstContact, || never_reached && !again);
         if !error.is_passing() || !again || matches!(job.state, JobState::Cancelling(_)) {
             self.jobs.remove(&id);
             return out.event(Event::Finished(id, Err(error)));
         }
         let delay = self.backoff.delay(job.attempts, error.delay());
         job.state = JobState::Waiting(now + delay);
+        note_retry(&error);
         out.event(Event::Retrying { job: id, attempt: job.attempts, delay, error });
+    }
+}
+
+/// What a retry was for, where that is seldom.
+fn note_retry(error: &JobError) {
+    match error {
+        JobError::Session(SessionEnd::Orderly) => mark(Mark::RetriedAfterGoAway),
+        JobError::Session(SessionEnd::Lost(End::Reset)) => mark(Mark::RetriedAfterReset),
+        JobError::Session(SessionEnd::Lost(End::Orderly) | SessionEnd::Broken(_) | SessionEnd::ByPeer(_)) => {
+        }
+        JobError::Dial(_) | JobError::Operation(_) => {}
     }
 }

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::{Client, Event, Job, JobError, JobId, JobState, Link, LinkId};
+use crate::probe::{Bug, Mark, mark_if, planted};
 use crate::proto::machine::{Effect, Input, Machine, Out};
 use crate::proto::op::{OpError, Party};
 use crate::proto::session::{self, Session, SessionEnd};
@@ -113,11 +114,13 @@ impl Client {
         self.sessions.remove(&link);
         out.push(Effect::Hangup(link));
         let is_current = self.link == Link::Up(link);
-        if is_current {
+        if is_current && !planted(Bug::KeepDeadLink) {
             self.link = Link::Down;
         }
         let lost = self.jobs.iter().filter(|(_, job)| job.state == JobState::Lost(link)).map(|(id, _)| *id);
-        for id in lost.collect::<Vec<_>>() {
+        let lost: Vec<JobId> = lost.collect();
+        mark_if(Mark::ManyRetried, || lost.len() > 1);
+        for id in lost {
             self.on_attempt_over(now, id, Err(JobError::Session(end.clone())), out);
         }
         // A connection that ended before its handshake takes the place of the attempts that it was for.

@@ -15,6 +15,7 @@ use super::machine::{DialError, DialErrorKind, Effect, Input, Machine, Out, earl
 use super::op::{OpDone, OpError, OpEvent};
 use super::session::{self, Request, Session, Tag};
 use super::storage::Ticket;
+use crate::probe::{Bug, Mark, mark, planted};
 use crate::proto::states::state_names;
 use crate::time::{Duration, Time};
 use crate::wire::{Code, Hello};
@@ -183,7 +184,8 @@ impl Client {
             Link::Down if !due.is_empty() => {
                 let link = LinkId(self.next_link);
                 self.next_link += 1;
-                self.link = Link::Dialing(link, self.policy.connect.map(|limit| now + limit));
+                let limit = self.policy.connect.filter(|_| !planted(Bug::ForgetDialDeadline));
+                self.link = Link::Dialing(link, limit.map(|limit| now + limit));
                 out.push(Effect::Dial(link));
             }
             Link::Up(link) if self.sessions.get(&link).is_some_and(Session::is_open) => {
@@ -233,6 +235,7 @@ impl Client {
         if let Link::Dialing(link, Some(limit)) = self.link
             && limit <= now
         {
+            mark(Mark::DialTimedOut);
             out.push(Effect::Hangup(link));
             self.on_dial_failed(now, link, DialError { kind: DialErrorKind::TimedOut, os: None }, out);
         }
@@ -290,6 +293,7 @@ impl Machine for Client {
             Link::Down | Link::Up(_) => None,
         };
         let retry = self.jobs.values().filter_map(Job::not_before).min();
+        let retry = retry.filter(|_| !planted(Bug::ForgetRetry));
         let sessions = self.sessions.values().filter_map(Session::deadline).min();
         earlier(earlier(dialing, retry), sessions)
     }

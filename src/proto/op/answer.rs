@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::{OpDone, OpError, OpEvent, OpResult, Order, Party, Tickets, bulk};
+use crate::probe::{Bug, Mark, mark_if, planted};
 use crate::proto::machine::{Effect, Input, Machine, Out};
 use crate::proto::states::state_names;
 use crate::proto::storage::{Lease, NameDone, NameOp, RootId, StoreOp, Stored};
@@ -67,7 +68,9 @@ impl Answer {
     fn begin(&mut self, out: &mut Out<Answer>) {
         let op = match &self.question {
             Question::Echo(bytes) => {
-                self.state = State::Replying(Body::EchoReply(bytes.clone()), None);
+                let cut = usize::from(planted(Bug::CutEchoReply));
+                let reply = bytes.slice(..bytes.len().saturating_sub(cut));
+                self.state = State::Replying(Body::EchoReply(reply), None);
                 return;
             }
             Question::Stat(path) => NameOp::Stat { root: self.root, path: path.clone() },
@@ -77,6 +80,9 @@ impl Answer {
             }
         };
         self.state = State::Asking;
+        if matches!(op, NameOp::Remove { .. }) && planted(Bug::AnswerBeforeRemove) {
+            out.push(Effect::Transmit((), Body::Done));
+        }
         self.store(op, out);
     }
 
@@ -104,7 +110,7 @@ impl Answer {
         if self.tickets.open > 0 {
             return;
         }
-        if let Some(lease) = lease.take() {
+        if let Some(lease) = lease.take().filter(|_| !planted(Bug::KeepFolderOpen)) {
             return self.store(NameOp::Release { lease }, out);
         }
         if let State::Leaving(outcome, _) = core::mem::replace(&mut self.state, State::Closed) {
@@ -203,6 +209,7 @@ impl Machine for Answer {
             Input::Stored(_, stored) => self.on_stored(stored, out),
             Input::Room((), room) => self.on_room(room, out),
             Input::Ended((), _) if !matches!(self.state, State::Leaving(..) | State::Closed) => {
+                mark_if(Mark::LostInAnswer, || self.tickets.open > 0);
                 self.give_back(out);
                 self.leave(Err(OpError { by: Party::Link, failure: Failure::from(Code::LOST) }), out);
             }

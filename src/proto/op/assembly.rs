@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::probe::{Mark, mark};
 use crate::proto::storage::Extent;
 use crate::proto::tree;
 use crate::wire::limits::EXTENT;
@@ -284,6 +285,7 @@ impl Blocks {
                 verified += self.shape.block_end(block) - self.shape.block_start(block);
                 continue;
             }
+            mark(Mark::BlockRefused);
             self.refused += 1;
             let refusals = self.refusals.entry(block).or_default();
             *refusals += 1;

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::assembly::{Assembly, Blocks, Piece, Shape};
-use super::bulk;
-use crate::proto::storage::{Extent, Ticket};
-use crate::wire::{Body, Commit, Cv, Data, Get, HavePage, Offer, UploadId, limits};
+use super::{OpEvent, Tickets, bulk};
+use crate::probe::{Mark, mark_if};
+use crate::proto::machine::{Machine, Out};
+use crate::proto::storage::{BlockOp, Extent, Lease, StoreOp, Ticket};
+use crate::wire::{Body, Commit, Cv, Data, Get, HavePage, Offer, Rope, UploadId, limits};
 
 /// A file on its way in.
 #[derive(Clone, Debug, PartialEq, Hash)]
@@ -65,6 +67,31 @@ impl Incoming {
         Ok(pieces)
     }
 
+    /// Hands pieces to the store.
+    pub(super) fn write<M: Machine>(
+        &mut self,
+        pieces: Vec<Piece>,
+        lease: Lease,
+        tickets: &mut Tickets,
+        out: &mut Out<M>,
+    ) {
+        for Piece { extent, data, .. } in pieces {
+            let credit = data.as_ref().map_or(0, Rope::len) as u64;
+            let op = match data {
+                Some(data) => BlockOp::Write { lease, shape: extent, data },
+                None => BlockOp::Zero { lease, shape: extent },
+            };
+            let ticket = tickets.issue(StoreOp::Block(op), out);
+            self.writing.insert(ticket, (extent, credit));
+        }
+    }
+
+    /// The connection is lost: how far it was.
+    pub(super) fn mark_loss(&self) {
+        mark_if(Mark::LostWithinBlock, || self.assembly.is_within_block());
+        mark_if(Mark::LostBeforeCommit, || self.commit.is_none() && self.blocks.missing(1).is_empty());
+    }
+
     /// Bytes of complete pieces that wait for the partial.
     pub(super) fn early_bytes(&self) -> u64 {
         self.early.iter().map(|piece| u64::from(piece.extent.length)).sum()
@@ -74,6 +101,13 @@ impl Incoming {
         let early: usize = self.early.iter().map(|piece| piece.extent.length as usize).sum();
         let pages: usize = self.pages.iter().map(bulk).sum();
         self.assembly.footprint() + self.blocks.footprint() + early + pages
+    }
+}
+
+/// Data that is not looked at gives its credit back at once.
+pub(super) fn give_back<M: Machine<Event = OpEvent>>(body: &Body, out: &mut Out<M>) {
+    if body.credit() > 0 {
+        out.event(OpEvent::Consumed(body.credit()));
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use super::assembly::{Shape, block_of};
+use crate::probe::{Bug, Mark, mark_if, planted};
 use crate::proto::storage::{Extent, Ticket};
 use crate::wire::limits::{DATA_MAX, EXTENT};
 use crate::wire::{Cv, Data, Range, Rope};
@@ -86,9 +87,10 @@ impl Pipeline {
 
     /// A read completed.
     pub(crate) fn read(&mut self, ticket: Ticket, data: Bytes, cvs: Vec<Cv>) {
-        let slot =
-            self.slots.iter_mut().find(|slot| matches!(slot, Slot::Reading(open, _) if *open == ticket));
-        if let Some(slot) = slot
+        let is_it = |slot: &Slot| matches!(slot, Slot::Reading(open, _) if *open == ticket || planted(Bug::ReadsByOrder));
+        let front = self.slots.front();
+        mark_if(Mark::ReadOvertakes, || matches!(front, Some(Slot::Reading(first, _)) if *first != ticket));
+        if let Some(slot) = self.slots.iter_mut().find(|slot| is_it(slot))
             && let Slot::Reading(_, extent) = *slot
         {
             *slot = Slot::Read(extent, data, cvs);
@@ -114,7 +116,9 @@ impl Pipeline {
         let to = usize::try_from(end - extent.offset).ok()?;
         let payload = Rope::from(bytes.slice(from..to));
         let block = self.shape.block_of(offset);
-        let cv = if end == self.shape.block_end(block) { self.cvs[block as usize] } else { None };
+        let is_short = end == self.shape.length && !end.is_multiple_of(self.shape.block);
+        let is_last = end == self.shape.block_end(block) && !(is_short && planted(Bug::ForgetLastValue));
+        let cv = if is_last { self.cvs[block as usize] } else { None };
         self.cursor = end;
         self.skip();
         Some(Data { offset, cv, payload })

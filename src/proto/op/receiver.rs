@@ -2,14 +2,15 @@
 //! equal the sender's, checks each as it completes, and publishes the file once its root is the sender's.
 
 use super::assembly::Piece;
-use super::incoming::{Incoming, is_answer, pages};
+use super::incoming::{Incoming, give_back, is_answer, pages};
 use super::{HEAD, OpDone, OpError, OpEvent, OpResult, Order, Party, ROUNDS_MAX, Tickets, bulk};
+use crate::probe::{Bug, Mark, mark, mark_if, planted};
 use crate::proto::Limits;
 use crate::proto::machine::{Effect, Input, Machine, Out};
 use crate::proto::states::state_names;
-use crate::proto::storage::{BlockDone, BlockOp, Lease, NameDone, NameOp, RootId, StoreOp, Stored, Ticket};
+use crate::proto::storage::{BlockDone, Lease, NameDone, NameOp, RootId, StoreOp, Stored, Ticket};
 use crate::time::Time;
-use crate::wire::{Body, Code, Cv, Failure, Get, Offer, RelPath, Rope, UploadId, limits};
+use crate::wire::{Body, Code, Cv, Failure, Get, Offer, RelPath, UploadId, limits};
 
 /// Receives one file.
 #[derive(Clone, Debug, PartialEq, Hash)]
@@ -111,7 +112,7 @@ impl Receiver {
         match (&mut self.state, body) {
             (State::Leaving(..) | State::Closed, body) => give_back(&body, out),
             // A publication under way wins against its cancellation: the file is whole, and its sender has said so.
-            (State::Publishing(..), Body::Cancel | Body::Failed(_)) => {}
+            (State::Publishing(..), Body::Cancel | Body::Failed(_)) => mark(Mark::CancelLost),
             (_, Body::Cancel) => self.leave(Err(OpError::peer(Failure::from(Code::CANCELLED))), out),
             (_, Body::Failed(failure)) => self.leave(Err(OpError::peer(failure)), out),
             (State::Asked(get), Body::Offer(offer)) if is_answer(&offer, get) => self.open(offer, out),
@@ -169,22 +170,13 @@ impl Receiver {
     fn write(&mut self, pieces: Vec<Piece>, out: &mut Out<Receiver>) {
         match &mut self.state {
             State::Opening(incoming) => {
+                mark(Mark::DataBeforeOpen);
                 incoming.early.extend(pieces);
                 if incoming.early_bytes() > limits::EXTENT {
                     self.leave(Err(OpError::unexpected("more than an extent before Have")), out);
                 }
             }
-            State::Receiving(incoming, lease) => {
-                for Piece { extent, data, .. } in pieces {
-                    let credit = data.as_ref().map_or(0, Rope::len) as u64;
-                    let op = match data {
-                        Some(data) => BlockOp::Write { lease: *lease, shape: extent, data },
-                        None => BlockOp::Zero { lease: *lease, shape: extent },
-                    };
-                    let ticket = self.tickets.issue(StoreOp::Block(op), out);
-                    incoming.writing.insert(ticket, (extent, credit));
-                }
-            }
+            State::Receiving(incoming, lease) => incoming.write(pieces, *lease, &mut self.tickets, out),
             State::New(_) | State::Asked(_) | State::Publishing(..) | State::Leaving(..) | State::Closed => {}
         }
     }
@@ -212,7 +204,9 @@ impl Receiver {
                     root,
                     blocks_refused: incoming.blocks.refused,
                 };
-                out.push(Effect::Transmit((), Body::Committed(root)));
+                if !planted(Bug::AnswerBeforePublish) {
+                    out.push(Effect::Transmit((), Body::Committed(root)));
+                }
                 self.state = State::Leaving(Ok(done), None);
                 self.go_on_leaving(out);
             }
@@ -266,10 +260,12 @@ impl Receiver {
     fn try_commit(&mut self, out: &mut Out<Receiver>) {
         let State::Receiving(incoming, lease) = &mut self.state else { return };
         let Some(commit) = incoming.commit else { return };
-        if !incoming.writing.is_empty() || !incoming.pages.is_empty() {
+        let is_writing = !incoming.writing.is_empty() && !planted(Bug::CommitWhileWriting);
+        if is_writing || !incoming.pages.is_empty() {
             return;
         }
         let Some(root) = incoming.blocks.root() else {
+            mark(Mark::BlocksWanted);
             incoming.commit = None;
             incoming.rounds += 1;
             if incoming.rounds > ROUNDS_MAX {
@@ -287,6 +283,9 @@ impl Receiver {
         let publish = NameOp::Publish { lease: *lease, request: commit.request, hash: root };
         if let State::Receiving(incoming, lease) = core::mem::replace(&mut self.state, State::Closed) {
             self.state = State::Publishing(incoming, lease, root);
+        }
+        if planted(Bug::AnswerBeforePublish) {
+            out.push(Effect::Transmit((), Body::Committed(root)));
         }
         self.tickets.issue(StoreOp::Name(publish), out);
     }
@@ -316,7 +315,7 @@ impl Receiver {
         if self.tickets.open > 0 {
             return;
         }
-        if let Some(lease) = lease.take() {
+        if let Some(lease) = lease.take().filter(|_| !planted(Bug::KeepPartial)) {
             self.tickets.issue(StoreOp::Name(NameOp::Discard { lease }), out);
             return;
         }
@@ -326,13 +325,6 @@ impl Receiver {
         if let State::Leaving(outcome, _) = core::mem::replace(&mut self.state, State::Closed) {
             out.push(Effect::Close(outcome));
         }
-    }
-}
-
-/// Data that is not looked at gives its credit back at once.
-fn give_back(body: &Body, out: &mut Out<Receiver>) {
-    if body.credit() > 0 {
-        out.event(OpEvent::Consumed(body.credit()));
     }
 }
 
@@ -358,14 +350,17 @@ impl Machine for Receiver {
             Input::Room((), room) => self.on_room(room, out),
             // A publication under way goes on: the file is whole, and its sender has said so.
             Input::Ended((), _) if self.can_be_stopped() => {
+                if let State::Receiving(incoming, _) = &self.state {
+                    incoming.mark_loss();
+                }
                 let lost = OpError { by: Party::Link, failure: Failure::from(Code::LOST) };
                 self.leave(Err(lost), out);
             }
-            Input::Command(Order::Cancel)
-            | Input::Ended((), _)
-            | Input::Elapsed
-            | Input::Dialed(())
-            | Input::DialFailed((), _) => {}
+            Input::Ended((), _) => {
+                mark_if(Mark::LostInPublish, || matches!(self.state, State::Publishing(..)));
+            }
+            Input::Command(Order::Cancel) | Input::Elapsed => {}
+            Input::Dialed(()) | Input::DialFailed((), _) => {}
         }
     }
 

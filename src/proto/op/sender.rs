@@ -4,6 +4,7 @@
 use super::assembly::{Shape, root_of};
 use super::pipeline::Pipeline;
 use super::{HEAD, OpDone, OpError, OpEvent, OpResult, Order, Party, ROUNDS_MAX, Tickets, bulk};
+use crate::probe::{Bug, planted};
 use crate::proto::Limits;
 use crate::proto::machine::{Effect, Input, Machine, Out};
 use crate::proto::states::state_names;
@@ -304,11 +305,12 @@ impl Sender {
     }
 
     fn go_on_leaving(&mut self, out: &mut Out<Sender>) {
-        let State::Leaving(_, lease) = &mut self.state else { return };
+        let State::Leaving(outcome, lease) = &mut self.state else { return };
         if self.tickets.open > 0 {
             return;
         }
-        if let Some(lease) = lease.take() {
+        let is_kept = planted(Bug::KeepSource) && outcome.is_err();
+        if let Some(lease) = lease.take().filter(|_| !is_kept) {
             self.tickets.issue(StoreOp::Name(NameOp::Release { lease }), out);
             return;
         }

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::Session;
+use crate::probe::{Bug, Mark, mark, planted};
 use crate::proto::Limits;
 use crate::proto::machine::{Effect, Machine, Out};
 use crate::wire::{Body, Decoder, Frame, HEADER_LEN, OperationId, PREAMBLE};
@@ -58,7 +59,7 @@ impl Inbound {
     pub(super) fn consume(&mut self, bytes: u64) -> Option<u64> {
         self.consumed += bytes;
         let limit = self.consumed + self.window;
-        if limit - self.granted < self.window / 4 {
+        if limit - self.granted < self.window / 4 || planted(Bug::WithholdCredit) {
             return None;
         }
         self.granted = limit;
@@ -109,6 +110,11 @@ impl Channel {
         const HEADS: i64 = 256;
         let room = usize::try_from(self.room - HEADS - i64::try_from(self.staged.len()).unwrap_or(i64::MAX));
         room.unwrap_or(0).min(usize::try_from(self.outbound.available()).unwrap_or(usize::MAX))
+    }
+
+    /// True if bulk of so many bytes has the room that it needs, and not the credit.
+    pub(super) fn lacks_credit(&self, bytes: usize) -> bool {
+        self.outbound.available() < bytes as u64 && i64::try_from(bytes).is_ok_and(|bytes| bytes < self.room)
     }
 
     /// The bytes before the first frame.
@@ -167,6 +173,7 @@ impl Channel {
         if self.staged.len() <= free {
             return self.flush_all(out);
         }
+        mark(Mark::ControlWaits);
         let end = whole_frames(&self.staged, free);
         if end > 0 {
             let rest = self.staged.split_off(end);

@@ -2,6 +2,7 @@
 
 use super::table::{Slot, SlotId, inner, outer};
 use super::{Began, Event, Request, Role, Session, Tag};
+use crate::probe::{Bug, Mark, mark_if, planted};
 use crate::proto::machine::{Effect, End, Out};
 use crate::proto::op::{
     Answer, Ask, OpEffect, OpError, OpEvent, OpInput, OpResult, Operation, Party, Question, Receiver, Sender,
@@ -97,6 +98,7 @@ impl Session {
             && self.table.data_from != slot
         {
             let before = core::mem::replace(&mut self.table.data_from, slot);
+            mark_if(Mark::ReceiversTakeTurns, || self.table.open.contains_key(&before));
             self.step_operation(now, before, OpInput::Flush, out);
         }
         if let Some(slot) = known {
@@ -205,7 +207,8 @@ impl Session {
         }
         open.is_answered |= self.role != Role::Client && is_terminal(&body);
         let id = *open.id.get_or_insert_with(|| {
-            self.table.last = OperationId(self.table.last.0 + 1);
+            let step = u32::from(!planted(Bug::ReuseOperationId));
+            self.table.last = OperationId((self.table.last.0 + step).max(1));
             self.table.ids.insert(self.table.last, slot);
             self.table.last
         });

@@ -26,6 +26,7 @@ use super::machine::{Effect, Input, Machine, Out};
 use super::op::{OpEvent, OpResult, Question};
 use super::storage::RootId;
 use super::timers::{Timer, Timers};
+use crate::probe::{Bug, Mark, mark, mark_if, planted};
 use crate::proto::states::state_names;
 use crate::time::{Duration, Time};
 use crate::wire::{Body, Capabilities, Failure, Frame, Get, Hello, RelPath, RequestId};
@@ -172,7 +173,9 @@ impl Session {
 
     fn new(now: Time, role: Role, limits: Limits) -> Session {
         let mut timers = Timers::default();
-        timers.set(Timer::Handshake, limits.handshake.map(|limit| now + limit));
+        if !planted(Bug::ForgetHandshakeDeadline) {
+            timers.set(Timer::Handshake, limits.handshake.map(|limit| now + limit));
+        }
         let channel = Channel::new(&limits);
         let table = Table::new(role, &limits);
         Session { role, limits, channel, phase: Phase::Handshake, table, timers, pings: 0 }
@@ -202,7 +205,9 @@ impl Session {
     fn heard(&mut self, now: Time) {
         if self.phase.is_alive() {
             self.timers.set(Timer::Ping, self.limits.idle.map(|idle| now + idle / 2));
-            self.timers.set(Timer::Idle, self.limits.idle.map(|idle| now + idle));
+            if !planted(Bug::ForgetIdleDeadline) {
+                self.timers.set(Timer::Idle, self.limits.idle.map(|idle| now + idle));
+            }
         }
     }
 
@@ -263,6 +268,7 @@ impl Session {
         while let Some(timer) = self.timers.expired(now) {
             match timer {
                 Timer::Handshake => {
+                    mark(Mark::HandshakeTimedOut);
                     self.give_up(now, Failure::from(crate::wire::Code::HANDSHAKE_TIMEOUT), out);
                 }
                 Timer::Ping => {
@@ -270,7 +276,10 @@ impl Session {
                     self.send(Body::Ping(self.pings), out);
                 }
                 Timer::Idle => self.on_silence(out),
-                Timer::Linger => self.hang_up(out),
+                Timer::Linger => {
+                    mark(Mark::LingerRanOut);
+                    self.hang_up(out);
+                }
             }
         }
     }
@@ -313,6 +322,7 @@ impl Machine for Session {
             Input::Dialed(()) | Input::DialFailed((), _) => {}
         }
         self.settle(now, out);
+        mark_if(Mark::StoreIsFull, || self.table.is_clogged());
     }
 
     fn deadline(&self) -> Option<Time> {
@@ -349,7 +359,12 @@ impl Session {
         self.channel.flush(out);
         while self.phase.is_alive() {
             let budget = self.channel.budget();
-            let Some(operation) = self.table.next_turn(budget) else { break };
+            let Some(operation) = self.table.next_turn(budget) else {
+                mark_if(Mark::CreditWaits, || {
+                    self.table.wanted().any(|bytes| self.channel.lacks_credit(bytes))
+                });
+                break;
+            };
             self.step_operation(now, operation, super::op::OpInput::Room(budget), out);
         }
         self.channel.flush(out);

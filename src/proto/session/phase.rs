@@ -7,6 +7,7 @@
 //! ```
 
 use super::{CAPABILITIES, Command, Event, Role, Session, SessionEnd};
+use crate::probe::{Bug, Mark, mark, mark_if, planted};
 use crate::proto::machine::{Effect, End, Out};
 use crate::proto::timers::Timer;
 use crate::time::Time;
@@ -149,7 +150,10 @@ impl Session {
             }
             Phase::Handshake => match self.role {
                 Role::Client => self.gone(SessionEnd::Orderly, out),
-                Role::Server { .. } => self.refuse(now, Failure::from(Code::DRAINING), out),
+                Role::Server { .. } => {
+                    mark(Mark::RefusedInDrain);
+                    self.refuse(now, Failure::from(Code::DRAINING), out);
+                }
             },
             Phase::Draining(_) | Phase::Parting { .. } => {}
             Phase::Ending(_) | Phase::Gone(_) | Phase::Closed => {}
@@ -158,6 +162,7 @@ impl Session {
 
     pub(super) fn on_go_away(&mut self, out: &mut Out<Session>) {
         if self.phase.is_open() {
+            mark_if(Mark::GoAwayWithWork, || !self.table.is_empty());
             self.phase = Phase::Draining(Heard::Nothing);
             out.event(Event::GoingAway);
         }
@@ -167,6 +172,7 @@ impl Session {
     pub(super) fn on_bye(&mut self, now: Time, out: &mut Out<Session>) {
         match self.phase {
             Phase::Open | Phase::Draining(_) => {
+                mark_if(Mark::ByeWithWork, || !self.table.is_empty());
                 self.phase = Phase::Draining(Heard::Bye);
                 self.end_operations(now, End::Orderly, out);
             }
@@ -178,7 +184,7 @@ impl Session {
     /// Draining with nothing left to do: says goodbye.
     pub(super) fn advance_phase(&mut self, now: Time, out: &mut Out<Session>) {
         let Phase::Draining(heard) = self.phase else { return };
-        if !self.table.is_empty() {
+        if !self.table.is_empty() && !planted(Bug::DropOpenAtDrain) {
             return;
         }
         self.send(Body::Bye, out);
@@ -191,7 +197,9 @@ impl Session {
     fn finish(&mut self, now: Time, phase: Phase, out: &mut Out<Session>) {
         self.phase = phase;
         self.timers.clear();
-        self.timers.set(Timer::Linger, Some(now + self.linger()));
+        if !planted(Bug::ForgetLinger) {
+            self.timers.set(Timer::Linger, Some(now + self.linger()));
+        }
         self.channel.finish(out);
     }
 
@@ -239,6 +247,11 @@ impl Session {
     }
 
     pub(super) fn on_silence(&mut self, out: &mut Out<Session>) {
+        mark(match (&self.phase, self.table.is_empty()) {
+            (Phase::Draining(_), _) => Mark::SilentInDrain,
+            (_, false) => Mark::SilentWithWork,
+            (_, true) => Mark::SilentWithoutWork,
+        });
         let text = format!("nothing for {:?}", self.limits.idle.unwrap_or_default());
         out.push(Effect::Hangup(()));
         self.gone(SessionEnd::Broken(Failure::new(Code::IDLE_TIMEOUT, text)), out);

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::{Role, Tag};
+use crate::probe::{Mark, mark, mark_if};
 use crate::proto::Limits;
 use crate::proto::op::Operation;
 use crate::proto::storage::{BlockOp, Ticket};
@@ -129,8 +130,16 @@ impl Table {
         }
         let after = self.open.range((core::ops::Bound::Excluded(self.turn), core::ops::Bound::Unbounded));
         let up_to = self.open.range(..=self.turn);
+        let before = self.turn;
         self.turn = after.chain(up_to).find(|(_, slot)| fits(slot)).map(|(id, _)| *id)?;
+        let still_sends = || self.open.get(&before).is_some_and(|slot| slot.operation.wants_room() > 0);
+        mark_if(Mark::SendersTakeTurns, || self.turn != before && still_sends());
         Some(self.turn)
+    }
+
+    /// Bytes that each operation with bulk to send would send next.
+    pub(super) fn wanted(&self) -> impl Iterator<Item = usize> {
+        self.open.values().map(|slot| slot.operation.wants_room()).filter(|bytes| *bytes > 0)
     }
 
     /// Reads that may begin now.
@@ -140,6 +149,7 @@ impl Table {
         let ahead: usize = self.open.values().map(|slot| slot.operation.read_ahead()).sum();
         let held = ahead + self.reading.values().sum::<usize>();
         if held > 0 && held + length > self.limits.read_ahead {
+            mark(Mark::ReadsWait);
             return None;
         }
         let (_, ticket, op) = self.reads.pop_front()?;

@@ -27,7 +27,10 @@ pub(in crate::tier) async fn run<N: Network>(shared: Shared, network: N, client:
         state.facts.client_begins(client)
     };
     let disk: Disk<PoweredFiles> = Disk::new(steps::store_of(client, number), Mode::Inline);
-    disk.add_root(shared.client_files(client, &power)).await.map_err(|error| error.to_string())?;
+    if let Err(error) = disk.add_root(shared.client_files(client, &power)).await {
+        lock(&shared).facts.client_cannot_begin(client, &error);
+        return std::future::pending().await;
+    }
     lock(&shared).clients[client as usize].disk = Some(disk.clone());
     let dialer = NetworkDial { network, shared: shared.clone(), power: power.clone(), client };
     let watching = (shared.clone(), power);
@@ -75,10 +78,18 @@ async fn raw_echo<N: Network>(shared: &Shared, dialer: &NetworkDial<N>, content:
         let (sent, received) = tokio::join!(biased; send, read.read_to_end(&mut reply));
         sent.and(received.map(|_| ()))
     };
-    let limit = Duration::from_millis(shared.plan().bound_ms() / 2);
+    let limit = Duration::from_millis(shared.plan().echo_limit_ms());
     let result = tokio::time::timeout(limit, talk).await;
-    lock(shared).facts.raw_echo_is_over(dialer.client, request, reply, matches!(result, Ok(Ok(()))));
+    let is_whole = reply.len() >= request.len();
+    lock(shared).facts.raw_echo_is_over(
+        dialer.client,
+        request,
+        reply,
+        is_whole && matches!(result, Ok(Ok(()))),
+    );
     match result {
+        // A server that goes away ends its streams, too: an end says nothing of completeness.
+        Ok(Ok(())) if !is_whole => Ended::Failed("ended early".to_owned()),
         Ok(Ok(())) => Ended::Done,
         Ok(Err(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
             Ended::Refused(error.to_string())

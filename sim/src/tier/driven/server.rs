@@ -12,6 +12,7 @@ use super::Network;
 use super::sockets::NetworkAccept;
 use super::state::{Shared, lock};
 use crate::disk::{Power, PoweredFiles};
+use crate::trace;
 
 /// What the script tells a server's host.
 #[derive(Clone, Copy, Debug)]
@@ -44,7 +45,14 @@ async fn serve<N: Network>(shared: &Shared, network: &N) -> Result<(), String> {
     let Ok(doors) = bind(shared, network, &power, false).await else { return Ok(()) };
     let partials = shared.folders.served_partials();
     let disk: Disk<PoweredFiles> = Disk::new(u64::from(number), Mode::Inline);
-    let root = disk.add_root(shared.server_files(&power)).await.map_err(|error| error.to_string())?;
+    let root = match disk.add_root(shared.server_files(&power)).await {
+        Ok(root) => root,
+        Err(error) => {
+            // Its disk fails it, or its power: the script takes it away.
+            lock(shared).facts.event(SERVER, &format!("cannot begin: {error}"));
+            return Ok(());
+        }
+    };
     {
         let mut state = lock(shared);
         state.facts.opened_store(partials, shared.folders.served_partials());
@@ -106,7 +114,13 @@ fn watch(shared: &Shared, power: &Power, event: ServerEvent) {
     }
     let facts = &mut lock(shared).facts;
     match event {
-        ServerEvent::Accepted { connection, peer: _, door } => facts.accepted(connection, &door),
+        ServerEvent::Accepted { connection, peer: _, door } => {
+            let door = match door {
+                Door::Files => trace::Door::Files,
+                Door::Echo => trace::Door::Echo,
+            };
+            facts.accepted(connection, door);
+        }
         ServerEvent::Closed { connection, end } => facts.closed(connection, &end),
         ServerEvent::EchoClosed { connection, end } => facts.echo_closed(connection, &end),
         ServerEvent::Session { connection, event } => facts.served(connection, event),

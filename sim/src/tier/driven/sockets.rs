@@ -12,12 +12,13 @@ use towline::harness::Side;
 use towline::net::dial_error;
 use towline::proto::machine::{DialError, DialErrorKind};
 
-use super::super::facts::{Dial as DialId, Place, client_name};
+use super::super::facts::{Dial as DialId, Place};
 use super::Network;
 use super::shim::{Addresses, Stream};
 use super::state::{Shared, lock};
 use crate::disk::Power;
 use crate::ledger::Rare;
+use crate::trace;
 
 /// Tells the random numbers of one dial from those of others.
 fn number_of(dial: DialId) -> u64 {
@@ -95,13 +96,13 @@ impl<N: Network> NetworkDial<N> {
     async fn connect(self) -> Result<Stream<N::Stream>, DialError> {
         let dial = self.shared.next_dial(self.client, 0);
         let place = Place::Files(dial);
-        let client = format!("{} {place}", client_name(self.client));
-        lock(&self.shared).facts.event(&client, "dials");
+        lock(&self.shared).facts.network(place.into(), trace::Network::Dials);
         let dialed = self.network.dial(Door::Files).await;
         let connected = dialed.and_then(|stream| self.stand(stream, place, number_of(dial)));
         let facts = &mut lock(&self.shared).facts;
-        connected.inspect(|_| facts.event(&client, "is connected")).map_err(|error| {
-            facts.event(&client, &format!("cannot connect: {:?}", error.kind()));
+        connected.inspect(|_| facts.network(place.into(), trace::Network::Connected)).map_err(|error| {
+            let why = format!("{:?}", error.kind());
+            facts.network(place.into(), trace::Network::CannotConnect(why));
             let error = dial_error(&error);
             if error.kind == DialErrorKind::Refused {
                 facts.reach(Rare::Refused);

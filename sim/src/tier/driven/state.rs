@@ -106,7 +106,7 @@ impl Shared {
 
     /// What was seen.
     pub(in crate::tier) fn into_outcome(self) -> Outcome {
-        lock(&self).facts.outcome.clone()
+        lock(&self).facts.take_outcome()
     }
 
     pub(in crate::tier) fn leases(&self) -> usize {

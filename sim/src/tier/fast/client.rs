@@ -14,7 +14,7 @@ use towline::store::memory::Primitive;
 use towline::time::Duration;
 use towline::wire::Rope;
 
-use super::super::facts::{Dial, Place, client_name};
+use super::super::facts::{Dial, Place};
 use super::super::steps;
 use super::hosts::{ClientHost, RawEcho};
 use super::net::{ConnId, Connection, Segment, latency};
@@ -23,6 +23,7 @@ use crate::disk::{Power, PoweredFiles};
 use crate::ledger::Rare;
 use crate::outcome::Ended;
 use crate::plan::{Host, Operation, Span};
+use crate::trace::Network;
 
 impl World {
     /// A client's process begins, with the step that the last one did not finish.
@@ -32,7 +33,11 @@ impl World {
         let life = Life { client, number };
         let power = Power::new();
         let mut names = Names::new(steps::store_of(client, number));
-        names.add_root(self.client_files(client, &power)).expect("memory can be read");
+        if let Err(error) = names.add_root(self.client_files(client, &power)) {
+            // Its disk fails it, or its power: the script takes it away.
+            self.facts().client_cannot_begin(client, &error);
+            return;
+        }
         let seed = steps::seed_of(&self.plan, client, number);
         let machine = Client::new(self.now, self.plan.limits(), self.plan.policy(), seed);
         let (machine, _nothing) = Checked::new(self.now, machine, Out::new());
@@ -73,6 +78,8 @@ impl World {
                 self.step_client(client, Input::Command(Command::Start(JobId(step as u64), request)));
             }
             (None, Operation::RawEcho(content)) => {
+                let limit = Duration::from_millis(self.plan.echo_limit_ms());
+                self.after(limit, Due::EchoLimit(Life { client, number }, step));
                 let place = Place::Echo(self.next_dial(client, 1));
                 let conn = self.dial(place, LinkId(u32::MAX));
                 let raw = RawEcho { conn, step, request: content.bytes(), reply: Vec::new() };
@@ -139,8 +146,9 @@ impl World {
         if let Place::Echo(_) = place {
             return self.on_echo_answer(client, conn, is_yes);
         }
-        let what = if is_yes { "is connected" } else { "cannot connect: ConnectionRefused" };
-        self.facts().event(&format!("{} {place}", client_name(client)), what);
+        let refused = || Network::CannotConnect("ConnectionRefused".to_owned());
+        let network = if is_yes { Network::Connected } else { refused() };
+        self.facts().network(place.into(), network);
         if is_yes {
             self.step_client(client, Input::Dialed(link));
             self.kick(conn, Side::Client);
@@ -170,11 +178,23 @@ impl World {
         let Some(raw) = self.client(client).and_then(|host| host.raw.as_mut()) else { return };
         match input {
             Input::Received((), bytes) => raw.reply.extend_from_slice(&bytes),
-            Input::Ended((), End::Orderly) => self.end_raw_echo(client, Ended::Done),
+            Input::Ended((), End::Orderly) => {
+                // A server that goes away ends its streams, too: an end says nothing of completeness.
+                let is_whole = raw.reply.len() >= raw.request.len();
+                let ended = if is_whole { Ended::Done } else { Ended::Failed("ended early".to_owned()) };
+                self.end_raw_echo(client, ended);
+            }
             Input::Ended((), End::Reset) => {
                 self.end_raw_echo(client, Ended::Failed("reset".to_owned()));
             }
             _ => {}
+        }
+    }
+
+    /// Nothing came for too long.
+    pub(super) fn give_up_raw_echo(&mut self, client: u32, step: usize) {
+        if self.client(client).and_then(|host| host.raw.as_ref()).is_some_and(|raw| raw.step == step) {
+            self.end_raw_echo(client, Ended::Failed("it takes too long".to_owned()));
         }
     }
 
@@ -203,7 +223,7 @@ impl World {
         match effect {
             Effect::Dial(link) => {
                 let place = Place::Files(self.next_dial(client, 0));
-                self.facts().event(&format!("{} {place}", client_name(client)), "dials");
+                self.facts().network(place.into(), Network::Dials);
                 let conn = self.dial(place, link);
                 if let Some(host) = self.client(client) {
                     host.links.insert(link, conn);

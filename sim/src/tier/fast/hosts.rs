@@ -7,6 +7,7 @@ use towline::proto::client::{Client, LinkId};
 use towline::proto::listener::Listener;
 use towline::proto::{Echo, Session};
 use towline::store::Names;
+use towline::time::Time;
 
 use super::net::ConnId;
 use super::world::Life;
@@ -26,6 +27,8 @@ pub(super) struct ServerHost {
     pub(super) next_number: u64,
     /// Connections that its system has made and it has not accepted.
     pub(super) backlog: VecDeque<ConnId>,
+    /// Until when the store works on names.
+    pub(super) names_until: Time,
     /// False once it accepts nothing more.
     pub(super) is_open: bool,
 }

@@ -44,7 +44,7 @@ pub fn run_planted(plan: &Plan, plant: Option<Plant>) -> Outcome {
     let mut facts = lock(&facts);
     facts.outcome.elapsed_ms = facts.now_ms;
     facts.outcome.panic = panic;
-    facts.outcome.clone()
+    facts.take_outcome()
 }
 
 impl World {

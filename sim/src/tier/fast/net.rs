@@ -16,8 +16,11 @@ use crate::ledger::Rare;
 use crate::plan::{Cut, Plan, Shape};
 use crate::streams::Streams;
 
-/// Bytes that a process may have queued for a connection.
+/// Bytes that a process may have queued for a connection of the protocol.
 pub(super) const QUEUE: usize = 2 * 1024 * 1024;
+/// For a connection of raw echo, of which one is drawn: nothing there needs room for more than a byte.
+const ECHO_QUEUES: [usize; 3] = [64, 16 * 1024, QUEUE];
+
 /// Names a connection; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct ConnId(pub(super) u64);
@@ -76,6 +79,7 @@ pub(super) struct Pipe {
     random: ChaCha8Rng,
     shape: Shape,
     window: usize,
+    queue_max: usize,
     pub(super) queue: Rope,
     /// What the machine thinks there is room for.
     pub(super) told: usize,
@@ -103,14 +107,24 @@ impl Connection {
     pub(super) fn new(plan: &Plan, number: ConnId, place: Place, link: LinkId) -> Connection {
         let streams = Streams::new(plan.seed);
         let mut random = streams.part(Streams::BYTES, "connection", number.0);
-        let socket = |is_held| Socket { is_held, tap: Tap::new(place.to_string()) };
+        let socket = |is_held, side| Socket { is_held, tap: Tap::new(place.to_string(), side) };
         let window = plan.network.window;
-        let pipe = |user| Pipe::new(streams.part(Streams::BYTES, user, number.0), plan.shape, window);
+        let queue_max = match place {
+            Place::Files(..) => QUEUE,
+            Place::Echo(..) => {
+                ECHO_QUEUES
+                    [streams.part(Streams::BYTES, "queue", number.0).random_range(0..ECHO_QUEUES.len())]
+            }
+        };
+        let pipe = |user| Pipe {
+            queue_max,
+            ..Pipe::new(streams.part(Streams::BYTES, user, number.0), plan.shape, window)
+        };
         Connection {
             place,
             link,
             is_up: false,
-            ends: [socket(true), socket(false)],
+            ends: [socket(true, Side::Client), socket(false, Side::Server)],
             pipes: [pipe("fast client"), pipe("fast server")],
             resends: random.random_ratio(plan.network.resent_percent, 100),
         }
@@ -167,6 +181,7 @@ impl Pipe {
             random,
             shape,
             window,
+            queue_max: QUEUE,
             queue: Rope::new(),
             told: 0,
             write: Write::Open,
@@ -205,12 +220,12 @@ impl Pipe {
 
     /// True if there is room to tell of.
     pub(super) fn has_news_of_room(&self) -> bool {
-        self.told < QUEUE / 2 && QUEUE.saturating_sub(self.queue.len()) > self.told
+        self.told < self.queue_max / 2 && self.queue_max.saturating_sub(self.queue.len()) > self.told
     }
 
     /// The room to tell of, if the machine may be short of it: as the driver does.
     pub(super) fn news_of_room(&mut self) -> Option<usize> {
-        let room = QUEUE.saturating_sub(self.queue.len());
+        let room = self.queue_max.saturating_sub(self.queue.len());
         self.has_news_of_room().then(|| {
             self.told = room;
             room

@@ -22,6 +22,7 @@ use super::world::{Due, World, lock};
 use crate::disk::{Power, PoweredFiles};
 use crate::outcome::ContentId;
 use crate::plan::Host;
+use crate::trace::Door;
 
 /// How long what was sent before a close may take to leave: the driver's.
 const FLUSH_LIMIT: Duration = Duration::from_secs(2);
@@ -40,7 +41,11 @@ impl World {
         };
         let (power, partials) = (Power::new(), self.folders.served_partials());
         let mut names = Names::new(u64::from(number));
-        names.add_root(self.server_files(&power)).expect("memory can be read");
+        if let Err(error) = names.add_root(self.server_files(&power)) {
+            // Its disk fails it, or its power: the script takes it away.
+            self.facts().event(SERVER, &format!("cannot begin: {error}"));
+            return;
+        }
         {
             let mut facts = lock(&self.facts);
             facts.opened_store(partials, self.folders.served_partials());
@@ -58,6 +63,7 @@ impl World {
             ends: BTreeMap::new(),
             next_number: 0,
             backlog: VecDeque::new(),
+            names_until: self.now,
             is_open: true,
         });
     }
@@ -124,11 +130,11 @@ impl World {
             host.numbers.insert(conn, number);
             let place = self.conns.get(&conn).map(|conn| conn.place);
             let door = match place {
-                Some(Place::Files(_)) | None => "Files",
-                Some(Place::Echo(_)) => "Echo",
+                Some(Place::Files(_)) | None => Door::Files,
+                Some(Place::Echo(_)) => Door::Echo,
             };
             let source = Source(1 + place.map_or(0, |place| u128::from(place.client())));
-            self.facts().accepted(number, &format_args!("{door}"));
+            self.facts().accepted(number, door);
             self.step_listener(Input::Command(ListenInput::Accepted(ConnectionId(number), source)));
         }
     }
@@ -240,15 +246,25 @@ impl World {
     }
 
     fn store_served(&mut self, conn: ConnId, ticket: Ticket, op: StoreOp) {
+        let (now, pause) = (self.now, self.store_pause());
         let Some(host) = &mut self.server else { return };
-        // A process without power does nothing more; the script takes it away after this step.
-        if !host.power.is_on() {
-            return;
+        // Names go one after another, blocks as they come.
+        let mut at = now + pause;
+        if let StoreOp::Name(_) = op {
+            at = at.max(host.names_until);
+            host.names_until = at;
         }
+        self.at(at, Due::Store(conn, ticket, op));
+    }
+
+    /// A store operation has its turn: what was said before is on its way by now.
+    pub(super) fn on_store_served(&mut self, conn: ConnId, ticket: Ticket, op: StoreOp) {
+        let host = self.server.as_mut().filter(|host| host.sessions.contains_key(&conn));
+        // A process without power does nothing more; the script takes it away after this step.
+        let Some(host) = host.filter(|host| host.power.is_on()) else { return };
         let stored = carry_out(&mut host.names, op);
         self.folders.forget_logs();
-        let pause = self.store_pause();
-        self.after(pause, Due::ToSession(conn, Input::Stored(ticket, stored)));
+        self.step_session(conn, Input::Stored(ticket, stored));
     }
 
     pub(super) fn step_echo(&mut self, conn: ConnId, input: Input<Echo>) {

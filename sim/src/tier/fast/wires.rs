@@ -6,13 +6,14 @@ use bytes::Bytes;
 use towline::harness::Side;
 use towline::proto::machine::{End, Input};
 
-use super::super::facts::{Place, SERVER, client_name};
+use super::super::facts::Place;
 use super::super::script::allowed;
 use super::net::{ConnId, Connection, Read, Segment, Write, cuts, other};
 use super::world::{Due, World, lock};
 use crate::ledger::Rare;
 use crate::plan::{Cut, Host, Whom};
 use crate::plant::Plant;
+use crate::trace::Recorded;
 
 impl World {
     /// A machine sends.
@@ -277,14 +278,12 @@ fn note(
     who: Side,
     bytes: &Bytes,
 ) {
+    facts.keep(side, place.into(), || Recorded::Bytes(who, bytes.clone()));
     if !matches!(place, Place::Files(_)) {
         return;
     }
-    let (lines, is_header_cut) = tap.bytes(who, bytes);
-    let name = if side == Side::Client { client_name(place.client()) } else { SERVER };
-    for line in lines {
-        facts.event(&format!("{name} {place}"), &line);
-    }
+    let (frames, is_header_cut) = tap.bytes(who, bytes.clone());
+    facts.frames(side, place.into(), frames);
     if is_header_cut && who != side {
         facts.reach(Rare::HeaderCut);
     }

@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rand_chacha::ChaCha8Rng;
 use towline::harness::Side;
+use towline::proto::Echo;
 use towline::proto::client::Client;
 use towline::proto::machine::{Input, Machine};
-use towline::proto::{Echo, Session};
+use towline::proto::storage::{StoreOp, Ticket};
 use towline::time::{Duration, Time};
 
 use super::super::facts::{Facts, Place};
@@ -36,11 +37,14 @@ pub(super) enum Due {
     /// A machine may be told of room.
     Room(ConnId, Side),
     ToClient(Life, Input<Client>),
-    ToSession(ConnId, Input<Session>),
+    /// The server's store carries out what this connection's session asked for.
+    Store(ConnId, Ticket, StoreOp),
     /// A client's application goes on with this step.
     Step(Life, usize),
     /// A client's application begins for the first time.
     Begin(u32),
+    /// The raw echo of this step has had its time.
+    EchoLimit(Life, usize),
     /// What a closed machine had to send has had its time.
     FlushLimit(ConnId),
 }
@@ -188,7 +192,9 @@ impl World {
 
     fn jump(&mut self, at: Time) {
         self.now = self.now.max(at);
-        self.facts().now_ms = self.now.as_nanos() / 1_000_000;
+        let (ms, nanos) = (self.now.as_nanos() / 1_000_000, self.now.as_nanos() % 1_000_000);
+        let mut facts = self.facts();
+        (facts.now_ms, facts.now_nanos) = (ms, nanos as u32);
     }
 
     fn deadline(&self) -> Option<(Time, Who)> {
@@ -235,10 +241,15 @@ impl World {
                     self.step_client(life.client, input);
                 }
             }
-            Due::ToSession(conn, input) => self.step_session(conn, input),
+            Due::Store(conn, ticket, op) => self.on_store_served(conn, ticket, op),
             Due::Step(life, step) => {
                 if self.lives(life) {
                     self.begin_step(life.client, step);
+                }
+            }
+            Due::EchoLimit(life, step) => {
+                if self.lives(life) {
+                    self.give_up_raw_echo(life.client, step);
                 }
             }
             Due::Begin(client) => {

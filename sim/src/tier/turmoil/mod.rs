@@ -22,12 +22,15 @@ mod net;
 
 use std::time::{Duration, UNIX_EPOCH};
 
+use towline::probe::Bug;
+
 use self::hosts::TurmoilHosts;
 use self::net::TurmoilNetwork;
 use super::driven::state::{Shared, lock};
 use super::driven::{self, client, script, server};
 use super::facts::{SERVER, client_name};
 use super::panics::caught;
+use super::probed;
 use super::script::Script;
 use super::stage::{Next, Stage};
 use crate::outcome::Outcome;
@@ -42,20 +45,27 @@ const TCP_CAPACITY: usize = 65_536;
 
 /// Runs a plan on a thread of its own, and gives what was seen.
 pub fn run(plan: &Plan) -> Outcome {
-    run_planted(plan, None)
+    run_planted(plan, None, None)
 }
 
-/// The same with a bug, for the tests that show that it is caught.
+/// The same with a bug in the library, or a fault of the simulator's own.
 #[doc(hidden)]
-pub fn run_planted(plan: &Plan, plant: Option<Plant>) -> Outcome {
+pub fn run_planted(plan: &Plan, bug: Option<Bug>, plant: Option<Plant>) -> Outcome {
     let shared = Shared::new(plan.clone(), plant);
-    let world = shared.clone();
     let thread = std::thread::Builder::new().name(format!("plan {}", plan.seed));
-    let running = thread.spawn(move || caught(|| simulate(&world))).expect("a thread can be started");
-    let panic = running.join().unwrap_or_else(|_| Some("a panic after the end".to_owned()));
-    let mut outcome = shared.into_outcome();
-    outcome.panic = panic;
-    outcome
+    let world = shared.clone();
+    let run = move || {
+        probed(bug, || {
+            let panic = caught(|| simulate(&world));
+            lock(&world).facts.outcome.panic = panic;
+            world.into_outcome()
+        })
+    };
+    let running = thread.spawn(run).expect("a thread can be started");
+    running.join().unwrap_or_else(|_| {
+        lock(&shared).facts.outcome.panic = Some("a panic after the end".to_owned());
+        shared.into_outcome()
+    })
 }
 
 fn simulate(shared: &Shared) {

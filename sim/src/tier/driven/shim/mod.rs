@@ -23,7 +23,7 @@ use towline::harness::Side;
 
 pub(crate) use self::wire::Wire;
 use self::wire::{Fate, other};
-use super::super::facts::{Place, SERVER, client_name};
+use super::super::facts::{Place, SERVER};
 use super::super::script::allowed;
 use super::super::tap::Tap;
 use super::state::{Shared, State, lock};
@@ -32,6 +32,7 @@ use crate::ledger::Rare;
 use crate::plan::{Host, Shape};
 use crate::plant::Plant;
 use crate::streams::Streams;
+use crate::trace::Recorded;
 
 /// Bytes read ahead of what is given.
 const STASH: usize = 64 * 1024;
@@ -132,7 +133,8 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Stream<I> {
         };
         let random = Streams::new(shared.plan().seed).part(Streams::BYTES, user, number);
         let shape = shared.plan().shape;
-        let tap = Arc::new(Mutex::new(Tap::new(place.map_or(String::new(), |place| place.to_string()))));
+        let name = place.map_or(String::new(), |place| place.to_string());
+        let tap = Arc::new(Mutex::new(Tap::new(name, side)));
         if let Some(place) = place {
             let mut state = lock(&shared);
             state.places.insert(addresses.local, place);
@@ -310,13 +312,13 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Stream<I> {
     /// Writes down what was said or heard here.
     fn note(&mut self, side: Side, bytes: &[u8]) {
         let mut state = lock(&self.shared);
-        let Some(place @ Place::Files(_)) = self.place else { return };
+        let Some(place) = self.place else { return };
+        let bytes = Bytes::copy_from_slice(bytes);
+        state.facts.keep(self.side, place.into(), || Recorded::Bytes(side, bytes.clone()));
+        let Place::Files(_) = place else { return };
         let mut tap = self.tap.lock().unwrap_or_else(PoisonError::into_inner);
-        let (lines, is_header_cut) = tap.bytes(side, &Bytes::copy_from_slice(bytes));
-        let host = if self.side == Side::Client { client_name(place.client()) } else { SERVER };
-        for line in lines {
-            state.facts.event(&format!("{host} {place}"), &line);
-        }
+        let (frames, is_header_cut) = tap.bytes(side, bytes);
+        state.facts.frames(self.side, place.into(), frames);
         if is_header_cut && side != self.side {
             state.facts.reach(Rare::HeaderCut);
         }

@@ -1,0 +1,165 @@
+//! From a seed to its plan. Every draw is from a stream of the seed's, so that a draw more in one moves no other.
+//!
+//! | file | what |
+//! |---|---|
+//! | `workload` | files, and what is done with them |
+//! | `stories` | plans about one thing that goes wrong |
+//! | `swarm` | plans with each kind of fault or none |
+
+mod stories;
+mod swarm;
+mod workload;
+
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+
+use self::workload::Workload;
+use super::{Expect, Fault, Numbers, Operation, Plan, Retry, Shape, Span, Step, What, When};
+use crate::streams::Streams;
+
+/// Bytes written and not yet read, of which one is drawn for a plan.
+const WINDOWS: [usize; 3] = [128 * 1024, 1024 * 1024, 4 * 1024 * 1024];
+/// Data bytes that a peer may send ahead, of which one is drawn for a plan: the least, and the usual.
+const CREDIT: [u64; 2] = [2 * 1024 * 1024, 8 * 1024 * 1024];
+
+/// The story that a seed tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scenario {
+    /// Files go both ways, names are listed and removed, echoes come back; nothing goes wrong.
+    Clean,
+    /// The network falls apart in the middle of a put, and heals.
+    Partition,
+    /// A second server wants the first one's port.
+    PortTaken,
+    /// Nobody listens.
+    Refused,
+    /// The server comes later than the client, which waits for it.
+    LateServer,
+    /// The server is killed, or loses its power, in the middle of a put, and comes back on the same disk.
+    ServerCrash,
+    /// The client is killed, or loses its power, in the middle of a put.
+    ClientCrash,
+    /// The server is told to stop while it has work in flight.
+    Drain,
+    /// Several clients, and each kind of fault or none: what the stories do not think of.
+    Swarm,
+}
+
+impl Scenario {
+    /// All of them.
+    pub const ALL: [Scenario; 9] = [
+        Scenario::Clean,
+        Scenario::Partition,
+        Scenario::PortTaken,
+        Scenario::Refused,
+        Scenario::LateServer,
+        Scenario::ServerCrash,
+        Scenario::ClientCrash,
+        Scenario::Drain,
+        Scenario::Swarm,
+    ];
+
+    /// The scenario of a seed: by its remainder, so that any 20 seeds in a row tell every story, and half are swarms.
+    pub fn of(seed: u64) -> Scenario {
+        Scenario::ALL[(seed % 16).min(8) as usize]
+    }
+
+    /// As a plan's story.
+    pub fn name(self) -> &'static str {
+        match self {
+            Scenario::Clean => "clean",
+            Scenario::Partition => "partition",
+            Scenario::PortTaken => "port taken",
+            Scenario::Refused => "refused",
+            Scenario::LateServer => "late server",
+            Scenario::ServerCrash => "server crash",
+            Scenario::ClientCrash => "client crash",
+            Scenario::Drain => "drain",
+            Scenario::Swarm => "swarm",
+        }
+    }
+}
+
+impl Plan {
+    /// What `seed` means.
+    pub fn from_seed(seed: u64) -> Plan {
+        let streams = Streams::new(seed);
+        let scenario = Scenario::of(seed);
+        let mut world = streams.stream(Streams::WORLD);
+        let mut bytes = streams.stream(Streams::BYTES);
+        let mut plan = Plan::empty(scenario.name(), seed);
+        plan.shape = shape(&mut bytes);
+        plan.network.window = WINDOWS[bytes.random_range(0..WINDOWS.len())];
+        plan.network.resent_percent = [0, 50, 100][bytes.random_range(0..3)];
+        let latency_min = world.random_range(1..10);
+        plan.network.latency_ms = Span { min: latency_min, max: latency_min + world.random_range(0..20) };
+        plan.limits = Numbers { idle_ms: world.random_range(400..1_200), ..Numbers::default() };
+        plan.retry = Retry { base_ms: world.random_range(60..200), ..Retry::default() };
+        plan.limits.window = CREDIT[world.random_range(0..CREDIT.len())];
+        let mut workload = Workload::new(streams.stream(Streams::WORKLOAD), &plan.shape);
+        let mut faults = streams.stream(Streams::FAULTS);
+        match scenario {
+            Scenario::Clean => stories::clean(&mut plan, &mut workload),
+            Scenario::PortTaken => stories::port_taken(&mut plan, &mut workload, &mut faults),
+            Scenario::Refused => stories::refused(&mut plan, &mut workload),
+            Scenario::LateServer => stories::late_server(&mut plan, &mut workload, &mut faults),
+            Scenario::Partition => stories::partition(&mut plan, &mut workload, &mut faults),
+            Scenario::ServerCrash => stories::server_crash(&mut plan, &mut workload, &mut faults),
+            Scenario::ClientCrash => stories::client_crash(&mut plan, &mut workload, &mut faults),
+            Scenario::Drain => stories::drain(&mut plan, &mut workload, &mut faults),
+            Scenario::Swarm => swarm::swarm(&mut plan, &mut workload, &mut world, &mut faults),
+        }
+        plan
+    }
+
+    fn fault(&mut self, when: When, what: What) {
+        self.faults.push(Fault { when, what });
+    }
+
+    /// One step more of the first client, which must succeed.
+    fn step_of_first(&mut self, operation: Operation) {
+        self.clients[0].steps.push(Step { operation, expect: Expect::Success });
+    }
+}
+
+fn shape(random: &mut ChaCha8Rng) -> Shape {
+    const WIDTHS: [usize; 6] = [7, 100, 536, 1_460, 9_000, 65_536];
+    let width = |random: &mut ChaCha8Rng| WIDTHS[random.random_range(0..WIDTHS.len())];
+    Shape {
+        write_max: width(random),
+        read_max: width(random),
+        pending_percent: random.random_range(0..30),
+        nap_permille: if random.random_bool(0.5) { random.random_range(0..10) } else { 0 },
+        nap_ms_max: random.random_range(1..20),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::{Plan, Scenario};
+
+    #[test]
+    fn any_twenty_seeds_tell_every_story() {
+        for start in [0, 1, 7, 1_000_003, u64::MAX - 20] {
+            let told: BTreeSet<Scenario> = (start..start + 20).map(Scenario::of).collect();
+            assert_eq!(told.len(), Scenario::ALL.len(), "from {start}");
+        }
+    }
+
+    #[test]
+    fn a_seed_always_means_the_same() {
+        for seed in 0..64 {
+            assert_eq!(Plan::from_seed(seed), Plan::from_seed(seed));
+        }
+    }
+
+    #[test]
+    fn a_plan_can_be_read() {
+        let text = Plan::from_seed(1).text();
+        for word in ["partition", "latency_ms", "byte", "repair", "file"] {
+            assert!(text.contains(word), "{word} in {text}");
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! Plans with each kind of fault or none (swarm testing: Groce and others, ISSTA 2012): each kind is on or off, and its
+//! strength is drawn once. What goes wrong heals, and what can succeed then must.
+
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+use towline::harness::Side;
+use towline::store::memory::Primitive;
+
+use super::workload::Workload;
+use crate::plan::{
+    Application, Cut, Expect, Host, Impostor, Operation, Plan, Step, Stranger, Trick, What, When, Whom,
+};
+
+/// When the last fault begins, at most, in milliseconds.
+const FAULTS_UNTIL: u64 = 4_000;
+
+/// A kind of fault; the numbers in `KINDS` say how often it is on, in a hundred plans.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Partition,
+    Hold,
+    Reset,
+    End,
+    Mute,
+    Pause,
+    SlowReader,
+    ClockJump,
+    ServerCrash,
+    ClientCrash,
+    PowerLossAtPrimitive,
+    Drain,
+    DiskFull,
+    DiskError,
+    SlowDisk,
+    BitRot,
+    Stranger,
+    Impostor,
+}
+
+const KINDS: [(Kind, u32); 18] = [
+    (Kind::Partition, 25),
+    (Kind::Hold, 20),
+    (Kind::Reset, 25),
+    (Kind::End, 15),
+    (Kind::Mute, 15),
+    (Kind::Pause, 20),
+    (Kind::SlowReader, 20),
+    (Kind::ClockJump, 15),
+    (Kind::ServerCrash, 20),
+    (Kind::ClientCrash, 20),
+    (Kind::PowerLossAtPrimitive, 15),
+    (Kind::Drain, 15),
+    (Kind::DiskFull, 10),
+    (Kind::DiskError, 15),
+    (Kind::SlowDisk, 15),
+    (Kind::BitRot, 10),
+    (Kind::Stranger, 25),
+    (Kind::Impostor, 10),
+];
+
+pub(super) fn swarm(
+    plan: &mut Plan,
+    workload: &mut Workload,
+    world: &mut ChaCha8Rng,
+    faults: &mut ChaCha8Rng,
+) {
+    narrow(plan, world);
+    applications(plan, workload);
+    let kinds = KINDS.iter().filter(|(_, percent)| faults.random_ratio(*percent, 100));
+    let kinds: Vec<Kind> = kinds.map(|(kind, _)| *kind).collect();
+    for kind in &kinds {
+        for _ in 0..faults.random_range(1..3) {
+            add(plan, *kind, faults);
+        }
+    }
+    relax(plan, &kinds);
+}
+
+/// A network and limits that are narrower than is comfortable, at times.
+fn narrow(plan: &mut Plan, random: &mut ChaCha8Rng) {
+    if random.random_bool(0.2) {
+        plan.network.bytes_per_ms = Some([20, 200, 2_000][random.random_range(0..3)]);
+    }
+    if random.random_bool(0.2) {
+        plan.network.window = [1_024, 4_096, 65_536][random.random_range(0..3)];
+    }
+    if random.random_bool(0.15) {
+        plan.network.backlog = random.random_range(1..3);
+    }
+    if random.random_bool(0.15) {
+        plan.limits.control = [1_024, 16_384][random.random_range(0..2)];
+    }
+    if random.random_bool(0.15) {
+        plan.limits.connections = random.random_range(1..4);
+    }
+    if random.random_bool(0.2) {
+        plan.datagrams.lost_percent = random.random_range(0..40);
+        plan.datagrams.doubled_percent = random.random_range(0..40);
+        plan.datagrams.late_percent = random.random_range(0..40);
+    }
+}
+
+/// One to three clients, on paths of their own, and on one that they share.
+fn applications(plan: &mut Plan, workload: &mut Workload) {
+    if workload.random.random_bool(0.5) {
+        let old = workload.content();
+        plan.served.push(("shared".to_owned(), old));
+    }
+    let clients = workload.random.random_range(1..4);
+    plan.clients = (0..clients).map(|client| application(client, workload)).collect();
+}
+
+fn application(client: u32, workload: &mut Workload) -> Application {
+    let mut steps = Vec::new();
+    let own = format!("{client}/own");
+    let mut has_own = false;
+    for _ in 0..workload.random.random_range(1..6) {
+        let (operation, expect) = match workload.random.random_range(0..11) {
+            0..4 => {
+                has_own = true;
+                (Operation::Put { path: own.clone(), content: workload.content() }, Expect::Success)
+            }
+            4 if has_own => (Operation::Get { path: own.clone() }, Expect::Success),
+            4..6 => {
+                let content = workload.content();
+                (Operation::Put { path: "shared".to_owned(), content }, Expect::Success)
+            }
+            6 => (Operation::Get { path: "shared".to_owned() }, Expect::Any),
+            7 => (Operation::Remove { path: "shared".to_owned() }, Expect::Any),
+            8 => (Operation::List, Expect::Success),
+            9 => (Operation::Echo(workload.payload()), Expect::Success),
+            _ => (Operation::RawEcho(workload.content()), Expect::Any),
+        };
+        steps.push(Step { operation, expect });
+    }
+    Application { begins_ms: workload.random.random_range(0..200) * u64::from(client), steps }
+}
+
+/// A fault of this kind, and what puts it right.
+fn add(plan: &mut Plan, kind: Kind, random: &mut ChaCha8Rng) {
+    let when = when(plan, random);
+    let lasts = When::After(random.random_range(1..=2_500));
+    let client = random.random_range(0..plan.clients.len() as u32);
+    let whom = if random.random_bool(0.5) { Whom::All } else { Whom::Client(client) };
+    let host = if random.random_bool(0.5) { Host::Server } else { Host::Client(client) };
+    let side = if random.random_bool(0.5) { Side::Server } else { Side::Client };
+    let noise = random.random();
+    match kind {
+        Kind::Partition => {
+            let cut = [Cut::Both, Cut::ToServer, Cut::ToClient][random.random_range(0..3)];
+            plan.fault(when, What::Partition(cut, whom));
+            plan.fault(lasts, What::Repair);
+        }
+        Kind::Hold => {
+            plan.fault(when, What::Hold(whom));
+            plan.fault(lasts, What::Release);
+        }
+        Kind::Reset => plan.fault(when, What::Reset(whom)),
+        Kind::End => plan.fault(when, What::End(side, whom)),
+        Kind::Mute => plan.fault(when, What::Mute(side, whom)),
+        Kind::Pause => {
+            plan.fault(when, What::Pause(host));
+            plan.fault(lasts, What::Resume(host));
+        }
+        Kind::SlowReader => {
+            plan.fault(when, What::StopReading(host));
+            plan.fault(lasts, What::StartReading(host));
+        }
+        Kind::ClockJump => plan.fault(when, What::ClockJump(host, random.random_range(1..5_000))),
+        Kind::ServerCrash => {
+            let what = if random.random_bool(0.5) { What::KillServer } else { What::PowerLossServer };
+            plan.fault(when, what);
+            plan.fault(lasts, What::StartServer);
+        }
+        Kind::ClientCrash => {
+            let kill = random.random_bool(0.5);
+            let what = if kill { What::KillClient(client) } else { What::PowerLossClient(client) };
+            plan.fault(when, what);
+            if random.random_bool(0.7) {
+                plan.fault(lasts, What::StartClient(client));
+            }
+        }
+        Kind::PowerLossAtPrimitive => {
+            let (what, back) = match host {
+                Host::Server => (What::PowerLossServer, What::StartServer),
+                Host::Client(client) => (What::PowerLossClient(client), What::StartClient(client)),
+            };
+            plan.fault(at_primitive(host, random), what);
+            plan.fault(lasts, back);
+        }
+        Kind::Drain => {
+            if random.random_bool(0.5) {
+                plan.limits.drain_ms = random.random_range(1..1_000);
+            }
+            plan.fault(when, What::DrainServer);
+            plan.fault(lasts, What::StartServer);
+        }
+        Kind::DiskFull => {
+            plan.fault(when, What::DiskFull(host));
+            plan.fault(lasts, What::DiskFree(host));
+        }
+        Kind::DiskError => {
+            let primitive = Primitive::ALL[random.random_range(0..Primitive::ALL.len())];
+            plan.fault(when, What::DiskError { host, primitive, times: random.random_range(1..4) });
+        }
+        Kind::SlowDisk => {
+            plan.fault(when, What::SlowDisk(host, random.random_range(1..60)));
+            plan.fault(lasts, What::SlowDisk(host, 0));
+        }
+        Kind::BitRot => plan.fault(when, What::BitRot(host, random.random_range(0..8))),
+        Kind::Stranger => {
+            let trick = TRICKS[random.random_range(0..TRICKS.len())];
+            plan.strangers.push(Stranger { begins_ms: random.random_range(0..FAULTS_UNTIL), trick, noise });
+        }
+        Kind::Impostor => {
+            let (trick, dial) = (TRICKS[random.random_range(0..TRICKS.len())], random.random_range(0..2));
+            plan.impostors.push(Impostor { client, dial, trick, noise });
+        }
+    }
+}
+
+const TRICKS: [Trick; 8] = [
+    Trick::Garbage,
+    Trick::Truncate,
+    Trick::Replay,
+    Trick::HugeLength,
+    Trick::WrongOrder,
+    Trick::WrongState,
+    Trick::Stall,
+    Trick::Flood,
+];
+
+/// At a time, or at a byte of one of the first dials.
+fn when(plan: &Plan, random: &mut ChaCha8Rng) -> When {
+    if random.random_bool(0.6) {
+        // Most runs are short: the times are, too.
+        let most = if random.random_bool(0.7) { 400 } else { FAULTS_UNTIL };
+        return When::At(random.random_range(0..most));
+    }
+    let client = random.random_range(0..plan.clients.len() as u32);
+    let side = if random.random_bool(0.5) { Side::Server } else { Side::Client };
+    let most = [40, 400, 4_000, 100_000][random.random_range(0..4)];
+    When::Byte { client, dial: random.random_range(0..2), side, byte: random.random_range(0..most) }
+}
+
+fn at_primitive(host: Host, random: &mut ChaCha8Rng) -> When {
+    let primitive = Primitive::ALL[random.random_range(0..Primitive::ALL.len())];
+    When::Primitive { host, primitive, nth: random.random_range(0..6) }
+}
+
+/// What may fail for good is expected to end, in whatever way.
+fn relax(plan: &mut Plan, kinds: &[Kind]) {
+    let is_lasting = |kind: &Kind| match kind {
+        Kind::DiskFull | Kind::DiskError | Kind::BitRot | Kind::Impostor => true,
+        Kind::Partition | Kind::Hold | Kind::Reset | Kind::End | Kind::Mute | Kind::Pause => false,
+        Kind::SlowReader | Kind::ClockJump | Kind::ServerCrash | Kind::ClientCrash => false,
+        Kind::PowerLossAtPrimitive | Kind::Drain | Kind::SlowDisk | Kind::Stranger => false,
+    };
+    if kinds.iter().any(is_lasting) {
+        let steps = plan.clients.iter_mut().flat_map(|client| &mut client.steps);
+        steps.for_each(|step| step.expect = Expect::Any);
+    }
+}

@@ -1,0 +1,107 @@
+//! What happened in a run, in order: events that are cheap to record, a digest that rolls along, text when it is asked for.
+//! Two runs are compared by it, and it is what `show` shows.
+//!
+//! | file | what |
+//! |---|---|
+//! | `event` | one thing that happened: when, at which host, on which connection, what |
+//! | `words` | an event as a line of text |
+//! | `encode` | an event as bytes, for the digest |
+//! | `digest` | digests, and those of a trace's beginnings |
+//! | `difference` | the first event in which two runs differ |
+//! | `recording` | the bytes of the streams, if a run is asked to keep them |
+
+mod difference;
+mod digest;
+mod encode;
+mod event;
+mod recording;
+mod words;
+
+use std::fmt::Write;
+use std::sync::OnceLock;
+
+pub use difference::difference;
+pub use digest::{Checkpoints, Digest, NoDigest};
+pub use event::{Application, Connection, Door, Event, Frame, Kind, Lane, Network, Passed, Store};
+pub use recording::{Part, Recorded, Recording};
+
+/// A run's events.
+#[derive(Clone, Debug, Default)]
+pub struct Trace {
+    events: Vec<Event>,
+    hasher: blake3::Hasher,
+    /// The digests after every [`Checkpoints::EVERY`] events.
+    checkpoints: Vec<Digest>,
+    /// Room to encode in.
+    encoded: Vec<u8>,
+    /// The text, once somebody asked for it.
+    text: OnceLock<String>,
+    recording: Option<Recording>,
+}
+
+impl PartialEq for Trace {
+    fn eq(&self, other: &Trace) -> bool {
+        self.events == other.events
+    }
+}
+
+impl Eq for Trace {}
+
+impl Trace {
+    /// Appends an event.
+    pub fn record(&mut self, event: Event) {
+        self.encoded.clear();
+        encode::encode(&event, &mut self.encoded);
+        self.hasher.update(&self.encoded);
+        self.events.push(event);
+        if self.events.len().is_multiple_of(Checkpoints::EVERY) {
+            self.checkpoints.push(self.digest());
+        }
+        self.text.take();
+    }
+
+    /// Appends a note: something that is told in words only. `place` is a host, and a connection if there is one.
+    pub fn event(&mut self, at_ms: u64, place: &str, what: &str) {
+        self.record(Event::note(at_ms * 1_000_000, place, what));
+    }
+
+    /// All of them, in order.
+    pub fn events(&self) -> &[Event] {
+        &self.events
+    }
+
+    /// All of them as text, a line each: virtual time, where, what.
+    pub fn text(&self) -> &str {
+        self.text.get_or_init(|| {
+            self.events.iter().fold(String::new(), |mut text, event| {
+                let _infallible = writeln!(text, "{event}");
+                text
+            })
+        })
+    }
+
+    /// The digest of all events.
+    pub fn digest(&self) -> Digest {
+        Digest::from(self.hasher.finalize())
+    }
+
+    /// The digests of the trace's beginnings, to be kept for a comparison with a run to come.
+    pub fn checkpoints(&self) -> Checkpoints {
+        Checkpoints { events: self.events.len(), digests: self.checkpoints.clone(), last: self.digest() }
+    }
+
+    /// From now on the bytes of streams are kept.
+    pub fn keep_bytes(&mut self) {
+        self.recording.get_or_insert_default();
+    }
+
+    /// The bytes of the streams, if they were kept.
+    pub fn recording(&self) -> Option<&Recording> {
+        self.recording.as_ref()
+    }
+
+    /// Where bytes are to be written down, if they are kept.
+    pub(crate) fn recording_mut(&mut self) -> Option<&mut Recording> {
+        self.recording.as_mut()
+    }
+}

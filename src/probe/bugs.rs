@@ -1,0 +1,158 @@
+//! Bugs that can be planted: each at its natural place, what a person really gets wrong.
+
+use core::fmt;
+
+/// Where a bug lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Layer {
+    /// Bytes to frames and back.
+    Wire,
+    /// Raw echo.
+    Echo,
+    /// The protocol on one connection.
+    Session,
+    /// The sending side of a transfer.
+    Sender,
+    /// The receiving side.
+    Receiver,
+    /// The server's side of the simple questions.
+    Answer,
+    /// The client's side of them.
+    Ask,
+    /// The client's jobs.
+    Client,
+    /// Admission and drain.
+    Listener,
+    /// Files, folders, leases.
+    Store,
+    /// The async code that runs machines.
+    Drive,
+}
+
+impl Layer {
+    /// All of them.
+    pub const ALL: &[Layer] = &[
+        Layer::Wire,
+        Layer::Echo,
+        Layer::Session,
+        Layer::Sender,
+        Layer::Receiver,
+        Layer::Answer,
+        Layer::Ask,
+        Layer::Client,
+        Layer::Listener,
+        Layer::Store,
+        Layer::Drive,
+    ];
+}
+
+impl fmt::Display for Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{self:?}").to_lowercase())
+    }
+}
+
+macro_rules! bugs {
+    ($($name:ident $label:literal $layer:ident $words:literal,)*) => {
+        /// A bug that can be planted.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Bug {
+            $(#[doc = $words] $name,)*
+        }
+
+        impl Bug {
+            /// All of them.
+            pub const ALL: &[Bug] = &[$(Bug::$name,)*];
+
+            /// Its name in plans and reports; never another one's, never changed.
+            pub const fn name(self) -> &'static str {
+                match self { $(Bug::$name => $label,)* }
+            }
+
+            /// Where it is planted.
+            pub const fn layer(self) -> Layer {
+                match self { $(Bug::$name => Layer::$layer,)* }
+            }
+
+            /// What it does.
+            pub const fn words(self) -> &'static str {
+                match self { $(Bug::$name => $words,)* }
+            }
+        }
+    };
+}
+
+bugs! {
+    DropCutHeader "drop-cut-header" Wire "What has come of a header is forgotten while the rest is awaited.",
+    WaitForOneMore "wait-for-one-more" Wire "A frame waits for a byte beyond its end.",
+    EndOnlyAfterBytes "end-only-after-bytes" Echo "An end that comes when nothing is held is noticed with the next bytes, and nothing else wakes it.",
+    DropEchoTail "drop-echo-tail" Echo "What is held when the peer ends its side is not sent.",
+    ReuseOperationId "reuse-operation-id" Session "An operation takes the id of the one before it.",
+    ForgetHandshakeDeadline "forget-handshake-deadline" Session "A peer may take for ever to say hello.",
+    ForgetIdleDeadline "forget-idle-deadline" Session "A silent peer is never given up.",
+    ForgetLinger "forget-linger" Session "A peer may take for ever to end its side.",
+    WithholdCredit "withhold-credit" Session "What was consumed is counted, and the peer never told.",
+    DropOpenAtDrain "drop-open-at-drain" Session "A drain says goodbye with operations open.",
+    ReadsByOrder "reads-by-order" Sender "A read that completes is taken for the oldest under way.",
+    ForgetLastValue "forget-last-value" Sender "The last block of a file that is shorter than the others goes without its chaining value.",
+    KeepSource "keep-source" Sender "A source is not released when the connection is lost.",
+    KeepPartial "keep-partial" Receiver "A partial is not dropped when its transfer fails.",
+    CommitWhileWriting "commit-while-writing" Receiver "A commit does not wait for writes under way.",
+    AnswerBeforePublish "answer-before-publish" Receiver "The sender is told that the file stands before it does.",
+    KeepFolderOpen "keep-folder-open" Answer "A folder that was listed is not released.",
+    CutEchoReply "cut-echo-reply" Answer "An echo's reply lacks its last byte.",
+    AnswerBeforeRemove "answer-before-remove" Answer "A removal is answered before it is done.",
+    ForgetEmptyEcho "forget-empty-echo" Ask "An echo of nothing waits for no room, and so never gets its turn.",
+    LossIsSuccess "loss-is-success" Ask "A connection lost before the answer counts as the answer.",
+    ForgetRetry "forget-retry" Client "A job that waits to be tried again has no deadline.",
+    ForgetDialDeadline "forget-dial-deadline" Client "A dial may take for ever.",
+    KeepDeadLink "keep-dead-link" Client "A connection that ended counts as there.",
+    DoNotRetryLoss "do-not-retry-loss" Client "A connection that broke counts as final.",
+    AnswerTwice "answer-twice" Client "The application is told twice of a job that succeeds after a retry.",
+    ForgetClosed "forget-closed" Listener "A connection that has closed is still counted.",
+    ForgetDrainDeadline "forget-drain-deadline" Listener "A stopping server waits for ever.",
+    SkipFileSync "skip-file-sync" Store "A file is published without having been synced.",
+    SkipFolderSync "skip-folder-sync" Store "A file's new name is not synced.",
+    SkipParentSync "skip-parent-sync" Store "The name of a new folder is not synced.",
+    RenameBeforeSync "rename-before-sync" Store "A file gets its name before its bytes are durable.",
+    NeverRename "never-rename" Store "A file is said to be published, and keeps its partial's name.",
+    LeavePartial "leave-partial" Store "A partial that is dropped keeps its file.",
+    SkipSweep "skip-sweep" Store "What a dead process left is not swept.",
+    TakeShortWrite "take-short-write" Store "A write that took a part is taken for whole.",
+    ForgetRequests "forget-requests" Store "Outcomes are not remembered.",
+    CloseUnflushed "close-unflushed" Drive "What a machine sent before it closed does not leave.",
+    EndBeforeQueue "end-before-queue" Drive "The stream is half-closed while bytes are queued.",
+    TimerFiresOnce "timer-fires-once" Drive "A timer that has fired is not set again.",
+    WriteOnce "write-once" Drive "A write that took a part is not tried again until something else happens.",
+    DropWrittenPiece "drop-written-piece" Drive "A piece of which a part was written counts as written.",
+    ForgetTask "forget-task" Drive "The listener is not told that a connection's task is over.",
+}
+
+impl Bug {
+    /// The bug of this name.
+    pub fn named(name: &str) -> Option<Bug> {
+        Bug::ALL.iter().copied().find(|bug| bug.name() == name)
+    }
+}
+
+#[cfg(towline_planted)]
+mod planted {
+    use std::cell::Cell;
+
+    use super::Bug;
+
+    thread_local! {
+        static PLANTED: Cell<Option<Bug>> = const { Cell::new(None) };
+    }
+
+    pub(in crate::probe) fn current() -> Option<Bug> {
+        PLANTED.get()
+    }
+
+    pub(in crate::probe) fn set(bug: Option<Bug>) {
+        PLANTED.set(bug);
+    }
+}
+
+#[cfg(towline_planted)]
+pub(super) use planted::{current, set};

@@ -1,0 +1,105 @@
+//! Marks: states of the code that a run seldom reaches, and that a campaign must.
+
+macro_rules! marks {
+    ($($name:ident $words:literal,)*) => {
+        /// A state that the code seldom is in. It stands in the code where it is reached.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Mark {
+            $(#[doc = concat!("It is ", $words, ".")] $name,)*
+        }
+
+        impl Mark {
+            /// All of them.
+            pub const ALL: &[Mark] = &[$(Mark::$name,)*];
+
+            /// In words.
+            pub const fn words(self) -> &'static str {
+                match self { $(Mark::$name => $words,)* }
+            }
+        }
+    };
+}
+
+marks! {
+    HeaderCut "a frame whose header has come in part",
+    FrameRefused "a frame that is refused because its bytes make no sense",
+    EchoStoppedReading "a raw echo that reads nothing more until its peer does",
+    EchoHeldAtEnd "a raw echo that still owes bytes when its peer has said all",
+    EchoIdle "a raw echo given up because nothing moved",
+    HandshakeTimedOut "a peer whose hello did not come in time",
+    SilentWithWork "a peer that fell silent with operations open",
+    SilentWithoutWork "a peer that fell silent with nothing open",
+    SilentInDrain "a peer that fell silent in a drain",
+    LingerRanOut "a peer that did not end its side in time after the last words",
+    GoAwayWithWork "a server that begins nothing more while the client has operations open",
+    ByeWithWork "a goodbye while operations are open",
+    RefusedInDrain "a connection that came in its handshake as its server stopped",
+    ControlWaits "control that waits for room",
+    CreditWaits "a sender that has room and waits for credit",
+    ReadsWait "reads that wait until what was read is sent",
+    StoreIsFull "a session that reads nothing more until its store has caught up",
+    SendersTakeTurns "two senders that share a connection",
+    ReceiversTakeTurns "data of one transfer after data of another one that is not stored",
+    ReadOvertakes "an extent that is read before the one in front of it",
+    SourceChanged "a source that changed while it was sent",
+    DataBeforeOpen "data that comes before the partial is open",
+    LostWithinBlock "a connection lost within a block",
+    LostBeforeCommit "a connection lost between the last block and the commit",
+    LostInPublish "a connection lost while the file is being published",
+    CancelLost "a cancellation that comes too late: the file is being published",
+    BlockRefused "a block that is not what its sender hashed",
+    BlocksWanted "a receiver that asks for blocks again",
+    LostInAnswer "a connection lost while the store works on an answer",
+    RetriedAfterGoAway "a job tried again because its server went away",
+    RetriedAfterReset "a job tried again because its connection broke",
+    DialTimedOut "a dial that was given up by deadline",
+    GaveUpFirstContact "a server looked for in vain",
+    ManyRetried "several jobs that were lost with one connection",
+    ListenerIsFull "a connection refused because there are too many",
+    SourceIsFull "a connection refused because its address has too many",
+    AcceptPaused "nothing accepted for a while because the system ran out of files",
+    ShortWrite "a write to a file that took a part",
+    FolderMade "a file published into a folder that was not there",
+    AnsweredAgain "a remembered request answered a second time",
+    Fenced "an upload opened again while an earlier opener has it",
+    SyncFailed "a sync that failed",
+    NoSpace "an upload refused for want of space",
+}
+
+#[cfg(feature = "harness")]
+mod reached {
+    use std::cell::Cell;
+    use std::collections::BTreeSet;
+
+    use super::Mark;
+
+    const _: () = assert!(Mark::ALL.len() <= 64, "a bit for each");
+
+    thread_local! {
+        /// A bit for each mark that this thread has reached since they were taken last.
+        static REACHED: Cell<u64> = const { Cell::new(0) };
+    }
+
+    pub(in crate::probe) fn note(mark: Mark) {
+        REACHED.set(REACHED.get() | 1 << mark as u32);
+    }
+
+    /// What this thread has reached since this was asked last.
+    pub fn take_marks() -> BTreeSet<Mark> {
+        let reached = REACHED.take();
+        Mark::ALL.iter().copied().filter(|mark| reached & 1 << *mark as u32 != 0).collect()
+    }
+
+    /// Does what does not count: a simulator that looks at bytes uses the code that it watches.
+    pub fn aside<T>(action: impl FnOnce() -> T) -> T {
+        let before = REACHED.get();
+        let result = action();
+        REACHED.set(before);
+        result
+    }
+}
+
+#[cfg(feature = "harness")]
+pub(super) use reached::note;
+#[cfg(feature = "harness")]
+pub use reached::{aside, take_marks};
