@@ -8,7 +8,7 @@ use std::time::Instant;
 use clap::{Parser, Subcommand};
 use towline::probe::{Bug, HAS_BUGS, NoneInThisBuild};
 
-use crate::campaign::{self, Ran};
+use crate::campaign::{self, Ran, Tally};
 use crate::ledger::Ledger;
 use crate::planted::{self, SEEDS};
 use crate::report;
@@ -29,8 +29,8 @@ enum Command {
         /// The seeds, `A..B` (B is not among them) or one
         #[arg(long, value_parser = seeds)]
         seeds: Range<u64>,
-        /// The world: `fast` (the machines alone), `turmoil` (the real server and client), or `all`, which runs both and
-        /// compares what the applications saw
+        /// The world: `fast` (the machines alone), `turmoil` (the real server and client), `real` (the same on loopback
+        /// sockets, in real time), or `all`, which runs each and compares what the applications saw
         #[arg(long, default_value = "fast", value_parser = tiers)]
         tier: Tiers,
         /// Print each seed's plan and trace
@@ -176,10 +176,10 @@ impl Show {
 
 /// True if everything held.
 fn run(seeds: Range<u64>, tiers: &[Tier], show: Show, jobs: usize, out: &mut impl Write) -> io::Result<bool> {
-    let (begin, mut ran_in_all, mut failed) = (Instant::now(), 0, Vec::new());
+    let (begin, mut tally, mut failed) = (Instant::now(), Tally::default(), Vec::new());
     let mut written = if show == Show::Json { Ok(()) } else { writeln!(out, "{}", report::head()) };
     let ledger = campaign::run(seeds, tiers, jobs, |ran| {
-        ran_in_all += 1;
+        tally.note(&ran);
         if !ran.broken.is_empty() {
             failed.push((ran.seed, ran.tier));
         }
@@ -187,15 +187,18 @@ fn run(seeds: Range<u64>, tiers: &[Tier], show: Show, jobs: usize, out: &mut imp
         written.is_ok()
     });
     written?;
-    let missing = if ran_in_all < Ledger::SEEDS { Vec::new() } else { ledger.missing(tiers) };
+    let missing = if tally.ran() < Ledger::SEEDS { Vec::new() } else { ledger.missing(tiers) };
     if show != Show::Json {
-        write!(out, "{}", report::summary(ran_in_all, &failed, begin.elapsed(), &ledger))?;
+        write!(out, "{}", report::summary(&tally, &failed, begin.elapsed(), &ledger))?;
         for state in &missing {
             writeln!(out, "never reached: {}", state.words())?;
         }
+        for tier in tally.idle() {
+            writeln!(out, "nothing was run on {}: it can do none of these plans", tier.name())?;
+        }
     }
     out.flush()?;
-    Ok(failed.is_empty() && missing.is_empty())
+    Ok(failed.is_empty() && missing.is_empty() && tally.idle().is_empty())
 }
 
 #[cfg(test)]

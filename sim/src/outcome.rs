@@ -156,6 +156,8 @@ pub struct Leftovers {
 pub struct Outcome {
     /// What was run.
     pub plan: Plan,
+    /// Why it was not run, if it was not: then nothing else is known.
+    pub skipped: Vec<&'static str>,
     /// What happened.
     pub trace: Trace,
     /// Virtual time at the end.
@@ -202,6 +204,7 @@ impl Outcome {
         let faults_at_ms = vec![None; plan.faults.len()];
         Outcome {
             plan,
+            skipped: Vec::new(),
             trace: Trace::default(),
             elapsed_ms: 0,
             waiting: Vec::new(),
@@ -221,16 +224,24 @@ impl Outcome {
         }
     }
 
+    /// A plan that was not run.
+    pub fn skipped(plan: Plan, reasons: Vec<&'static str>) -> Outcome {
+        Outcome { skipped: reasons, ..Outcome::of(plan) }
+    }
+
     /// What a content is known by: remembered for those of the plan.
     pub fn id(&self, content: &Content) -> ContentId {
         self.ids.get(content).copied().unwrap_or_else(|| content.id())
     }
 
     /// What the applications saw, without times and without what is the network's matter: operations and how each ended,
-    /// what they read, what was echoed, what was published and what stands there. For comparing tiers.
+    /// what they read, what was echoed, what was published and what stands there. By client and by path, in order. For comparing
+    /// tiers.
     pub fn seen_by_applications(&self) -> String {
         let mut lines = Vec::new();
-        for job in &self.jobs {
+        let mut jobs: Vec<&Job> = self.jobs.iter().collect();
+        jobs.sort_by_key(|job| (job.client, job.begun_at));
+        for job in jobs {
             let ended = match &job.ended {
                 None => "not",
                 Some(Ended::Done) => "done",
@@ -243,14 +254,17 @@ impl Outcome {
             lines.push(format!("  got {:?}, names {:?}, stood {:?}", job.got, job.names, job.stood));
         }
         let mut echoes: Vec<String> = Vec::new();
-        for Echoed { place: _, request, replies, done } in &self.echoes {
+        // One that was asked on a connection that broke is asked again.
+        for Echoed { place: _, request, replies, done } in self.echoes.iter().filter(|echo| echo.done) {
             let replies: Vec<ContentId> = replies.iter().map(|reply| ContentId::of(reply)).collect();
             echoes.push(format!("echo of {:?}: {replies:?}, done {done}", ContentId::of(request)));
         }
         echoes.sort();
         lines.extend(echoes);
+        let mut published: Vec<&Published> = self.published.iter().collect();
+        published.sort_by_key(|published| &published.path);
         lines.extend(
-            self.published
+            published
                 .iter()
                 .map(|Published { at_ms: _, path, content }| format!("published {path} as {content:?}")),
         );
