@@ -63,14 +63,20 @@ fn go_through(shared: &Shared, bug: Option<Bug>) {
     let network = Loopback::reserve(plan.network.backlog)
         .unwrap_or_else(|error| panic!("no ports on the loopback interface: {error}"));
     let mut processes = Processes::new(shared.clone(), network, bug);
-    for host in std::iter::once(Host::Server).chain((0..plan.clients.len() as u32).map(Host::Client)) {
-        processes.begin(host);
-    }
-    let mut script = Script::new(plan);
     let (begin, bound, mut stage) = (Instant::now(), Duration::from_millis(plan.bound_ms()), Stage::Story);
+    processes.begin(Host::Server);
+    // Processes begin in no order: who is to find a server waits for it.
+    while plan.server_at_start && !lock(shared).facts.server.serves && begin.elapsed() < bound {
+        if processes.has_ended(Host::Server) {
+            break;
+        }
+        std::thread::sleep(LOOK);
+    }
+    (0..plan.clients.len() as u32).map(Host::Client).for_each(|host| processes.begin(host));
+    let mut script = Script::new(plan);
+    // The logs of the files stay: the server's thread reads there what it has renamed.
     for look in 0.. {
         lock(shared).facts.now_ms = look;
-        shared.folders.forget_logs();
         script::advance(&mut script, &mut processes, shared);
         let next = stage.next(&mut lock(shared).facts, &script);
         stage = match next {

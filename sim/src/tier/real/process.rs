@@ -85,6 +85,12 @@ impl Processes {
         let process = Process::begin(host, self.shared.clone(), self.network.clone(), self.bug);
         self.running.insert(host, process);
     }
+
+    /// True if a process is not there any more.
+    pub(super) fn has_ended(&self, host: Host) -> bool {
+        let thread = self.running.get(&host).and_then(|process| process.thread.as_ref());
+        thread.is_none_or(JoinHandle::is_finished)
+    }
 }
 
 impl Hosts for Processes {

@@ -6,6 +6,10 @@
 mod polls;
 mod wire;
 
+#[cfg(test)]
+#[path = "test.rs"]
+mod tests;
+
 use std::future::Future;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
