@@ -85,3 +85,8 @@ fn pure_layers_are_under_the_bans() {
 fn lints_are_not_silenced_without_a_reason() {
     hold(rules::bare_allows);
 }
+
+#[test]
+fn every_probe_stands_in_the_code() {
+    assert_eq!(rules::probes(&sources()), Vec::<String>::new());
+}

@@ -12,6 +12,7 @@ use crate::campaign::{self, Ran, Tally};
 use crate::ledger::Ledger;
 use crate::planted::{self, SEEDS};
 use crate::report;
+use crate::show;
 use crate::tier::Tier;
 
 /// Runs towline in seeded worlds that fail, and says which seeds break an invariant.
@@ -43,6 +44,8 @@ enum Command {
         #[arg(long)]
         jobs: Option<usize>,
     },
+    /// Run a seed or a plan, and show what happened
+    Show(show::Show),
     /// Plant bugs in the library, one after another, and show that each is caught; exit with 0 only if all are
     ///
     /// Takes a build that has them: this one, or the one that `cargo planted` makes, which is started then.
@@ -104,6 +107,7 @@ pub fn main() -> ExitCode {
             };
             run(seeds, &tier.0, show, jobs.unwrap_or_else(processors), &mut io::stdout().lock())
         }
+        Command::Show(show) => show::run(&show, &mut io::stdout().lock()),
         Command::Planted { as_built, .. } if !HAS_BUGS => return other_build(as_built),
         Command::Planted { name, within, jobs, as_built: _ } => {
             let bugs = name.map_or(Bug::ALL.to_vec(), |bug| vec![bug]);

@@ -93,10 +93,8 @@ impl State {
 /// Marks that the campaign's plans reach never, or too seldom for [`Ledger::SEEDS`]: what they need is not in plans yet.
 pub const NOT_YET: &[Mark] = &[
     Mark::FrameRefused,
-    Mark::EchoStoppedReading,
     Mark::EchoIdle,
     Mark::SilentInDrain,
-    Mark::LingerRanOut,
     Mark::RefusedInDrain,
     Mark::ControlWaits,
     Mark::CreditWaits,
@@ -105,7 +103,6 @@ pub const NOT_YET: &[Mark] = &[
     Mark::SendersTakeTurns,
     Mark::ReceiversTakeTurns,
     Mark::SourceChanged,
-    Mark::LostWithinBlock,
     Mark::LostBeforeCommit,
     Mark::LostInPublish,
     Mark::CancelLost,
@@ -114,7 +111,6 @@ pub const NOT_YET: &[Mark] = &[
     Mark::LostInAnswer,
     Mark::RetriedAfterGoAway,
     Mark::ManyRetried,
-    Mark::ListenerIsFull,
     Mark::SourceIsFull,
     Mark::AcceptPaused,
     Mark::NoSpace,

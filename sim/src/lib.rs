@@ -13,6 +13,7 @@
 //! | `ledger` | rare states that a campaign must reach |
 //! | `planted` | bugs planted in the library, to show that they are caught |
 //! | `plant` | faults of the simulator's own, to show that the invariants see them |
+//! | `show` | a run as text, JSON, a page, packets |
 //! | `campaign`, `report`, `cli` | many seeds, told to a person |
 
 pub mod campaign;
@@ -26,6 +27,7 @@ pub mod plan;
 pub mod plant;
 pub mod planted;
 mod report;
+pub mod show;
 pub mod streams;
 pub mod tier;
 pub mod trace;

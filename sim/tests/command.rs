@@ -39,6 +39,17 @@ fn a_reader_that_has_seen_enough_ends_it() {
 }
 
 #[test]
+fn a_run_is_shown() {
+    let output = command().args(["show", "1", "--format", "json"]).output().expect("it runs");
+    assert!(output.status.success());
+    let text = String::from_utf8(output.stdout).expect("it prints text");
+    assert!(text.starts_with("{\"n\":0,") && text.contains("\"text\":\"Partition("), "{text}");
+    let output = command().args(["show", "/no/such/plan.ron"]).output().expect("it runs");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("/no/such/plan.ron"), "it says which");
+}
+
+#[test]
 fn a_bad_range_is_explained() {
     let output = command().args(["run", "--seeds", "9..3"]).output().expect("it runs");
     assert_eq!(output.status.code(), Some(2));

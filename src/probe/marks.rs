@@ -43,7 +43,6 @@ marks! {
     ReadOvertakes "an extent that is read before the one in front of it",
     SourceChanged "a source that changed while it was sent",
     DataBeforeOpen "data that comes before the partial is open",
-    LostWithinBlock "a connection lost within a block",
     LostBeforeCommit "a connection lost between the last block and the commit",
     LostInPublish "a connection lost while the file is being published",
     CancelLost "a cancellation that comes too late: the file is being published",

@@ -256,3 +256,31 @@ pub(crate) fn bare_allows(source: &Source) -> Vec<String> {
     }
     found
 }
+
+/// Marks and bugs that are listed in `src/probe` and stand nowhere else in `src`: they would show nothing.
+pub(crate) fn probes(sources: &[Source]) -> Vec<String> {
+    let (lists, others): (Vec<&Source>, Vec<&Source>) = sources
+        .iter()
+        .filter(|source| source.path.starts_with("src/"))
+        .partition(|source| source.path.starts_with("src/probe/"));
+    let mut found = Vec::new();
+    for (kind, list) in [("Bug", "src/probe/bugs.rs"), ("Mark", "src/probe/marks.rs")] {
+        let Some(list) = lists.iter().find(|source| source.path == list) else { continue };
+        for (number, line) in list.text.lines().enumerate() {
+            // An item of the list: its name, and a string.
+            let Some((name, _)) = line.trim().split_once(" \"") else { continue };
+            if name.is_empty() || !name.chars().all(char::is_alphanumeric) {
+                continue;
+            }
+            let used = format!("{kind}::{name}");
+            let is_used = |source: &&Source| {
+                let ends = |rest: &str| !rest.starts_with(|c: char| c.is_alphanumeric());
+                source.text.split(&used).skip(1).any(ends)
+            };
+            if !others.iter().any(|source| is_used(&source)) {
+                found.push(at(list, number + 1, &format!("`{used}` stands nowhere in the code")));
+            }
+        }
+    }
+    found
+}

@@ -123,3 +123,13 @@ fn an_allow_without_a_reason_is_found() {
     assert_eq!(found("#[allow(dead_code, reason = \"b\")]"), 0);
     assert_eq!(found("#[allow(\n    dead_code,\n    reason = \"b\"\n)]"), 0);
 }
+
+#[test]
+fn a_probe_that_stands_nowhere_is_found() {
+    let bugs = source("src/probe/bugs.rs", "bugs! {\n    Lose \"lose\" Wire \"It is lost.\",\n}\n");
+    let used = |text: &str| source("src/wire/frame.rs", text);
+    let found = |other: Source| rules::probes(&[source(&bugs.path, &bugs.text), other]).len();
+    assert_eq!(found(used("if planted(Bug::Lose) {}")), 0);
+    assert_eq!(found(used("if planted(Bug::LoseMore) {}")), 1);
+    assert_eq!(found(source("tests/x.rs", "Bug::Lose")), 1);
+}

@@ -72,12 +72,13 @@ pub enum What {
     Hold(Whom),
     /// What waited goes on, in its order.
     Release,
-    /// The connections of these clients are broken: both ends are told.
+    /// The connections of these clients are broken: both ends are told, and what was not read is lost.
     Reset(Whom),
-    /// The stream of this side ends early on each connection of these clients, in an orderly way; what its process
-    /// sends after that is dropped.
+    /// The stream of this side ends early on each connection of these clients, in an orderly way, behind what was
+    /// read; what is on its way, and what its process sends after that, is dropped.
     End(#[serde(with = "side")] Side, Whom),
-    /// Nothing that this side sends on the present connections of these clients arrives any more: half-open.
+    /// Nothing that this side sends on the present connections of these clients arrives any more, nor what is on its
+    /// way: half-open.
     Mute(#[serde(with = "side")] Side, Whom),
     /// The server's process ends, cleaning nothing up; its system closes its connections.
     KillServer,
@@ -95,7 +96,7 @@ pub enum What {
     PowerLossClient(u32),
     /// A client begins on the same disk, with the step that the last one did not finish.
     StartClient(u32),
-    /// The process stands still, as after SIGSTOP; its system goes on.
+    /// The process stands still, as after SIGSTOP; its system goes on. One that begins meanwhile runs.
     Pause(Host),
     /// It goes on.
     Resume(Host),

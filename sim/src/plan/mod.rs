@@ -5,6 +5,7 @@
 //! | `network` | latency, cuts, losses, disks |
 //! | `work` | what the applications do |
 //! | `fault` | what goes wrong, and when |
+//! | `heal` | what must be put right again |
 //! | `text` | a plan as a file, and back |
 //! | `compared` | whether every world shows its applications the same |
 //! | `bound` | how long a plan may take |
@@ -14,6 +15,7 @@ mod bound;
 mod compared;
 mod fault;
 mod generate;
+mod heal;
 mod network;
 mod text;
 mod work;

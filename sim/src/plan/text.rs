@@ -158,6 +158,9 @@ impl Plan {
         if self.faults.first().is_some_and(|fault| matches!(fault.when, When::After(_))) {
             return bad("the first fault comes after none".to_owned());
         }
+        if let Some(fault) = self.never_healed() {
+            return bad(format!("nothing is certain to put {:?} right", fault.what));
+        }
         Ok(())
     }
 }

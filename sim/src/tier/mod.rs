@@ -105,20 +105,32 @@ impl Tier {
         self.run_planted(plan, None)
     }
 
+    /// The same, and the bytes of all streams are kept in the trace.
+    ///
+    /// # Panics
+    /// As [`Tier::run`].
+    pub fn run_recorded(self, plan: &Plan) -> Outcome {
+        self.run_with(plan, None, true)
+    }
+
     /// The same with a fault of the simulator's own, for the tests that show that it is seen.
     #[doc(hidden)]
     pub fn run_planted(self, plan: &Plan, plant: Option<Plant>) -> Outcome {
+        self.run_with(plan, plant, false)
+    }
+
+    fn run_with(self, plan: &Plan, plant: Option<Plant>, keeps_bytes: bool) -> Outcome {
         let bug = plan.bug().unwrap_or_else(|bad| panic!("{bad}"));
         let cannot = self.cannot(plan);
         if !cannot.is_empty() {
             return Outcome::skipped(plan.clone(), cannot);
         }
         match self {
-            Tier::Fast => probed(bug, || fast::run_planted(plan, plant)),
+            Tier::Fast => probed(bug, || fast::run_with(plan, plant, keeps_bytes)),
             #[cfg(feature = "turmoil")]
-            Tier::Turmoil => turmoil::run_planted(plan, bug, plant),
+            Tier::Turmoil => turmoil::run_with(plan, bug, plant, keeps_bytes),
             #[cfg(feature = "turmoil")]
-            Tier::Real => real::run_planted(plan, bug, plant),
+            Tier::Real => real::run_with(plan, bug, plant, keeps_bytes),
         }
     }
 }

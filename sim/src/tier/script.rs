@@ -122,8 +122,8 @@ impl Script {
         Some(fault.what)
     }
 
-    /// Where streams are held up: what a fault waits for must not be missed. A partition's byte is the last that is heard
-    /// until what comes after it, although more may have arrived.
+    /// Where streams are held up: what a fault waits for must not be missed. The byte of a partition or a
+    /// hold is the last that is heard until what comes after it, although more may have arrived.
     pub(super) fn gates(&self) -> Vec<Gate> {
         let gate = |fault: &Fault| match fault.when {
             When::Byte { client, dial: number, side, byte } => {
@@ -134,7 +134,7 @@ impl Script {
         let is_parted = |at: &usize| {
             let is_followed = self.faults.get(at + 1).is_some_and(|next| matches!(next.when, When::After(_)));
             self.happened_ms[*at].is_some()
-                && matches!(self.faults[*at].what, What::Partition(..))
+                && matches!(self.faults[*at].what, What::Partition(..) | What::Hold(_))
                 && is_followed
                 && self.happened_ms[at + 1].is_none()
         };
@@ -152,11 +152,10 @@ impl Script {
 fn fuse(fault: &Fault) -> Option<Fuse> {
     match fault.when {
         When::Primitive { host, primitive, nth } => {
-            let is_deadly = match fault.what {
-                What::KillServer | What::PowerLossServer => true,
-                What::KillClient(_) | What::PowerLossClient(_) => true,
-                _ => false,
-            };
+            let is_deadly = matches!(
+                fault.what,
+                What::KillServer | What::PowerLossServer | What::KillClient(_) | What::PowerLossClient(_)
+            );
             Some(Fuse { host, primitive, nth, is_deadly })
         }
         When::At(_) | When::After(_) | When::Byte { .. } => None,

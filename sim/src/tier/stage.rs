@@ -56,6 +56,8 @@ impl Stage {
         if !facts.server.connections.is_empty() {
             waiting.push(format!("the server has connections {:?}", facts.server.connections));
         }
+        let broken = facts.outcome.plan.broken_still(&facts.outcome.faults_at_ms);
+        waiting.extend(broken.map(|fault| format!("{:?} was not put right", fault.what)));
         waiting.extend(script.ahead().map(|fault| format!("the script waits for {fault:?}")));
         waiting
     }

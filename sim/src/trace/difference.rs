@@ -153,5 +153,8 @@ other:
         let digest = trace(3, None).digest();
         assert_eq!(digest.to_string().parse(), Ok(digest));
         assert!("xyz".parse::<super::super::Digest>().is_err());
+        let checkpoints = trace(40, None).checkpoints();
+        let text = serde_json::to_string(&checkpoints).expect("plain fields");
+        assert_eq!(serde_json::from_str::<Checkpoints>(&text).expect("what was written"), checkpoints);
     }
 }

@@ -4,10 +4,13 @@ use std::fmt::{self, Debug, Display, Formatter};
 use std::ops::Range;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use super::Trace;
 
-/// BLAKE3 of a trace.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// BLAKE3 of a trace. Written as 64 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Digest([u8; 32]);
 
 impl Digest {
@@ -56,8 +59,22 @@ impl FromStr for Digest {
     }
 }
 
+impl From<Digest> for String {
+    fn from(digest: Digest) -> String {
+        digest.to_string()
+    }
+}
+
+impl TryFrom<String> for Digest {
+    type Error = NoDigest;
+
+    fn try_from(text: String) -> Result<Digest, NoDigest> {
+        text.parse()
+    }
+}
+
 /// The digests of a trace's beginnings: enough to find where another run left it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checkpoints {
     /// How many events there were.
     pub events: usize,

@@ -88,7 +88,6 @@ impl Incoming {
 
     /// The connection is lost: how far it was.
     pub(super) fn mark_loss(&self) {
-        mark_if(Mark::LostWithinBlock, || self.assembly.is_within_block());
         mark_if(Mark::LostBeforeCommit, || self.commit.is_none() && self.blocks.missing(1).is_empty());
     }
 

@@ -18,7 +18,7 @@ use super::shim::{Addresses, Stream};
 use super::state::{Shared, lock};
 use crate::disk::Power;
 use crate::ledger::Rare;
-use crate::trace;
+use crate::trace::{self, Recorded};
 
 /// Tells the random numbers of one dial from those of others.
 fn number_of(dial: DialId) -> u64 {
@@ -81,8 +81,12 @@ impl<N: Network> NetworkDial<N> {
     /// To the raw echo.
     pub(super) async fn echo(&self) -> io::Result<Stream<N::Stream>> {
         let dial = self.shared.next_dial(self.client, 1);
-        let stream = self.network.dial(Door::Echo).await?;
-        self.stand(stream, Place::Echo(dial), number_of(dial) | 1 << 63)
+        let place = Place::Echo(dial);
+        let keep = |recorded| lock(&self.shared).facts.keep(Side::Client, place.into(), || recorded);
+        keep(Recorded::Dialed);
+        let connected = self.network.dial(Door::Echo).await;
+        keep(Recorded::Answered(connected.is_ok()));
+        self.stand(connected?, place, number_of(dial) | 1 << 63)
     }
 
     /// A connection that stands.
@@ -96,10 +100,15 @@ impl<N: Network> NetworkDial<N> {
     async fn connect(self) -> Result<Stream<N::Stream>, DialError> {
         let dial = self.shared.next_dial(self.client, 0);
         let place = Place::Files(dial);
-        lock(&self.shared).facts.network(place.into(), trace::Network::Dials);
+        {
+            let facts = &mut lock(&self.shared).facts;
+            facts.network(place.into(), trace::Network::Dials);
+            facts.keep(Side::Client, place.into(), || Recorded::Dialed);
+        }
         let dialed = self.network.dial(Door::Files).await;
         let connected = dialed.and_then(|stream| self.stand(stream, place, number_of(dial)));
         let facts = &mut lock(&self.shared).facts;
+        facts.keep(Side::Client, place.into(), || Recorded::Answered(connected.is_ok()));
         connected.inspect(|_| facts.network(place.into(), trace::Network::Connected)).map_err(|error| {
             let why = format!("{:?}", error.kind());
             facts.network(place.into(), trace::Network::CannotConnect(why));

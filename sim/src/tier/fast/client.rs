@@ -23,12 +23,13 @@ use crate::disk::{Power, PoweredFiles};
 use crate::ledger::Rare;
 use crate::outcome::Ended;
 use crate::plan::{Host, Operation, Span};
-use crate::trace::Network;
+use crate::trace::{Network, Recorded};
 
 impl World {
     /// A client's process begins, with the step that the last one did not finish.
     pub(super) fn start_client(&mut self, client: u32) {
         self.mute.remove(&Host::Client(client));
+        self.is_fresh(Host::Client(client));
         let (number, step) = self.facts().client_begins(client);
         let life = Life { client, number };
         let power = Power::new();
@@ -39,8 +40,9 @@ impl World {
             return;
         }
         let seed = steps::seed_of(&self.plan, client, number);
-        let machine = Client::new(self.now, self.plan.limits(), self.plan.policy(), seed);
-        let (machine, _nothing) = Checked::new(self.now, machine, Out::new());
+        let machine =
+            Client::new(self.clock(Host::Client(client)), self.plan.limits(), self.plan.policy(), seed);
+        let (machine, _nothing) = Checked::new(self.clock(Host::Client(client)), machine, Out::new());
         let (machine, links) = (machine.sparing(), BTreeMap::new());
         let host = ClientHost { power, names, machine, links, life, raw: None };
         self.clients[client as usize] = Some(host);
@@ -61,6 +63,7 @@ impl World {
         if let Some(host) = self.clients[client as usize].take() {
             host.power.cut();
         }
+        self.is_fresh(Host::Client(client));
     }
 
     pub(super) fn client(&mut self, client: u32) -> Option<&mut ClientHost> {
@@ -86,6 +89,7 @@ impl World {
                 if let Some(host) = self.client(client) {
                     host.raw = Some(raw);
                 }
+                self.watch_raw_echo(Life { client, number }, conn, usize::MAX);
             }
             (None, operation) => {
                 let ended = Ended::Failed(format!("{operation:?} is not on this tier"));
@@ -111,6 +115,7 @@ impl World {
     fn dial(&mut self, place: Place, link: LinkId) -> ConnId {
         let conn = ConnId(self.conns.len() as u64);
         self.conns.insert(conn, Connection::new(&self.plan, conn, place, link));
+        self.facts().keep(Side::Client, place.into(), || Recorded::Dialed);
         if !self.is_cut(place.client(), Side::Client) {
             let latency = latency(&mut self.random, &self.plan);
             self.after(latency, Due::Syn(conn));
@@ -126,7 +131,7 @@ impl World {
         }
         // Nothing that the server says overtakes its answer.
         let Some(connection) = self.conns.get_mut(&conn) else { return };
-        let at = connection.pipe(Side::Server).arrival(self.now, &self.plan);
+        let at = connection.pipe(Side::Server).arrival(self.now, &self.plan, 0);
         self.at(at, Due::Answer(conn, is_yes));
     }
 
@@ -143,6 +148,7 @@ impl World {
         }
         connection.is_up = is_yes;
         connection.end_mut(Side::Client).is_held = is_yes;
+        self.facts().keep(Side::Client, place.into(), || Recorded::Answered(is_yes));
         if let Place::Echo(_) = place {
             return self.on_echo_answer(client, conn, is_yes);
         }
@@ -171,6 +177,23 @@ impl World {
             connection.pipe(Side::Client).queue = queue;
         }
         self.finish(conn, Side::Client);
+    }
+
+    /// A raw echo of which nothing moves for a while is given up: its other end may be gone without a word.
+    pub(super) fn watch_raw_echo(&mut self, life: Life, conn: ConnId, moved: usize) {
+        let Some(raw) = self.client(life.client).and_then(|host| host.raw.as_ref()) else { return };
+        let (heard, all, of) = (raw.reply.len(), raw.request.len(), raw.conn);
+        if of != conn {
+            return;
+        }
+        let connection = self.conns.get_mut(&conn).filter(|conn| conn.is_up);
+        let sent = connection.map_or(0, |conn| all.saturating_sub(conn.pipe(Side::Client).queue.len()));
+        let now_moved = heard + sent;
+        if now_moved == moved {
+            return self.end_raw_echo(life.client, Ended::Failed("nothing moves any more".to_owned()));
+        }
+        let quiet = Duration::from_millis(self.plan.limits.idle_ms + self.plan.retry.connect_ms);
+        self.after(quiet, Due::RawQuiet(life, conn, now_moved));
     }
 
     /// The raw echo's client heard something.
@@ -207,7 +230,7 @@ impl World {
     }
 
     pub(super) fn step_client(&mut self, client: u32, input: Input<Client>) {
-        let now = self.now;
+        let now = self.clock(Host::Client(client));
         let Some(host) = self.client(client).filter(|host| !host.machine.is_closed()) else { return };
         let life = host.life;
         for effect in host.machine.step(now, input) {

@@ -6,12 +6,16 @@
 //! |---|---|
 //! | `world` | the loop, the clock, what is on its way |
 //! | `net` | connections as the systems hold them |
-//! | `wires` | bytes from machine to machine, partitions, resets, ends |
+//! | `wires` | bytes from machine to machine, partitions, ends |
+//! | `breaks` | resets, early ends, half-open streams, messages held up |
+//! | `processes` | processes that stand still or do not read, clocks that differ |
 //! | `hosts`, `server`, `client` | what runs on the two hosts |
 
+mod breaks;
 mod client;
 mod hosts;
 mod net;
+mod processes;
 mod server;
 mod wires;
 mod world;
@@ -23,7 +27,7 @@ use towline::proto::machine::{Input, Machine};
 use towline::proto::session::Session;
 
 use self::net::ConnId;
-use self::world::{World, lock};
+use self::world::{Due, World, lock};
 use super::facts::{Facts, Place};
 use super::panics::caught;
 use crate::ledger::Rare;
@@ -38,13 +42,16 @@ pub(super) fn cannot(_: &Plan) -> Vec<&'static str> {
 
 /// Runs a plan on this thread, and gives what was seen.
 pub fn run(plan: &Plan) -> Outcome {
-    run_planted(plan, None)
+    run_with(plan, None, false)
 }
 
-/// The same with a bug, for the tests that show that it is caught.
-#[doc(hidden)]
-pub fn run_planted(plan: &Plan, plant: Option<Plant>) -> Outcome {
-    let facts = Arc::new(Mutex::new(Facts::new(plan.clone(), plant)));
+/// The same, perhaps with a fault of the simulator's own; keeps the bytes of all streams if it is to.
+pub(super) fn run_with(plan: &Plan, plant: Option<Plant>, keeps_bytes: bool) -> Outcome {
+    let mut facts = Facts::new(plan.clone(), plant);
+    if keeps_bytes {
+        facts.outcome.trace.keep_bytes();
+    }
+    let facts = Arc::new(Mutex::new(facts));
     let panic = caught(|| World::new(plan.clone(), Arc::clone(&facts)).run());
     let mut facts = lock(&facts);
     facts.outcome.elapsed_ms = facts.now_ms;
@@ -77,7 +84,7 @@ impl World {
             What::SecondServer => self.second_server(),
             What::DrainServer => {
                 self.facts().reach_in_put(Rare::DrainInPut);
-                self.drain_server();
+                self.happen(Due::Drain);
             }
             What::KillClient(client) => {
                 self.facts().reach_in_put(Rare::ClientDiedInPut);
@@ -90,9 +97,17 @@ impl World {
                 self.lose_power(Host::Client(client));
             }
             What::StartClient(client) => self.start_client(client),
-            What::Hold(_) | What::Release | What::Reset(_) | What::End(..) | What::Mute(..) => {}
-            What::Pause(_) | What::Resume(_) | What::StopReading(_) | What::StartReading(_) => {}
-            What::ClockJump(..) | What::DiskFull(_) | What::DiskFree(_) | What::DiskError { .. } => {}
+            What::Hold(whom) => self.hold(whom),
+            What::Release => self.let_pass(),
+            What::Reset(whom) => self.reset(whom),
+            What::End(side, whom) => self.end_early(side, whom),
+            What::Mute(side, whom) => self.mute_streams(side, whom),
+            What::Pause(host) => self.pause(host),
+            What::Resume(host) => self.resume(host),
+            What::StopReading(host) => self.stop_reading(host),
+            What::StartReading(host) => self.start_reading(host),
+            What::ClockJump(host, ms) => self.leap(host, ms),
+            What::DiskFull(_) | What::DiskFree(_) | What::DiskError { .. } => {}
             What::SlowDisk(..) | What::BitRot(..) => {}
         }
     }
@@ -140,6 +155,9 @@ impl World {
     /// True if the process at this end wants to read.
     fn wants_read(&self, conn: ConnId, side: Side) -> bool {
         let Some(connection) = self.conns.get(&conn) else { return false };
+        if self.deaf.contains(&wires::host(side, connection.place)) {
+            return false;
+        }
         match (side, connection.place) {
             (Side::Client, Place::Echo(_)) => true,
             (Side::Client, Place::Files(dial)) => self.clients[dial.client as usize]

@@ -13,13 +13,15 @@ use towline::wire::Rope;
 use super::super::facts::{Facts, Place};
 use super::super::tap::Tap;
 use crate::ledger::Rare;
-use crate::plan::{Cut, Plan, Shape};
+use crate::plan::{Cut, Network, Plan, Shape};
 use crate::streams::Streams;
 
 /// Bytes that a process may have queued for a connection of the protocol.
 pub(super) const QUEUE: usize = 2 * 1024 * 1024;
 /// For a connection of raw echo, of which one is drawn: nothing there needs room for more than a byte.
 const ECHO_QUEUES: [usize; 3] = [64, 16 * 1024, QUEUE];
+/// Bytes of a packet on most networks.
+const PACKET: usize = 1_460;
 
 /// Names a connection; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -94,6 +96,11 @@ pub(super) struct Pipe {
     pub(super) held: Vec<Segment>,
     /// True once a segment was lost for ever: nothing after it is heard.
     pub(super) is_torn: bool,
+    /// True once nothing arrives any more, not even what is on its way.
+    pub(super) is_mute: bool,
+    /// Bytes that it carries in a millisecond, and when it has carried all that was sent.
+    rate: Option<u64>,
+    carried: Time,
     pub(super) inbox: Rope,
     pub(super) read: Read,
     /// True while a moment to read is scheduled.
@@ -108,7 +115,6 @@ impl Connection {
         let streams = Streams::new(plan.seed);
         let mut random = streams.part(Streams::BYTES, "connection", number.0);
         let socket = |is_held, side| Socket { is_held, tap: Tap::new(place.to_string(), side) };
-        let window = plan.network.window;
         let queue_max = match place {
             Place::Files(..) => QUEUE,
             Place::Echo(..) => {
@@ -118,7 +124,7 @@ impl Connection {
         };
         let pipe = |user| Pipe {
             queue_max,
-            ..Pipe::new(streams.part(Streams::BYTES, user, number.0), plan.shape, window)
+            ..Pipe::new(streams.part(Streams::BYTES, user, number.0), plan.shape, plan.network)
         };
         Connection {
             place,
@@ -176,7 +182,8 @@ pub(super) fn cuts(cut: Cut, writer: Side) -> bool {
 }
 
 impl Pipe {
-    fn new(random: ChaCha8Rng, shape: Shape, window: usize) -> Pipe {
+    fn new(random: ChaCha8Rng, shape: Shape, network: Network) -> Pipe {
+        let Network { bytes_per_ms: rate, window, .. } = network;
         Pipe {
             random,
             shape,
@@ -190,6 +197,9 @@ impl Pipe {
             last_arrival: Time::ZERO,
             held: Vec::new(),
             is_torn: false,
+            is_mute: false,
+            rate,
+            carried: Time::ZERO,
             inbox: Rope::new(),
             read: Read::Open,
             is_reading: false,
@@ -250,7 +260,7 @@ impl Pipe {
     pub(super) fn take(&mut self, facts: &mut Facts) -> (Bytes, Duration) {
         let count_max = self.shape.write_max;
         let drawn = if count_max == 0 { usize::MAX } else { self.random.random_range(1..=count_max) };
-        let count = drawn.min(self.queue.len()).min(self.window - self.unread);
+        let count = drawn.min(self.queue.len()).min(self.window - self.unread).min(self.packet());
         if count < self.queue.len() {
             facts.reach(Rare::PartialWrite);
         }
@@ -265,10 +275,18 @@ impl Pipe {
         naps.then(|| Duration::from_millis(self.random.random_range(1..=self.shape.nap_ms_max)))
     }
 
-    /// When what is sent now arrives.
-    pub(super) fn arrival(&mut self, now: Time, plan: &Plan) -> Time {
-        self.last_arrival = self.last_arrival.max(now + latency(&mut self.random, plan));
+    /// When so many bytes that are sent now have arrived: once they are carried, which begins when all before them are.
+    pub(super) fn arrival(&mut self, now: Time, plan: &Plan, bytes: usize) -> Time {
+        let carrying = self.rate.map_or(0, |rate| bytes as u64 * 1_000_000 / rate.max(1));
+        self.carried = self.carried.max(now) + Duration::from_nanos(carrying);
+        self.last_arrival = self.last_arrival.max(self.carried + latency(&mut self.random, plan));
         self.last_arrival
+    }
+
+    /// The most that arrives at once where bytes take time: a packet, or what a millisecond carries.
+    fn packet(&self) -> usize {
+        let rate = self.rate.and_then(|rate| usize::try_from(rate).ok());
+        rate.map_or(usize::MAX, |rate| rate.max(PACKET))
     }
 
     /// True if the reader is not ready although it could be.

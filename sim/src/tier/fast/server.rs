@@ -32,6 +32,7 @@ impl World {
     pub(super) fn start_server(&mut self) {
         let before = self.server.take().map_or(0, |host| host.names.leases().count());
         self.mute.remove(&Host::Server);
+        self.is_fresh(Host::Server);
         let number = {
             let mut facts = self.facts();
             facts.outcome.leftovers.leases += before;
@@ -52,7 +53,7 @@ impl World {
             facts.server.serves = true;
         }
         let listener = Listener::new(self.plan.listen_limits());
-        let (listener, _nothing) = Checked::new(self.now, listener, Out::new());
+        let (listener, _nothing) = Checked::new(self.clock(Host::Server), listener, Out::new());
         self.server = Some(ServerHost {
             power,
             names,
@@ -99,6 +100,7 @@ impl World {
         if let Some(host) = self.server.take() {
             host.power.cut();
         }
+        self.is_fresh(Host::Server);
     }
 
     /// A client's wish to connect arrives.
@@ -107,6 +109,13 @@ impl World {
             return;
         }
         let is_heard = self.server.as_ref().is_some_and(|host| host.is_open);
+        let backlog = self.server.as_ref().map_or(0, |host| host.backlog.len());
+        if is_heard && backlog >= self.plan.network.backlog {
+            let place = self.conns.get(&conn).map(|conn| conn.place);
+            let words =
+                place.map_or_else(String::new, |place| format!("{place} finds the accept queue full"));
+            return self.facts().event(SERVER, &words);
+        }
         if is_heard
             && let Some(connection) = self.conns.get_mut(&conn)
             && let Some(host) = &mut self.server
@@ -119,8 +128,9 @@ impl World {
     }
 
     /// Takes what its system has ready, as far as the listener wants.
-    fn accept(&mut self) {
-        while let Some(host) = &mut self.server
+    pub(super) fn accept(&mut self) {
+        while !self.paused.contains(&Host::Server)
+            && let Some(host) = &mut self.server
             && host.is_open
             && host.listener.machine().wants_read(())
             && let Some(conn) = host.backlog.pop_front()
@@ -140,8 +150,9 @@ impl World {
     }
 
     pub(super) fn step_listener(&mut self, input: Input<Listener>) {
+        let now = self.clock(Host::Server);
         let Some(host) = self.server.as_mut().filter(|host| !host.listener.is_closed()) else { return };
-        for effect in host.listener.step(self.now, input) {
+        for effect in host.listener.step(now, input) {
             match effect {
                 Effect::Event(event) => self.on_listen_event(event),
                 Effect::Close(end) => self.facts().stopped(end),
@@ -186,6 +197,7 @@ impl World {
     }
 
     fn begin(&mut self, id: ConnectionId, refusal: Option<Failure>) {
+        let now = self.clock(Host::Server);
         let Some(host) = &mut self.server else { return };
         let Some(conn) = host.numbers.iter().find(|(_, number)| **number == id.0).map(|(conn, _)| *conn)
         else {
@@ -194,8 +206,8 @@ impl World {
         let limits = self.plan.limits();
         match (self.conns.get(&conn).map(|conn| conn.place), refusal) {
             (Some(Place::Echo(_)), None) => {
-                let echo = Echo::new(self.now, limits.idle);
-                let (echo, _nothing) = Checked::new(self.now, echo, Out::new());
+                let echo = Echo::new(now, limits.idle);
+                let (echo, _nothing) = Checked::new(now, echo, Out::new());
                 host.echoes.insert(conn, echo.sparing());
             }
             (Some(Place::Echo(_)), Some(_)) => {
@@ -205,10 +217,10 @@ impl World {
             (Some(Place::Files(_)) | None, refusal) => {
                 let mut born = Out::new();
                 let session = match refusal {
-                    None => Session::server(self.now, ROOT, limits),
-                    Some(failure) => Session::refusing(self.now, failure, limits, &mut born),
+                    None => Session::server(now, ROOT, limits),
+                    Some(failure) => Session::refusing(now, failure, limits, &mut born),
                 };
-                let (session, born) = Checked::new(self.now, session, born);
+                let (session, born) = Checked::new(now, session, born);
                 host.sessions.insert(conn, session.sparing());
                 self.carry_out_session(conn, born);
             }
@@ -221,9 +233,10 @@ impl World {
     }
 
     pub(super) fn step_session(&mut self, conn: ConnId, input: Input<Session>) {
+        let now = self.clock(Host::Server);
         let session = self.server.as_mut().and_then(|host| host.sessions.get_mut(&conn));
         let Some(session) = session else { return };
-        let effects = session.step(self.now, input);
+        let effects = session.step(now, input);
         self.carry_out_session(conn, effects);
         self.kick(conn, Side::Server);
     }
@@ -268,9 +281,10 @@ impl World {
     }
 
     pub(super) fn step_echo(&mut self, conn: ConnId, input: Input<Echo>) {
+        let now = self.clock(Host::Server);
         let echo = self.server.as_mut().and_then(|host| host.echoes.get_mut(&conn));
         let Some(echo) = echo else { return };
-        for effect in echo.step(self.now, input) {
+        for effect in echo.step(now, input) {
             match effect {
                 Effect::Transmit((), bytes) => self.transmit(conn, Side::Server, bytes),
                 Effect::Finish(()) => self.finish(conn, Side::Server),
@@ -297,7 +311,7 @@ impl World {
     pub(super) fn see_flushed(&mut self, conn: ConnId, side: Side) {
         let is_flushed =
             self.conns.get_mut(&conn).is_some_and(|connection| connection.pipe(Side::Server).is_flushed());
-        if side == Side::Server && is_flushed {
+        if side == Side::Server && is_flushed && !self.paused.contains(&Host::Server) {
             self.let_go(conn);
         }
     }

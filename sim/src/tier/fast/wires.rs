@@ -62,6 +62,9 @@ impl World {
     }
 
     pub(super) fn tell_room(&mut self, conn: ConnId, side: Side) {
+        if self.is_paused_at(conn, side) {
+            return;
+        }
         let Some(connection) = self.conns.get_mut(&conn).filter(|conn| conn.is_ready(side)) else { return };
         if connection.end(side).is_held
             && let Some(room) = connection.pipe(side).news_of_room()
@@ -97,13 +100,20 @@ impl World {
         let (now, client) = (self.now, self.conns.get(&conn).map(|conn| conn.place.client()));
         let cut = client.is_some_and(|client| self.is_cut(client, writer));
         let Some(connection) = self.conns.get_mut(&conn) else { return };
+        if let Segment::End(end) = segment {
+            lock(&self.facts).keep(writer, connection.place.into(), || Recorded::Ended(writer, end));
+        }
         let resends = connection.resends;
         let pipe = connection.pipe(writer);
         if pipe.is_torn {
         } else if cut {
             pipe.lose(resends, segment);
         } else {
-            let at = pipe.arrival(now, &self.plan);
+            let bytes = match &segment {
+                Segment::Bytes(bytes) => bytes.len(),
+                Segment::End(_) => 0,
+            };
+            let at = pipe.arrival(now, &self.plan, bytes);
             self.at(at, Due::Arrive(conn, writer, segment));
         }
     }
@@ -113,6 +123,9 @@ impl World {
         let Some(connection) = self.conns.get_mut(&conn) else { return };
         let is_mute = self.mute.contains(&host(reader, connection.place));
         let is_held = connection.end(reader).is_held;
+        if connection.pipe(writer).is_mute {
+            return;
+        }
         match segment {
             Segment::Bytes(_) if !is_held => {
                 // Who is not there any more is not written to.
@@ -161,6 +174,7 @@ impl World {
         if pipe.inbox.is_empty() {
             if let Read::Ending(end) = pipe.read {
                 pipe.read = Read::Over;
+                self.facts().keep(side, place.into(), || Recorded::Ended(other(side), end));
                 self.deliver(conn, side, Input::Ended((), end));
             }
             return;
@@ -225,26 +239,39 @@ impl World {
     /// The network falls apart: what is on its way is lost, for ever or until it is sent again.
     pub(super) fn part(&mut self, cut: Cut, whom: Whom) {
         self.cuts.push((cut, whom));
+        for due in std::mem::take(&mut self.waiting) {
+            let passed = self.pass(cut, whom, due);
+            self.waiting.extend(passed);
+        }
         for (at, due) in std::mem::take(&mut self.due) {
-            let sent = match &due {
-                Due::Syn(conn) => Some((*conn, Side::Client)),
-                Due::Answer(conn, _) => Some((*conn, Side::Server)),
-                Due::Arrive(conn, writer, _) => Some((*conn, *writer)),
-                _ => None,
-            };
-            let is_lost = |(conn, writer)| {
-                let client = self.conns.get(&conn).map(|conn: &Connection| conn.place.client());
-                client.is_some_and(|client| whom.means(client)) && cuts(cut, writer)
-            };
-            if !sent.is_some_and(is_lost) {
+            if let Some(due) = self.pass(cut, whom, due) {
                 self.due.insert(at, due);
-            } else if let Due::Arrive(conn, writer, segment) = due
-                && let Some(connection) = self.conns.get_mut(&conn)
-            {
-                let resends = connection.resends;
-                connection.pipe(writer).lose(resends, segment);
             }
         }
+    }
+
+    /// Gives it back, unless it is a message that is lost in this cut.
+    fn pass(&mut self, cut: Cut, whom: Whom, due: Due) -> Option<Due> {
+        let sent = match &due {
+            Due::Syn(conn) => Some((*conn, Side::Client)),
+            Due::Answer(conn, _) => Some((*conn, Side::Server)),
+            Due::Arrive(conn, writer, _) => Some((*conn, *writer)),
+            _ => None,
+        };
+        let is_lost = |(conn, writer)| {
+            let client = self.conns.get(&conn).map(|conn: &Connection| conn.place.client());
+            client.is_some_and(|client| whom.means(client)) && cuts(cut, writer)
+        };
+        if !sent.is_some_and(is_lost) {
+            return Some(due);
+        }
+        if let Due::Arrive(conn, writer, segment) = due
+            && let Some(connection) = self.conns.get_mut(&conn)
+        {
+            let resends = connection.resends;
+            connection.pipe(writer).lose(resends, segment);
+        }
+        None
     }
 
     /// The network is whole again; what was lost is sent again where the systems still try.

@@ -47,6 +47,10 @@ pub(super) enum Due {
     EchoLimit(Life, usize),
     /// What a closed machine had to send has had its time.
     FlushLimit(ConnId),
+    /// The server is told to finish what runs.
+    Drain,
+    /// A raw echo's client looks whether anything has moved beyond this.
+    RawQuiet(Life, ConnId, usize),
 }
 
 /// One life of a client.
@@ -81,6 +85,18 @@ pub(super) struct World {
     pub(super) cuts: Vec<(Cut, Whom)>,
     /// Machines that lost their power and answer nothing until a process begins there.
     pub(super) mute: BTreeSet<Host>,
+    /// Whose messages wait on their way.
+    pub(super) holds: Vec<Whom>,
+    /// Those messages.
+    pub(super) waiting: Vec<Due>,
+    /// Whose processes stand still.
+    pub(super) paused: BTreeSet<Host>,
+    /// What waits for them.
+    pub(super) asleep: Vec<(Host, Due)>,
+    /// Whose processes read nothing.
+    pub(super) deaf: BTreeSet<Host>,
+    /// How far the hosts' clocks are ahead of the world's.
+    pub(super) clocks: BTreeMap<Host, Duration>,
     pub(super) gates: Vec<Gate>,
     pub(super) server: Option<ServerHost>,
     /// By their places in the plan.
@@ -107,6 +123,12 @@ impl World {
             dials: vec![[0, 0]; plan.clients.len()],
             cuts: Vec::new(),
             mute: BTreeSet::new(),
+            holds: Vec::new(),
+            waiting: Vec::new(),
+            paused: BTreeSet::new(),
+            asleep: Vec::new(),
+            deaf: BTreeSet::new(),
+            clocks: BTreeMap::new(),
             gates: Vec::new(),
             server: None,
             clients: plan.clients.iter().map(|_| None).collect(),
@@ -144,7 +166,7 @@ impl World {
             stage = match next {
                 Next::Over => return self.conclude(),
                 Next::TellServer => {
-                    self.drain_server();
+                    self.happen(Due::Drain);
                     Stage::Stop
                 }
                 Next::Stage(stage) => stage,
@@ -176,7 +198,10 @@ impl World {
         let deadline = self.deadline();
         let due = self.due.keys().next().map(|(at, _)| *at);
         match (due, deadline) {
-            (Some(at), deadline) if at <= outer && deadline.is_none_or(|(deadline, _)| at <= deadline) => {
+            // A deadline may have passed while its process stood still, or as its clock leapt.
+            (Some(at), deadline)
+                if at <= outer && deadline.is_none_or(|(deadline, _)| at <= deadline.max(self.now)) =>
+            {
                 self.jump(at);
                 if let Some((_, due)) = self.due.pop_first() {
                     self.happen(due);
@@ -199,21 +224,23 @@ impl World {
 
     fn deadline(&self) -> Option<(Time, Who)> {
         let mut first: Option<(Time, Who)> = None;
-        let mut see = |at: Option<Time>, who: Who| {
-            if let Some(at) = at {
+        let mut see = |host: Host, at: Option<Time>, who: Who| {
+            if let Some(at) = at.filter(|_| !self.paused.contains(&host)) {
+                let at = self.moment(host, at);
                 first = Some(first.map_or((at, who), |first| first.min((at, who))));
             }
         };
         for (client, host) in (0..).zip(&self.clients) {
-            see(host.as_ref().and_then(|host| host.machine.machine().deadline()), Who::Client(client));
+            let deadline = host.as_ref().and_then(|host| host.machine.machine().deadline());
+            see(Host::Client(client), deadline, Who::Client(client));
         }
         if let Some(host) = &self.server {
-            see(host.listener.machine().deadline(), Who::Listener);
+            see(Host::Server, host.listener.machine().deadline(), Who::Listener);
             for (conn, session) in &host.sessions {
-                see(session.machine().deadline(), Who::Session(*conn));
+                see(Host::Server, session.machine().deadline(), Who::Session(*conn));
             }
             for (conn, echo) in &host.echoes {
-                see(echo.machine().deadline(), Who::Echo(*conn));
+                see(Host::Server, echo.machine().deadline(), Who::Echo(*conn));
             }
         }
         first
@@ -228,7 +255,14 @@ impl World {
         }
     }
 
-    fn happen(&mut self, due: Due) {
+    /// Happens, or waits for a network or a process that stands still.
+    pub(super) fn happen(&mut self, due: Due) {
+        if self.is_held_up(&due) {
+            return self.waiting.push(due);
+        }
+        if let Some(host) = self.sleeper(&due) {
+            return self.asleep.push((host, due));
+        }
         match due {
             Due::Syn(conn) => self.on_syn(conn),
             Due::Answer(conn, is_yes) => self.on_answer(conn, is_yes),
@@ -259,6 +293,12 @@ impl World {
                 }
             }
             Due::FlushLimit(conn) => self.let_go(conn),
+            Due::Drain => self.drain_server(),
+            Due::RawQuiet(life, conn, moved) => {
+                if self.lives(life) {
+                    self.watch_raw_echo(life, conn, moved);
+                }
+            }
         }
     }
 
@@ -276,7 +316,7 @@ impl World {
     fn advance_script(&mut self) {
         loop {
             let heard = |dial, side| {
-                let of_dial = |conn: &&Connection| conn.place == Place::Files(dial);
+                let of_dial = |conn: &&Connection| conn.place == Place::Files(dial) && conn.is_up;
                 self.conns.values().find(of_dial).map(|conn| conn.heard(side))
             };
             let Some(what) = self.script.take(&mut lock(&self.facts), heard) else { break };

@@ -35,13 +35,16 @@ const PATIENCE: u64 = 10;
 
 /// Runs a plan, and gives what was seen.
 pub fn run(plan: &Plan) -> Outcome {
-    run_planted(plan, None, None)
+    run_with(plan, None, None, false)
 }
 
-/// The same with a bug in the library, or a fault of the simulator's own.
-#[doc(hidden)]
-pub fn run_planted(plan: &Plan, bug: Option<Bug>, plant: Option<Plant>) -> Outcome {
+/// Runs a plan, perhaps with a bug in the library, or a fault of the simulator's own; keeps the bytes of all streams if it is
+/// to. Gives what was seen.
+pub(super) fn run_with(plan: &Plan, bug: Option<Bug>, plant: Option<Plant>, keeps_bytes: bool) -> Outcome {
     let shared = Shared::new(patient(plan), plant);
+    if keeps_bytes {
+        lock(&shared).facts.outcome.trace.keep_bytes();
+    }
     let panic = caught(|| go_through(&shared, bug));
     let mut outcome = shared.into_outcome();
     outcome.plan = plan.clone();

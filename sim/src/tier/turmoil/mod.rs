@@ -45,13 +45,16 @@ const TCP_CAPACITY: usize = 65_536;
 
 /// Runs a plan on a thread of its own, and gives what was seen.
 pub fn run(plan: &Plan) -> Outcome {
-    run_planted(plan, None, None)
+    run_with(plan, None, None, false)
 }
 
-/// The same with a bug in the library, or a fault of the simulator's own.
-#[doc(hidden)]
-pub fn run_planted(plan: &Plan, bug: Option<Bug>, plant: Option<Plant>) -> Outcome {
+/// Runs a plan on a thread of its own, perhaps with a bug in the library, or a fault of the simulator's own; keeps the
+/// bytes of all streams if it is to. Gives what was seen.
+pub(super) fn run_with(plan: &Plan, bug: Option<Bug>, plant: Option<Plant>, keeps_bytes: bool) -> Outcome {
     let shared = Shared::new(plan.clone(), plant);
+    if keeps_bytes {
+        lock(&shared).facts.outcome.trace.keep_bytes();
+    }
     let thread = std::thread::Builder::new().name(format!("plan {}", plan.seed));
     let world = shared.clone();
     let run = move || {

@@ -24,6 +24,7 @@ use rand_chacha::ChaCha8Rng;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 use towline::harness::Side;
+use towline::proto::machine::End;
 
 pub(crate) use self::wire::Wire;
 use self::wire::{Fate, other};
@@ -325,6 +326,13 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Stream<I> {
         state.facts.frames(self.side, place.into(), frames);
         if is_header_cut && side != self.side {
             state.facts.reach(Rare::HeaderCut);
+        }
+    }
+
+    /// Writes down that the stream of `by` is over, as seen here.
+    fn keep_end(&self, by: Side, end: End) {
+        if let Some(place) = self.place {
+            lock(&self.shared).facts.keep(self.side, place.into(), || Recorded::Ended(by, end));
         }
     }
 

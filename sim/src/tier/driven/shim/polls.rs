@@ -6,6 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use rand::RngExt;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use towline::proto::machine::End;
 
 use super::super::state::lock;
 use super::wire::{Fate, other};
@@ -20,19 +21,30 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncRead for Stream<I> {
         }
         let allowed = match ready!(stream.may_hear(cx)) {
             Permit::Bytes(count) => count,
-            Permit::Ended => return Poll::Ready(Ok(())),
+            Permit::Ended => {
+                stream.keep_end(other(stream.side), End::Orderly);
+                return Poll::Ready(Ok(()));
+            }
             Permit::Lost => return Poll::Pending,
             Permit::Reset => {
                 stream.inner = None;
+                stream.keep_end(other(stream.side), End::Reset);
                 return Poll::Ready(Err(broken()));
             }
         };
         ready!(stream.reading.poll(cx));
-        let is_more = ready!(stream.poll_fill(cx))?;
+        let is_more = match ready!(stream.poll_fill(cx)) {
+            Ok(is_more) => is_more,
+            Err(error) => {
+                stream.keep_end(other(stream.side), End::Reset);
+                return Poll::Ready(Err(error));
+            }
+        };
         if stream.dawdles(true, cx) {
             return Poll::Pending;
         }
         if !is_more {
+            stream.keep_end(other(stream.side), End::Orderly);
             return Poll::Ready(Ok(()));
         }
         let most = stream.shape.read_max;
@@ -110,10 +122,12 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<I> {
             wire.map_or(Fate::Heard, |wire| wire.fate(stream.side))
         };
         match (fate, stream.inner.as_mut()) {
-            (Fate::Heard | Fate::Ended, Some(inner)) => Pin::new(inner).poll_shutdown(cx),
-            (Fate::Lost, _) => Poll::Ready(Ok(())),
-            (Fate::Heard | Fate::Ended, None) => Poll::Ready(Err(broken())),
+            (Fate::Heard | Fate::Ended, Some(inner)) => ready!(Pin::new(inner).poll_shutdown(cx))?,
+            (Fate::Lost, _) => {}
+            (Fate::Heard | Fate::Ended, None) => return Poll::Ready(Err(broken())),
         }
+        stream.keep_end(stream.side, End::Orderly);
+        Poll::Ready(Ok(()))
     }
 }
 
