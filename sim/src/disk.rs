@@ -35,8 +35,8 @@ impl Power {
 
 /// Told of a primitive that is about to run; may cut the power.
 pub type Before = Arc<dyn Fn(Primitive) + Send + Sync>;
-/// Told of a path that a file was renamed to.
-pub type Renamed = Arc<dyn Fn(&str) + Send + Sync>;
+/// Told of a name that a file had, and of the path that it was renamed to.
+pub type Renamed = Arc<dyn Fn(&[u8], &str) + Send + Sync>;
 
 /// A process's view of a file system.
 #[derive(Clone)]
@@ -130,7 +130,7 @@ impl Files for PoweredFiles {
         self.wires.begin(Primitive::Rename)?;
         self.inner.rename(from, from_name, to, to_name)?;
         if let Some(step) = self.inner.take_log().pop() {
-            (self.renamed)(&step.path);
+            (self.renamed)(from_name, &step.path);
         }
         Ok(())
     }

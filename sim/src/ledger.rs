@@ -63,6 +63,10 @@ rare! {
     Refused "a refused client",
     /// A client that found its server after it had been refused.
     Waited "a client that waited for its server",
+    /// A bit of a file that has a name was inverted.
+    FileRotted "a file that rots at rest",
+    /// A peer that does not keep the rules is gone.
+    StrangerGone "a peer that kept no rules, gone",
 }
 
 /// A rare state of either kind.

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use towline::probe::Mark;
 
 use crate::ledger::Rare;
-use crate::plan::{Content, Operation, Plan};
+use crate::plan::{Content, Host, Operation, Plan};
 use crate::trace::{Connection, Kind, Lane, Trace};
 
 /// What a content is known by: its length and BLAKE3 hash.
@@ -120,6 +120,70 @@ pub struct Published {
     pub content: ContentId,
 }
 
+/// A bit of a file was inverted at rest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rotten {
+    /// Whose disk.
+    pub host: Host,
+    /// The path that the file had, or got.
+    pub path: String,
+    /// What it held.
+    pub was: ContentId,
+    /// What it holds.
+    pub is: ContentId,
+    /// When, in the order of beginnings and ends; `None` for one that rotted while it was received.
+    pub at: Option<u64>,
+}
+
+/// A path whose content a power loss changed, since not all of it was durable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PowerLoss {
+    /// Whose power.
+    pub host: Host,
+    /// Which path.
+    pub path: String,
+    /// What stood there.
+    pub was: Option<ContentId>,
+    /// What stands there.
+    pub is: Option<ContentId>,
+    /// When, in the order of beginnings and ends.
+    pub at: u64,
+}
+
+/// A connection of a stranger's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Visit {
+    /// Which stranger, by its place in the plan.
+    pub stranger: u32,
+    /// How the server's session ended, if it did.
+    pub end: Option<String>,
+}
+
+/// The most that a host's machines held at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Peak {
+    /// How many they were.
+    pub machines: usize,
+    /// Bytes that they held.
+    pub bytes: usize,
+    /// Bytes that they may hold.
+    pub most: usize,
+}
+
+impl std::fmt::Display for Peak {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Peak { machines, bytes, most } = self;
+        write!(f, "at most {bytes} bytes, {machines} of them, which may hold {most}")
+    }
+}
+
+impl Peak {
+    /// True if they held more than they may.
+    pub fn is_too_much(&self) -> bool {
+        self.bytes > self.most
+    }
+}
+
 /// A server's attempt to take its port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bound {
@@ -166,8 +230,6 @@ pub struct Outcome {
     pub waiting: Vec<String>,
     /// What panicked, if something did.
     pub panic: Option<String>,
-    /// Clients whose own disk kept them from beginning, at least once.
-    pub unable: BTreeSet<u32>,
     /// The steps that began, in order.
     pub jobs: Vec<Job>,
     /// Echoes of both kinds.
@@ -180,6 +242,14 @@ pub struct Outcome {
     pub drains: Vec<Drain>,
     /// The served files at the end.
     pub served: BTreeMap<String, ContentId>,
+    /// What rotted at rest.
+    pub rotten: Vec<Rotten>,
+    /// What power losses changed.
+    pub power_losses: Vec<PowerLoss>,
+    /// Strangers that were connected, in order.
+    pub visits: Vec<Visit>,
+    /// The most that the machines of each host held, on a tier that can see it.
+    pub peaks: BTreeMap<Host, Peak>,
     /// What is left.
     pub leftovers: Leftovers,
     /// When each of the plan's faults happened, if it did.
@@ -209,13 +279,16 @@ impl Outcome {
             elapsed_ms: 0,
             waiting: Vec::new(),
             panic: None,
-            unable: BTreeSet::new(),
             jobs: Vec::new(),
             echoes: Vec::new(),
             published: Vec::new(),
             bound: Vec::new(),
             drains: Vec::new(),
             served: BTreeMap::new(),
+            rotten: Vec::new(),
+            power_losses: Vec::new(),
+            visits: Vec::new(),
+            peaks: BTreeMap::new(),
             leftovers: Leftovers::default(),
             faults_at_ms,
             reached: BTreeSet::new(),
@@ -232,6 +305,30 @@ impl Outcome {
     /// What a content is known by: remembered for those of the plan.
     pub fn id(&self, content: &Content) -> ContentId {
         self.ids.get(content).copied().unwrap_or_else(|| content.id())
+    }
+
+    /// True if a file of the plan has this content.
+    pub fn is_of_plan(&self, id: ContentId) -> bool {
+        self.ids.values().any(|known| *known == id)
+    }
+
+    /// What a file of this content may be when it is published on a host, since it may rot while it is received.
+    pub fn received_as(&self, host: Host, path: &str, id: ContentId) -> Vec<ContentId> {
+        let is_it = |rotten: &&Rotten| rotten.at.is_none() && (rotten.host, rotten.was) == (host, id);
+        let rotten = self.rotten.iter().filter(is_it).filter(|rotten| rotten.path == path);
+        std::iter::once(id).chain(rotten.map(|rotten| rotten.is)).collect()
+    }
+
+    /// What a file that is this now may have been before it rotted, itself among it.
+    pub fn origins(&self, host: Host, path: &str, is: ContentId) -> BTreeSet<ContentId> {
+        let mut origins = BTreeSet::from([is]);
+        // In the order in which they rotted.
+        for rotten in self.rotten.iter().rev() {
+            if rotten.host == host && rotten.path == path && origins.contains(&rotten.is) {
+                origins.insert(rotten.was);
+            }
+        }
+        origins
     }
 
     /// What the applications saw, without times and without what is the network's matter: operations and how each ended,

@@ -16,6 +16,8 @@ impl Streams {
     pub const BYTES: &str = "bytes";
     /// What a disk loses at a crash.
     pub const DISK: &str = "disk";
+    /// What peers do that do not keep the rules.
+    pub const MISCHIEF: &str = "mischief";
     /// Latency, limits, retries.
     pub const WORLD: &str = "world";
 

@@ -6,6 +6,7 @@
     reason = "a driver under test may run block operations on several threads"
 )]
 
+mod decay;
 mod disk;
 mod pages;
 mod resolve;
@@ -99,7 +100,8 @@ impl MemoryFiles {
         self.disk().capacity = bytes;
     }
 
-    /// Lets the primitive fail once: the next time, or after `passes` times more.
+    /// Lets the primitive fail once: the next time, or after `passes` times more. What a sync of a file would have made
+    /// durable is lost then, to a crash, although it can still be read.
     pub fn fail(&self, primitive: Primitive, passes: usize, error: FileError) {
         self.disk().plants.push((primitive, passes, Plant::Fail(error)));
     }
@@ -147,6 +149,17 @@ impl MemoryFiles {
         let mut disk = self.disk();
         let inode = disk.plant(path, Content::folder());
         disk.mount(inode);
+    }
+
+    /// The paths of all files, in order.
+    pub fn paths(&self) -> Vec<String> {
+        self.disk().paths()
+    }
+
+    /// Inverts `mask` in the byte at `offset` of the file at `path`, on the disk and wherever else it is, and nobody is
+    /// told: no time changes. False if no byte was written there.
+    pub fn rot(&self, path: &str, offset: u64, mask: u8) -> bool {
+        self.disk().rot(path, offset, mask)
     }
 
     /// The content of the file at `path`, over no link.

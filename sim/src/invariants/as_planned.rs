@@ -41,7 +41,7 @@ fn unfinished(outcome: &Outcome, client: u32, plan: &Application) -> Option<Stri
     };
     let is_gone = happened(&gone) > happened(&|what| what == What::StartClient(client));
     let is_short = last.map_or(0, |last| last + 1) < plan.steps.len();
-    (is_short && !is_gone && !outcome.unable.contains(&client))
+    (is_short && !is_gone)
         .then(|| format!("client {client}: the last step that ended is {last:?} of {}", plan.steps.len()))
 }
 

@@ -1,11 +1,12 @@
 //! What clients did at a path, and what stands there at the end, can be put into one order in which each put, removal and
 //! get took effect at one moment between its beginning and its end (Herlihy and Wing, 1990). A put or removal that failed or
-//! was cut off may have taken effect at any later moment, or not at all. What was acknowledged survives crashes so.
+//! was cut off may have taken effect at any later moment, or not at all. What was acknowledged survives crashes so; what was
+//! not, and was seen, may be gone after a power loss. A file that rotted is what it is from then on.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::outcome::{ContentId, Ended, Job, Outcome};
-use crate::plan::Operation;
+use crate::plan::{Host, Operation};
 
 /// What stands at a path; `None`: nothing.
 type Value = Option<ContentId>;
@@ -23,10 +24,16 @@ struct Action {
     name: String,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Effect {
-    Write(Value),
-    Read(Value),
+    /// One of these: what is received may rot on the way to its name.
+    Write(Vec<Value>),
+    /// One of these: the same, at the client.
+    Read(Vec<Value>),
+    /// What stands there, and was never acknowledged, is gone, and what was before is back.
+    TakeBack { was: Value, is: Value },
+    /// What stands there changes by itself.
+    Rot { was: Value, is: Value },
 }
 
 /// Most operations at one path that are put into order.
@@ -44,6 +51,7 @@ pub(super) fn check(outcome: &Outcome) -> Vec<String> {
     }
     let mut broken = Vec::new();
     for (path, mut actions) in paths {
+        by_disk(outcome, path, &mut actions);
         if outcome.is_complete() {
             actions.push(at_end(outcome, path));
         }
@@ -65,9 +73,17 @@ pub(super) fn check(outcome: &Outcome) -> Vec<String> {
 fn action<'a>(outcome: &'a Outcome, job: &'a Job) -> Option<(&'a str, Action)> {
     let is_done = job.ended == Some(Ended::Done);
     let (path, what) = match outcome.operation(job) {
-        Operation::Put { path, content } => (path, Effect::Write(Some(outcome.id(content)))),
-        Operation::Remove { path } => (path, Effect::Write(None)),
-        Operation::Get { path } if is_done => (path, Effect::Read(job.got)),
+        Operation::Put { path, content } => {
+            let values = outcome.received_as(Host::Server, path, outcome.id(content));
+            (path, Effect::Write(values.into_iter().map(Some).collect()))
+        }
+        Operation::Remove { path } => (path, Effect::Write(vec![None])),
+        Operation::Get { path } if is_done => {
+            let at = (Host::Client(job.client), format!("down-{}", job.step));
+            let origins = job.got.map(|got| outcome.origins(at.0, &at.1, got));
+            let seen = origins.map_or(vec![None], |origins| origins.into_iter().map(Some).collect());
+            (path, Effect::Read(seen))
+        }
         Operation::Get { .. } | Operation::List => return None,
         Operation::Echo(_) | Operation::RawEcho(_) | Operation::DatagramEcho { .. } => return None,
     };
@@ -76,44 +92,92 @@ fn action<'a>(outcome: &'a Outcome, job: &'a Job) -> Option<(&'a str, Action)> {
     Some((path, Action { what, begun_at: job.begun_at, ended_at, is_certain: is_done, name }))
 }
 
+/// What the disk did at `path`.
+fn by_disk(outcome: &Outcome, path: &str, actions: &mut Vec<Action>) {
+    for rotten in outcome.rotten.iter().filter(|it| it.host == Host::Server && it.path == path) {
+        let (what, name) =
+            (Effect::Rot { was: Some(rotten.was), is: Some(rotten.is) }, "the disk".to_owned());
+        if let Some(at) = rotten.at {
+            actions.push(Action { what, begun_at: at, ended_at: at, is_certain: true, name });
+        }
+    }
+    for loss in outcome.power_losses.iter().filter(|it| it.host == Host::Server && it.path == path) {
+        let at = loss.at;
+        // What a client tries again may be seen, be lost, and be done after all.
+        let first = |action: &&Action| {
+            let is_it = matches!(&action.what, Effect::Write(values) if values.contains(&loss.was));
+            is_it && action.is_certain && (action.begun_at..action.ended_at).contains(&at)
+        };
+        let tries: Vec<Action> = actions.iter().filter(first).cloned().collect();
+        actions.extend(tries.into_iter().map(|it| Action { ended_at: at, is_certain: false, ..it }));
+        let (what, name) = (Effect::TakeBack { was: loss.was, is: loss.is }, "a power loss".to_owned());
+        actions.push(Action { what, begun_at: at, ended_at: at, is_certain: false, name });
+    }
+}
+
 /// What is seen when all is over.
 fn at_end(outcome: &Outcome, path: &str) -> Action {
-    let what = Effect::Read(outcome.served.get(path).copied());
+    let what = Effect::Read(vec![outcome.served.get(path).copied()]);
     let name = "the end".to_owned();
     Action { what, begun_at: u64::MAX - 1, ended_at: u64::MAX - 1, is_certain: true, name }
 }
 
 fn tell(action: &Action) -> String {
-    let what = match action.what {
-        Effect::Write(value) => format!("writes {value:?}"),
-        Effect::Read(value) => format!("sees {value:?}"),
+    let what = match &action.what {
+        Effect::Write(values) => format!("writes {values:?}"),
+        Effect::Read(values) => format!("sees {values:?}"),
+        Effect::TakeBack { was, is } => format!("takes {was:?} back, for {is:?}"),
+        Effect::Rot { was, is } => format!("makes {was:?} {is:?}"),
     };
-    let end = if action.is_certain { action.ended_at.to_string() } else { "unknown".to_owned() };
+    let end = if action.ended_at < u64::MAX { action.ended_at.to_string() } else { "unknown".to_owned() };
     format!("{} {what} ({}..{end})", action.name, action.begun_at)
 }
 
 /// True if there is an order; depth first, with what was tried remembered.
 fn has_order(actions: &[Action], at_start: Value) -> bool {
     let certain: u64 = actions.iter().enumerate().filter(|(_, a)| a.is_certain).map(|(at, _)| 1 << at).sum();
+    let doubtful: BTreeSet<Value> = actions.iter().filter(|a| !a.is_certain).flat_map(written).collect();
     let mut tried = BTreeSet::new();
-    let mut open = vec![(0_u64, at_start)];
-    while let Some((done, value)) = open.pop() {
+    // What took effect, what stands there, and what did last of what was acknowledged.
+    let mut open = vec![(0_u64, at_start, at_start)];
+    while let Some((done, value, sure)) = open.pop() {
         if done & certain == certain {
             return true;
         }
-        if !tried.insert((done, value)) {
+        if !tried.insert((done, value, sure)) {
             continue;
         }
         let ahead = |at: &usize| done & (1 << at) == 0;
-        let first_end =
-            (0..actions.len()).filter(ahead).map(|at| actions[at].ended_at).min().unwrap_or(u64::MAX);
-        for at in (0..actions.len()).filter(ahead).filter(|at| actions[*at].begun_at <= first_end) {
-            match actions[at].what {
-                Effect::Write(new) => open.push((done | 1 << at, new)),
-                Effect::Read(seen) if seen == value => open.push((done | 1 << at, value)),
-                Effect::Read(_) => {}
+        let ends = (0..actions.len()).filter(ahead).filter(|at| actions[*at].is_certain);
+        let first_end = ends.map(|at| actions[at].ended_at).min().unwrap_or(u64::MAX);
+        let begun = (0..actions.len()).filter(|at| !ahead(at)).map(|at| actions[at].begun_at).max();
+        // Nothing comes before what had ended when it began.
+        let may_be_next = |at: &usize| {
+            actions[*at].begun_at <= first_end && begun.is_none_or(|begun| begun <= actions[*at].ended_at)
+        };
+        for at in (0..actions.len()).filter(ahead).filter(may_be_next) {
+            let (done, is_certain) = (done | 1 << at, actions[at].is_certain);
+            match &actions[at].what {
+                Effect::Write(values) => {
+                    open.extend(values.iter().map(|new| (done, *new, if is_certain { *new } else { sure })))
+                }
+                Effect::Read(seen) if seen.contains(&value) => open.push((done, value, sure)),
+                Effect::TakeBack { was, is } if *was == value && (*is == sure || doubtful.contains(is)) => {
+                    open.push((done, *is, sure));
+                }
+                Effect::Rot { was, is } if *was == value => {
+                    open.push((done, *is, if sure == value { *is } else { sure }));
+                }
+                Effect::Read(_) | Effect::TakeBack { .. } | Effect::Rot { .. } => {}
             }
         }
     }
     false
+}
+
+fn written(action: &Action) -> Vec<Value> {
+    match &action.what {
+        Effect::Write(values) => values.clone(),
+        Effect::Read(_) | Effect::TakeBack { .. } | Effect::Rot { .. } => Vec::new(),
+    }
 }

@@ -5,9 +5,12 @@ mod acknowledged;
 mod as_planned;
 mod drains;
 mod echo;
+mod harmless;
+mod kept;
 mod leftovers;
 mod linearizable;
 mod liveness;
+mod memory;
 mod published;
 mod reads;
 mod replies;
@@ -30,10 +33,11 @@ pub struct Broken {
 type Check = fn(&Outcome) -> Vec<String>;
 
 /// All of them by name; the first that breaks names a failure.
-pub const ALL: [(&str, Check); 11] = [
+pub const ALL: [(&str, Check); 14] = [
     ("published", published::check),
     ("acknowledged", acknowledged::check),
     ("linearizable", linearizable::check),
+    ("kept", kept::check),
     ("reads", reads::check),
     ("echo", echo::check),
     ("replies", replies::check),
@@ -41,6 +45,8 @@ pub const ALL: [(&str, Check); 11] = [
     ("thrift", thrift::check),
     ("liveness", liveness::check),
     ("leftovers", leftovers::check),
+    ("harmless", harmless::check),
+    ("memory", memory::check),
     ("as-planned", as_planned::check),
 ];
 

@@ -1,11 +1,13 @@
 //! A published file equals one that some client sent, whole, or the one that stood there at the beginning, and is published
-//! once, however often it was sent: at the end,
-//! and at every moment at which a name was given.
+//! once, however often it was sent: at the end, and at every moment at which a name was given. Where a disk rotted, it is
+//! one with just these bits inverted.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use towline::store::memory::Primitive;
+
 use crate::outcome::{ContentId, Outcome};
-use crate::plan::Operation;
+use crate::plan::{Fault, Host, Operation, What};
 
 pub(super) fn check(outcome: &Outcome) -> Vec<String> {
     let mut whole: BTreeMap<&str, BTreeSet<ContentId>> = BTreeMap::new();
@@ -15,6 +17,13 @@ pub(super) fn check(outcome: &Outcome) -> Vec<String> {
     for job in &outcome.jobs {
         if let Operation::Put { path, content } = outcome.operation(job) {
             whole.entry(path).or_default().insert(outcome.id(content));
+        }
+    }
+    for rotten in outcome.rotten.iter().filter(|rotten| rotten.host == Host::Server) {
+        if let Some(whole) = whole.get_mut(rotten.path.as_str())
+            && whole.contains(&rotten.was)
+        {
+            whole.insert(rotten.is);
         }
     }
     let is_whole = |path: &str, content: &ContentId| whole.get(path).is_some_and(|all| all.contains(content));
@@ -31,7 +40,12 @@ pub(super) fn check(outcome: &Outcome) -> Vec<String> {
 /// Files that were published more often than they were sent: by a server that does not remember what it did. What one
 /// remembers ends with its process.
 fn again(outcome: &Outcome) -> Vec<String> {
-    if outcome.bound.iter().filter(|bound| bound.error.is_none()).count() > 1 {
+    let has_restarted = outcome.bound.iter().filter(|bound| bound.error.is_none()).count() > 1;
+    // A file that has its name, and not known to be durable, is a failure: it is published again when it is sent again.
+    let is_unsynced = |fault: &Fault| {
+        matches!(fault.what, What::DiskError { host: Host::Server, primitive: Primitive::SyncFolder, .. })
+    };
+    if has_restarted || outcome.plan.faults.iter().any(is_unsynced) {
         return Vec::new();
     }
     let mut times: BTreeMap<&str, (usize, usize)> = BTreeMap::new();

@@ -4,8 +4,12 @@ use towline::harness::Side;
 use towline::wire;
 
 use super::{ALL, check};
-use crate::outcome::{Bound, Drain, Echoed, Ended, Job, Outcome, Published};
-use crate::plan::{Application, Content, Expect, Fault, Host, Operation, Plan, Step, What, When};
+use crate::outcome::{
+    Bound, ContentId, Drain, Echoed, Ended, Job, Outcome, Peak, PowerLoss, Published, Rotten, Visit,
+};
+use crate::plan::{
+    Application, Content, Expect, Fault, Host, Operation, Plan, Step, Stranger, Trick, What, When,
+};
 use crate::trace::{Event, Frame, Kind, Lane, Passed};
 
 const SENT: Content = Content { length: 1_000, noise: 1 };
@@ -117,6 +121,84 @@ fn linearizable() {
     assert!(broken(|outcome| both(outcome, [SENT, OTHER])).is_empty());
     assert!(broken(|outcome| both(outcome, [OTHER, OTHER])).is_empty());
     assert_eq!(broken(|outcome| both(outcome, [OTHER, SENT])), ["linearizable"]);
+}
+
+/// A file rots, and is got so; or a power loss takes back what nobody was told of, and had seen.
+#[test]
+fn what_a_disk_did_is_known_and_nothing_else() {
+    let rots = |outcome: &mut Outcome| {
+        outcome.served.insert("new".to_owned(), OTHER.id());
+        let (was, is) = (SENT.id(), OTHER.id());
+        let rotten = Rotten { host: Host::Server, path: "new".to_owned(), was, is, at: Some(7) };
+        outcome.rotten.push(rotten);
+    };
+    assert!(broken(rots).is_empty(), "{:?}", broken(rots));
+    let before = |outcome: &mut Outcome| {
+        rots(outcome);
+        outcome.rotten[0].at = Some(2);
+    };
+    assert_eq!(broken(before), ["linearizable"], "a get after it must not see what was");
+    let received = |outcome: &mut Outcome| {
+        rots(outcome);
+        outcome.rotten[0].at = None;
+        outcome.jobs[1].got = Some(OTHER.id());
+    };
+    assert!(broken(received).is_empty(), "{:?}", broken(received));
+    let loses = |outcome: &mut Outcome, is: Option<ContentId>| {
+        let (host, path) = (Host::Server, "new".to_owned());
+        outcome.power_losses.push(PowerLoss { host, path, was: Some(SENT.id()), is, at: 7 });
+        outcome.served.remove("new");
+    };
+    assert_eq!(broken(|outcome| loses(outcome, None)), ["linearizable"], "it was acknowledged");
+    let unacknowledged = |outcome: &mut Outcome, is| {
+        outcome.jobs[0].ended = Some(Ended::Failed("no sync".to_owned()));
+        outcome.plan.clients[0].steps[0].expect = Expect::Any;
+        loses(outcome, is);
+        outcome.jobs[2].names.truncate(2);
+    };
+    let taken_back = |outcome: &mut Outcome| unacknowledged(outcome, None);
+    assert!(broken(taken_back).is_empty(), "{:?}", broken(taken_back));
+}
+
+#[test]
+fn harmless() {
+    let visited = |outcome: &mut Outcome, end: Option<&str>| {
+        let trick = Trick::Garbage;
+        outcome.plan.strangers = vec![Stranger { begins_ms: 1, trick, noise: 1 }];
+        outcome.visits = vec![Visit { stranger: 0, end: end.map(str::to_owned) }];
+    };
+    assert!(broken(|outcome| visited(outcome, Some("told"))).is_empty());
+    assert_eq!(broken(|outcome| visited(outcome, None)), ["harmless"]);
+    let noticed = |outcome: &mut Outcome| {
+        visited(outcome, Some("told"));
+        outcome.jobs[1].retries = 1;
+    };
+    assert_eq!(broken(noticed), ["harmless"]);
+    let failed = |outcome: &mut Outcome| {
+        visited(outcome, Some("told"));
+        outcome.jobs[2].ended = Some(Ended::Failed("no".to_owned()));
+    };
+    assert_eq!(broken(failed), ["harmless", "as-planned"]);
+}
+
+#[test]
+fn memory() {
+    let held = |bytes| {
+        move |outcome: &mut Outcome| {
+            outcome.peaks = [(Host::Server, Peak { machines: 2, bytes, most: 200 })].into();
+        }
+    };
+    assert!(broken(held(200)).is_empty());
+    assert_eq!(broken(held(201)), ["memory"]);
+}
+
+#[test]
+fn kept() {
+    let lost = |outcome: &mut Outcome| {
+        let (host, path) = (Host::Client(0), "down-1".to_owned());
+        outcome.power_losses.push(PowerLoss { host, path, was: Some(SENT.id()), is: None, at: 9 });
+    };
+    assert_eq!(broken(lost), ["kept"]);
 }
 
 #[test]

@@ -179,6 +179,12 @@ impl Plan {
             && !is_lossy
     }
 
+    /// Who answers this dial of a client instead of the server, with its place in the plan.
+    pub fn impostor_of(&self, client: u32, dial: u32) -> Option<(u32, Impostor)> {
+        let is_it = |(_, impostor): &(u32, &Impostor)| (impostor.client, impostor.dial) == (client, dial);
+        (0..).zip(&self.impostors).find(is_it).map(|(number, impostor)| (number, *impostor))
+    }
+
     /// The step of a client.
     pub fn step(&self, client: u32, step: usize) -> Option<&Step> {
         self.clients.get(client as usize).and_then(|application| application.steps.get(step))

@@ -9,12 +9,14 @@ use towline::proto::session::{Began, Event, SessionEnd};
 use towline::store::memory::Primitive;
 use towline::wire::Code;
 
+use super::byzantine::STRANGERS;
+use super::disks::{Rotting, is_of_disk};
 use super::script::Script;
 use super::tap::Tap;
 use crate::disk::Power;
 use crate::ledger::Rare;
-use crate::outcome::{Bound, ContentId, Drain, Job, Outcome, Published};
-use crate::plan::{Host, Operation, Plan};
+use crate::outcome::{Bound, Drain, Job, Outcome};
+use crate::plan::{Host, Operation, Plan, What};
 use crate::plant::Plant;
 use crate::trace::{self, Connection, Door, Frame, Kind, Lane, Network, Part, Recorded, Store};
 
@@ -47,6 +49,14 @@ pub(super) struct Facts {
     primitives: BTreeMap<(Host, Primitive), u32>,
     /// Counts beginnings and ends of jobs.
     order: u64,
+    /// How much slower hosts' disks are than they should be.
+    pub(super) slow_ms: BTreeMap<Host, u64>,
+    /// Counts strangers that have dialed.
+    pub(super) strangers_begun: usize,
+    /// Counts what rots.
+    pub(super) rots: u64,
+    /// What rotted of files that have no name yet.
+    pub(super) rotting: Vec<Rotting>,
 }
 
 /// The server's host.
@@ -72,6 +82,7 @@ pub(super) struct Fuse {
     pub(super) nth: u32,
     /// True if the process does nothing more from that moment on.
     pub(super) is_deadly: bool,
+    pub(super) what: What,
 }
 
 /// A client's host.
@@ -102,6 +113,16 @@ pub(super) struct Dial {
 }
 
 impl Place {
+    /// True for one of the protocol's of which both ends are what they should be.
+    pub(super) fn keeps_rules(self, plan: &Plan) -> bool {
+        match self {
+            Place::Files(dial) => {
+                dial.client < STRANGERS && plan.impostor_of(dial.client, dial.number).is_none()
+            }
+            Place::Echo(_) => false,
+        }
+    }
+
     /// Whose it is.
     pub(super) fn client(self) -> u32 {
         match self {
@@ -141,6 +162,10 @@ impl Facts {
             blown: Vec::new(),
             primitives: BTreeMap::new(),
             order: 0,
+            slow_ms: BTreeMap::new(),
+            strangers_begun: 0,
+            rots: 0,
+            rotting: Vec::new(),
         }
     }
 
@@ -230,17 +255,22 @@ impl Facts {
         plan.served.iter().map(|(path, _)| path.clone()).chain(put).collect()
     }
 
-    /// A host's store is about to run this: a fault may come first.
-    pub(super) fn before_primitive(&mut self, host: Host, primitive: Primitive, power: &Power) {
+    /// A host's store is about to run this: a fault may come first. Gives that of a disk.
+    pub(super) fn before_primitive(
+        &mut self,
+        host: Host,
+        primitive: Primitive,
+        power: &Power,
+    ) -> Option<What> {
         let count = self.primitives.entry((host, primitive)).or_default();
         let passed = *count;
         *count += 1;
         let is_here = |fuse: &Fuse| (fuse.host, fuse.primitive) == (host, primitive) && fuse.nth <= passed;
-        let Some(at) = self.fuses.iter().position(is_here) else { return };
+        let at = self.fuses.iter().position(is_here)?;
         let fuse = self.fuses.remove(at);
         self.blown.push(fuse);
         if !fuse.is_deadly {
-            return;
+            return Some(fuse.what).filter(|what| is_of_disk(*what));
         }
         self.record(host.into(), None, Kind::Store(Store::IsGone(primitive)));
         match (host, primitive) {
@@ -249,14 +279,7 @@ impl Facts {
             _ => {}
         }
         power.cut();
-    }
-
-    /// The server's store gave a file its name.
-    pub(super) fn renamed(&mut self, path: &str, content: ContentId) {
-        let at_ms = self.now_ms;
-        let kind = Kind::Store(Store::Publishes { path: path.to_owned(), content });
-        self.record(Lane::Server, None, kind);
-        self.outcome.published.push(Published { at_ms, path: path.to_owned(), content });
+        None
     }
 
     /// A server wanted its port.
@@ -366,13 +389,6 @@ impl Facts {
         if let Some(job) = self.last_job(client).filter(|job| job.ended.is_none()) {
             job.cut_off = true;
         }
-    }
-
-    /// A client's store cannot be opened.
-    pub(super) fn client_cannot_begin(&mut self, client: u32, why: &dyn std::fmt::Display) {
-        self.event(client_name(client), &format!("cannot begin: {why}"));
-        self.outcome.unable.insert(client);
-        self.client_died(client);
     }
 
     /// What the taps have gathered becomes facts.

@@ -1,14 +1,11 @@
 //! The files that a run is about: what the server serves, and what the client has.
 
-use rand::RngExt;
-use towline::harness::partials;
 use towline::store::memory::MemoryFiles;
 
 use super::facts::{Facts, SERVER, client_name};
 use crate::ledger::Rare;
 use crate::outcome::{ContentId, Ended};
 use crate::plan::{Application, Operation, Plan};
-use crate::streams::Streams;
 
 /// The disks of all hosts. A clone is the same.
 #[derive(Clone)]
@@ -39,17 +36,6 @@ impl Folders {
         self.local.iter().for_each(|files| drop(files.take_log()));
     }
 
-    /// The served disk keeps and loses what was not synced, each change by itself, as the plan's stream `disk` says.
-    pub(super) fn rob_served(&self, facts: &mut Facts) {
-        let mut random = Streams::new(facts.outcome.plan.seed).stream(Streams::DISK);
-        let pending = self.served.pending();
-        self.served.crash(|| random.random());
-        facts.event(SERVER, &format!("its disk had {pending} changes that were not synced"));
-        if pending > 0 {
-            facts.reach(Rare::DiskRobbed);
-        }
-    }
-
     /// Partials at the server.
     pub(super) fn served_partials(&self) -> usize {
         only_partials(&self.served).count()
@@ -73,7 +59,9 @@ impl Folders {
                 facts.outcome.served.insert(path, id);
             }
         }
-        let local = self.local.iter().enumerate().map(|(client, files)| (client_name(client as u32), files));
+        // What a process left that does not come back is swept by the next one.
+        let local = (0..).zip(&self.local).filter(|(client, _)| facts.clients[*client as usize].is_alive);
+        let local = local.map(|(client, files)| (client_name(client), files));
         let hosts = std::iter::once((SERVER, &self.served)).chain(local);
         let named = |(host, files)| only_partials(files).map(move |name| format!("{host}: {name}"));
         facts.outcome.leftovers.partials = hosts.flat_map(named).collect();
@@ -93,12 +81,13 @@ impl Folders {
 }
 
 fn local_files(client: &Application, plan: &Plan) -> MemoryFiles {
-    let files = MemoryFiles::new();
+    let files = MemoryFiles::volatile();
     for (number, step) in client.steps.iter().enumerate() {
         if let Operation::Put { content, .. } = &step.operation {
             files.put(&format!("up-{number}"), &content.bytes());
         }
     }
+    files.sync_all();
     if let Some(bytes) = plan.disks.client_capacity {
         files.set_capacity(bytes);
     }
@@ -106,5 +95,6 @@ fn local_files(client: &Application, plan: &Plan) -> MemoryFiles {
 }
 
 fn only_partials(files: &MemoryFiles) -> impl Iterator<Item = String> {
-    partials(files).into_iter().filter(|name| name.ends_with(".partial"))
+    // By no primitive, which a fault may wait for.
+    files.paths().into_iter().filter(|path| path.ends_with(".partial"))
 }

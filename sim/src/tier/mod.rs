@@ -7,6 +7,8 @@
 //! | `real` | the same on the system's loopback sockets, in real time |
 //! | `driven` | what `turmoil` and `real` have in common: the hosts, and the shim above their streams |
 //! | `portable` | what a world cannot do |
+//! | `byzantine` | what peers do that do not keep the rules |
+//! | `disks` | what goes wrong with the hosts' disks |
 //! | `facts`, `files` | what is known of a run, and the files that it is about |
 //! | `script`, `stage` | which fault is due, and what the run waits for |
 //! | `steps` | the plan's steps, as the client's application carries them out |
@@ -15,6 +17,8 @@
 
 pub mod fast;
 
+mod byzantine;
+mod disks;
 mod facts;
 mod files;
 mod panics;

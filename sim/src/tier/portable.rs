@@ -7,15 +7,19 @@ pub(super) fn turmoil(plan: &Plan) -> Vec<&'static str> {
     let of_fault = |fault: &Fault| match fault.what {
         What::Pause(_) | What::Resume(_) => Some("a host's process cannot be paused"),
         What::ClockJump(..) => Some("all hosts have one clock"),
-        What::DiskFull(_) | What::DiskFree(_) | What::DiskError { .. } => Some(DISKS),
-        What::SlowDisk(..) | What::BitRot(..) => Some(DISKS),
+        What::DiskFull(_) | What::DiskFree(_) | What::DiskError { .. } => None,
+        What::SlowDisk(..) | What::BitRot(..) => None,
         What::Hold(whom) => cut_and_held(plan, whom),
         What::Partition(..) | What::Repair | What::Release | What::Reset(_) | What::End(..) => None,
         What::Mute(..) | What::StopReading(_) | What::StartReading(_) => None,
         What::KillServer | What::PowerLossServer | What::StartServer | What::SecondServer => None,
         What::DrainServer | What::KillClient(_) | What::PowerLossClient(_) | What::StartClient(_) => None,
     };
-    plan.faults.iter().filter_map(of_fault).chain(in_common(plan)).collect()
+    plan.faults
+        .iter()
+        .filter_map(of_fault)
+        .chain(those([(has_datagrams(plan), "there are no datagrams")]))
+        .collect()
 }
 
 /// The loopback interface loses and holds nothing, its machine is ours, and its time too.
@@ -26,28 +30,29 @@ pub(super) fn real(plan: &Plan) -> Vec<&'static str> {
         What::PowerLossServer | What::PowerLossClient(_) => Some("a machine cannot be gone without a word"),
         What::Pause(_) | What::Resume(_) => Some("a host's process cannot be paused"),
         What::ClockJump(..) => Some("the clock is the system's"),
-        What::DiskFull(_) | What::DiskFree(_) | What::DiskError { .. } => Some(DISKS),
-        What::SlowDisk(..) | What::BitRot(..) => Some(DISKS),
+        What::DiskFull(_) | What::DiskFree(_) | What::DiskError { .. } => at_a_byte(plan, fault),
+        What::SlowDisk(..) | What::BitRot(..) => at_a_byte(plan, fault),
         What::SecondServer | What::StartServer => None,
         What::Reset(_) | What::End(..) | What::Mute(..) => at_a_byte(plan, fault),
         What::StopReading(_) | What::StartReading(_) => at_a_byte(plan, fault),
         What::KillServer | What::DrainServer => at_a_byte(plan, fault),
         What::KillClient(_) | What::StartClient(_) => at_a_byte(plan, fault),
     };
-    plan.faults.iter().filter_map(of_fault).chain(in_common(plan)).collect()
-}
-
-const DISKS: &str = "disks do not fail or dawdle by themselves";
-
-/// What the real server and client cannot do on either network.
-fn in_common(plan: &Plan) -> Vec<&'static str> {
-    let has_datagrams = plan.steps().any(|step| matches!(step.operation, Operation::DatagramEcho { .. }));
-    let reasons = [
-        (has_datagrams, "there are no datagrams"),
+    let others = those([
+        (has_datagrams(plan), "there are no datagrams"),
         (!plan.strangers.is_empty(), "there are no strangers"),
         (!plan.impostors.is_empty(), "there are no impostors"),
-    ];
-    reasons.into_iter().filter(|(is_asked, _)| *is_asked).map(|(_, reason)| reason).collect()
+    ]);
+    plan.faults.iter().filter_map(of_fault).chain(others).collect()
+}
+
+fn has_datagrams(plan: &Plan) -> bool {
+    plan.steps().any(|step| matches!(step.operation, Operation::DatagramEcho { .. }))
+}
+
+/// Those reasons that are one.
+fn those<const N: usize>(reasons: [(bool, &'static str); N]) -> impl Iterator<Item = &'static str> {
+    reasons.into_iter().filter(|(is_one, _)| *is_one).map(|(_, reason)| reason)
 }
 
 /// In real time nothing but what is said and done is where it is in other worlds.

@@ -3,6 +3,7 @@
 
 use towline::harness::Side;
 
+use super::disks::is_of_disk;
 use super::facts::{Dial, Facts, Fuse};
 use crate::plan::{Fault, Plan, What, When};
 use crate::trace::{Kind, Lane};
@@ -113,6 +114,8 @@ impl Script {
         let is_there = match fault.what {
             What::StartServer => facts.server.serves,
             What::StartClient(client) => facts.clients[client as usize].is_alive,
+            // What waited for a primitive of a store came before it.
+            what if is_of_disk(what) => matches!(fault.when, When::Primitive { .. }),
             _ => false,
         };
         if is_there {
@@ -156,7 +159,7 @@ fn fuse(fault: &Fault) -> Option<Fuse> {
                 fault.what,
                 What::KillServer | What::PowerLossServer | What::KillClient(_) | What::PowerLossClient(_)
             );
-            Some(Fuse { host, primitive, nth, is_deadly })
+            Some(Fuse { host, primitive, nth, is_deadly, what: fault.what })
         }
         When::At(_) | When::After(_) | When::Byte { .. } => None,
     }

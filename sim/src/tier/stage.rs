@@ -25,6 +25,12 @@ pub(super) enum Next {
     Over,
 }
 
+/// True once nobody is to come any more.
+fn story_is_over(facts: &Facts, script: &Script) -> bool {
+    let strangers_are_there = facts.strangers_begun == facts.outcome.plan.strangers.len();
+    facts.clients_are_over(script) && !script.has_timed_ahead() && strangers_are_there
+}
+
 impl Stage {
     /// Milliseconds after the end in which the last segments arrive.
     const AFTERMATH_MS: u64 = 50;
@@ -32,7 +38,7 @@ impl Stage {
     /// Where the run stands now.
     pub(super) fn next(self, facts: &mut Facts, script: &Script) -> Next {
         Next::Stage(match self {
-            Stage::Story if facts.clients_are_over(script) && !script.has_timed_ahead() => Stage::Quiet,
+            Stage::Story if story_is_over(facts, script) => Stage::Quiet,
             Stage::Story => Stage::Story,
             Stage::Quiet if !facts.server.connections.is_empty() => Stage::Quiet,
             Stage::Quiet => {

@@ -12,7 +12,7 @@ use super::facts::{Facts, client_name};
 use super::files::Folders;
 use crate::ledger::Rare;
 use crate::outcome::{Echoed, Ended, Job};
-use crate::plan::{Operation, Plan};
+use crate::plan::{Host, Operation, Plan};
 use crate::plant::Plant;
 use crate::trace::{Application, Kind, Lane};
 
@@ -84,7 +84,9 @@ impl Facts {
         match &self.outcome.plan.clients[client as usize].steps[step].operation {
             Operation::Get { .. } => got = folders.local_at(client, &format!("down-{step}")),
             Operation::Put { path, content: sent } if ended == Ended::Done => {
-                stood = Some(folders.served_at(path) == Some(self.outcome.id(sent)));
+                let origins = |is| self.outcome.origins(Host::Server, path, is);
+                let stands = folders.served_at(path).map(origins);
+                stood = Some(stands.is_some_and(|origins| origins.contains(&self.outcome.id(sent))));
             }
             _ => {}
         }

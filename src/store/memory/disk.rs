@@ -133,7 +133,10 @@ impl Disk {
             }
         }
         match due.map(|i| self.plants.remove(i).2) {
-            Some(Plant::Fail(error)) => Err(error),
+            Some(Plant::Fail(error)) => {
+                self.lose_unsynced(primitive, at);
+                Err(error)
+            }
             Some(Plant::Replace(path)) => {
                 self.plant(&path, Content::file());
                 Ok(())

@@ -46,6 +46,15 @@ impl Pages {
         self.length = self.length.max(offset + data.len() as u64);
     }
 
+    /// Inverts bits of a byte that was written; a hole has none.
+    pub(super) fn invert(&mut self, offset: u64, mask: u8) -> bool {
+        let page = self.pages.get_mut(&(offset / PAGE)).filter(|_| offset < self.length);
+        page.is_some_and(|bytes| {
+            bytes[(offset % PAGE) as usize] ^= mask;
+            true
+        })
+    }
+
     pub(super) fn zero(&mut self, offset: u64, count: u64) {
         for (page, within, range) in spans(offset, count as usize) {
             if range.len() as u64 == PAGE {

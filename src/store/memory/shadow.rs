@@ -84,6 +84,27 @@ impl Shadow {
         self.settle(|change| change.is_about_file(inode));
     }
 
+    /// What was to become durable of a file is lost.
+    pub(super) fn forget_file(&mut self, inode: Inode) {
+        self.pending.retain(|change| !change.is_about_file(inode));
+    }
+
+    /// A bit of a file rots, wherever it is.
+    pub(super) fn invert(&mut self, inode: Inode, offset: u64, mask: u8) {
+        if let Some(file) = self.files.get_mut(&inode) {
+            file.pages.invert(offset, mask);
+        }
+        for change in &mut self.pending {
+            if let Change::Write(file, start, bytes) = change
+                && *file == inode
+                && let Some(within) = offset.checked_sub(*start).and_then(|at| usize::try_from(at).ok())
+                && let Some(byte) = bytes.get_mut(within)
+            {
+                *byte ^= mask;
+            }
+        }
+    }
+
     /// Makes a folder's names durable.
     pub(super) fn sync_folder(&mut self, inode: Inode) {
         self.settle(|change| change.is_about_folder(inode));

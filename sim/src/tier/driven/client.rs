@@ -4,15 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use towline::drive::{Completions, Disk, Jobs, Mode};
+use towline::drive::{Completions, Jobs};
 
 use super::super::steps;
 use super::Network;
 use super::sockets::NetworkDial;
 use super::state::{Shared, lock};
-use crate::disk::{Power, PoweredFiles};
+use super::store::Store;
+use crate::disk::Power;
 use crate::outcome::Ended;
-use crate::plan::{Content, Operation};
+use crate::plan::{Content, Host, Operation};
 
 /// What the host runs each time it is started.
 pub(in crate::tier) async fn run<N: Network>(shared: Shared, network: N, client: u32) -> Result<(), String> {
@@ -26,17 +27,16 @@ pub(in crate::tier) async fn run<N: Network>(shared: Shared, network: N, client:
         state.clients[client as usize].power = power.clone();
         state.facts.client_begins(client)
     };
-    let disk: Disk<PoweredFiles> = Disk::new(steps::store_of(client, number), Mode::Inline);
-    if let Err(error) = disk.add_root(shared.client_files(client, &power)).await {
-        lock(&shared).facts.client_cannot_begin(client, &error);
+    let nonce = steps::store_of(client, number);
+    let Some((store, disk, _)) = Store::open(&shared, Host::Client(client), nonce, &power).await else {
         return std::future::pending().await;
-    }
-    lock(&shared).clients[client as usize].disk = Some(disk.clone());
+    };
+    lock(&shared).clients[client as usize].disk = Some(disk);
     let dialer = NetworkDial { network, shared: shared.clone(), power: power.clone(), client };
-    let watching = (shared.clone(), power);
+    let watching = (shared.clone(), power.clone());
     let jobs = Jobs::start(
         dialer.clone(),
-        Completions::new(Arc::new(disk)),
+        Completions::new(Arc::new(store)),
         shared.plan().limits(),
         shared.plan().policy(),
         steps::seed_of(shared.plan(), client, number),
@@ -58,6 +58,10 @@ pub(in crate::tier) async fn run<N: Network>(shared: Shared, network: N, client:
                 Err(stopped) => Ended::Failed(format!("{stopped:?}")),
             },
         };
+        // A process without power does nothing more; the script takes it away.
+        if !power.is_on() {
+            return std::future::pending().await;
+        }
         lock(&shared).facts.step_is_over(client, step, ended, &shared.folders);
     }
     jobs.close().await;

@@ -7,6 +7,7 @@
 //! | `script` | the plan's faults, carried out between two looks at the world |
 //! | `server`, `client` | what runs on the hosts |
 //! | `sockets` | a network's sockets as the driver wants them |
+//! | `store` | the driver's store, on a disk that takes its time |
 //! | `shim` | streams that take and give a part of what they could, and that the script breaks |
 
 pub(super) mod client;
@@ -15,6 +16,7 @@ pub(super) mod server;
 mod shim;
 mod sockets;
 pub(super) mod state;
+mod store;
 
 use std::future::Future;
 use std::io;
@@ -41,8 +43,12 @@ pub(super) trait Network: Clone + Send + Sync + 'static {
         listener: Arc<Self::Listener>,
     ) -> impl Future<Output = io::Result<(Self::Stream, SocketAddr)>> + Send + 'static;
 
-    /// A client connects to a door of the server's.
-    fn dial(&self, door: Door) -> impl Future<Output = io::Result<Self::Stream>> + Send + 'static;
+    /// A client connects to a door of the server's, or is led to an impostor.
+    fn dial(
+        &self,
+        door: Door,
+        impostor: Option<u32>,
+    ) -> impl Future<Output = io::Result<Self::Stream>> + Send + 'static;
 
     /// The two ends of a connection: ours, and the peer's.
     fn addresses(stream: &Self::Stream) -> io::Result<(SocketAddr, SocketAddr)>;

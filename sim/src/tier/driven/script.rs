@@ -82,7 +82,7 @@ fn carry_out(what: What, hosts: &mut impl Hosts, shared: &Shared) {
             // Nobody is told.
             named(Whom::All, shared).for_each(|client| hosts.link(client, Link::Cut(Cut::Both)));
             kill_server(hosts, shared);
-            shared.folders.rob_served(&mut lock(shared).facts);
+            shared.folders.rob(Host::Server, &mut lock(shared).facts);
             named(Whom::All, shared).for_each(|client| hosts.link(client, Link::Repair));
         }
         What::StartServer => start_server(hosts, shared),
@@ -99,6 +99,7 @@ fn carry_out(what: What, hosts: &mut impl Hosts, shared: &Shared) {
         What::PowerLossClient(client) => {
             hosts.link(client, Link::Cut(Cut::Both));
             kill_client(hosts, shared, client);
+            shared.folders.rob(Host::Client(client), &mut lock(shared).facts);
             hosts.link(client, Link::Repair);
         }
         What::StartClient(client) => {
@@ -110,9 +111,13 @@ fn carry_out(what: What, hosts: &mut impl Hosts, shared: &Shared) {
         What::StartReading(host) => drop(lock(shared).not_reading.remove(&host)),
         // Neither world can: see `Tier::cannot`.
         What::Pause(_) | What::Resume(_) | What::ClockJump(..) => {}
-        What::DiskFull(_) | What::DiskFree(_) | What::DiskError { .. } => {}
-        What::SlowDisk(..) | What::BitRot(..) => {}
+        What::DiskFull(_) | What::DiskFree(_) | What::DiskError { .. } => strike(what, shared),
+        What::SlowDisk(..) | What::BitRot(..) => strike(what, shared),
     }
+}
+
+fn strike(what: What, shared: &Shared) {
+    shared.folders.strike(what, &mut lock(shared).facts);
 }
 
 /// These clients.

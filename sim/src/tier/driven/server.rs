@@ -5,13 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use towline::drive::{Disk, Door, Mode, Serve, ServerEvent, Stopper, stopper};
+use towline::drive::{Door, Serve, ServerEvent, Stopper, stopper};
 
+use super::super::byzantine::STRANGERS;
 use super::super::facts::SERVER;
 use super::Network;
 use super::sockets::NetworkAccept;
 use super::state::{Shared, lock};
-use crate::disk::{Power, PoweredFiles};
+use super::store::Store;
+use crate::disk::Power;
+use crate::plan::Host;
 use crate::trace;
 
 /// What the script tells a server's host.
@@ -44,25 +47,18 @@ async fn serve<N: Network>(shared: &Shared, network: &N) -> Result<(), String> {
     };
     let Ok(doors) = bind(shared, network, &power, false).await else { return Ok(()) };
     let partials = shared.folders.served_partials();
-    let disk: Disk<PoweredFiles> = Disk::new(u64::from(number), Mode::Inline);
-    let root = match disk.add_root(shared.server_files(&power)).await {
-        Ok(root) => root,
-        Err(error) => {
-            // Its disk fails it, or its power: the script takes it away.
-            lock(shared).facts.event(SERVER, &format!("cannot begin: {error}"));
-            return Ok(());
-        }
-    };
+    let opened = Store::open(shared, Host::Server, u64::from(number), &power).await;
+    let Some((store, disk, root)) = opened else { return Ok(()) };
     {
         let mut state = lock(shared);
         state.facts.opened_store(partials, shared.folders.served_partials());
         state.facts.server.serves = true;
-        state.server.disk = Some(disk.clone());
+        state.server.disk = Some(disk);
     }
     let watching = (shared.clone(), power);
     let serve = Serve {
         doors,
-        store: (Arc::new(disk), root),
+        store: (Arc::new(store), root),
         limits: shared.plan().limits(),
         listen: shared.plan().listen_limits(),
         echo_idle: shared.plan().limits().idle,
@@ -112,16 +108,25 @@ fn watch(shared: &Shared, power: &Power, event: ServerEvent) {
     if !power.is_on() {
         return;
     }
-    let facts = &mut lock(shared).facts;
+    let state = &mut *lock(shared);
+    let facts = &mut state.facts;
     match event {
-        ServerEvent::Accepted { connection, peer: _, door } => {
+        ServerEvent::Accepted { connection, peer, door } => {
+            state.peers.insert(connection, peer);
             let door = match door {
                 Door::Files => trace::Door::Files,
                 Door::Echo => trace::Door::Echo,
             };
             facts.accepted(connection, door);
         }
-        ServerEvent::Closed { connection, end } => facts.closed(connection, &end),
+        ServerEvent::Closed { connection, end } => {
+            let peer = state.peers.remove(&connection);
+            let place = peer.and_then(|peer| state.places.get(&peer));
+            if let Some(stranger) = place.and_then(|place| place.client().checked_sub(STRANGERS)) {
+                facts.visit_is_over(stranger, &end);
+            }
+            facts.closed(connection, &end);
+        }
         ServerEvent::EchoClosed { connection, end } => facts.echo_closed(connection, &end),
         ServerEvent::Session { connection, event } => facts.served(connection, event),
         ServerEvent::AcceptPaused(_) => {}

@@ -84,7 +84,7 @@ impl<N: Network> NetworkDial<N> {
         let place = Place::Echo(dial);
         let keep = |recorded| lock(&self.shared).facts.keep(Side::Client, place.into(), || recorded);
         keep(Recorded::Dialed);
-        let connected = self.network.dial(Door::Echo).await;
+        let connected = self.network.dial(Door::Echo, None).await;
         keep(Recorded::Answered(connected.is_ok()));
         self.stand(connected?, place, number_of(dial) | 1 << 63)
     }
@@ -105,7 +105,8 @@ impl<N: Network> NetworkDial<N> {
             facts.network(place.into(), trace::Network::Dials);
             facts.keep(Side::Client, place.into(), || Recorded::Dialed);
         }
-        let dialed = self.network.dial(Door::Files).await;
+        let impostor = self.shared.plan().impostor_of(self.client, dial.number).map(|(number, _)| number);
+        let dialed = self.network.dial(Door::Files, impostor).await;
         let connected = dialed.and_then(|stream| self.stand(stream, place, number_of(dial)));
         let facts = &mut lock(&self.shared).facts;
         facts.keep(Side::Client, place.into(), || Recorded::Answered(connected.is_ok()));

@@ -15,7 +15,7 @@ use super::super::tap::Tap;
 use super::server::Order;
 use super::shim::Wire;
 use crate::disk::{Power, PoweredFiles};
-use crate::outcome::{ContentId, Outcome};
+use crate::outcome::Outcome;
 use crate::plan::{Host, Plan};
 use crate::plant::Plant;
 
@@ -41,11 +41,13 @@ pub(in crate::tier) struct State {
     pub(in crate::tier) not_reading: BTreeSet<Host>,
     /// Who waits on a connection of which nobody knows whose it is.
     pub(in crate::tier) held: Vec<Waker>,
-    /// The connection that a client's address belongs to, until its server has asked.
+    /// The connection that a client's address belongs to.
     pub(in crate::tier) places: BTreeMap<SocketAddr, Place>,
     /// Dials so far of each client: to the protocol's port, to raw echo.
     pub(in crate::tier) dials: Vec<[u32; 2]>,
     pub(in crate::tier) accepted: u64,
+    /// Who is at the other end of the server's connections.
+    pub(in crate::tier) peers: BTreeMap<u64, SocketAddr>,
     /// What passes on each connection of the protocol, at its client.
     pub(in crate::tier) taps: Vec<Arc<Mutex<Tap>>>,
 }
@@ -95,6 +97,7 @@ impl Shared {
             places: BTreeMap::new(),
             dials: vec![[0, 0]; plan.clients.len()],
             accepted: 0,
+            peers: BTreeMap::new(),
             taps: Vec::new(),
         };
         Shared { plan: Arc::new(plan), state: Arc::new(Mutex::new(state)), folders }
@@ -118,26 +121,10 @@ impl Shared {
         disks.iter().map(|disk| disk.leases()).sum()
     }
 
-    /// The server's files as a new process sees them.
-    pub(in crate::tier) fn server_files(&self, power: &Power) -> PoweredFiles {
-        let (shared, cut) = (self.clone(), power.clone());
-        let before = move |primitive| lock(&shared).facts.before_primitive(Host::Server, primitive, &cut);
+    /// A host's files as a new process sees them.
+    pub(in crate::tier) fn files(&self, host: Host, power: &Power) -> PoweredFiles {
         let shared = self.clone();
-        let renamed = move |path: &str| {
-            let content = shared.folders.served_at(path).unwrap_or_else(|| ContentId::of(&[]));
-            lock(&shared).facts.renamed(path, content);
-        };
-        let plant = lock(self).facts.plant;
-        let served = self.folders.served.clone();
-        PoweredFiles::new(served, power.clone(), Arc::new(before), Arc::new(renamed), plant)
-    }
-
-    /// A client's.
-    pub(in crate::tier) fn client_files(&self, client: u32, power: &Power) -> PoweredFiles {
-        let (shared, cut, host) = (self.clone(), power.clone(), Host::Client(client));
-        let before = move |primitive| lock(&shared).facts.before_primitive(host, primitive, &cut);
-        let local = self.folders.local[client as usize].clone();
-        PoweredFiles::new(local, power.clone(), Arc::new(before), Arc::new(|_| {}), None)
+        self.folders.files(host, power, Arc::new(move |touch| touch(&mut lock(&shared).facts)))
     }
 
     /// The next dial of a client: to the protocol's port (0), to raw echo (1).

@@ -84,7 +84,8 @@ impl World {
             Due::Syn(conn) | Due::Answer(conn, _) | Due::Arrive(conn, ..) => {
                 self.conns.get(conn).map(|conn| conn.place.client())
             }
-            Due::Write(..) | Due::Read(..) | Due::Room(..) | Due::ToClient(..) | Due::ToSession(..) => None,
+            Due::Write(..) | Due::Read(..) | Due::Room(..) | Due::ToClient(..) | Due::Store(..) => None,
+            Due::Stranger(_) | Due::Play(..) => None,
             Due::Step(..) | Due::Begin(_) | Due::FlushLimit(_) | Due::RawQuiet(..) | Due::Drain => None,
         };
         client.is_some_and(|client| self.holds.iter().any(|whom| whom.means(client)))

@@ -10,10 +10,11 @@ use towline::proto::client::{Client, Command, Event, JobId, LinkId};
 use towline::proto::machine::{DialError, DialErrorKind, Effect, End, Input, Out};
 use towline::proto::session::Session;
 use towline::store::Names;
-use towline::store::memory::Primitive;
 use towline::time::Duration;
 use towline::wire::Rope;
 
+use super::super::byzantine::STRANGERS;
+use super::super::disks::slowness_ms;
 use super::super::facts::{Dial, Place};
 use super::super::steps;
 use super::hosts::{ClientHost, RawEcho};
@@ -33,12 +34,9 @@ impl World {
         let (number, step) = self.facts().client_begins(client);
         let life = Life { client, number };
         let power = Power::new();
-        let mut names = Names::new(steps::store_of(client, number));
-        if let Err(error) = names.add_root(self.client_files(client, &power)) {
-            // Its disk fails it, or its power: the script takes it away.
-            self.facts().client_cannot_begin(client, &error);
-            return;
-        }
+        let host = Host::Client(client);
+        let nonce = steps::store_of(client, number);
+        let Some(names) = self.open_store(host, nonce, &power) else { return };
         let seed = steps::seed_of(&self.plan, client, number);
         let machine =
             Client::new(self.clock(Host::Client(client)), self.plan.limits(), self.plan.policy(), seed);
@@ -49,17 +47,28 @@ impl World {
         self.begin_step(client, step);
     }
 
-    fn client_files(&self, client: u32, power: &Power) -> PoweredFiles {
-        let (facts, cut) = (Arc::clone(&self.facts), power.clone());
-        let host = Host::Client(client);
-        let before = move |primitive: Primitive| lock(&facts).before_primitive(host, primitive, &cut);
-        let local = self.folders.local[client as usize].clone();
-        PoweredFiles::new(local, power.clone(), Arc::new(before), Arc::new(|_| {}), None)
+    /// A host's store as a new process opens it: again and again, if its disk fails; `None` if the power went meanwhile.
+    pub(super) fn open_store(&self, host: Host, nonce: u64, power: &Power) -> Option<Names<PoweredFiles>> {
+        while power.is_on() {
+            let mut names = Names::new(nonce);
+            match names.add_root(self.files(host, power)) {
+                Ok(_) => return Some(names),
+                Err(error) => self.facts().cannot_begin(host, &error),
+            }
+        }
+        None
+    }
+
+    /// A host's files as a new process sees them.
+    pub(super) fn files(&self, host: Host, power: &Power) -> PoweredFiles {
+        let facts = Arc::clone(&self.facts);
+        self.folders.files(host, power, Arc::new(move |touch| touch(&mut lock(&facts))))
     }
 
     /// The process is gone, and what it knew.
     pub(super) fn kill_client(&mut self, client: u32) {
         self.facts().client_died(client);
+        self.memory.forget_all(Host::Client(client));
         if let Some(host) = self.clients[client as usize].take() {
             host.power.cut();
         }
@@ -81,8 +90,6 @@ impl World {
                 self.step_client(client, Input::Command(Command::Start(JobId(step as u64), request)));
             }
             (None, Operation::RawEcho(content)) => {
-                let limit = Duration::from_millis(self.plan.echo_limit_ms());
-                self.after(limit, Due::EchoLimit(Life { client, number }, step));
                 let place = Place::Echo(self.next_dial(client, 1));
                 let conn = self.dial(place, LinkId(u32::MAX));
                 let raw = RawEcho { conn, step, request: content.bytes(), reply: Vec::new() };
@@ -112,7 +119,7 @@ impl World {
     }
 
     /// Sends a wish to connect.
-    fn dial(&mut self, place: Place, link: LinkId) -> ConnId {
+    pub(super) fn dial(&mut self, place: Place, link: LinkId) -> ConnId {
         let conn = ConnId(self.conns.len() as u64);
         self.conns.insert(conn, Connection::new(&self.plan, conn, place, link));
         self.facts().keep(Side::Client, place.into(), || Recorded::Dialed);
@@ -148,6 +155,9 @@ impl World {
         }
         connection.is_up = is_yes;
         connection.end_mut(Side::Client).is_held = is_yes;
+        if let Some(stranger) = client.checked_sub(STRANGERS) {
+            return self.answer_stranger(conn, stranger, is_yes);
+        }
         self.facts().keep(Side::Client, place.into(), || Recorded::Answered(is_yes));
         if let Place::Echo(_) = place {
             return self.on_echo_answer(client, conn, is_yes);
@@ -214,13 +224,6 @@ impl World {
         }
     }
 
-    /// Nothing came for too long.
-    pub(super) fn give_up_raw_echo(&mut self, client: u32, step: usize) {
-        if self.client(client).and_then(|host| host.raw.as_ref()).is_some_and(|raw| raw.step == step) {
-            self.end_raw_echo(client, Ended::Failed("it takes too long".to_owned()));
-        }
-    }
-
     fn end_raw_echo(&mut self, client: u32, ended: Ended) {
         let Some(raw) = self.client(client).and_then(|host| host.raw.take()) else { return };
         let RawEcho { conn, step, request, reply } = raw;
@@ -231,9 +234,12 @@ impl World {
 
     pub(super) fn step_client(&mut self, client: u32, input: Input<Client>) {
         let now = self.clock(Host::Client(client));
-        let Some(host) = self.client(client).filter(|host| !host.machine.is_closed()) else { return };
+        let host = self.clients[client as usize].as_mut();
+        let Some(host) = host.filter(|host| !host.machine.is_closed()) else { return };
         let life = host.life;
-        for effect in host.machine.step(now, input) {
+        let effects = host.machine.step(now, input);
+        self.memory.note(Host::Client(client), None, host.machine.machine());
+        for effect in effects {
             self.carry_out_client(life, effect);
         }
         let links = self.client(client).map(|host| host.links.values().copied().collect::<Vec<_>>());
@@ -242,6 +248,7 @@ impl World {
 
     fn carry_out_client(&mut self, life: Life, effect: Effect<Client>) {
         let Life { client, number } = life;
+        let facts = Arc::clone(&self.facts);
         let Some(host) = self.client(client) else { return };
         match effect {
             Effect::Dial(link) => {
@@ -272,9 +279,10 @@ impl World {
                 if !host.power.is_on() {
                     return;
                 }
+                let slowness_ms = slowness_ms(&lock(&facts), Host::Client(client), &op);
                 let stored = carry_out(&mut host.names, op);
                 self.folders.forget_logs();
-                let pause = self.store_pause();
+                let pause = self.store_pause(slowness_ms);
                 self.after(pause, Due::ToClient(life, Input::Stored(ticket, stored)));
             }
             Effect::Event(event) => {
@@ -289,8 +297,8 @@ impl World {
     }
 
     /// How long a store operation takes: completions overtake one another.
-    pub(super) fn store_pause(&mut self) -> Duration {
+    pub(super) fn store_pause(&mut self, slowness_ms: u64) -> Duration {
         let Span { min, max } = self.plan.disks.latency_us;
-        Duration::from_micros(self.random.random_range(min..=max))
+        Duration::from_micros(self.random.random_range(min..=max)) + Duration::from_millis(slowness_ms)
     }
 }

@@ -9,14 +9,18 @@
 //! | `wires` | bytes from machine to machine, partitions, ends |
 //! | `breaks` | resets, early ends, half-open streams, messages held up |
 //! | `processes` | processes that stand still or do not read, clocks that differ |
+//! | `strangers` | peers that keep no rules |
+//! | `memory` | what machines hold |
 //! | `hosts`, `server`, `client` | what runs on the two hosts |
 
 mod breaks;
 mod client;
 mod hosts;
+mod memory;
 mod net;
 mod processes;
 mod server;
+mod strangers;
 mod wires;
 mod world;
 
@@ -78,7 +82,7 @@ impl World {
                 self.facts().reach_in_put(Rare::ServerDiedInPut);
                 self.kill_server();
                 self.lose_power(Host::Server);
-                self.folders.rob_served(&mut lock(&self.facts));
+                self.folders.rob(Host::Server, &mut lock(&self.facts));
             }
             What::StartServer => self.start_server(),
             What::SecondServer => self.second_server(),
@@ -95,6 +99,7 @@ impl World {
                 self.facts().reach_in_put(Rare::ClientDiedInPut);
                 self.kill_client(client);
                 self.lose_power(Host::Client(client));
+                self.folders.rob(Host::Client(client), &mut lock(&self.facts));
             }
             What::StartClient(client) => self.start_client(client),
             What::Hold(whom) => self.hold(whom),
@@ -107,9 +112,13 @@ impl World {
             What::StopReading(host) => self.stop_reading(host),
             What::StartReading(host) => self.start_reading(host),
             What::ClockJump(host, ms) => self.leap(host, ms),
-            What::DiskFull(_) | What::DiskFree(_) | What::DiskError { .. } => {}
-            What::SlowDisk(..) | What::BitRot(..) => {}
+            What::DiskFull(_) | What::DiskFree(_) | What::DiskError { .. } => self.strike(what),
+            What::SlowDisk(..) | What::BitRot(..) => self.strike(what),
         }
+    }
+
+    fn strike(&self, what: What) {
+        self.folders.strike(what, &mut lock(&self.facts));
     }
 
     /// A process's connections are closed by its system.
@@ -133,6 +142,9 @@ impl World {
 
     /// Hands a process what its system has for it.
     fn deliver(&mut self, conn: ConnId, side: Side, input: Input<Session>) {
+        if self.players.contains_key(&(conn, side)) {
+            return self.player_hears(conn, side, input);
+        }
         let Some((place, link)) = self.conns.get(&conn).map(|conn| (conn.place, conn.link)) else { return };
         match (side, place) {
             (Side::Server, Place::Files(_)) => self.step_session(conn, input),
@@ -155,6 +167,9 @@ impl World {
     /// True if the process at this end wants to read.
     fn wants_read(&self, conn: ConnId, side: Side) -> bool {
         let Some(connection) = self.conns.get(&conn) else { return false };
+        if let Some(player) = self.players.get(&(conn, side)) {
+            return player.reads();
+        }
         if self.deaf.contains(&wires::host(side, connection.place)) {
             return false;
         }

@@ -74,7 +74,8 @@ impl World {
             Due::Answer(conn, _) => at(conn, Side::Client),
             Due::ToClient(life, _) | Due::Step(life, _) => Some(Host::Client(life.client)),
             Due::RawQuiet(life, ..) => Some(Host::Client(life.client)),
-            Due::ToSession(..) | Due::FlushLimit(_) | Due::Drain => Some(Host::Server),
+            Due::Store(..) | Due::FlushLimit(_) | Due::Drain => Some(Host::Server),
+            Due::Stranger(_) | Due::Play(..) => None,
             Due::Syn(_) | Due::Arrive(..) | Due::Write(..) | Due::Begin(_) => None,
         };
         needed.filter(|host| self.paused.contains(host))

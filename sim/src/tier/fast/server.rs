@@ -1,7 +1,6 @@
 //! The server's host: its listener, a session for each connection, and its store.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 
 use towline::harness::{Checked, Side, carry_out};
 use towline::proto::Echo;
@@ -9,18 +8,17 @@ use towline::proto::listener::{ConnectionId, ListenEvent, ListenInput, Listener,
 use towline::proto::machine::{Effect, Input, Machine, Out};
 use towline::proto::session::{self, Session};
 use towline::proto::storage::{StoreOp, Ticket};
-use towline::store::Names;
-use towline::store::memory::Primitive;
 use towline::time::Duration;
 use towline::wire::Failure;
 
+use super::super::byzantine::STRANGERS;
+use super::super::disks::slowness_ms;
 use super::super::facts::{Place, SERVER};
 use super::super::steps::ROOT;
 use super::hosts::{Ending, ServerHost};
 use super::net::ConnId;
 use super::world::{Due, World, lock};
-use crate::disk::{Power, PoweredFiles};
-use crate::outcome::ContentId;
+use crate::disk::Power;
 use crate::plan::Host;
 use crate::trace::Door;
 
@@ -41,12 +39,7 @@ impl World {
             facts.server.begun
         };
         let (power, partials) = (Power::new(), self.folders.served_partials());
-        let mut names = Names::new(u64::from(number));
-        if let Err(error) = names.add_root(self.server_files(&power)) {
-            // Its disk fails it, or its power: the script takes it away.
-            self.facts().event(SERVER, &format!("cannot begin: {error}"));
-            return;
-        }
+        let Some(names) = self.open_store(Host::Server, u64::from(number), &power) else { return };
         {
             let mut facts = lock(&self.facts);
             facts.opened_store(partials, self.folders.served_partials());
@@ -69,19 +62,6 @@ impl World {
         });
     }
 
-    fn server_files(&self, power: &Power) -> PoweredFiles {
-        let (facts, cut) = (Arc::clone(&self.facts), power.clone());
-        let before = move |primitive: Primitive| lock(&facts).before_primitive(Host::Server, primitive, &cut);
-        let (facts, folders) = (Arc::clone(&self.facts), self.folders.clone());
-        let renamed = move |path: &str| {
-            let content = folders.served_at(path).unwrap_or_else(|| ContentId::of(&[]));
-            lock(&facts).renamed(path, content);
-        };
-        let plant = self.facts().plant;
-        let served = self.folders.served.clone();
-        PoweredFiles::new(served, power.clone(), Arc::new(before), Arc::new(renamed), plant)
-    }
-
     /// Another server wants the same port.
     pub(super) fn second_server(&mut self) {
         let is_taken = self.server.as_ref().is_some_and(|host| host.is_open);
@@ -97,6 +77,7 @@ impl World {
     /// The process is gone: its store does nothing any more, and what it knew is forgotten.
     pub(super) fn kill_server(&mut self) {
         self.facts().server_died();
+        self.memory.forget_all(Host::Server);
         if let Some(host) = self.server.take() {
             host.power.cut();
         }
@@ -105,7 +86,7 @@ impl World {
 
     /// A client's wish to connect arrives.
     pub(super) fn on_syn(&mut self, conn: ConnId) {
-        if self.mute.contains(&Host::Server) {
+        if self.is_for_impostor(conn) || self.mute.contains(&Host::Server) {
             return;
         }
         let is_heard = self.server.as_ref().is_some_and(|host| host.is_open);
@@ -237,6 +218,7 @@ impl World {
         let session = self.server.as_mut().and_then(|host| host.sessions.get_mut(&conn));
         let Some(session) = session else { return };
         let effects = session.step(now, input);
+        self.memory.note(Host::Server, Some(conn), session.machine());
         self.carry_out_session(conn, effects);
         self.kick(conn, Side::Server);
     }
@@ -259,7 +241,8 @@ impl World {
     }
 
     fn store_served(&mut self, conn: ConnId, ticket: Ticket, op: StoreOp) {
-        let (now, pause) = (self.now, self.store_pause());
+        let slowness_ms = slowness_ms(&self.facts(), Host::Server, &op);
+        let (now, pause) = (self.now, self.store_pause(slowness_ms));
         let Some(host) = &mut self.server else { return };
         // Names go one after another, blocks as they come.
         let mut at = now + pause;
@@ -301,6 +284,7 @@ impl World {
     fn on_closed(&mut self, conn: ConnId, ending: Ending) {
         let Some(host) = &mut self.server else { return };
         host.sessions.remove(&conn);
+        self.memory.forget(Host::Server, Some(conn));
         host.echoes.remove(&conn);
         host.ends.insert(conn, ending);
         self.after(FLUSH_LIMIT, Due::FlushLimit(conn));
@@ -323,7 +307,14 @@ impl World {
         let number = host.numbers.remove(&conn).unwrap_or(u64::MAX);
         self.release(conn, Side::Server);
         match ending {
-            Ending::Session(end) => self.facts().closed(number, &end),
+            Ending::Session(end) => {
+                let client = self.conns.get(&conn).map(|conn| conn.place.client());
+                let mut facts = lock(&self.facts);
+                if let Some(stranger) = client.and_then(|client| client.checked_sub(STRANGERS)) {
+                    facts.visit_is_over(stranger, &end);
+                }
+                facts.closed(number, &end);
+            }
             Ending::Echo(end) => self.facts().echo_closed(number, &end),
         }
         self.step_listener(Input::Command(ListenInput::Closed(ConnectionId(number))));

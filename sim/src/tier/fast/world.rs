@@ -16,7 +16,9 @@ use super::super::files::Folders;
 use super::super::script::{Gate, Script};
 use super::super::stage::{Next, Stage};
 use super::hosts::{ClientHost, ServerHost};
+use super::memory::Memory;
 use super::net::{ConnId, Connection, Segment, cuts};
+use super::strangers::Players;
 use crate::plan::{Cut, Host, Plan, Whom};
 use crate::streams::Streams;
 
@@ -43,8 +45,10 @@ pub(super) enum Due {
     Step(Life, usize),
     /// A client's application begins for the first time.
     Begin(u32),
-    /// The raw echo of this step has had its time.
-    EchoLimit(Life, usize),
+    /// A stranger dials.
+    Stranger(u32),
+    /// One that keeps no rules goes on at this end.
+    Play(ConnId, Side),
     /// What a closed machine had to send has had its time.
     FlushLimit(ConnId),
     /// The server is told to finish what runs.
@@ -79,6 +83,9 @@ pub(super) struct World {
     pub(super) folders: Folders,
     pub(super) script: Script,
     pub(super) conns: BTreeMap<ConnId, Connection>,
+    /// Ends of connections at which somebody keeps no rules.
+    pub(super) players: Players,
+    pub(super) memory: Memory,
     /// Dials so far of each client: to the protocol's port, to raw echo.
     pub(super) dials: Vec<[u32; 2]>,
     /// Partitions that have not healed.
@@ -120,6 +127,8 @@ impl World {
             folders: Folders::new(&plan),
             script: Script::new(&plan),
             conns: BTreeMap::new(),
+            players: Players::new(),
+            memory: Memory::default(),
             dials: vec![[0, 0]; plan.clients.len()],
             cuts: Vec::new(),
             mute: BTreeSet::new(),
@@ -158,6 +167,9 @@ impl World {
         }
         for (client, application) in (0..).zip(self.plan.clients.clone()) {
             self.at(Time::from_millis(application.begins_ms), Due::Begin(client));
+        }
+        for (number, stranger) in (0..).zip(self.plan.strangers.clone()) {
+            self.at(Time::from_millis(stranger.begins_ms), Due::Stranger(number));
         }
         for _ in 0..EVENTS_MAX {
             self.advance_script();
@@ -281,17 +293,14 @@ impl World {
                     self.begin_step(life.client, step);
                 }
             }
-            Due::EchoLimit(life, step) => {
-                if self.lives(life) {
-                    self.give_up_raw_echo(life.client, step);
-                }
-            }
             Due::Begin(client) => {
                 // The script may have killed it before it was born.
                 if self.facts().clients[client as usize].begun == 0 {
                     self.start_client(client);
                 }
             }
+            Due::Stranger(number) => self.begin_stranger(number),
+            Due::Play(conn, side) => self.player_wakes(conn, side),
             Due::FlushLimit(conn) => self.let_go(conn),
             Due::Drain => self.drain_server(),
             Due::RawQuiet(life, conn, moved) => {
@@ -340,7 +349,12 @@ impl World {
             + self.server.as_ref().map_or(0, |host| host.names.leases().count());
         let mut facts = lock(&self.facts);
         self.folders.conclude(&mut facts, leases);
-        let of_protocol = |conn: &&Connection| matches!(conn.place, Place::Files(_)) && conn.is_up;
+        for (host, peak) in std::mem::take(&mut self.memory.peaks) {
+            facts.event("end", &format!("{host:?}'s machines held {peak}"));
+            facts.outcome.peaks.insert(host, peak);
+        }
+        let plan = &self.plan;
+        let of_protocol = |conn: &&Connection| conn.is_up && conn.place.keeps_rules(plan);
         facts.finish_taps(self.conns.values().filter(of_protocol).map(|conn| conn.tap(Side::Client)));
     }
 }

@@ -58,7 +58,12 @@ impl Network for Loopback {
         Ok((stream, peer))
     }
 
-    fn dial(&self, door: Door) -> impl Future<Output = io::Result<TcpStream>> + Send + 'static {
+    fn dial(
+        &self,
+        door: Door,
+        impostor: Option<u32>,
+    ) -> impl Future<Output = io::Result<TcpStream>> + Send + 'static {
+        assert_eq!(impostor, None, "a plan with impostors is not for this tier");
         let endpoint = Endpoint { host: Ipv4Addr::LOCALHOST.to_string(), port: self.port(door) };
         // The port stays ours for as long as somebody dials it.
         let reserved = Arc::clone(&self.reserved);

@@ -6,6 +6,7 @@
 //! | `mod.rs` | the loop: a step of the network, then what the script says |
 //! | `hosts` | what the script does to hosts and to the links between them |
 //! | `net` | its sockets |
+//! | `strangers` | peers that keep no rules |
 //!
 //! Deterministic, by what turmoil's source shows: the epoch is fixed, ticks are whole milliseconds, every draw comes
 //! from the plan's streams, each run has a fresh thread, and tokio's scheduler is seeded (`tokio_unstable`).
@@ -19,6 +20,7 @@ compile_error!(
 
 mod hosts;
 mod net;
+mod strangers;
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -94,6 +96,14 @@ fn simulate(shared: &Shared) {
             let running = client::run(state.clone(), network.clone(), number);
             async { Ok(running.await?) }
         });
+    }
+    for number in 0..plan.strangers.len() as u32 {
+        let stranger = shared.clone();
+        sim.host(format!("stranger{number}"), move || strangers::stranger(stranger.clone(), number));
+    }
+    for number in 0..plan.impostors.len() as u32 {
+        let impostor = shared.clone();
+        sim.host(strangers::impostor_name(number), move || strangers::impostor(impostor.clone(), number));
     }
     let mut hosts = TurmoilHosts::new(sim);
     let mut script = Script::new(plan);

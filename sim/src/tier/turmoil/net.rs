@@ -12,6 +12,7 @@ use turmoil::net::{TcpListener, TcpStream};
 
 use super::super::driven::Network;
 use super::super::facts::SERVER;
+use super::strangers::impostor_name;
 
 /// The network, as each host has it. A clone is the same.
 #[derive(Clone)]
@@ -29,7 +30,7 @@ impl TurmoilNetwork {
 }
 
 /// Where the server serves.
-fn port(door: Door) -> u16 {
+pub(super) fn port(door: Door) -> u16 {
     match door {
         Door::Files => 8695,
         Door::Echo => 8696,
@@ -66,9 +67,16 @@ impl Network for TurmoilNetwork {
         listener.accept().await
     }
 
-    fn dial(&self, door: Door) -> impl Future<Output = io::Result<TcpStream>> + Send + 'static {
+    fn dial(
+        &self,
+        door: Door,
+        impostor: Option<u32>,
+    ) -> impl Future<Output = io::Result<TcpStream>> + Send + 'static {
         let (dialing, backlog) = (Arc::clone(&self.dialing[door as usize]), self.backlog);
         async move {
+            if let Some(number) = impostor {
+                return TcpStream::connect((impostor_name(number).as_str(), port(door))).await;
+            }
             match Seat::take(&dialing, backlog) {
                 Some(_seat) => TcpStream::connect((SERVER, port(door))).await,
                 None => std::future::pending().await,

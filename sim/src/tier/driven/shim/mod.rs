@@ -34,7 +34,7 @@ use super::super::tap::Tap;
 use super::state::{Shared, State, lock};
 use crate::disk::Power;
 use crate::ledger::Rare;
-use crate::plan::{Host, Shape};
+use crate::plan::{Host, Plan, Shape};
 use crate::plant::Plant;
 use crate::streams::Streams;
 use crate::trace::Recorded;
@@ -117,6 +117,14 @@ enum Permit {
     Reset,
 }
 
+/// True if the other end is a peer that keeps no rules, and has no shim.
+fn is_with_impostor(place: Place, plan: &Plan) -> bool {
+    match place {
+        Place::Files(dial) => plan.impostor_of(dial.client, dial.number).is_some(),
+        Place::Echo(_) => false,
+    }
+}
+
 fn broken() -> io::Error {
     ErrorKind::ConnectionReset.into()
 }
@@ -143,8 +151,12 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Stream<I> {
         if let Some(place) = place {
             let mut state = lock(&shared);
             state.places.insert(addresses.local, place);
-            state.wires.insert(place, Wire::default());
-            if let Place::Files(_) = place {
+            let mut wire = Wire::default();
+            if is_with_impostor(place, shared.plan()) {
+                wire.has_no_peer();
+            }
+            state.wires.insert(place, wire);
+            if place.keeps_rules(shared.plan()) {
                 state.taps.push(Arc::clone(&tap));
             }
         }
@@ -201,10 +213,10 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Stream<I> {
         Poll::Ready(Ok(!self.stash.is_empty()))
     }
 
-    /// The server learns from the client's address whose connection it is: once, since addresses come again.
+    /// The server learns from the client's address whose connection it is.
     fn find_place(&mut self, state: &mut State) {
         if self.place.is_none() {
-            self.place = state.places.remove(&self.peer);
+            self.place = state.places.get(&self.peer).copied();
         }
     }
 
@@ -223,14 +235,15 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Stream<I> {
         self.find_place(&mut state);
         let is_stopped = state.not_reading.contains(&self.host());
         let state = &mut *state;
-        let Some(place) = self.place else {
+        // Who is at the other end of one that has none is a stranger.
+        let known = self.place.and_then(|place| Some((place, state.wires.get_mut(&place)?)));
+        let Some((place, wire)) = known else {
             if is_stopped {
                 state.held.push(cx.waker().clone());
                 return Poll::Pending;
             }
             return Poll::Ready(Permit::Bytes(usize::MAX));
         };
-        let wire = state.wires.entry(place).or_default();
         wire.reader_waits(self.side, cx);
         let allowed = match place {
             Place::Files(dial) => allowed(&state.gates, dial, other(self.side)),
@@ -257,8 +270,8 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Stream<I> {
         let shared = self.shared.clone();
         let mut state = lock(&shared);
         self.find_place(&mut state);
-        let Some(place) = self.place else { return Poll::Ready(Permit::Bytes(usize::MAX)) };
-        let wire = state.wires.entry(place).or_default();
+        let wire = self.place.and_then(|place| state.wires.get_mut(&place));
+        let Some(wire) = wire else { return Poll::Ready(Permit::Bytes(usize::MAX)) };
         wire.writer_waits(self.side, cx);
         let fate = wire.fate(self.side);
         if wire.is_reset() {

@@ -122,6 +122,11 @@ impl Wire {
         self.ends[side as usize].writing.take()
     }
 
+    /// The server's end is not seen here: what is said to it counts for nothing.
+    pub(super) fn has_no_peer(&mut self) {
+        self.ends[Side::Server as usize].is_gone = true;
+    }
+
     /// This end was dropped; whoever writes at the other one is to be woken.
     pub(super) fn goes(&mut self, end: Side) -> Option<Waker> {
         self.ends[end as usize].is_gone = true;

@@ -1,0 +1,142 @@
+//! Peers that do not keep the rules, at an end of a connection: strangers that dial the server, and impostors that
+//! answer a client's dial in its place. They play their acts; no contract binds them.
+
+use std::collections::VecDeque;
+
+use towline::harness::Side;
+use towline::proto::client::LinkId;
+use towline::proto::machine::Input;
+use towline::proto::session::Session;
+use towline::time::Duration;
+
+use super::super::byzantine::{Act, STRANGERS, acts};
+use super::super::facts::{Dial, Place};
+use super::net::ConnId;
+use super::world::{Due, World};
+
+/// One that plays.
+pub(super) struct Player {
+    name: String,
+    acts: VecDeque<Act>,
+    /// Bytes that it heard.
+    heard: u64,
+    /// True once the other side has ended.
+    is_over: bool,
+    is_deaf: bool,
+    /// True while it waits for a time.
+    is_pausing: bool,
+}
+
+impl Player {
+    fn new(name: String, acts: VecDeque<Act>) -> Player {
+        Player { name, acts, heard: 0, is_over: false, is_deaf: false, is_pausing: false }
+    }
+
+    pub(super) fn reads(&self) -> bool {
+        !self.is_deaf
+    }
+}
+
+impl World {
+    /// A stranger dials.
+    pub(super) fn begin_stranger(&mut self, number: u32) {
+        let Some(stranger) = self.plan.strangers.get(number as usize).copied() else { return };
+        let place = Place::Files(Dial { client: STRANGERS + number, number: 0 });
+        let conn = self.dial(place, LinkId(u32::MAX));
+        let player = Player::new(
+            format!("stranger{number}"),
+            acts(&self.plan, stranger.trick, stranger.noise, Side::Client),
+        );
+        self.facts().event(&player.name, &format!("dials, and will play {:?}", stranger.trick));
+        self.facts().strangers_begun += 1;
+        self.players.insert((conn, Side::Client), player);
+    }
+
+    /// A stranger's dial was answered.
+    pub(super) fn answer_stranger(&mut self, conn: ConnId, number: u32, is_yes: bool) {
+        if is_yes {
+            self.facts().stranger_connected(number);
+            self.play(conn, Side::Client);
+        } else {
+            self.players.remove(&(conn, Side::Client));
+        }
+    }
+
+    /// True if somebody else answers this dial.
+    pub(super) fn is_for_impostor(&mut self, conn: ConnId) -> bool {
+        let Some(Place::Files(dial)) = self.conns.get(&conn).map(|conn| conn.place) else { return false };
+        let Some((number, impostor)) = self.plan.impostor_of(dial.client, dial.number) else { return false };
+        let player = Player::new(
+            format!("impostor{number}"),
+            acts(&self.plan, impostor.trick, impostor.noise, Side::Server),
+        );
+        self.facts().event(&player.name, &format!("answers, and will play {:?}", impostor.trick));
+        self.players.insert((conn, Side::Server), player);
+        if let Some(connection) = self.conns.get_mut(&conn) {
+            connection.end_mut(Side::Server).is_held = true;
+        }
+        self.answer(conn, true);
+        self.play(conn, Side::Server);
+        true
+    }
+
+    /// It hears something.
+    pub(super) fn player_hears(&mut self, conn: ConnId, side: Side, input: Input<Session>) {
+        let Some(player) = self.players.get_mut(&(conn, side)) else { return };
+        match input {
+            Input::Received((), bytes) => player.heard += bytes.len() as u64,
+            Input::Ended(..) => player.is_over = true,
+            _ => return,
+        }
+        self.play(conn, side);
+    }
+
+    /// It has waited.
+    pub(super) fn player_wakes(&mut self, conn: ConnId, side: Side) {
+        if let Some(player) = self.players.get_mut(&(conn, side)) {
+            player.is_pausing = false;
+        }
+        self.play(conn, side);
+    }
+
+    /// It goes on as far as it can.
+    fn play(&mut self, conn: ConnId, side: Side) {
+        while let Some(player) = self.players.get_mut(&(conn, side)) {
+            let Some(act) = player.acts.front().filter(|_| !player.is_pausing).cloned() else { return };
+            let waits = match act {
+                Act::Hear(bytes) => player.heard < bytes && !player.is_over,
+                Act::Stay => !player.is_over,
+                Act::Say(_) | Act::Pause(_) | Act::Deaf | Act::End | Act::Leave => false,
+            };
+            if waits {
+                return;
+            }
+            player.acts.pop_front();
+            let name = player.name.clone();
+            self.facts().event(&name, &act.to_string());
+            match act {
+                Act::Say(bytes) => self.transmit(conn, side, bytes),
+                Act::End => self.finish(conn, side),
+                Act::Stay | Act::Leave => {
+                    self.players.remove(&(conn, side));
+                    self.release(conn, side);
+                }
+                Act::Pause(ms) => {
+                    player_of(&mut self.players, conn, side, |player| player.is_pausing = true);
+                    self.after(Duration::from_millis(ms), Due::Play(conn, side));
+                }
+                Act::Deaf => player_of(&mut self.players, conn, side, |player| player.is_deaf = true),
+                Act::Hear(_) => {}
+            }
+        }
+    }
+}
+
+/// All that play, by their ends.
+pub(super) type Players = std::collections::BTreeMap<(ConnId, Side), Player>;
+
+fn player_of(players: &mut Players, conn: ConnId, side: Side, action: impl FnOnce(&mut Player)) {
+    if let Some(player) = players.get_mut(&(conn, side)) {
+        action(player);
+    }
+}

@@ -1,0 +1,40 @@
+//! What goes wrong in a disk in memory without a crash: a sync that fails, and bits that rot.
+
+use super::disk::{Content, Disk, Inode, Primitive};
+
+impl Disk {
+    /// What a sync of a file that failed had to write is lost, although it can still be read: the system takes it for
+    /// written, and a sync that comes later says that all is well. Names are in the file system's journal, and wait
+    /// there for the next sync of their folder.
+    pub(super) fn lose_unsynced(&mut self, failed: Primitive, inode: Inode) {
+        if failed == Primitive::Sync
+            && let Some(shadow) = &mut self.shadow
+        {
+            shadow.forget_file(inode);
+        }
+    }
+
+    /// The paths of all files, in order.
+    pub(super) fn paths(&self) -> Vec<String> {
+        let is_there = |inode: &Inode| {
+            let node = self.node(*inode);
+            !node.removed && matches!(node.content, Content::File(_))
+        };
+        let files = self.nodes.keys().copied().filter(is_there);
+        let mut paths: Vec<String> =
+            files.map(|inode| self.node(inode).path.escape_ascii().to_string()).collect();
+        paths.sort();
+        paths
+    }
+
+    /// Inverts bits of a byte that was written, on the disk and wherever else it is. False if none was written there.
+    pub(super) fn rot(&mut self, path: &str, offset: u64, mask: u8) -> bool {
+        let Some(inode) = self.find(path) else { return false };
+        let Content::File(pages) = &mut self.node_mut(inode).content else { return false };
+        let is_written = pages.invert(offset, mask);
+        if let Some(shadow) = self.shadow.as_mut().filter(|_| is_written) {
+            shadow.invert(inode, offset, mask);
+        }
+        is_written
+    }
+}
