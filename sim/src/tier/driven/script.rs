@@ -174,7 +174,11 @@ fn kill_server(hosts: &mut impl Hosts, shared: &Shared) {
     hosts.crash(Host::Server);
 }
 
+/// One that has not begun is no process, and begins at its time.
 fn kill_client(hosts: &mut impl Hosts, shared: &Shared, client: u32) {
+    if lock(shared).facts.clients[client as usize].begun == 0 {
+        return;
+    }
     let disk = {
         let mut state = lock(shared);
         state.facts.reach_in_put(Rare::ClientDiedInPut);
