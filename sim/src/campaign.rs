@@ -61,9 +61,15 @@ impl Tally {
 /// Runs one seed on one tier.
 pub fn run_seed(tier: Tier, seed: u64) -> Ran {
     let begin = Instant::now();
-    let outcome = tier.run(&Plan::from_seed(seed));
-    let broken = invariants::check(&outcome);
+    let (outcome, broken) = judged(tier, &Plan::from_seed(seed));
     Ran { seed, tier, outcome, broken, wall: begin.elapsed() }
+}
+
+/// Runs a plan and judges what was seen.
+pub fn judged(tier: Tier, plan: &Plan) -> (Outcome, Vec<Broken>) {
+    let outcome = tier.run(plan);
+    let broken = invariants::check(&outcome);
+    (outcome, broken)
 }
 
 /// Runs one seed on each of `tiers`. Where the plan says so, what the applications see is the same on all that run it.

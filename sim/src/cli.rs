@@ -8,6 +8,7 @@ use std::time::Instant;
 use clap::{Parser, Subcommand};
 use towline::probe::{Bug, HAS_BUGS, NoneInThisBuild};
 
+use crate::bench;
 use crate::campaign::{self, Ran, Tally};
 use crate::ledger::Ledger;
 use crate::planted::{self, SEEDS};
@@ -43,6 +44,18 @@ enum Command {
         /// Seeds at once [default: the number of processors]
         #[arg(long)]
         jobs: Option<usize>,
+    },
+    /// Measure what plans cost on each tier, and turmoil alone with as many hosts, ticks, writes and bytes
+    Bench {
+        /// The seeds, as for `run`
+        #[arg(long, default_value = "0..400", value_parser = seeds)]
+        seeds: Range<u64>,
+        /// Most bytes of one content: what is measured is not the moving of bulk
+        #[arg(long, default_value_t = 1_024)]
+        length_max: u64,
+        /// Print an object of JSON, and nothing else
+        #[arg(long)]
+        json: bool,
     },
     /// Run a seed or a plan, and show what happened
     Show(show::Show),
@@ -106,6 +119,11 @@ pub fn main() -> ExitCode {
                 (false, false) => Show::Table,
             };
             run(seeds, &tier.0, show, jobs.unwrap_or_else(processors), &mut io::stdout().lock())
+        }
+        Command::Bench { seeds, length_max, json } => {
+            let bench = bench::run(seeds, length_max);
+            let text = if json { bench::json(&bench) + "\n" } else { bench::text(&bench) };
+            io::stdout().lock().write_all(text.as_bytes()).map(|()| bench.is_good())
         }
         Command::Show(show) => show::run(&show, &mut io::stdout().lock()),
         Command::Planted { as_built, .. } if !HAS_BUGS => return other_build(as_built),

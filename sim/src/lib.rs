@@ -15,7 +15,9 @@
 //! | `plant` | faults of the simulator's own, to show that the invariants see them |
 //! | `show` | a run as text, JSON, a page, packets |
 //! | `campaign`, `report`, `cli` | many seeds, told to a person |
+//! | `bench` | what plans cost on each tier |
 
+mod bench;
 pub mod campaign;
 pub mod cli;
 mod difference;

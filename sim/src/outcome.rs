@@ -193,6 +193,22 @@ pub struct Bound {
     pub error: Option<String>,
 }
 
+/// What one side's processes handed to their system.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// How often.
+    pub writes: u64,
+    /// How much.
+    pub bytes: u64,
+}
+
+impl std::ops::AddAssign for Traffic {
+    fn add_assign(&mut self, other: Traffic) {
+        self.writes += other.writes;
+        self.bytes += other.bytes;
+    }
+}
+
 /// A server that was told to finish what runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Drain {
@@ -252,6 +268,8 @@ pub struct Outcome {
     pub peaks: BTreeMap<Host, Peak>,
     /// What is left.
     pub leftovers: Leftovers,
+    /// What was written to streams, by side.
+    pub traffic: [Traffic; 2],
     /// When each of the plan's faults happened, if it did.
     pub faults_at_ms: Vec<Option<u64>>,
     /// Rare states that were reached, as the simulator saw them.
@@ -290,6 +308,7 @@ impl Outcome {
             visits: Vec::new(),
             peaks: BTreeMap::new(),
             leftovers: Leftovers::default(),
+            traffic: [Traffic::default(); 2],
             faults_at_ms,
             reached: BTreeSet::new(),
             marks: BTreeSet::new(),

@@ -91,3 +91,22 @@ fn what_a_tier_cannot_do_is_told_and_a_campaign_of_it_fails() {
     let object = "{\"seed\":1,\"tier\":\"real\",\"story\":\"partition\",\"outcome\":\"skipped\",\"reasons\":";
     assert_eq!(json, format!("{object}[\"the loopback interface cannot be cut\"]}}\n"));
 }
+
+#[test]
+fn a_bench_has_a_row_for_each_world() {
+    let bench = |more: &[&str]| {
+        let output = command().args(["bench", "--seeds", "0..2"]).args(more).output().expect("it runs");
+        assert!(output.status.success());
+        String::from_utf8(output.stdout).expect("it prints text")
+    };
+    let (text, json) = (bench(&[]), bench(&["--json", "--length-max", "10"]));
+    assert!(text.starts_with("2 plans, contents of at most 1024 bytes"), "{text}");
+    let worlds = if cfg!(feature = "turmoil") { &["fast", "turmoil", "bare turmoil"][..] } else { &["fast"] };
+    for world in worlds {
+        let row = text.lines().find(|line| line.starts_with(&format!("{world} "))).expect("a row");
+        assert_eq!(row.trim_start_matches(world).split_whitespace().count(), 7, "{row}");
+        assert!(json.contains(&format!("{{\"name\":\"{world}\",\"writes\":")), "{json}");
+    }
+    assert!(json.starts_with("{\"plans\":2,\"length_max\":10,\"rounds\":3,\"rows\":["), "{json}");
+    assert_eq!(text.contains("turmoil costs"), worlds.len() > 1, "{text}");
+}

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hasher};
 
+use crate::proto::backoff::SplitMix;
 use crate::proto::machine::{Effect, Input, Machine, Out, fingerprint};
 use crate::proto::storage::Ticket;
 use crate::time::Time;
@@ -22,15 +23,12 @@ pub struct Checked<M: Machine> {
 }
 
 /// How often the machine is stepped a second time, ticked early and hashed; all else is asserted at every step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Care {
     Every,
-    /// Costs as many bytes of state as so many steps have saved.
-    Turns(usize),
+    /// One step in so many, as drawn.
+    Drawn(SplitMix, u64),
 }
-
-/// Bytes of state that a step saves up for.
-const SAVED_PER_STEP: usize = 2 * 1024;
 
 impl<M: Machine> Checked<M> {
     /// Observes `machine` from `now` on; `born` are the effects of its making.
@@ -42,10 +40,11 @@ impl<M: Machine> Checked<M> {
         (checked, effects)
     }
 
-    /// Steps a machine with a small state twice at every step, and one that holds bulk when its turn comes: for campaigns of
-    /// many steps.
-    pub fn sparing(mut self) -> Checked<M> {
-        self.care = Care::Turns(0);
+    /// Steps the machine twice, ticks it early and hashes it at one step in `one_in`, drawn from `seed`: for campaigns
+    /// of many runs, in which each kind of step is drawn often.
+    #[must_use]
+    pub fn drawn(mut self, seed: u64, one_in: u64) -> Checked<M> {
+        self.care = Care::Drawn(SplitMix(seed), one_in.max(1));
         self
     }
 
@@ -103,13 +102,10 @@ impl<M: Machine> Checked<M> {
     }
 
     fn is_turn(&mut self) -> bool {
-        let Care::Turns(saved) = &mut self.care else { return true };
-        *saved += SAVED_PER_STEP;
-        let is_turn = self.machine.footprint() <= *saved;
-        if is_turn {
-            *saved = 0;
+        match &mut self.care {
+            Care::Every => true,
+            Care::Drawn(random, one_in) => random.next_u64().is_multiple_of(*one_in),
         }
-        is_turn
     }
 
     /// An `Elapsed` before the deadline does nothing.

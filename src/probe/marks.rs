@@ -60,7 +60,7 @@ marks! {
     ShortWrite "a write to a file that took a part",
     FolderMade "a file published into a folder that was not there",
     AnsweredAgain "a remembered request answered a second time",
-    Fenced "an upload opened again while an earlier opener has it",
+    OpenedTwice "an upload opened again while an earlier opener has one that looks alike",
     SyncFailed "a sync that failed",
     NoSpace "an upload refused for want of space",
 }

@@ -50,7 +50,7 @@ fn marks_are_taken_once_and_what_is_done_aside_does_not_count() {
     take_marks();
     mark(Mark::ShortWrite);
     mark(Mark::HeaderCut);
-    aside(|| mark(Mark::Fenced));
+    aside(|| mark(Mark::OpenedTwice));
     assert_eq!(take_marks(), BTreeSet::from([Mark::HeaderCut, Mark::ShortWrite]));
     assert_eq!(take_marks(), BTreeSet::new());
 }

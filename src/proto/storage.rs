@@ -183,7 +183,7 @@ pub enum NameDone {
         lease: Lease,
         /// Names the upload for other connections.
         upload: UploadId,
-        /// Counts the openers of the same partial.
+        /// Counts the openers of partials that look alike: the same path, length and time of modification.
         generation: u64,
         /// What it holds already, a chaining value a block; may be shorter than the file (missing: not held).
         have: Vec<Option<Cv>>,

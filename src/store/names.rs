@@ -90,8 +90,7 @@ impl<F: Files> Names<F> {
         }
     }
 
-    /// The file that a partial's or source's lease holds open, for [`super::blocks`]. A partial that was fenced still has
-    /// its file, so that block operations under way end in order: nothing of it is published.
+    /// The file that a partial's or source's lease holds open, for [`super::blocks`].
     pub fn file(&self, lease: Lease) -> Option<Arc<F::File>> {
         match self.leases.get(&lease)? {
             Held::Partial(partial) => Some(Arc::clone(&partial.file)),

@@ -18,7 +18,6 @@ pub(super) struct Partial<F: Files> {
     pub(super) root: RootId,
     pub(super) file: Arc<F::File>,
     key: Key,
-    generation: u64,
     /// In the reserved folder.
     name: Vec<u8>,
     offer: Offer,
@@ -26,10 +25,10 @@ pub(super) struct Partial<F: Files> {
     broken: Option<StoreError>,
 }
 
-/// What is received, as a hash: two openers with the same one have the same file in hand.
+/// What is offered, as a hash: two openers with the same one may have the same file in hand, or files that look alike.
 type Key = [u8; 32];
 
-/// The openers of each partial, while there are any.
+/// How many have opened what looks alike, while anybody has it open: it tells their partials apart.
 #[derive(Default)]
 pub(super) struct Openers(BTreeMap<(RootId, Key), Opened>);
 
@@ -45,7 +44,7 @@ impl Openers {
 
     fn open(&mut self, root: RootId, key: Key, generation: u64) {
         let opened = self.0.entry((root, key)).or_insert(Opened { latest: 0, leases: 0 });
-        mark_if(Mark::Fenced, || opened.leases > 0);
+        mark_if(Mark::OpenedTwice, || opened.leases > 0);
         opened.latest = generation;
         opened.leases += 1;
     }
@@ -57,10 +56,6 @@ impl Openers {
                 self.0.remove(&(root, key));
             }
         }
-    }
-
-    fn is_fenced(&self, root: RootId, key: Key, generation: u64) -> bool {
-        self.0.get(&(root, key)).is_some_and(|opened| opened.latest > generation)
     }
 }
 
@@ -74,13 +69,13 @@ impl<F: Files> Names<F> {
         let file = Arc::new(create(place, &name, &offer)?);
         self.openers.open(root, key, generation);
         let upload = upload_id(&name);
-        let partial = Partial { root, file, key, generation, name, offer, broken: None };
+        let partial = Partial { root, file, key, name, offer, broken: None };
         let lease = self.lease(Held::Partial(partial));
         Ok(NameDone::Partial { lease, upload, generation, have: Vec::new() })
     }
 
-    /// A retry comes with a lease of its own: what it holds is dropped. A lease that was fenced may still be told that
-    /// its request has succeeded, but publishes nothing itself.
+    /// Every opener has a file of its own, so that the last one to publish wins, whoever opened last. A retry comes with
+    /// a lease of its own, too: of the attempts of one request the first one publishes, and what the others hold is dropped.
     pub(super) fn publish(
         &mut self,
         lease: Lease,
@@ -94,10 +89,6 @@ impl<F: Files> Names<F> {
             mark(Mark::AnsweredAgain);
             self.abandon(lease);
             return Ok(NameDone::Published);
-        }
-        if self.openers.is_fenced(root, key, partial.generation) {
-            let why = "another sender opened the same upload later";
-            return Err(refused(Code::SUPERSEDED, "publish", &partial.offer.path, why));
         }
         let place = self.roots.get_mut(&root).expect("a root outlives its leases");
         partial.publish(place)?;

@@ -73,7 +73,7 @@ codes! {
     UNSUPPORTED = 0x2007, "not supported by the peer";
     /// The client cancelled the operation.
     CANCELLED = 0x2008, "cancelled";
-    /// Another sender took over the same upload.
+    /// Another sender took over the same upload. For uploads that are resumed: nobody sends it yet.
     SUPERSEDED = 0x2009, "another sender took over this upload";
     /// The root of what was received is not the root that the sender named.
     ROOT_MISMATCH = 0x200a, "the file's hash differs from what the sender named";

@@ -178,7 +178,8 @@ impl PartialEq for Rope {
                 b = next;
             }
             let count = a.len().min(b.len());
-            if a[..count] != b[..count] {
+            // Clones share their pieces.
+            if !std::ptr::eq(a.as_ptr(), b.as_ptr()) && a[..count] != b[..count] {
                 return false;
             }
             (a, b) = (&a[count..], &b[count..]);

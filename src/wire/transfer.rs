@@ -141,7 +141,7 @@ impl Remove {
 pub struct HavePage {
     /// The receiver's name for this upload.
     pub upload: UploadId,
-    /// Counts the openers of the same upload; an older one is told `SUPERSEDED`.
+    /// Counts the openers of uploads that look alike: the same path, length and time of modification.
     pub generation: u64,
     /// The block that the first entry is about.
     pub first: u32,

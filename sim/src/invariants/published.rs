@@ -1,6 +1,6 @@
 //! A published file equals one that some client sent, whole, or the one that stood there at the beginning, and is published
-//! once, however often it was sent: at the end, and at every moment at which a name was given. Where a disk rotted, it is
-//! one with just these bits inverted.
+//! once, however often it was sent: at the end, at every moment at which a name was given, and after a loss of power. Where a
+//! disk rotted, it is one with just these bits inverted.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,9 +32,15 @@ pub(super) fn check(outcome: &Outcome) -> Vec<String> {
         let (path, content) = (&published.path, published.content);
         format!("at {} ms {path:?} was published as {content:?}, which nobody sent", published.at_ms)
     });
+    let survived = outcome.power_losses.iter().filter(|loss| loss.host == Host::Server);
+    let survived = survived.filter_map(|loss| loss.is.map(|is| (loss, is)));
+    let survived = survived.filter(|(loss, is)| !is_whole(&loss.path, is));
+    let survived = survived.map(|(loss, is)| {
+        format!("after a loss of power {:?} is {is:?}, which nobody sent, and was {:?}", loss.path, loss.was)
+    });
     let end = outcome.served.iter().filter(|(path, content)| !is_whole(path, content));
     let end = end.map(|(path, content)| format!("at the end {path:?} is {content:?}, which nobody sent"));
-    then.chain(end).chain(again(outcome)).collect()
+    then.chain(survived).chain(end).chain(again(outcome)).collect()
 }
 
 /// Files that were published more often than they were sent: by a server that does not remember what it did. What one

@@ -70,6 +70,10 @@ fn published() {
         outcome.served.insert("new".to_owned(), OTHER.id());
     };
     assert!(broken(torn).contains(&"published"));
+    // A put repairs it later: it was there to be seen all the same.
+    let (path, was) = ("new".to_owned(), Some(SENT.id()));
+    let loss = PowerLoss { host: Host::Server, path, was, is: Some(OTHER.id()), at: 2 };
+    assert!(broken(|outcome| outcome.power_losses.push(loss)).contains(&"published"));
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod compared;
 mod fault;
 mod generate;
 mod heal;
+mod light;
 mod network;
 mod text;
 mod work;

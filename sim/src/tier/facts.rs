@@ -15,7 +15,7 @@ use super::script::Script;
 use super::tap::Tap;
 use crate::disk::Power;
 use crate::ledger::Rare;
-use crate::outcome::{Bound, Drain, Job, Outcome};
+use crate::outcome::{Bound, Drain, Job, Outcome, Traffic};
 use crate::plan::{Host, Operation, Plan, What};
 use crate::plant::Plant;
 use crate::trace::{self, Connection, Door, Frame, Kind, Lane, Network, Part, Recorded, Store};
@@ -216,6 +216,11 @@ impl Facts {
     /// A rare state was reached.
     pub(super) fn reach(&mut self, rare: Rare) {
         self.outcome.reached.insert(rare);
+    }
+
+    /// A stream's end took so many bytes of its process.
+    pub(super) fn wrote(&mut self, side: Side, bytes: usize) {
+        self.outcome.traffic[side as usize] += Traffic { writes: 1, bytes: bytes as u64 };
     }
 
     /// Counts a state if the server is receiving a file now.

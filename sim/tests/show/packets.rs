@@ -134,7 +134,7 @@ fn tshark_sees_what_is_wrong() {
     std::fs::write(&file, lost.concat()).expect("a file");
     assert!(complaints(&file).contains("TCP"), "a packet is lost");
     let mut wrong = blocks[with_bytes].to_vec();
-    *wrong.iter_mut().nth(28 + 40).expect("a byte of the payload") ^= 1;
+    wrong[28 + 40] ^= 1;
     let mut damaged = blocks.clone();
     damaged[with_bytes] = &wrong;
     std::fs::write(&file, damaged.concat()).expect("a file");

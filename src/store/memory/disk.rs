@@ -121,7 +121,7 @@ impl Disk {
             None => {}
         }
         let path = join(&self.node(at).path, name);
-        self.log.push(Step { primitive, path: path.escape_ascii().to_string() });
+        self.log.push(Step { primitive, path: escaped(&path) });
         let mut due = None;
         for (i, (planted, passes, _)) in self.plants.iter_mut().enumerate() {
             if *planted == primitive {
@@ -346,7 +346,8 @@ impl Disk {
 
     /// All of `data` or, without space for it, nothing.
     pub(super) fn write(&mut self, inode: Inode, offset: u64, data: &[u8]) -> Result<(), FileError> {
-        if self.pages(inode)?.growth(offset, data.len()) > self.free() {
+        let is_limited = self.capacity < u64::MAX;
+        if is_limited && self.pages(inode)?.growth(offset, data.len()) > self.free() {
             return Err(FileErrorKind::NoSpace.into());
         }
         self.pages_mut(inode)?.write(offset, data);
@@ -382,6 +383,15 @@ impl Disk {
         if node.exclusive == Some(handle) {
             node.exclusive = None;
         }
+    }
+}
+
+/// As [`slice::escape_ascii`] has it; plain names, which nearly all are, are not looked at letter by letter.
+fn escaped(path: &[u8]) -> String {
+    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'\'' | b'"' | b'\\');
+    match std::str::from_utf8(path) {
+        Ok(plain) if path.iter().all(is_plain) => plain.to_owned(),
+        Ok(_) | Err(_) => path.escape_ascii().to_string(),
     }
 }
 

@@ -10,7 +10,7 @@ const LENGTH_MAX: u64 = 2 * 1024 * 1024;
 /// About how many writes the longest file takes: turmoil's cost is by the write.
 const WRITES_MAX: u64 = 800;
 /// Files at most so long are most of all: what breaks breaks at the edges, and long ones cost time.
-const SHORT: u64 = 8 * 1024;
+const SHORT: u64 = 4 * 1024;
 /// Long enough to be in the middle of, and short enough to be many.
 const MIDDLE: u64 = 160 * 1024;
 
@@ -31,10 +31,11 @@ impl Workload {
     /// Of any length: mostly short, lengths around the edges of a block among them.
     pub(super) fn content(&mut self) -> Content {
         const EDGES: [u64; 9] = [0, 1, 100, 65_535, 65_536, 65_537, 131_072, 1 << 20, (1 << 20) + 1];
-        let length = match self.random.random_range(0..20) {
-            0..12 => self.random.random_range(0..=SHORT),
-            12..18 => EDGES[self.random.random_range(0..7)],
-            18 => EDGES[self.random.random_range(7..EDGES.len())],
+        let length = match self.random.random_range(0..40) {
+            0..26 => self.random.random_range(0..=SHORT),
+            26..36 => EDGES[self.random.random_range(0..7)],
+            36..38 => self.random.random_range(0..=MIDDLE),
+            38 => EDGES[self.random.random_range(7..EDGES.len())],
             _ => self.random.random_range(0..=self.length_max),
         };
         Content { length: length.min(self.length_max), noise: self.random.random() }
@@ -42,7 +43,8 @@ impl Workload {
 
     /// Long enough to be in the middle of.
     pub(super) fn long(&mut self) -> Content {
-        let most = if self.random.random_bool(0.8) { MIDDLE.min(self.length_max) } else { self.length_max };
+        let is_long = self.random.random_ratio(1, 16);
+        let most = if is_long { self.length_max } else { MIDDLE.min(self.length_max) };
         let length = self.random.random_range(most / 2..=most);
         Content { length, noise: self.random.random() }
     }

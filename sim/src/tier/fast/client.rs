@@ -41,7 +41,7 @@ impl World {
         let machine =
             Client::new(self.clock(Host::Client(client)), self.plan.limits(), self.plan.policy(), seed);
         let (machine, _nothing) = Checked::new(self.clock(Host::Client(client)), machine, Out::new());
-        let (machine, links) = (machine.sparing(), BTreeMap::new());
+        let (machine, links) = (machine.drawn(seed, self.observed_one_in), BTreeMap::new());
         let host = ClientHost { power, names, machine, links, life, raw: None };
         self.clients[client as usize] = Some(host);
         self.begin_step(client, step);
@@ -283,7 +283,7 @@ impl World {
                 let stored = carry_out(&mut host.names, op);
                 self.folders.forget_logs();
                 let pause = self.store_pause(slowness_ms);
-                self.after(pause, Due::ToClient(life, Input::Stored(ticket, stored)));
+                self.after(pause, Due::ToClient(life, Box::new(Input::Stored(ticket, stored))));
             }
             Effect::Event(event) => {
                 self.facts().client_told(client, number, &event);

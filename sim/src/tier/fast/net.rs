@@ -18,6 +18,8 @@ use crate::streams::Streams;
 
 /// Bytes that a process may have queued for a connection of the protocol.
 pub(super) const QUEUE: usize = 2 * 1024 * 1024;
+/// Writes that a process makes in one go, of which one is drawn for each pipe: what they carry arrives at once.
+const BURSTS: [u32; 4] = [1, 4, Shape::WRITES_PER_MS, Shape::WRITES_PER_MS];
 /// For a connection of raw echo, of which one is drawn: nothing there needs room for more than a byte.
 const ECHO_QUEUES: [usize; 3] = [64, 16 * 1024, QUEUE];
 /// Bytes of a packet on most networks.
@@ -81,6 +83,7 @@ pub(super) struct Pipe {
     random: ChaCha8Rng,
     shape: Shape,
     window: usize,
+    burst: u32,
     queue_max: usize,
     pub(super) queue: Rope,
     /// What the machine thinks there is room for.
@@ -182,12 +185,14 @@ pub(super) fn cuts(cut: Cut, writer: Side) -> bool {
 }
 
 impl Pipe {
-    fn new(random: ChaCha8Rng, shape: Shape, network: Network) -> Pipe {
+    fn new(mut random: ChaCha8Rng, shape: Shape, network: Network) -> Pipe {
+        let burst = BURSTS[random.random_range(0..BURSTS.len())];
         let Network { bytes_per_ms: rate, window, .. } = network;
         Pipe {
             random,
             shape,
             window,
+            burst,
             queue_max: QUEUE,
             queue: Rope::new(),
             told: 0,
@@ -256,17 +261,26 @@ impl Pipe {
         self.unread < self.window
     }
 
-    /// What one write takes, and when the next may come.
-    pub(super) fn take(&mut self, facts: &mut Facts) -> (Bytes, Duration) {
-        let count_max = self.shape.write_max;
-        let drawn = if count_max == 0 { usize::MAX } else { self.random.random_range(1..=count_max) };
-        let count = drawn.min(self.queue.len()).min(self.window - self.unread).min(self.packet());
-        if count < self.queue.len() {
-            facts.reach(Rare::PartialWrite);
+    /// What the writes of `side` that come now take, and when the next may come.
+    pub(super) fn take(&mut self, facts: &mut Facts, side: Side) -> (Bytes, Duration) {
+        let (mut taken, mut pause, mut nap) = (0, Duration::ZERO, None);
+        for _ in 0..self.burst {
+            let count_max = self.shape.write_max;
+            let drawn = if count_max == 0 { usize::MAX } else { self.random.random_range(1..=count_max) };
+            let count = drawn.min(self.queue.len() - taken).min(self.window - self.unread).min(self.packet());
+            if count == 0 || nap.is_some() {
+                break;
+            }
+            facts.wrote(side, count);
+            taken += count;
+            self.unread += count;
+            pause += Duration::from_millis(1) / Shape::WRITES_PER_MS;
+            nap = self.nap();
+            if taken < self.queue.len() {
+                facts.reach(Rare::PartialWrite);
+            }
         }
-        self.unread += count;
-        let pause = Duration::from_millis(1) / Shape::WRITES_PER_MS;
-        (self.queue.split_to(count).into_bytes(), self.nap().unwrap_or(pause))
+        (self.queue.split_to(taken).into_bytes(), nap.unwrap_or(pause))
     }
 
     /// A pause that this direction makes now, seldom.

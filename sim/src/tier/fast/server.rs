@@ -45,12 +45,13 @@ impl World {
             facts.opened_store(partials, self.folders.served_partials());
             facts.server.serves = true;
         }
+        let seed = self.plan.seed ^ u64::from(number);
         let listener = Listener::new(self.plan.listen_limits());
         let (listener, _nothing) = Checked::new(self.clock(Host::Server), listener, Out::new());
         self.server = Some(ServerHost {
             power,
             names,
-            listener: listener.sparing(),
+            listener: listener.drawn(seed, self.observed_one_in),
             sessions: BTreeMap::new(),
             echoes: BTreeMap::new(),
             numbers: BTreeMap::new(),
@@ -184,12 +185,12 @@ impl World {
         else {
             return;
         };
-        let limits = self.plan.limits();
+        let (limits, seed) = (self.plan.limits(), self.plan.seed ^ conn.0);
         match (self.conns.get(&conn).map(|conn| conn.place), refusal) {
             (Some(Place::Echo(_)), None) => {
                 let echo = Echo::new(now, limits.idle);
                 let (echo, _nothing) = Checked::new(now, echo, Out::new());
-                host.echoes.insert(conn, echo.sparing());
+                host.echoes.insert(conn, echo.drawn(seed, self.observed_one_in));
             }
             (Some(Place::Echo(_)), Some(_)) => {
                 host.ends.insert(conn, Ending::Echo(None));
@@ -202,7 +203,7 @@ impl World {
                     Some(failure) => Session::refusing(now, failure, limits, &mut born),
                 };
                 let (session, born) = Checked::new(now, session, born);
-                host.sessions.insert(conn, session.sparing());
+                host.sessions.insert(conn, session.drawn(seed, self.observed_one_in));
                 self.carry_out_session(conn, born);
             }
         }
@@ -250,7 +251,7 @@ impl World {
             at = at.max(host.names_until);
             host.names_until = at;
         }
-        self.at(at, Due::Store(conn, ticket, op));
+        self.at(at, Due::Store(conn, ticket, Box::new(op)));
     }
 
     /// A store operation has its turn: what was said before is on its way by now.

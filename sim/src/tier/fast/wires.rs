@@ -85,7 +85,7 @@ impl World {
                 self.send(conn, side, Segment::End(End::Orderly));
             }
         } else if pipe.takes() {
-            let (bytes, pause) = pipe.take(&mut lock(&shared));
+            let (bytes, pause) = pipe.take(&mut lock(&shared), side);
             pipe.is_writing = true;
             note(&mut lock(&shared), &mut connection.end_mut(side).tap, place, side, side, &bytes);
             self.after(pause, Due::Write(conn, side));
@@ -162,14 +162,26 @@ impl World {
     }
 
     pub(super) fn on_read(&mut self, conn: ConnId, side: Side) {
+        let mut is_read = false;
+        while self.read_once(conn, side) {
+            is_read = true;
+        }
+        // There is room for more.
+        if is_read {
+            self.kick(conn, other(side));
+        }
+    }
+
+    /// Hands the process what one read gives; false if that is nothing now.
+    fn read_once(&mut self, conn: ConnId, side: Side) -> bool {
         let wants = self.wants_read(conn, side);
         let gates = &self.gates;
-        let Some(connection) = self.conns.get_mut(&conn) else { return };
+        let Some(connection) = self.conns.get_mut(&conn) else { return false };
         let (place, is_held) = (connection.place, connection.end(side).is_held);
         let pipe = connection.pipe(other(side));
         pipe.is_reading = false;
         if !is_held || !wants {
-            return;
+            return false;
         }
         if pipe.inbox.is_empty() {
             if let Read::Ending(end) = pipe.read {
@@ -177,30 +189,31 @@ impl World {
                 self.facts().keep(side, place.into(), || Recorded::Ended(other(side), end));
                 self.deliver(conn, side, Input::Ended((), end));
             }
-            return;
+            return false;
         }
         let allowed = match place {
             Place::Files(dial) => allowed(gates, dial, other(side)).saturating_sub(pipe.heard),
             Place::Echo(_) => u64::MAX,
         };
         if allowed == 0 {
-            return;
+            return false;
         }
+        // What the step brings about needs no moment of its own to read.
+        pipe.is_reading = true;
         if pipe.dawdles() {
-            pipe.is_reading = true;
             let nap = pipe.nap().unwrap_or_default();
             self.facts().reach(Rare::SpuriousPending);
-            return self.after(nap, Due::Read(conn, side));
+            self.after(nap, Due::Read(conn, side));
+            return false;
         }
         let start = pipe.heard;
         let bytes = pipe.give(allowed);
         let bytes = spoil(lock(&self.facts).plant, place, side, start, bytes);
         note(&mut lock(&self.facts), &mut connection.end_mut(side).tap, place, side, other(side), &bytes);
-        self.kick(conn, other(side));
         if !bytes.is_empty() {
             self.deliver(conn, side, Input::Received((), bytes));
         }
-        self.kick(conn, side);
+        true
     }
 
     /// This side's process drops the connection: what it had not handed to its system is lost, and what it had not read

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rand_chacha::ChaCha8Rng;
 use towline::harness::Side;
 use towline::proto::Echo;
+use towline::proto::backoff::SplitMix;
 use towline::proto::client::Client;
 use towline::proto::machine::{Input, Machine};
 use towline::proto::storage::{StoreOp, Ticket};
@@ -38,9 +39,9 @@ pub(super) enum Due {
     Read(ConnId, Side),
     /// A machine may be told of room.
     Room(ConnId, Side),
-    ToClient(Life, Input<Client>),
+    ToClient(Life, Box<Input<Client>>),
     /// The server's store carries out what this connection's session asked for.
-    Store(ConnId, Ticket, StoreOp),
+    Store(ConnId, Ticket, Box<StoreOp>),
     /// A client's application goes on with this step.
     Step(Life, usize),
     /// A client's application begins for the first time.
@@ -106,10 +107,17 @@ pub(super) struct World {
     pub(super) clocks: BTreeMap<Host, Duration>,
     pub(super) gates: Vec<Gate>,
     pub(super) server: Option<ServerHost>,
+    /// Of a machine's steps, one in so many is observed with care.
+    pub(super) observed_one_in: u64,
     /// By their places in the plan.
     pub(super) clients: Vec<Option<ClientHost>>,
     /// For what belongs to no connection.
     pub(super) random: ChaCha8Rng,
+}
+
+/// One run in 64 has every step of its machines observed (see `Checked::drawn`), the others one in 64.
+fn observed_one_in(seed: u64) -> u64 {
+    if SplitMix(seed).next_u64().is_multiple_of(64) { 1 } else { 64 }
 }
 
 /// The facts, for a moment.
@@ -140,6 +148,7 @@ impl World {
             clocks: BTreeMap::new(),
             gates: Vec::new(),
             server: None,
+            observed_one_in: observed_one_in(plan.seed),
             clients: plan.clients.iter().map(|_| None).collect(),
             random: Streams::new(plan.seed).part(Streams::BYTES, "fast world", 0),
             plan,
@@ -284,10 +293,10 @@ impl World {
             Due::Room(conn, side) => self.tell_room(conn, side),
             Due::ToClient(life, input) => {
                 if self.lives(life) {
-                    self.step_client(life.client, input);
+                    self.step_client(life.client, *input);
                 }
             }
-            Due::Store(conn, ticket, op) => self.on_store_served(conn, ticket, op),
+            Due::Store(conn, ticket, op) => self.on_store_served(conn, ticket, *op),
             Due::Step(life, step) => {
                 if self.lives(life) {
                     self.begin_step(life.client, step);

@@ -91,6 +91,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<I> {
         stream.taken.bytes += count as u64;
         {
             let mut state = lock(&stream.shared);
+            state.facts.wrote(stream.side, count);
             if count < bytes.len() {
                 state.facts.reach(Rare::PartialWrite);
             }
