@@ -75,7 +75,8 @@ mod tests {
         assert!(plan(one).is_comparable());
         assert!(plan(&format!("{one}, faults: [({byte}, what: reset(all))]")).is_comparable());
         assert!(!plan(&format!("{one}, faults: [(when: at(9), what: reset(all))]")).is_comparable());
-        assert!(!plan(&format!("{one}, faults: [({byte}, what: partition(both, all))]")).is_comparable());
+        let parted = format!("({byte}, what: partition(both, all)), (when: after(9), what: repair)");
+        assert!(!plan(&format!("{one}, faults: [{parted}]")).is_comparable());
         let later = "(when: byte(dial: 1, side: client, byte: 9), what: reset(all))";
         assert!(plan(&format!("{one}, faults: [{later}]")).is_comparable());
         assert!(!plan(&format!("{one}, faults: [({byte}, what: kill_server), {later}]")).is_comparable());
