@@ -109,6 +109,21 @@ pub struct Echoed {
     pub done: bool,
 }
 
+/// Datagrams that a client sent to be echoed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DatagramsEchoed {
+    /// Whose.
+    pub client: u32,
+    /// In which of its steps.
+    pub step: usize,
+    /// What was sent, each once.
+    pub requests: Vec<Vec<u8>>,
+    /// What came back, in its order.
+    pub replies: Vec<Vec<u8>>,
+    /// True once the application has waited for the last.
+    pub done: bool,
+}
+
 /// A name that a store renamed a file to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Published {
@@ -250,6 +265,8 @@ pub struct Outcome {
     pub jobs: Vec<Job>,
     /// Echoes of both kinds.
     pub echoes: Vec<Echoed>,
+    /// Echoes of datagrams.
+    pub datagrams: Vec<DatagramsEchoed>,
     /// What was published at the server, in order.
     pub published: Vec<Published>,
     /// Servers' attempts at the port, in order.
@@ -299,6 +316,7 @@ impl Outcome {
             panic: None,
             jobs: Vec::new(),
             echoes: Vec::new(),
+            datagrams: Vec::new(),
             published: Vec::new(),
             bound: Vec::new(),
             drains: Vec::new(),
@@ -377,6 +395,12 @@ impl Outcome {
         }
         echoes.sort();
         lines.extend(echoes);
+        lines.extend(self.datagrams.iter().map(|echoed| {
+            let back: BTreeSet<ContentId> = echoed.replies.iter().map(|reply| ContentId::of(reply)).collect();
+            let DatagramsEchoed { client, step, requests, replies: _, done } = echoed;
+            let (sent, back) = (requests.len(), back.len());
+            format!("client {client}, step {step}: {sent} datagrams, {back} came back, done {done}")
+        }));
         let mut published: Vec<&Published> = self.published.iter().collect();
         published.sort_by_key(|published| &published.path);
         lines.extend(

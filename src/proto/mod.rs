@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`machine`] | the trait, its inputs and effects, and the contract |
 //! | [`Echo`] | RFC 862, the smallest machine |
+//! | [`datagram`] | RFC 862 over datagrams |
 //! | [`op`] | one machine for each operation: sender, receiver, answer, ask |
 //! | [`session`] | the protocol on one connection, the same at both ends |
 //! | [`client`] | jobs: dial, run, retry |
@@ -16,6 +17,7 @@
 
 pub mod backoff;
 pub mod client;
+pub mod datagram;
 mod echo;
 mod limits;
 pub mod listener;
@@ -27,6 +29,7 @@ pub mod storage;
 mod timers;
 pub mod tree;
 
+pub use datagram::DatagramEcho;
 pub use echo::{Echo, EchoEnd};
 pub use limits::{Limits, ListenLimits};
 pub use session::Session;

@@ -176,6 +176,7 @@ pub(crate) const SNAPSHOTS: &[&str] = &[
     "states_answer",
     "states_ask",
     "states_client",
+    "states_datagram_echo",
     "states_echo",
     "states_listener",
     "states_receiver",

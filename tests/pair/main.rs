@@ -3,6 +3,7 @@
 mod bad_input;
 mod bits;
 mod cancel;
+mod datagrams;
 mod drain;
 mod every_byte;
 mod flow;

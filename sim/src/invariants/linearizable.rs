@@ -98,21 +98,26 @@ fn by_disk(outcome: &Outcome, path: &str, actions: &mut Vec<Action>) {
         let (what, name) =
             (Effect::Rot { was: Some(rotten.was), is: Some(rotten.is) }, "the disk".to_owned());
         if let Some(at) = rotten.at {
+            tried_before(at, Some(rotten.was), actions);
             actions.push(Action { what, begun_at: at, ended_at: at, is_certain: true, name });
         }
     }
     for loss in outcome.power_losses.iter().filter(|it| it.host == Host::Server && it.path == path) {
         let at = loss.at;
-        // What a client tries again may be seen, be lost, and be done after all.
-        let first = |action: &&Action| {
-            let is_it = matches!(&action.what, Effect::Write(values) if values.contains(&loss.was));
-            is_it && action.is_certain && (action.begun_at..action.ended_at).contains(&at)
-        };
-        let tries: Vec<Action> = actions.iter().filter(first).cloned().collect();
-        actions.extend(tries.into_iter().map(|it| Action { ended_at: at, is_certain: false, ..it }));
+        tried_before(at, loss.was, actions);
         let (what, name) = (Effect::TakeBack { was: loss.was, is: loss.is }, "a power loss".to_owned());
         actions.push(Action { what, begun_at: at, ended_at: at, is_certain: false, name });
     }
+}
+
+/// What a client tries again may be seen, be lost or spoilt at this moment, and be done after all.
+fn tried_before(at: u64, was: Value, actions: &mut Vec<Action>) {
+    let first = |action: &&Action| {
+        let is_it = matches!(&action.what, Effect::Write(values) if values.contains(&was));
+        is_it && action.is_certain && (action.begun_at..action.ended_at).contains(&at)
+    };
+    let tries: Vec<Action> = actions.iter().filter(first).cloned().collect();
+    actions.extend(tries.into_iter().map(|it| Action { ended_at: at, is_certain: false, ..it }));
 }
 
 /// What is seen when all is over.

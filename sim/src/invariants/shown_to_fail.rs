@@ -5,7 +5,8 @@ use towline::wire;
 
 use super::{ALL, check};
 use crate::outcome::{
-    Bound, ContentId, Drain, Echoed, Ended, Job, Outcome, Peak, PowerLoss, Published, Rotten, Visit,
+    Bound, ContentId, DatagramsEchoed, Drain, Echoed, Ended, Job, Outcome, Peak, PowerLoss, Published,
+    Rotten, Visit,
 };
 use crate::plan::{
     Application, Content, Expect, Fault, Host, Operation, Plan, Step, Stranger, Trick, What, When,
@@ -36,6 +37,13 @@ fn good() -> Outcome {
         place: "e0".to_owned(),
         request: b"abc".to_vec(),
         replies: vec![b"abc".to_vec()],
+        done: true,
+    }];
+    outcome.datagrams = vec![DatagramsEchoed {
+        client: 0,
+        step: 0,
+        requests: vec![b"number 0".to_vec(), b"number 1".to_vec()],
+        replies: vec![b"number 1".to_vec(), b"number 0".to_vec()],
         done: true,
     }];
     outcome.bound = vec![Bound { second: false, error: None }];
@@ -219,6 +227,27 @@ fn echo() {
     assert_eq!(broken(|outcome| outcome.echoes[0].replies.push(b"abc".to_vec())), ["echo"]);
     assert_eq!(broken(|outcome| outcome.echoes[0].replies.clear()), ["echo"]);
     assert_eq!(broken(|outcome| outcome.echoes[0].replies[0].truncate(2)), ["echo"]);
+}
+
+#[test]
+fn echoes_of_datagrams() {
+    let reply = |text: &[u8]| text.to_vec();
+    assert_eq!(broken(|outcome| outcome.datagrams[0].replies[0] = reply(b"number 2")), ["echo"]);
+    assert_eq!(broken(|outcome| outcome.datagrams[0].replies[0] = reply(b"numb")), ["echo"]);
+    assert_eq!(broken(|outcome| outcome.datagrams[0].replies.truncate(1)), ["echo"]);
+    let again = |outcome: &mut Outcome, times: usize| {
+        outcome.datagrams[0].replies.extend(vec![reply(b"number 0"); times]);
+    };
+    assert_eq!(broken(|outcome| again(outcome, 1)), ["echo"]);
+    let doubled = |outcome: &mut Outcome| outcome.plan.datagrams.doubled_percent = 5;
+    assert!(broken(|outcome| (doubled(outcome), again(outcome, 3)).1).is_empty());
+    assert_eq!(broken(|outcome| (doubled(outcome), again(outcome, 4)).1), ["echo"]);
+    // What is lost on the way does not come back.
+    let lossy = |outcome: &mut Outcome| {
+        outcome.plan.datagrams.lost_percent = 5;
+        outcome.datagrams[0].replies.clear();
+    };
+    assert!(broken(lossy).is_empty());
 }
 
 #[test]

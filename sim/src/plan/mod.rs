@@ -180,6 +180,25 @@ impl Plan {
             && !is_lossy
     }
 
+    /// True if all datagrams arrive, and come back in time.
+    pub fn keeps_datagrams(&self) -> bool {
+        let touches = |fault: &Fault| match fault.what {
+            What::Partition(..) | What::Hold(_) | What::Pause(_) | What::StopReading(_) => true,
+            What::KillServer | What::PowerLossServer | What::DrainServer => true,
+            What::KillClient(_) | What::PowerLossClient(_) | What::StartClient(_) => true,
+            What::Repair | What::Release | What::Resume(_) | What::StartReading(_) => false,
+            What::Reset(_) | What::End(..) | What::Mute(..) | What::ClockJump(..) => false,
+            What::StartServer | What::SecondServer => false,
+            What::DiskFull(_) | What::DiskFree(_) | What::DiskError { .. } => false,
+            What::SlowDisk(..) | What::BitRot(..) => false,
+        };
+        let Datagrams { lost_percent, doubled_percent: _, late_percent } = self.datagrams;
+        (lost_percent, late_percent) == (0, 0)
+            && 2 * self.network.latency_ms.max < Operation::DATAGRAM_WAIT_MS
+            && self.server_at_start
+            && !self.faults.iter().any(touches)
+    }
+
     /// Who answers this dial of a client instead of the server, with its place in the plan.
     pub fn impostor_of(&self, client: u32, dial: u32) -> Option<(u32, Impostor)> {
         let is_it = |(_, impostor): &(u32, &Impostor)| (impostor.client, impostor.dial) == (client, dial);

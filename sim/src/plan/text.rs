@@ -9,7 +9,7 @@ use ron::ser::PrettyConfig;
 use towline::probe::{Bug, HAS_BUGS, NoneInThisBuild};
 use towline::wire::RelPath;
 
-use super::{Expect, Fault, Host, Operation, Plan, What, When, Whom};
+use super::{Datagrams, Expect, Fault, Host, Operation, Plan, What, When, Whom};
 
 /// Why a text is no plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,14 +123,21 @@ impl Plan {
         if self.network.latency_ms.min == 0 || self.network.window == 0 || self.network.backlog == 0 {
             return bad("the network's latency, window and backlog are at least 1".to_owned());
         }
+        let Datagrams { lost_percent, doubled_percent, late_percent } = self.datagrams;
+        let percents = [lost_percent, doubled_percent, late_percent, self.network.resent_percent];
+        if percents.iter().chain([&self.shape.pending_percent]).any(|percent| *percent > 100)
+            || self.shape.nap_permille > 1_000
+        {
+            return bad("a share is at most the whole".to_owned());
+        }
         if self.limits.window < 2 * 1024 * 1024 {
             return bad("limits.window is at least 2097152".to_owned());
         }
         for step in self.steps() {
             let path = match &step.operation {
                 Operation::Put { path, .. } | Operation::Get { path } | Operation::Remove { path } => path,
-                Operation::DatagramEcho { length, .. } if *length < 8 => {
-                    return bad("a datagram has at least 8 bytes, for its number".to_owned());
+                Operation::DatagramEcho { length, .. } if !(8..=65_507).contains(length) => {
+                    return bad("a datagram has 8 bytes, for its number, to 65507".to_owned());
                 }
                 Operation::List
                 | Operation::Echo(_)

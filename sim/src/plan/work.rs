@@ -84,15 +84,20 @@ pub enum Operation {
     Echo(Content),
     /// Echo by RFC 862, on a connection of its own.
     RawEcho(Content),
-    /// Echo by RFC 862 in datagrams, each of which begins with its number.
+    /// Echo by RFC 862 in datagrams, each of which begins with its number. It succeeds, however few come back.
     DatagramEcho {
         /// How many are sent.
         count: u32,
-        /// Bytes of each, at least 8.
+        /// Bytes of each, from 8 to 65,507.
         length: u64,
         /// Milliseconds from one to the next.
         gap_ms: u64,
     },
+}
+
+impl Operation {
+    /// How long the client of a [`Operation::DatagramEcho`] waits after its last one, in milliseconds.
+    pub const DATAGRAM_WAIT_MS: u64 = 2_000;
 }
 
 /// How a step must end.

@@ -23,11 +23,11 @@ use crate::trace::{self, Connection, Door, Frame, Kind, Lane, Network, Part, Rec
 /// The server's name.
 pub(super) const SERVER: &str = "server";
 
-/// The names of the clients' hosts, by their places in the plan.
+/// The names of the clients' hosts, by their places in the plan; of those beyond, who keep no rules, the same.
 pub(super) fn client_name(client: u32) -> &'static str {
     const NAMES: [&str; Plan::CLIENTS_MAX] =
         ["client", "client1", "client2", "client3", "client4", "client5", "client6", "client7"];
-    NAMES[client as usize]
+    NAMES.get(client as usize).copied().unwrap_or("stranger")
 }
 
 /// See the [module](self).

@@ -11,7 +11,7 @@ use towline::wire::{Code, Get, RelPath, Remove, RequestId};
 use super::facts::{Facts, client_name};
 use super::files::Folders;
 use crate::ledger::Rare;
-use crate::outcome::{Echoed, Ended, Job};
+use crate::outcome::{DatagramsEchoed, Echoed, Ended, Job};
 use crate::plan::{Host, Operation, Plan};
 use crate::plant::Plant;
 use crate::trace::{Application, Kind, Lane};
@@ -106,6 +106,37 @@ impl Facts {
     pub(super) fn client_closed(&mut self, client: u32) {
         self.event(client_name(client), "has closed");
         self.clients[client as usize].is_done = true;
+    }
+
+    /// A client begins to send datagrams.
+    pub(super) fn datagrams_begin(&mut self, client: u32, step: usize) {
+        self.outcome.datagrams.push(DatagramsEchoed { client, step, ..DatagramsEchoed::default() });
+    }
+
+    /// It has sent one.
+    pub(super) fn datagram_sent(&mut self, client: u32, payload: &[u8]) {
+        if let Some(echoed) = self.last_datagrams(client) {
+            echoed.requests.push(payload.to_vec());
+        }
+    }
+
+    /// One came back.
+    pub(super) fn datagram_heard(&mut self, client: u32, payload: &[u8]) {
+        if let Some(echoed) = self.last_datagrams(client) {
+            echoed.replies.push(payload.to_vec());
+        }
+    }
+
+    /// It waits for no more.
+    pub(super) fn datagrams_are_over(&mut self, client: u32) {
+        let Some(echoed) = self.last_datagrams(client) else { return };
+        echoed.done = true;
+        let words = format!("of {} datagrams {} came back", echoed.requests.len(), echoed.replies.len());
+        self.event(client_name(client), &words);
+    }
+
+    fn last_datagrams(&mut self, client: u32) -> Option<&mut DatagramsEchoed> {
+        self.outcome.datagrams.iter_mut().rev().find(|echoed| echoed.client == client)
     }
 
     /// What came back of a raw echo.

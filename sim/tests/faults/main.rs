@@ -1,6 +1,7 @@
 //! What goes wrong, each fault by itself: a small plan, what the fault did, and that all invariants hold. On the fast tier.
 
 mod connections;
+mod datagrams;
 mod hosts;
 mod network;
 

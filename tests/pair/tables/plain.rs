@@ -1,9 +1,10 @@
-//! RFC 862, and the listener.
+//! RFC 862 over streams and over datagrams, and the listener.
 
 use bytes::Bytes;
+use towline::proto::datagram::{Address, Datagram};
 use towline::proto::listener::{ConnectionId, ListenInput, Listener, Source};
 use towline::proto::machine::{End, Input};
-use towline::proto::{Echo, ListenLimits};
+use towline::proto::{DatagramEcho, Echo, ListenLimits};
 use towline::time::{Duration, Time};
 
 use super::{Bench, Show, assert_table, row, waits};
@@ -33,6 +34,57 @@ fn echo() {
         all: Echo::STATES,
     };
     assert_table("states_echo", states, rows, &show);
+}
+
+#[test]
+fn datagram_echo() {
+    let new = || Bench::new(DatagramEcho::new());
+    let here = Address::v4([10, 0, 0, 1], 8697);
+    let there = Address::v4([10, 0, 0, 2], 50_000);
+    let way = |from, to, payload: &'static [u8]| {
+        Input::Received((), Datagram { from, to, payload: Bytes::from_static(payload) })
+    };
+    let from_port = |port| way(Address { port, ..there }, here, b"abc");
+    let states = vec![
+        ("there is no room", new()),
+        ("there is room for 11 bytes", new().after(Input::Room((), 11))),
+        ("there is room", new().after(Input::Room((), 1000))),
+        ("over", new().after(Input::Ended((), End::Orderly))),
+    ];
+    let mut rows = vec![
+        row("Received abc", way(there, here, b"abc")),
+        row("Received abcd", way(there, here, b"abcd")),
+        row("Received nothing", way(there, here, b"")),
+        row("from no port", from_port(0)),
+        row("from port 7", from_port(7)),
+        row("from port 1023", from_port(1023)),
+        row("from port 1024", from_port(1024)),
+        row("from port 11211", from_port(11211)),
+        row("from its own port", from_port(here.port)),
+        row("from itself", way(here, here, b"abc")),
+        row("from 255.255.255.255", way(Address::v4([255; 4], 50_000), here, b"abc")),
+        row("from 0.0.0.0", way(Address::v4([0; 4], 50_000), here, b"abc")),
+        row("from ff02::1", way(Address { host: 0xff02 << 112 | 1, port: 50_000 }, here, b"abc")),
+        row("from ::", way(Address { host: 0, port: 50_000 }, here, b"abc")),
+        row("from fe80::1", way(Address { host: 0xfe80 << 112 | 1, port: 50_000 }, here, b"abc")),
+        row("to 224.0.0.1", way(there, Address::v4([224, 0, 0, 1], here.port), b"abc")),
+        row("Room 0", Input::Room((), 0)),
+        row("Room 100", Input::Room((), 100)),
+        row("Ended, orderly", Input::Ended((), End::Orderly)),
+        row("Ended, reset", Input::Ended((), End::Reset)),
+    ];
+    rows.extend(waits());
+    let show = Show {
+        state: |echo: &DatagramEcho| echo.state_name().into(),
+        sent: |sent| {
+            let way = |Datagram { from, to, payload }: &Datagram| {
+                format!("{:?} from port {} to {:x}, {}", payload, from.port, to.host, to.port)
+            };
+            sent.iter().map(way).collect::<Vec<_>>().join(", ")
+        },
+        all: DatagramEcho::STATES,
+    };
+    assert_table("states_datagram_echo", states, rows, &show);
 }
 
 #[test]

@@ -115,25 +115,34 @@ fn application(client: u32, workload: &mut Workload) -> Application {
     let own = format!("{client}/own");
     let mut has_own = false;
     for _ in 0..workload.random.random_range(1..6) {
-        let (operation, expect) = match workload.random.random_range(0..11) {
-            0..4 => {
+        let (operation, expect) = match workload.random.random_range(0..24) {
+            0..8 => {
                 has_own = true;
                 (Operation::Put { path: own.clone(), content: workload.content() }, Expect::Success)
             }
-            4 if has_own => (Operation::Get { path: own.clone() }, Expect::Success),
-            4..6 => {
+            8..11 if has_own => (Operation::Get { path: own.clone() }, Expect::Success),
+            8..12 => {
                 let content = workload.content();
                 (Operation::Put { path: "shared".to_owned(), content }, Expect::Success)
             }
-            6 => (Operation::Get { path: "shared".to_owned() }, Expect::Any),
-            7 => (Operation::Remove { path: "shared".to_owned() }, Expect::Any),
-            8 => (Operation::List, Expect::Success),
-            9 => (Operation::Echo(workload.payload()), Expect::Success),
-            _ => (Operation::RawEcho(workload.content()), Expect::Any),
+            12..15 => (Operation::Get { path: "shared".to_owned() }, Expect::Any),
+            15..17 => (Operation::Remove { path: "shared".to_owned() }, Expect::Any),
+            17..19 => (Operation::List, Expect::Success),
+            19..21 => (Operation::Echo(workload.payload()), Expect::Success),
+            21..23 => (Operation::RawEcho(workload.content()), Expect::Any),
+            _ => (datagrams(workload), Expect::Success),
         };
         steps.push(Step { operation, expect });
     }
     Application { begins_ms: workload.random.random_range(0..200) * u64::from(client), steps }
+}
+
+fn datagrams(workload: &mut Workload) -> Operation {
+    Operation::DatagramEcho {
+        count: workload.random.random_range(1..20),
+        length: workload.random.random_range(8..1_200),
+        gap_ms: workload.random.random_range(0..20),
+    }
 }
 
 /// A fault of this kind, and what puts it right.

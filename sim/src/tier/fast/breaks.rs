@@ -4,10 +4,10 @@
 use towline::harness::Side;
 use towline::proto::machine::End;
 
-use super::super::facts::{SERVER, client_name};
 use super::net::{ConnId, Connection, Pipe, Read, other};
 use super::world::{Due, World};
 use crate::plan::Whom;
+use crate::trace::{self, Kind};
 
 impl World {
     /// The connections of these clients, of those that stand.
@@ -46,12 +46,9 @@ impl World {
     /// Writes down how much was heard of `writer` before this.
     fn tell_heard(&self, conn: ConnId, writer: Side, what: &str) {
         let Some(connection) = self.conns.get(&conn) else { return };
-        let (place, heard) = (connection.place, connection.heard(writer));
-        let name = match other(writer) {
-            Side::Server => SERVER,
-            Side::Client => client_name(place.client()),
-        };
-        self.facts().event(&format!("{name} {place}"), &format!("{what}, {heard} bytes were heard"));
+        let (place, heard) = (trace::Connection::from(connection.place), connection.heard(writer));
+        let words = format!("{what}, {heard} bytes were heard");
+        self.facts().record(place.end(other(writer)), Some(place), Kind::Note(words));
     }
 
     /// Ends what `writer` sends here and now.
@@ -84,8 +81,10 @@ impl World {
             Due::Syn(conn) | Due::Answer(conn, _) | Due::Arrive(conn, ..) => {
                 self.conns.get(conn).map(|conn| conn.place.client())
             }
-            Due::Write(..) | Due::Read(..) | Due::Room(..) | Due::ToClient(..) | Due::Store(..) => None,
+            Due::Datagram(client, ..) => Some(*client),
+            Due::SendDatagram(..) | Due::DatagramsOver(..) => None,
             Due::Stranger(_) | Due::Play(..) => None,
+            Due::Write(..) | Due::Read(..) | Due::Room(..) | Due::ToClient(..) | Due::Store(..) => None,
             Due::Step(..) | Due::Begin(_) | Due::FlushLimit(_) | Due::RawQuiet(..) | Due::Drain => None,
         };
         client.is_some_and(|client| self.holds.iter().any(|whom| whom.means(client)))

@@ -42,7 +42,7 @@ impl World {
             Client::new(self.clock(Host::Client(client)), self.plan.limits(), self.plan.policy(), seed);
         let (machine, _nothing) = Checked::new(self.clock(Host::Client(client)), machine, Out::new());
         let (machine, links) = (machine.drawn(seed, self.observed_one_in), BTreeMap::new());
-        let host = ClientHost { power, names, machine, links, life, raw: None };
+        let host = ClientHost { power, names, machine, links, life, raw: None, probe: None };
         self.clients[client as usize] = Some(host);
         self.begin_step(client, step);
     }
@@ -98,10 +98,7 @@ impl World {
                 }
                 self.watch_raw_echo(Life { client, number }, conn, usize::MAX);
             }
-            (None, operation) => {
-                let ended = Ended::Failed(format!("{operation:?} is not on this tier"));
-                self.step_is_over(client, step, ended);
-            }
+            (None, operation) => self.begin_datagrams(Life { client, number }, step, &operation),
         }
     }
 
@@ -112,7 +109,7 @@ impl World {
         Dial { client, number: *next - 1 }
     }
 
-    fn step_is_over(&mut self, client: u32, step: usize, ended: Ended) {
+    pub(super) fn step_is_over(&mut self, client: u32, step: usize, ended: Ended) {
         let Some(life) = self.client(client).map(|host| host.life) else { return };
         lock(&self.facts).step_is_over(client, step, ended, &self.folders);
         self.after(Duration::ZERO, Due::Step(life, step + 1));

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, VecDeque};
 use towline::harness::Checked;
 use towline::proto::client::{Client, LinkId};
 use towline::proto::listener::Listener;
-use towline::proto::{Echo, Session};
+use towline::proto::{DatagramEcho, Echo, Session};
 use towline::store::Names;
 use towline::time::Time;
 
+use super::datagrams::Probe;
 use super::net::ConnId;
 use super::world::Life;
 use crate::disk::{Power, PoweredFiles};
@@ -20,6 +21,7 @@ pub(super) struct ServerHost {
     pub(super) listener: Checked<Listener>,
     pub(super) sessions: BTreeMap<ConnId, Checked<Session>>,
     pub(super) echoes: BTreeMap<ConnId, Checked<Echo>>,
+    pub(super) datagrams: Checked<DatagramEcho>,
     /// The numbers under which the listener knows connections.
     pub(super) numbers: BTreeMap<ConnId, u64>,
     /// What has closed and is flushed before the listener is told.
@@ -47,6 +49,7 @@ pub(super) struct ClientHost {
     pub(super) links: BTreeMap<LinkId, ConnId>,
     pub(super) life: Life,
     pub(super) raw: Option<RawEcho>,
+    pub(super) probe: Option<Probe>,
 }
 
 /// A raw echo that is going on: all is sent, and read until the end.

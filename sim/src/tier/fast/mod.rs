@@ -9,12 +9,14 @@
 //! | `wires` | bytes from machine to machine, partitions, ends |
 //! | `breaks` | resets, early ends, half-open streams, messages held up |
 //! | `processes` | processes that stand still or do not read, clocks that differ |
+//! | `datagrams` | datagrams, their echo, and what becomes of them on their way |
 //! | `strangers` | peers that keep no rules |
 //! | `memory` | what machines hold |
 //! | `hosts`, `server`, `client` | what runs on the two hosts |
 
 mod breaks;
 mod client;
+mod datagrams;
 mod hosts;
 mod memory;
 mod net;
@@ -87,6 +89,8 @@ impl World {
             What::StartServer => self.start_server(),
             What::SecondServer => self.second_server(),
             What::DrainServer => {
+                // A process that stands still has been told all the same.
+                self.facts().server_stops();
                 self.facts().reach_in_put(Rare::DrainInPut);
                 self.happen(Due::Drain);
             }
@@ -175,9 +179,11 @@ impl World {
         }
         match (side, connection.place) {
             (Side::Client, Place::Echo(_)) => true,
-            (Side::Client, Place::Files(dial)) => self.clients[dial.client as usize]
-                .as_ref()
-                .is_some_and(|host| host.machine.machine().wants_read(connection.link)),
+            (Side::Client, Place::Files(dial)) => {
+                // A stranger that has left is no client.
+                let host = self.clients.get(dial.client as usize).and_then(Option::as_ref);
+                host.is_some_and(|host| host.machine.machine().wants_read(connection.link))
+            }
             (Side::Server, _) => self.server.as_ref().is_some_and(|host| {
                 host.sessions.get(&conn).is_some_and(|session| session.machine().wants_read(()))
                     || host.echoes.get(&conn).is_some_and(|echo| echo.machine().wants_read(()))

@@ -22,6 +22,7 @@ impl World {
         let (mine, others): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.asleep).into_iter().partition(|(whose, _)| *whose == host);
         self.asleep = others;
+        self.read_mail(host);
         mine.into_iter().for_each(|(_, due)| self.happen(due));
         self.kick_all(host);
         if host == Host::Server {
@@ -33,6 +34,7 @@ impl World {
 
     /// A process that begins is neither stopped nor slow, whatever the one before it was.
     pub(super) fn is_fresh(&mut self, host: Host) {
+        self.drop_mail(host);
         self.resume(host);
         self.start_reading(host);
     }
@@ -46,6 +48,7 @@ impl World {
     pub(super) fn start_reading(&mut self, host: Host) {
         if self.deaf.remove(&host) {
             self.kick_all(host);
+            self.read_mail(host);
         }
     }
 
@@ -73,8 +76,11 @@ impl World {
             // The system has the answer; the process hears it later.
             Due::Answer(conn, _) => at(conn, Side::Client),
             Due::ToClient(life, _) | Due::Step(life, _) => Some(Host::Client(life.client)),
-            Due::RawQuiet(life, ..) => Some(Host::Client(life.client)),
+            Due::RawQuiet(life, ..) | Due::SendDatagram(life, _) | Due::DatagramsOver(life, _) => {
+                Some(Host::Client(life.client))
+            }
             Due::Store(..) | Due::FlushLimit(_) | Due::Drain => Some(Host::Server),
+            Due::Datagram(..) => None,
             Due::Stranger(_) | Due::Play(..) => None,
             Due::Syn(_) | Due::Arrive(..) | Due::Write(..) | Due::Begin(_) => None,
         };

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use towline::harness::{Checked, Side, carry_out};
-use towline::proto::Echo;
 use towline::proto::listener::{ConnectionId, ListenEvent, ListenInput, Listener, Source};
-use towline::proto::machine::{Effect, Input, Machine, Out};
+use towline::proto::machine::{Effect, End, Input, Machine, Out};
 use towline::proto::session::{self, Session};
 use towline::proto::storage::{StoreOp, Ticket};
+use towline::proto::{DatagramEcho, Echo};
 use towline::time::Duration;
 use towline::wire::Failure;
 
@@ -48,12 +48,14 @@ impl World {
         let seed = self.plan.seed ^ u64::from(number);
         let listener = Listener::new(self.plan.listen_limits());
         let (listener, _nothing) = Checked::new(self.clock(Host::Server), listener, Out::new());
+        let (datagrams, _nothing) = Checked::new(self.clock(Host::Server), DatagramEcho::new(), Out::new());
         self.server = Some(ServerHost {
             power,
             names,
             listener: listener.drawn(seed, self.observed_one_in),
             sessions: BTreeMap::new(),
             echoes: BTreeMap::new(),
+            datagrams: datagrams.drawn(seed, self.observed_one_in),
             numbers: BTreeMap::new(),
             ends: BTreeMap::new(),
             next_number: 0,
@@ -158,6 +160,7 @@ impl World {
                 self.facts().event(SERVER, &format!("stops, with {connections} connections"));
                 // Who dials now is refused by the system, and may try again, instead of waiting for nothing.
                 backlog.into_iter().for_each(|conn| self.release(conn, Side::Server));
+                self.step_datagrams(Input::Ended((), End::Orderly));
                 self.tell_all(&session::Command::Drain);
             }
             ListenEvent::AbortAll(failure) => self.tell_all(&session::Command::Abort(failure)),

@@ -265,16 +265,18 @@ impl World {
 
     /// Gives it back, unless it is a message that is lost in this cut.
     fn pass(&mut self, cut: Cut, whom: Whom, due: Due) -> Option<Due> {
+        let of_conn = |conn: &ConnId, writer| {
+            let client = self.conns.get(conn).map(|conn: &Connection| conn.place.client());
+            client.map(|client| (client, writer))
+        };
         let sent = match &due {
-            Due::Syn(conn) => Some((*conn, Side::Client)),
-            Due::Answer(conn, _) => Some((*conn, Side::Server)),
-            Due::Arrive(conn, writer, _) => Some((*conn, *writer)),
+            Due::Syn(conn) => of_conn(conn, Side::Client),
+            Due::Answer(conn, _) => of_conn(conn, Side::Server),
+            Due::Arrive(conn, writer, _) => of_conn(conn, *writer),
+            Due::Datagram(client, writer, _) => Some((*client, *writer)),
             _ => None,
         };
-        let is_lost = |(conn, writer)| {
-            let client = self.conns.get(&conn).map(|conn: &Connection| conn.place.client());
-            client.is_some_and(|client| whom.means(client)) && cuts(cut, writer)
-        };
+        let is_lost = |(client, writer)| whom.means(client) && cuts(cut, writer);
         if !sent.is_some_and(is_lost) {
             return Some(due);
         }

@@ -8,6 +8,7 @@ use towline::harness::Side;
 use towline::proto::Echo;
 use towline::proto::backoff::SplitMix;
 use towline::proto::client::Client;
+use towline::proto::datagram::Datagram;
 use towline::proto::machine::{Input, Machine};
 use towline::proto::storage::{StoreOp, Ticket};
 use towline::time::{Duration, Time};
@@ -16,6 +17,7 @@ use super::super::facts::{Facts, Place};
 use super::super::files::Folders;
 use super::super::script::{Gate, Script};
 use super::super::stage::{Next, Stage};
+use super::datagrams::DatagramNet;
 use super::hosts::{ClientHost, ServerHost};
 use super::memory::Memory;
 use super::net::{ConnId, Connection, Segment, cuts};
@@ -56,6 +58,11 @@ pub(super) enum Due {
     Drain,
     /// A raw echo's client looks whether anything has moved beyond this.
     RawQuiet(Life, ConnId, usize),
+    /// A datagram arrives that this side of this client sent.
+    Datagram(u32, Side, Datagram),
+    /// A client's application sends its next one, or has waited for the last.
+    SendDatagram(Life, usize),
+    DatagramsOver(Life, usize),
 }
 
 /// One life of a client.
@@ -106,6 +113,7 @@ pub(super) struct World {
     /// How far the hosts' clocks are ahead of the world's.
     pub(super) clocks: BTreeMap<Host, Duration>,
     pub(super) gates: Vec<Gate>,
+    pub(super) datagrams: DatagramNet,
     pub(super) server: Option<ServerHost>,
     /// Of a machine's steps, one in so many is observed with care.
     pub(super) observed_one_in: u64,
@@ -147,6 +155,7 @@ impl World {
             deaf: BTreeSet::new(),
             clocks: BTreeMap::new(),
             gates: Vec::new(),
+            datagrams: DatagramNet::new(&plan),
             server: None,
             observed_one_in: observed_one_in(plan.seed),
             clients: plan.clients.iter().map(|_| None).collect(),
@@ -315,6 +324,17 @@ impl World {
             Due::RawQuiet(life, conn, moved) => {
                 if self.lives(life) {
                     self.watch_raw_echo(life, conn, moved);
+                }
+            }
+            Due::Datagram(client, writer, datagram) => self.on_datagram(client, writer, datagram),
+            Due::SendDatagram(life, step) => {
+                if self.lives(life) {
+                    self.send_datagram(life, step);
+                }
+            }
+            Due::DatagramsOver(life, step) => {
+                if self.lives(life) {
+                    self.end_datagrams(life, step);
                 }
             }
         }

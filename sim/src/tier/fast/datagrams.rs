@@ -1,0 +1,220 @@
+//! Datagrams: the server's echo of them, the clients that send and count, and a network that loses, doubles and delays each
+//! by itself. What it does is drawn from a part of the stream `bytes` of its own.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::Bytes;
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+use towline::harness::Side;
+use towline::proto::DatagramEcho;
+use towline::proto::backoff::SplitMix;
+use towline::proto::datagram::{Address, Datagram};
+use towline::proto::machine::{Effect, Input, Machine};
+use towline::time::Duration;
+
+use super::super::facts::{SERVER, client_name};
+use super::net::{latency, other};
+use super::world::{Due, Life, World};
+use crate::outcome::Ended;
+use crate::plan::{Datagrams, Host, Operation, Plan};
+use crate::streams::Streams;
+
+/// Bytes of datagrams that a system keeps for a process, and takes of it: Linux's default (`net.core.rmem_default`).
+const BUFFER: usize = 212_992;
+
+/// Where the server's echo is.
+const SERVED: Address = Address::v4([10, 0, 0, 1], 8697);
+
+/// The first port that systems give to clients (RFC 6335, section 6: the dynamic ports).
+const FIRST_PORT: u16 = 49_152;
+
+/// All that is not in a process.
+pub(super) struct DatagramNet {
+    random: ChaCha8Rng,
+    /// What arrived and was not read, by host.
+    mail: BTreeMap<Host, VecDeque<Datagram>>,
+    sockets: u16,
+}
+
+/// A client's datagrams that are being sent, on a socket of their own.
+pub(super) struct Probe {
+    step: usize,
+    socket: Address,
+    sent: u32,
+    count: u32,
+    length: usize,
+    gap: Duration,
+}
+
+impl DatagramNet {
+    pub(super) fn new(plan: &Plan) -> DatagramNet {
+        let random = Streams::new(plan.seed).part(Streams::BYTES, "fast datagrams", 0);
+        DatagramNet { random, mail: BTreeMap::new(), sockets: 0 }
+    }
+}
+
+/// The number that a datagram begins with.
+fn number(datagram: &Datagram) -> u64 {
+    datagram
+        .payload
+        .get(..8)
+        .map_or(u64::MAX, |bytes| u64::from_le_bytes(bytes.try_into().unwrap_or([0xff; 8])))
+}
+
+impl World {
+    /// A client begins to send.
+    pub(super) fn begin_datagrams(&mut self, life: Life, step: usize, operation: &Operation) {
+        let Operation::DatagramEcho { count, length, gap_ms } = *operation else { return };
+        let port = FIRST_PORT + self.datagrams.sockets % (u16::MAX - FIRST_PORT);
+        self.datagrams.sockets = self.datagrams.sockets.wrapping_add(1);
+        let socket = Address::v4([10, 0, 1, life.client as u8], port);
+        let (length, gap) = (length as usize, Duration::from_millis(gap_ms));
+        if let Some(host) = self.client(life.client) {
+            host.probe = Some(Probe { step, socket, sent: 0, count, length, gap });
+        }
+        self.facts().datagrams_begin(life.client, step);
+        self.after(Duration::ZERO, Due::SendDatagram(life, step));
+    }
+
+    /// The next one leaves, or nothing more comes.
+    pub(super) fn send_datagram(&mut self, life: Life, step: usize) {
+        let seed = self.plan.seed;
+        let Some(probe) = self.client(life.client).and_then(|host| host.probe.as_mut()) else { return };
+        if probe.step != step {
+            return;
+        }
+        if probe.sent == probe.count {
+            let limit = Duration::from_millis(Operation::DATAGRAM_WAIT_MS);
+            return self.after(limit, Due::DatagramsOver(life, step));
+        }
+        let mut payload = u64::from(probe.sent).to_le_bytes().to_vec();
+        let mut noise = SplitMix(seed ^ u64::from(probe.sent) << 20 ^ step as u64);
+        while payload.len() < probe.length {
+            payload.push(noise.next_u64() as u8);
+        }
+        probe.sent += 1;
+        let (from, gap) = (probe.socket, if probe.sent == probe.count { Duration::ZERO } else { probe.gap });
+        let datagram = Datagram { from, to: SERVED, payload: Bytes::from(payload) };
+        self.facts().datagram_sent(life.client, &datagram.payload);
+        self.post(life.client, Side::Client, datagram);
+        self.after(gap, Due::SendDatagram(life, step));
+    }
+
+    /// Nothing more is waited for.
+    pub(super) fn end_datagrams(&mut self, life: Life, step: usize) {
+        let Some(host) = self.client(life.client) else { return };
+        if host.probe.take_if(|probe| probe.step == step).is_some() {
+            self.facts().datagrams_are_over(life.client);
+            self.step_is_over(life.client, step, Ended::Done);
+        }
+    }
+
+    /// Sends one on its way, or two, or none.
+    fn post(&mut self, client: u32, writer: Side, datagram: Datagram) {
+        let Datagrams { lost_percent, doubled_percent, late_percent } = self.plan.datagrams;
+        let random = &mut self.datagrams.random;
+        let is_lost = random.random_ratio(lost_percent, 100);
+        let copies = 1 + usize::from(random.random_ratio(doubled_percent, 100));
+        let mut delays = Vec::new();
+        for _ in 0..copies {
+            let is_late = random.random_ratio(late_percent, 100);
+            let late = if is_late { random.random_range(1..=1_000) } else { 0 };
+            delays.push(latency(random, &self.plan) + Duration::from_millis(late));
+        }
+        if is_lost || self.is_cut(client, writer) {
+            return self.facts().event(name_of(client, writer), &format!("{} is lost", told(&datagram)));
+        }
+        if copies > 1 {
+            self.facts().event(name_of(client, writer), &format!("{} is doubled", told(&datagram)));
+        }
+        for delay in delays {
+            self.after(delay, Due::Datagram(client, writer, datagram.clone()));
+        }
+    }
+
+    /// One arrives: the system keeps it, if it has room, until the process reads.
+    pub(super) fn on_datagram(&mut self, client: u32, writer: Side, datagram: Datagram) {
+        let host = match other(writer) {
+            Side::Server => Host::Server,
+            Side::Client => Host::Client(client),
+        };
+        let is_there = match host {
+            Host::Server => self.server.as_ref().is_some_and(|server| !server.datagrams.is_closed()),
+            Host::Client(_) => self.client(client).is_some_and(|client| client.probe.is_some()),
+        };
+        if self.mute.contains(&host) || !is_there {
+            return;
+        }
+        let mail = self.datagrams.mail.entry(host).or_default();
+        let kept: usize = mail.iter().map(DatagramEcho::size).sum();
+        if kept + DatagramEcho::size(&datagram) > BUFFER {
+            let what = format!("{} finds no room, and is lost", told(&datagram));
+            return self.facts().event(name_of(client, other(writer)), &what);
+        }
+        mail.push_back(datagram);
+        self.read_mail(host);
+    }
+
+    /// A process reads what its system has kept, unless it stands still or reads nothing.
+    pub(super) fn read_mail(&mut self, host: Host) {
+        if self.paused.contains(&host) || self.deaf.contains(&host) {
+            return;
+        }
+        let mail = self.datagrams.mail.remove(&host).unwrap_or_default();
+        if mail.is_empty() {
+            return;
+        }
+        match host {
+            Host::Server => {
+                self.step_datagrams(Input::Room((), BUFFER));
+                mail.into_iter().for_each(|datagram| self.step_datagrams(Input::Received((), datagram)));
+            }
+            Host::Client(client) => mail.into_iter().for_each(|datagram| {
+                let probe = self.client(client).and_then(|host| host.probe.as_ref());
+                if probe.is_some_and(|probe| probe.socket == datagram.to) {
+                    self.facts().datagram_heard(client, &datagram.payload);
+                }
+            }),
+        }
+    }
+
+    /// What was kept for a process is gone with it.
+    pub(super) fn drop_mail(&mut self, host: Host) {
+        self.datagrams.mail.remove(&host);
+    }
+
+    /// The server's echo hears something.
+    pub(super) fn step_datagrams(&mut self, input: Input<DatagramEcho>) {
+        let now = self.clock(Host::Server);
+        let Some(host) = self.server.as_mut().filter(|host| !host.datagrams.is_closed()) else { return };
+        for effect in host.datagrams.step(now, input) {
+            match effect {
+                Effect::Transmit((), datagram) => {
+                    // The last byte of a client's address is its place in the plan.
+                    self.post((datagram.to.host & 0xff) as u32, Side::Server, datagram);
+                }
+                Effect::Event(why) => {
+                    self.facts().event(SERVER, &format!("does not answer a datagram: {why:?}"));
+                }
+                Effect::Close(()) => self.drop_mail(Host::Server),
+                Effect::Dial(()) | Effect::Finish(()) | Effect::Hangup(()) | Effect::Store(..) => {
+                    unreachable!("an echo of datagrams does none of these")
+                }
+            }
+        }
+    }
+}
+
+/// Who sent it.
+fn name_of(client: u32, side: Side) -> &'static str {
+    match side {
+        Side::Server => SERVER,
+        Side::Client => client_name(client),
+    }
+}
+
+/// Which one it is.
+fn told(datagram: &Datagram) -> String {
+    format!("datagram {} from port {} to {}", number(datagram), datagram.from.port, datagram.to.port)
+}
