@@ -13,7 +13,7 @@ use crate::proto::session::{Event, Session, SessionEnd};
 use crate::proto::storage::{RootId, StoreOp, Ticket};
 use crate::store::Names;
 use crate::store::memory::MemoryFiles;
-use crate::time::Time;
+use crate::time::{Duration, Time};
 use crate::wire::{Body, Decoder, Frame, OperationId, PREAMBLE};
 
 /// A session, what it was told and what it said.
@@ -141,6 +141,15 @@ impl Lone {
         self.now = self.now.max(deadline);
         self.step(Input::Elapsed);
         true
+    }
+
+    /// Lets time pass, and every deadline in it.
+    pub fn wait(&mut self, duration: Duration) {
+        let until = self.now + duration;
+        while self.session.machine().deadline().is_some_and(|deadline| deadline <= until) {
+            self.elapse();
+        }
+        self.now = until;
     }
 
     /// Runs to the end: the store completes, and deadlines come; it must close then, and leave nothing.

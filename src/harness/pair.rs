@@ -33,6 +33,8 @@ pub struct PairConfig {
     pub store: Duration,
     /// Longest piece that is delivered at once.
     pub piece: usize,
+    /// Bytes that a direction of a connection carries in a millisecond; `None`: as many as come.
+    pub bytes_per_ms: Option<u32>,
     /// How much each transport takes before it is told that it takes no more.
     pub room: usize,
     /// What goes wrong.
@@ -50,6 +52,7 @@ impl Default for PairConfig {
             latency: Duration::from_millis(5),
             store: Duration::from_micros(100),
             piece: 1024 * 1024,
+            bytes_per_ms: None,
             room: 2 * 1024 * 1024,
             faults: Vec::new(),
             record: false,
@@ -73,6 +76,8 @@ pub(super) struct Stream {
     /// Bytes that were sent, for faults' addresses, by [`Side`].
     pub(super) sent: [u64; 2],
     pub(super) queued: [usize; 2],
+    /// When the direction has carried all that was sent.
+    pub(super) busy_until: [Time; 2],
     pub(super) is_dead: bool,
 }
 
@@ -311,7 +316,7 @@ impl Pair {
             match effect {
                 Effect::Dial(link) => self.schedule(self.config.latency, Due::Dial(link)),
                 Effect::Transmit(link, bytes) => self.transmit(link, Side::Client, bytes),
-                Effect::Finish(link) => self.schedule(self.config.latency, Due::End(link, Side::Client)),
+                Effect::Finish(link) => self.finish(link, Side::Client),
                 Effect::Hangup(link) => self.hang_up(link),
                 Effect::Store(ticket, op) => {
                     let stored = carry_out(&mut self.stores[0], op);
@@ -344,14 +349,14 @@ impl Pair {
         for effect in effects {
             match effect {
                 Effect::Transmit((), bytes) => self.transmit(link, Side::Server, bytes),
-                Effect::Finish(()) => self.schedule(self.config.latency, Due::End(link, Side::Server)),
+                Effect::Finish(()) => self.finish(link, Side::Server),
                 Effect::Hangup(()) => {}
                 Effect::Store(ticket, op) => self.store_served(link, ticket, op),
                 Effect::Event(event) => self.served_events.push(event),
                 Effect::Close(end) => {
                     self.ends.push(end);
                     self.servers.remove(&link);
-                    self.schedule(self.config.latency, Due::End(link, Side::Server));
+                    self.finish(link, Side::Server);
                 }
                 Effect::Dial(()) => unreachable!("a server does not dial"),
             }

@@ -40,9 +40,26 @@ impl Pair {
             for fault in self.config.faults.clone() {
                 piece = self.strike(fault, link, side, start, piece);
             }
-            self.schedule(self.config.latency, Due::Arrive(link, side, piece));
+            let after = self.travel(link, side, piece.len());
+            self.schedule(after, Due::Arrive(link, side, piece));
         }
         self.tell_room(link, side);
+    }
+
+    /// This side's stream ends behind all that it has sent.
+    pub(super) fn finish(&mut self, link: LinkId, side: Side) {
+        let after = self.travel(link, side, 0);
+        self.schedule(after, Due::End(link, side));
+    }
+
+    /// How long it takes until so many more bytes are there: a slow path carries them behind those that were sent before.
+    fn travel(&mut self, link: LinkId, side: Side, bytes: usize) -> Duration {
+        let (now, latency) = (self.now(), self.config.latency);
+        let Some(stream) = self.streams.get_mut(&link) else { return latency };
+        let carried = self.config.bytes_per_ms.map_or(0, |most| bytes as u64 * 1_000_000 / u64::from(most));
+        let busy_until = &mut stream.busy_until[side as usize];
+        *busy_until = now.max(*busy_until) + Duration::from_nanos(carried);
+        busy_until.since(now) + latency
     }
 
     /// What a fault leaves of the piece of `side` that begins at byte `start`.

@@ -90,6 +90,7 @@ bugs! {
     ReuseOperationId "reuse-operation-id" Session "An operation takes the id of the one before it.",
     ForgetHandshakeDeadline "forget-handshake-deadline" Session "A peer may take for ever to say hello.",
     ForgetIdleDeadline "forget-idle-deadline" Session "A silent peer is never given up.",
+    StaySilent "stay-silent" Session "A peer that sends for long is not told that it is heard.",
     ForgetLinger "forget-linger" Session "A peer may take for ever to end its side.",
     WithholdCredit "withhold-credit" Session "What was consumed is counted, and the peer never told.",
     DropOpenAtDrain "drop-open-at-drain" Session "A drain says goodbye with operations open.",

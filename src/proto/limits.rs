@@ -3,6 +3,9 @@
 use crate::time::Duration;
 use crate::wire::limits::EXTENT;
 
+/// However short an idle time the peer states: a side speaks no more often only to be heard.
+pub(crate) const SPEAK_MIN: Duration = Duration::from_millis(50);
+
 /// Limits of a connection and of what runs on it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Limits {

@@ -10,13 +10,15 @@ pub(crate) enum Timer {
     Handshake,
     /// Half of the idle time has passed: ask whether the peer is there.
     Ping,
+    /// The peer sends, and waits to hear of this side.
+    Speak,
     /// The peer is dead.
     Idle,
     /// The peer should have ended its side.
     Linger,
 }
 
-const ALL: [Timer; 4] = [Timer::Handshake, Timer::Ping, Timer::Idle, Timer::Linger];
+const ALL: [Timer; 5] = [Timer::Handshake, Timer::Ping, Timer::Speak, Timer::Idle, Timer::Linger];
 
 /// One optional deadline for each [`Timer`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]

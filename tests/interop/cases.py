@@ -9,6 +9,7 @@ import random
 import socket
 import struct
 import sys
+import time
 
 import check_vectors
 import digest
@@ -108,6 +109,32 @@ def ping_and_echo():
     for length in (0, 1, 65_536):
         payload = os.urandom(length)
         assert connection.echo(payload) == payload
+    connection.bye()
+
+
+@case
+def a_side_that_sends_hears_that_it_is_heard():
+    """States of a connection, 2: in a third of the idle time, by something that changes nothing."""
+    connection = connect(idle=300)
+    payload = bytes(60_000)
+    raw = encode("Echo", next(connection.ids), payload=payload)
+    begin = time.monotonic()
+    for at in (0, 300):
+        connection.write(raw[at : at + 300])
+        assert connection.pump().name == "Credit"
+    assert time.monotonic() - begin > 0.19, "more often than it must"
+    assert connection.granted == connection.hello.window
+    connection.write(raw[600:])
+    assert connection.expect(1, "EchoReply").payload == payload
+    connection.bye()
+
+
+@case
+def a_credit_that_changes_nothing():
+    connection = connect()
+    for number, total in enumerate((connection.window, connection.window, 0)):
+        connection.send("Credit", total=total)
+        connection.ping(number)
     connection.bye()
 
 

@@ -6,6 +6,7 @@ One thread and one blocking socket: whoever waits for a frame of an operation ta
 import collections
 import itertools
 import socket
+import time
 
 import digest
 from wire import CODES, EXTENT, MAX_SEGMENT, PREAMBLE, Decoder, WireError, block_size, encode
@@ -41,6 +42,8 @@ class Connection:
         self.window = hello["window"]  # what we granted with Hello
         self.sent = self.received = self.let_go = self.announced = 0
         self.withhold = False  # true: no Credit is granted anew
+        self.unanswered, self.owed = 0, None  # bytes heard since we spoke; when the server is owed a word
+        self.bears = None  # how long we may say nothing to a server that sends, in seconds
         self.inbox = collections.defaultdict(collections.deque)
         self.ids = itertools.count(1)
         self.pongs, self.log = [], []
@@ -55,10 +58,13 @@ class Connection:
             raise Over(frame)
         assert frame.name == "Hello", frame
         self.granted = frame.window
+        if frame.idle:
+            self.bears = max(frame.idle / 3000, 0.05)
         return frame
 
     def write(self, raw):
         self.socket.sendall(raw)
+        self.unanswered, self.owed = 0, None
 
     def send(self, name, operation=0, last=False, **fields):
         self.write(encode(name, operation, last, **fields))
@@ -66,12 +72,31 @@ class Connection:
     def read(self):
         """The next frame, whatever it is."""
         while not (frame := self.decoder.next()):
-            piece = self.socket.recv(1 << 16)
+            piece = self.receive()
             if not piece:
                 raise Ended(f"the stream ended with {len(self.decoder.buffer)} bytes of a frame")
             self.decoder.feed(piece)
         self.log.append((frame.name, frame.operation))
         return frame
+
+    def receive(self):
+        """States of a connection, 2: a server that sends is told that it is heard, by a `Credit` that changes nothing."""
+        until = time.monotonic() + PATIENCE
+        while (now := time.monotonic()) < until:
+            if self.owed and now >= self.owed:
+                self.send("Credit", total=self.window + self.announced)
+            self.socket.settimeout(max(min(self.owed or until, until) - now, 0.001))
+            try:
+                piece = self.socket.recv(1 << 16)
+            except TimeoutError:
+                continue
+            finally:
+                self.socket.settimeout(PATIENCE)
+            self.unanswered += len(piece)
+            if self.bears and not self.owed and self.unanswered >= 256:
+                self.owed = time.monotonic() + self.bears
+            return piece
+        raise TimeoutError("nothing came")
 
     def pump(self):
         """Takes in one frame: those of the connection are acted upon, the others kept for their operation."""
@@ -282,6 +307,7 @@ class Connection:
     def bye(self):
         """States of a connection, 4: the orderly end. Returns the frames that came before the server's `Bye`."""
         self.send("Bye")
+        self.bears = self.owed = None  # nothing more may be said
         self.socket.shutdown(socket.SHUT_WR)
         frames = []
         while (frame := self.read()).name != "Bye":

@@ -122,9 +122,14 @@ pub(crate) fn hello() -> Hello {
 
 /// A server that has shaken hands with whoever the test plays.
 pub(crate) fn served() -> Lone {
+    greeted(0)
+}
+
+/// A server whose peer has stated this idle time.
+pub(crate) fn greeted(idle_ms: u32) -> Lone {
     let mut lone = Lone::server(limits());
     lone.preamble();
-    lone.hear(0, Body::Hello(hello()));
+    lone.hear(0, Body::Hello(Hello { idle_ms, ..hello() }));
     assert_eq!(lone.heard().len(), 1, "its Hello");
     lone
 }

@@ -3,11 +3,11 @@
 use towline::harness::{Fault, Lone, Pair, PairConfig, Side};
 use towline::proto::Limits;
 use towline::proto::client::LinkId;
-use towline::proto::machine::Machine;
+use towline::proto::machine::{Input, Machine};
 use towline::proto::op::OpDone;
 use towline::proto::session::SessionEnd;
-use towline::time::Duration;
-use towline::wire::{Body, Code};
+use towline::time::{Duration, Time};
+use towline::wire::{Body, Code, Frame, OperationId};
 
 use crate::help::*;
 
@@ -23,13 +23,16 @@ fn a_silent_peer_is_asked_first_and_then_taken_for_dead() {
     assert!(matches!(end, SessionEnd::Broken(failure) if failure.code == Code::IDLE_TIMEOUT));
 }
 
+/// The bytes of an echo: a part of them is heard, and there is nothing to answer.
+fn large_frame(length: usize) -> Vec<u8> {
+    Frame::of(OperationId(1), Body::Echo(noise(length).into())).to_bytes()
+}
+
 /// Liveness counts bytes, not frames: part of a large frame is a sign of life.
 #[test]
 fn every_byte_is_a_sign_of_life() {
     let mut lone = served();
-    let frame =
-        towline::wire::Frame::of(towline::wire::OperationId(1), Body::Echo(noise(100).into())).to_bytes();
-    for byte in frame {
+    for byte in large_frame(100) {
         lone.elapse();
         lone.receive(vec![byte]);
         assert_eq!(lone.end, None);
@@ -51,6 +54,87 @@ fn an_idle_connection_is_kept_by_pings() {
     assert_eq!(retries(&pair), 0);
     assert_eq!(pair.trace.text().matches("Hello").count(), 2, "one connection");
     pair.close();
+}
+
+/// What is queued takes longer than the idle time to go out, whichever side it waits at: the other side speaks meanwhile.
+#[test]
+fn a_transfer_over_a_slow_path_is_not_taken_for_dead() {
+    let content = noise(3_000_000);
+    for request in [put("file"), fetch("file")] {
+        let mut pair = Pair::new(PairConfig {
+            limits: Limits { idle: Some(Duration::from_secs(4)), ..Limits::default() },
+            bytes_per_ms: Some(100),
+            piece: 1_500,
+            ..PairConfig::default()
+        });
+        pair.local.put("file", &content);
+        pair.served.put("file", &content);
+        assert_eq!(pair.carry_out(request), Ok(moved(&content, 0)));
+        assert_eq!(retries(&pair), 0);
+        assert_eq!(pair.trace.text().matches("Hello").count(), 2, "one connection");
+        assert_eq!(pair.trace.text().matches("Ping").count(), 0, "nobody needs to ask");
+        pair.close();
+    }
+}
+
+/// A peer that sends is told that it is heard, in a third of the time that it stated.
+#[test]
+fn a_peer_that_sends_is_spoken_to_in_time() {
+    let mut lone = greeted(3_000);
+    let mut said = Vec::new();
+    for piece in large_frame(10_000).chunks(300).take(30) {
+        lone.receive(piece.to_vec());
+        lone.wait(Duration::from_millis(300));
+        said.extend(bodies(&mut lone).into_iter().map(|body| (lone.now(), body)));
+    }
+    // A second after the first piece that it has not answered; the next one comes 200 ms later.
+    let credit = Body::Credit(limits().window);
+    let expected: Vec<_> = (1..=7).map(|i| (Time::from_millis(1_200 * i), credit.clone())).collect();
+    assert_eq!(said, expected);
+}
+
+/// Whoever speaks anyway owes nothing.
+#[test]
+fn an_answer_is_a_word_too() {
+    let mut lone = greeted(3_000);
+    for number in 1..10 {
+        lone.hear(number, Body::Echo(noise(300).into()));
+        lone.wait(Duration::from_millis(1_500));
+        assert!(matches!(bodies(&mut lone)[..], [Body::EchoReply(_)]));
+    }
+}
+
+/// A frame that never ends since its length was damaged: the peer's pings are swallowed, and it must find out.
+#[test]
+fn a_peer_that_says_little_has_to_ask() {
+    let mut lone = greeted(3_000);
+    for piece in large_frame(10_000).chunks(24).take(10) {
+        lone.receive(piece.to_vec());
+        lone.wait(Duration::from_millis(1_500));
+        assert_eq!(bodies(&mut lone), []);
+    }
+}
+
+/// A peer cannot make us speak as often as it likes, nor make us hold words that it does not read.
+#[test]
+fn a_peer_is_not_spoken_to_at_its_pleasure() {
+    let mut lone = greeted(1);
+    for piece in large_frame(60_000).chunks(300).take(100) {
+        lone.receive(piece.to_vec());
+        lone.wait(Duration::from_millis(10));
+    }
+    assert_eq!(bodies(&mut lone).len(), 20, "in a second");
+
+    let mut lone = greeted(1);
+    lone.step(Input::Room((), 100));
+    for piece in large_frame(60_000).chunks(300).take(100) {
+        lone.receive(piece.to_vec());
+        lone.wait(Duration::from_secs(1));
+    }
+    assert!(bodies(&mut lone).len() <= 5, "more than was read");
+    lone.step(Input::Room((), 1000));
+    lone.wait(Duration::from_millis(50));
+    assert_eq!(bodies(&mut lone), [Body::Credit(limits().window)], "it reads again");
 }
 
 #[test]

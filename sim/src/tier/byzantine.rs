@@ -92,6 +92,8 @@ fn flood_bytes(plan: &Plan) -> usize {
     let widths = [plan.shape.write_max, plan.shape.read_max].into_iter().filter(|width| *width > 0);
     let width = widths.min().unwrap_or(65_536) as u64;
     let a_ms = (width * u64::from(Shape::WRITES_PER_MS)).min(plan.network.bytes_per_ms.unwrap_or(u64::MAX));
+    // A window that is full waits for a round trip.
+    let a_ms = a_ms.min(plan.network.window as u64 / (2 * plan.network.latency_ms.max)).max(1);
     usize::try_from(a_ms * MS).unwrap_or(usize::MAX)
 }
 

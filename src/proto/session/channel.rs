@@ -21,6 +21,8 @@ pub(super) struct Channel {
     pub(super) inbound: Inbound,
     pub(super) outbound: Outbound,
     writing: Writing,
+    /// Bytes have left since this was looked at last.
+    has_said: bool,
 }
 
 /// How far this side's stream is.
@@ -53,6 +55,11 @@ impl Inbound {
     pub(super) fn receive(&mut self, bytes: u64) -> bool {
         self.received = self.received.saturating_add(bytes);
         self.received <= self.granted
+    }
+
+    /// What the peer was told last.
+    pub(super) fn granted(&self) -> u64 {
+        self.granted
     }
 
     /// Data is no longer held. Gives the new limit when it is worth a frame: a quarter of the window has been used.
@@ -89,6 +96,7 @@ impl Channel {
             inbound,
             outbound: Outbound::default(),
             writing: Writing::Open,
+            has_said: false,
         }
     }
 
@@ -189,8 +197,19 @@ impl Channel {
         }
     }
 
+    /// True if bytes have left since the last call.
+    pub(super) fn take_said(&mut self) -> bool {
+        core::mem::take(&mut self.has_said)
+    }
+
+    /// True if the transport takes more and nothing waits for it.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.room > 0 && self.staged.is_empty()
+    }
+
     fn transmit(&mut self, bytes: Bytes, out: &mut Out<Session>) {
         self.room -= i64::try_from(bytes.len()).unwrap_or(i64::MAX);
+        self.has_said = true;
         out.push(Effect::Transmit((), bytes));
     }
 }

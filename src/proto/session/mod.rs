@@ -10,9 +10,11 @@
 //! | `table.rs` | the open operations: how many, whose turn it is, which reads may begin |
 //! | `dispatch.rs` | from frames to operations and back |
 //! | `channel.rs` | frames, room and credit of the stream |
+//! | `lives.rs` | life signs, heard and given |
 
 mod channel;
 mod dispatch;
+mod lives;
 mod phase;
 mod table;
 
@@ -144,6 +146,10 @@ pub struct Session {
     table: Table,
     timers: Timers,
     pings: u64,
+    /// How long this side may say nothing to a peer that sends: as its `Hello` asks; `None`: for ever.
+    speak_after: Option<Duration>,
+    /// Bytes heard since this side spoke last, as far as they are counted.
+    unanswered: usize,
 }
 
 state_names!(
@@ -156,6 +162,7 @@ impl Session {
         let mut session = Session::new(now, Role::Client, limits);
         session.send_hello(out);
         session.channel.flush(out);
+        session.note_said(now, 0);
         session
     }
 
@@ -168,6 +175,7 @@ impl Session {
     pub fn refusing(now: Time, failure: Failure, limits: Limits, out: &mut Out<Session>) -> Session {
         let mut session = Session::new(now, Role::Server { root: RootId(0) }, limits);
         session.refuse(now, failure, out);
+        session.note_said(now, 0);
         session
     }
 
@@ -178,7 +186,17 @@ impl Session {
         }
         let channel = Channel::new(&limits);
         let table = Table::new(role, &limits);
-        Session { role, limits, channel, phase: Phase::Handshake, table, timers, pings: 0 }
+        Session {
+            role,
+            limits,
+            channel,
+            phase: Phase::Handshake,
+            table,
+            timers,
+            pings: 0,
+            speak_after: None,
+            unanswered: 0,
+        }
     }
 
     /// Which end this is.
@@ -201,20 +219,10 @@ impl Session {
         if self.is_open() { self.table.spaces() } else { 0 }
     }
 
-    /// Every byte is a sign of life.
-    fn heard(&mut self, now: Time) {
-        if self.phase.is_alive() {
-            self.timers.set(Timer::Ping, self.limits.idle.map(|idle| now + idle / 2));
-            if !planted(Bug::ForgetIdleDeadline) {
-                self.timers.set(Timer::Idle, self.limits.idle.map(|idle| now + idle));
-            }
-        }
-    }
-
     /// Takes bytes in; [`Session::next_frame`] takes them apart.
     pub(super) fn push(&mut self, now: Time, bytes: Bytes) {
         if self.phase.listens() {
-            self.heard(now);
+            self.heard(now, bytes.len());
             self.channel.decoder.push(bytes);
         }
     }
@@ -237,6 +245,7 @@ impl Session {
             }
         };
         self.settle(now, out);
+        self.note_said(now, self.channel.decoder.held());
         more
     }
 
@@ -271,10 +280,8 @@ impl Session {
                     mark(Mark::HandshakeTimedOut);
                     self.give_up(now, Failure::from(crate::wire::Code::HANDSHAKE_TIMEOUT), out);
                 }
-                Timer::Ping => {
-                    self.pings += 1;
-                    self.send(Body::Ping(self.pings), out);
-                }
+                Timer::Ping => self.ask(out),
+                Timer::Speak => self.speak(now, out),
                 Timer::Idle => self.on_silence(out),
                 Timer::Linger => {
                     mark(Mark::LingerRanOut);
@@ -322,6 +329,7 @@ impl Machine for Session {
             Input::Dialed(()) | Input::DialFailed((), _) => {}
         }
         self.settle(now, out);
+        self.note_said(now, 0);
         mark_if(Mark::StoreIsFull, || self.table.is_clogged());
     }
 

@@ -6,9 +6,10 @@
 //!     └──── a broken rule, a deadline: last words ─────┴──▶ Ending ─ end, linger ──────┴──▶ Gone ─▶ Closed
 //! ```
 
+use super::lives::speak_after;
 use super::{CAPABILITIES, Command, Event, Role, Session, SessionEnd};
 use crate::probe::{Bug, Mark, mark, mark_if, planted};
-use crate::proto::machine::{Effect, End, Out};
+use crate::proto::machine::{End, Out};
 use crate::proto::timers::Timer;
 use crate::time::Time;
 use crate::wire::{Body, Code, Failure, Hello, Refused, VERSION, agree};
@@ -46,6 +47,10 @@ pub(super) enum Heard {
 impl Phase {
     pub(super) fn is_open(&self) -> bool {
         matches!(self, Phase::Open)
+    }
+
+    pub(super) fn is_draining(&self) -> bool {
+        matches!(self, Phase::Draining(_))
     }
 
     /// Operations run, and life signs are kept.
@@ -125,7 +130,8 @@ impl Session {
         }
         self.phase = Phase::Open;
         self.timers.set(Timer::Handshake, None);
-        self.heard(now);
+        self.speak_after = speak_after(&hello);
+        self.heard(now, self.channel.decoder.held());
         self.channel.outbound.grant(hello.window);
         self.table.peer_allows(hello.operations, hello.capabilities.both(CAPABILITIES));
         out.event(Event::Ready { version, hello });
@@ -246,17 +252,6 @@ impl Session {
         self.gone(why, out);
     }
 
-    pub(super) fn on_silence(&mut self, out: &mut Out<Session>) {
-        mark(match (&self.phase, self.table.is_empty()) {
-            (Phase::Draining(_), _) => Mark::SilentInDrain,
-            (_, false) => Mark::SilentWithWork,
-            (_, true) => Mark::SilentWithoutWork,
-        });
-        let text = format!("nothing for {:?}", self.limits.idle.unwrap_or_default());
-        out.push(Effect::Hangup(()));
-        self.gone(SessionEnd::Broken(Failure::new(Code::IDLE_TIMEOUT, text)), out);
-    }
-
     /// The peer does not end its side.
     pub(super) fn hang_up(&mut self, out: &mut Out<Session>) {
         let why = match core::mem::replace(&mut self.phase, Phase::Closed) {
@@ -268,7 +263,7 @@ impl Session {
     }
 
     /// Nothing more is said or heard; operations give up and wait for their completions.
-    fn gone(&mut self, why: SessionEnd, out: &mut Out<Session>) {
+    pub(super) fn gone(&mut self, why: SessionEnd, out: &mut Out<Session>) {
         self.phase = Phase::Gone(why);
         self.timers.clear();
         self.channel.abandon();
