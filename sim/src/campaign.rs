@@ -7,12 +7,12 @@ use std::sync::mpsc;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::difference::unified;
 use crate::invariants::{self, Broken};
 use crate::ledger::Ledger;
 use crate::outcome::Outcome;
 use crate::plan::Plan;
 use crate::tier::Tier;
-use crate::trace;
 
 /// The invariant that a comparison of tiers breaks.
 pub const SAME_ON_ALL_TIERS: &str = "same-on-all-tiers";
@@ -61,6 +61,36 @@ pub struct Ran {
     pub wall: Duration,
 }
 
+/// How much of a campaign was run, and how much was not because its world cannot.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    ran: BTreeMap<Tier, u64>,
+    /// Plans that were not run.
+    pub skipped: u64,
+}
+
+impl Tally {
+    /// Counts a seed on a tier.
+    pub fn note(&mut self, ran: &Ran) {
+        let count = self.ran.entry(ran.tier).or_default();
+        if ran.outcome.skipped.is_empty() {
+            *count += 1;
+        } else {
+            self.skipped += 1;
+        }
+    }
+
+    /// Plans that were run, on all tiers.
+    pub fn ran(&self) -> u64 {
+        self.ran.values().sum()
+    }
+
+    /// Tiers that were asked for, and on which nothing was run.
+    pub fn idle(&self) -> Vec<Tier> {
+        self.ran.iter().filter(|(_, count)| **count == 0).map(|(tier, _)| *tier).collect()
+    }
+}
+
 /// Runs one seed on one tier.
 pub fn run_seed(tier: Tier, seed: u64) -> Ran {
     run_plan(tier, &Plan::from_seed(seed))
@@ -85,21 +115,24 @@ pub fn run_on(tiers: &[Tier], seed: u64) -> Vec<Ran> {
     run_plan_on(tiers, &Plan::from_seed(seed))
 }
 
-/// Runs a plan on each of `tiers`. Where nothing goes wrong on the way, what the applications see is the same on all.
+/// Runs a plan on each of `tiers`. Where the plan says so, what the applications see is the same on all that run it.
 pub fn run_plan_on(tiers: &[Tier], plan: &Plan) -> Vec<Ran> {
     let mut all: Vec<Ran> = tiers.iter().map(|tier| run_plan(*tier, plan)).collect();
-    if let Some((first, others)) = all.split_first_mut()
-        && first.outcome.plan.is_fault_free()
-    {
-        let seen = first.outcome.seen_by_applications();
-        for other in others {
-            if let Some(difference) = trace::difference(&seen, &other.outcome.seen_by_applications()) {
-                let reason = format!("{} and {}: {difference}", first.tier.name(), other.tier.name());
-                other.broken.push(Broken { invariant: SAME_ON_ALL_TIERS, reason });
-            }
+    compare(&mut all);
+    all
+}
+
+/// A difference fails the later of the two tiers.
+fn compare(all: &mut [Ran]) {
+    let mut ran = all.iter_mut().filter(|ran| ran.outcome.skipped.is_empty());
+    let Some(first) = ran.next().filter(|first| first.outcome.plan.is_comparable()) else { return };
+    let seen = first.outcome.seen_by_applications();
+    for other in ran {
+        let (one, two) = (first.tier.name(), other.tier.name());
+        if let Some(reason) = unified((one, &seen), (two, &other.outcome.seen_by_applications())) {
+            other.broken.push(Broken { invariant: SAME_ON_ALL_TIERS, reason });
         }
     }
-    all
 }
 
 /// Runs `seeds` on `tiers`, on `jobs` threads, and hands the results to `each`, in order, until it says no.

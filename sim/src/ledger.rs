@@ -141,11 +141,11 @@ impl Ledger {
         self.0.get(&state).copied().unwrap_or(0)
     }
 
-    /// What no run on these tiers reached and one should have. Marks are the fast tier's to reach: on others the store
+    /// What no run on these tiers reached and one should have. Real sockets are not asked for any of it. Marks are the fast tier's to reach: on others the store
     /// completes in order, and nothing overtakes anything.
     pub fn missing(&self, tiers: &[Tier]) -> Vec<State> {
         let is_due = |state: &State| match state {
-            State::Seen(_) => true,
+            State::Seen(_) => tiers.iter().any(|tier| Tier::SIMULATED.contains(tier)),
             State::Marked(mark) => tiers.contains(&Tier::Fast) && !NOT_YET.contains(mark),
         };
         State::all().filter(|state| is_due(state) && self.count(*state) == 0).collect()

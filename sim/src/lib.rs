@@ -4,8 +4,9 @@
 //! |---|---|
 //! | `streams` | named streams of random numbers, all from one seed |
 //! | `plan` | what a seed means, as data: workload, network, faults |
-//! | `tier` | the worlds that run a plan: fast, the machines alone; turmoil, the real server and client |
+//! | `tier` | the worlds that run a plan: fast, the machines alone; turmoil and real, the real server and client |
 //! | `disk` | files in memory that can lose their power between any two primitives |
+//! | `difference` | two texts, and what differs |
 //! | `trace` | what happened, in order: events, their text, and a digest that rolls along |
 //! | `outcome` | what was seen, as facts |
 //! | `invariants` | what must hold of an outcome, one file each |
@@ -22,6 +23,7 @@ mod bench;
 pub mod bundle;
 pub mod campaign;
 pub mod cli;
+mod difference;
 pub mod disk;
 pub mod invariants;
 pub mod ledger;

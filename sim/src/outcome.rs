@@ -192,6 +192,8 @@ pub struct Leftovers {
 pub struct Outcome {
     /// What was run.
     pub plan: Plan,
+    /// Why it was not run, if it was not: then nothing else is known.
+    pub skipped: Vec<&'static str>,
     /// What happened.
     pub trace: Trace,
     /// Virtual time at the end.
@@ -250,6 +252,7 @@ impl Outcome {
         let faults_at_ms = vec![None; plan.faults.len()];
         Outcome {
             plan,
+            skipped: Vec::new(),
             trace: Trace::default(),
             elapsed_ms: 0,
             waiting: Vec::new(),
@@ -273,6 +276,11 @@ impl Outcome {
             marks: BTreeSet::new(),
             ids,
         }
+    }
+
+    /// A plan that was not run.
+    pub fn skipped(plan: Plan, reasons: Vec<&'static str>) -> Outcome {
+        Outcome { skipped: reasons, ..Outcome::of(plan) }
     }
 
     /// What a content is known by: remembered for those of the plan.
@@ -305,10 +313,13 @@ impl Outcome {
     }
 
     /// What the applications saw, without times and without what is the network's matter: operations and how each ended,
-    /// what they read, what was echoed, what was published and what stands there. For comparing tiers.
+    /// what they read, what was echoed, what was published and what stands there. By client and by path, in order. For comparing
+    /// tiers.
     pub fn seen_by_applications(&self) -> String {
         let mut lines = Vec::new();
-        for job in &self.jobs {
+        let mut jobs: Vec<&Job> = self.jobs.iter().collect();
+        jobs.sort_by_key(|job| (job.client, job.begun_at));
+        for job in jobs {
             let ended = match &job.ended {
                 None => "not",
                 Some(Ended::Done) => "done",
@@ -321,7 +332,8 @@ impl Outcome {
             lines.push(format!("  got {:?}, names {:?}, stood {:?}", job.got, job.names, job.stood));
         }
         let mut echoes: Vec<String> = Vec::new();
-        for Echoed { place: _, request, replies, done } in &self.echoes {
+        // One that was asked on a connection that broke is asked again.
+        for Echoed { place: _, request, replies, done } in self.echoes.iter().filter(|echo| echo.done) {
             let replies: Vec<ContentId> = replies.iter().map(|reply| ContentId::of(reply)).collect();
             echoes.push(format!("echo of {:?}: {replies:?}, done {done}", ContentId::of(request)));
         }
@@ -333,8 +345,10 @@ impl Outcome {
             let (sent, back) = (requests.len(), back.len());
             format!("client {client}, step {step}: {sent} datagrams, {back} came back, done {done}")
         }));
+        let mut published: Vec<&Published> = self.published.iter().collect();
+        published.sort_by_key(|published| &published.path);
         lines.extend(
-            self.published
+            published
                 .iter()
                 .map(|Published { at_ms: _, path, content }| format!("published {path} as {content:?}")),
         );

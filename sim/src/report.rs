@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::campaign::Ran;
+use crate::campaign::{Ran, Tally};
 use crate::ledger::{Ledger, NOT_YET, State};
 
 /// The head of the table.
@@ -17,7 +17,13 @@ pub(crate) fn head() -> String {
 
 /// A run's line; for a failure, what does not hold and how to see it again.
 pub(crate) fn line(ran: &Ran) -> String {
-    let outcome = ran.broken.first().map_or("ok", |broken| broken.invariant);
+    let is_skipped = !ran.outcome.skipped.is_empty();
+    let outcome =
+        ran.broken.first().map_or(if is_skipped { "skipped" } else { "ok" }, |broken| broken.invariant);
+    if is_skipped {
+        let (tier, story, why) = (ran.tier.name(), &ran.outcome.plan.story, ran.outcome.skipped.join("; "));
+        return format!("{:>8}  {tier:<7} {story:<14} {outcome:<14} {why}", ran.seed);
+    }
     let mut text = format!(
         "{:>8}  {:<7} {:<14} {outcome:<14} {:>7} ms {:>6.1} ms  {}",
         ran.seed,
@@ -44,6 +50,16 @@ pub(crate) fn replay(ran: &Ran) -> String {
 
 /// A run's line of JSON: an object. `left` is the folder that its failure left.
 pub(crate) fn json(ran: &Ran, left: Option<&PathBuf>) -> String {
+    if !ran.outcome.skipped.is_empty() {
+        let reasons: Vec<String> = ran.outcome.skipped.iter().map(|reason| quoted(reason)).collect();
+        return format!(
+            "{{\"seed\":{},\"tier\":{},\"story\":{},\"outcome\":\"skipped\",\"reasons\":[{}]}}",
+            ran.seed,
+            quoted(ran.tier.name()),
+            quoted(&ran.outcome.plan.story),
+            reasons.join(",")
+        );
+    }
     let outcome = if ran.broken.is_empty() { "ok" } else { "failed" };
     let mut text = format!(
         "{{\"seed\":{},\"tier\":{},\"story\":{},\"outcome\":{},\"digest\":{}",
@@ -82,9 +98,12 @@ fn quoted(text: &str) -> String {
 }
 
 /// A campaign in a few lines.
-pub(crate) fn summary(ran: u64, failed: &[String], wall: Duration, ledger: &Ledger) -> String {
-    let a_second = ran as f64 / wall.as_secs_f64().max(1e-9);
-    let mut text = format!("{ran} seeds, {} failed, {a_second:.1} seeds a second\nreached:\n", failed.len());
+pub(crate) fn summary(tally: &Tally, failed: &[String], wall: Duration, ledger: &Ledger) -> String {
+    let a_second = tally.ran() as f64 / wall.as_secs_f64().max(1e-9);
+    let (ran, failed_in_all, skipped) = (tally.ran(), failed.len(), tally.skipped);
+    let mut text = format!(
+        "{ran} seeds, {failed_in_all} failed, {skipped} skipped, {a_second:.1} seeds a second\nreached:\n"
+    );
     for state in State::all() {
         let is_due = !matches!(state, State::Marked(mark) if NOT_YET.contains(&mark));
         let note = if is_due { "" } else { " (not yet asked of a campaign)" };

@@ -204,6 +204,27 @@ fn plans_and_states_are_listed() {
     assert!(text.contains("states never reached"), "{text}");
 }
 
+/// Seed 1 is a partition, which the loopback interface cannot have.
+#[cfg(feature = "turmoil")]
+#[test]
+fn what_a_tier_cannot_do_is_told_and_a_campaign_of_it_fails() {
+    let run = |arguments: &[&str]| {
+        let output = command().args(["run", "--tier", "real"]).args(arguments).output().expect("it runs");
+        (output.status.code(), String::from_utf8(output.stdout).expect("it prints text"))
+    };
+    let (code, text) = run(&["--seeds", "1..4"]);
+    assert_eq!(code, Some(0), "{text}");
+    for words in ["skipped", "the loopback interface cannot be cut", "2 seeds, 0 failed, 1 skipped"] {
+        assert!(text.contains(words), "{words} in {text}");
+    }
+    let (code, text) = run(&["--seeds", "1"]);
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("nothing was run on real"), "{text}");
+    let (_, json) = run(&["--seeds", "1", "--json"]);
+    let object = "{\"seed\":1,\"tier\":\"real\",\"story\":\"partition\",\"outcome\":\"skipped\",\"reasons\":";
+    assert_eq!(json, format!("{object}[\"the loopback interface cannot be cut\"]}}\n"));
+}
+
 #[test]
 fn a_bench_has_a_row_for_each_world() {
     let bench = |more: &[&str]| {

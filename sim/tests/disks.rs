@@ -45,7 +45,7 @@ fn is_done(outcome: &Outcome, job: usize) -> bool {
 
 #[test]
 fn a_full_disk_is_told_and_works_again_when_it_has_room() {
-    for &tier in Tier::ALL {
+    for &tier in Tier::SIMULATED {
         let outcome = run(
             tier,
             &plan(
@@ -66,7 +66,7 @@ fn a_full_disk_is_told_and_works_again_when_it_has_room() {
 
 #[test]
 fn what_does_not_fit_is_refused_at_either_end() {
-    for &tier in Tier::ALL {
+    for &tier in Tier::SIMULATED {
         let outcome = run(
             tier,
             &plan(
@@ -86,7 +86,7 @@ fn what_does_not_fit_is_refused_at_either_end() {
 
 #[test]
 fn a_failed_sync_is_lost_data_and_nothing_is_acknowledged_on_a_second_one() {
-    for &tier in Tier::ALL {
+    for &tier in Tier::SIMULATED {
         let outcome = run(
             tier,
             &plan(
@@ -112,7 +112,7 @@ fn a_failed_sync_is_lost_data_and_nothing_is_acknowledged_on_a_second_one() {
 
 #[test]
 fn a_failed_sync_of_a_folder_is_no_acknowledgement() {
-    for &tier in Tier::ALL {
+    for &tier in Tier::SIMULATED {
         for seed in 0..8 {
             let mut plan = plan(
                 r#"clients: [
@@ -138,7 +138,7 @@ fn a_failed_sync_of_a_folder_is_no_acknowledgement() {
 
 #[test]
 fn a_slow_disk_takes_its_time_and_nobody_is_taken_for_dead() {
-    for &tier in Tier::ALL {
+    for &tier in Tier::SIMULATED {
         let work = r#"clients: [(steps: [(do: put(path: "a", content: (length: 3000, noise: 1)))])],"#;
         let quick = run(tier, &plan(work));
         let slow = run(tier, &plan(&format!("{work} faults: [(when: at(0), what: slow_disk(server, 500))]")));
@@ -152,7 +152,7 @@ fn a_slow_disk_takes_its_time_and_nobody_is_taken_for_dead() {
 
 #[test]
 fn a_file_that_rots_is_given_as_it_is_now() {
-    for &tier in Tier::ALL {
+    for &tier in Tier::SIMULATED {
         let outcome = run(
             tier,
             &plan(
@@ -171,7 +171,7 @@ fn a_file_that_rots_is_given_as_it_is_now() {
 /// the invariants know the very bit.
 #[test]
 fn a_partial_that_rots_is_known_to_have() {
-    for &tier in Tier::ALL {
+    for &tier in Tier::SIMULATED {
         let put = r#"clients: [(steps: [(do: put(path: "a", content: (length: 100000, noise: 1)))])],
             faults: [(when: primitive(primitive: "Sync", nth: 0), what: bit_rot(server, 0))]"#;
         let outcome = run(tier, &plan(put));
@@ -192,7 +192,7 @@ fn a_partial_that_rots_is_known_to_have() {
 
 #[test]
 fn what_a_client_has_got_survives_its_power_loss() {
-    for &tier in Tier::ALL {
+    for &tier in Tier::SIMULATED {
         for seed in 0..8 {
             let mut plan = plan(
                 r#"clients: [(steps: [
@@ -247,7 +247,7 @@ fn each_primitive_fails_each_time_that_it_runs() {
 
 #[test]
 fn the_same_failures_on_every_tier() {
-    for &tier in Tier::ALL {
+    for &tier in Tier::SIMULATED {
         for primitive in [Primitive::CreateFile, Primitive::WriteAt, Primitive::Sync, Primitive::ReadAt] {
             for host in [Host::Server, Host::Client(0)] {
                 let mut plan = plan(WORK);

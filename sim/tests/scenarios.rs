@@ -26,7 +26,7 @@ fn lines<'a>(outcome: &'a Outcome, words: &str) -> Vec<&'a str> {
 
 #[test]
 fn clean() {
-    for &tier in Tier::ALL {
+    for &tier in Tier::SIMULATED {
         let outcome = seed_that(tier, Scenario::Clean, &[]);
         assert!(outcome.jobs.iter().all(|job| job.retries == 0 && job.ended == Some(Ended::Done)));
         assert_eq!(lines(&outcome, "dials").len(), 1, "one connection for all");
@@ -39,7 +39,7 @@ fn clean() {
 
 #[test]
 fn a_partition_in_a_put_is_noticed_by_deadline_publishes_nothing_and_is_retried() {
-    for &tier in Tier::ALL {
+    for &tier in Tier::SIMULATED {
         let outcome =
             seed_that(tier, Scenario::Partition, &[Rare::PartitionInPut, Rare::Silence, Rare::RetriedPut]);
         let [Some(cut), Some(healed)] = outcome.faults_at_ms[..] else {
@@ -53,7 +53,7 @@ fn a_partition_in_a_put_is_noticed_by_deadline_publishes_nothing_and_is_retried(
 
 #[test]
 fn a_second_server_is_told_that_the_port_is_taken_and_the_first_goes_on() {
-    for &tier in Tier::ALL {
+    for &tier in Tier::SIMULATED {
         let goes_on = |seed: u64| {
             let ran = run_seed(tier, seed);
             assert_eq!(ran.broken, [], "seed {seed}");
@@ -73,7 +73,7 @@ fn a_second_server_is_told_that_the_port_is_taken_and_the_first_goes_on() {
 
 #[test]
 fn nobody_listens() {
-    for &tier in Tier::ALL {
+    for &tier in Tier::SIMULATED {
         let outcome = seed_that(tier, Scenario::Refused, &[Rare::Refused]);
         assert!(outcome.jobs.iter().all(|job| matches!(job.ended, Some(Ended::Refused(_)))));
         assert!(outcome.served.is_empty() && outcome.bound.is_empty());
@@ -82,7 +82,7 @@ fn nobody_listens() {
 
 #[test]
 fn a_client_that_waits_finds_the_server_that_comes_later() {
-    for &tier in Tier::ALL {
+    for &tier in Tier::SIMULATED {
         let outcome = seed_that(tier, Scenario::LateServer, &[Rare::Waited]);
         assert!(outcome.jobs[0].retries > 0);
         assert!(outcome.jobs.iter().all(|job| job.ended == Some(Ended::Done)));
@@ -91,7 +91,7 @@ fn a_client_that_waits_finds_the_server_that_comes_later() {
 
 #[test]
 fn a_server_that_dies_in_a_put_sweeps_its_partial_and_the_retry_succeeds() {
-    for &tier in Tier::ALL {
+    for &tier in Tier::SIMULATED {
         let reached = [Rare::ServerDiedInPut, Rare::Swept, Rare::RetriedPut];
         let outcome = seed_that(tier, Scenario::ServerCrash, &reached);
         assert_eq!(outcome.bound.len(), 2, "it came back");
@@ -100,7 +100,7 @@ fn a_server_that_dies_in_a_put_sweeps_its_partial_and_the_retry_succeeds() {
 
 #[test]
 fn a_server_that_dies_between_sync_and_rename_leaves_the_old_file() {
-    for &tier in Tier::ALL {
+    for &tier in Tier::SIMULATED {
         let outcome = seed_that(tier, Scenario::ServerCrash, &[Rare::DiedBeforeRename, Rare::RetriedPut]);
         let crash = outcome.faults_at_ms[0].expect("the crash happened");
         assert!(outcome.published.iter().all(|published| published.at_ms != crash));
@@ -109,7 +109,7 @@ fn a_server_that_dies_between_sync_and_rename_leaves_the_old_file() {
 
 #[test]
 fn a_server_that_dies_after_the_rename_leaves_the_new_file_and_the_retry_is_answered() {
-    for &tier in Tier::ALL {
+    for &tier in Tier::SIMULATED {
         let outcome = seed_that(tier, Scenario::ServerCrash, &[Rare::DiedAfterRename, Rare::RetriedPut]);
         let crash = outcome.faults_at_ms[0].expect("the crash happened");
         assert!(outcome.published.iter().any(|published| published.at_ms == crash));
@@ -118,7 +118,7 @@ fn a_server_that_dies_after_the_rename_leaves_the_new_file_and_the_retry_is_answ
 
 #[test]
 fn a_client_that_dies_in_a_put_leaves_nothing() {
-    for &tier in Tier::ALL {
+    for &tier in Tier::SIMULATED {
         let outcome = seed_that(tier, Scenario::ClientCrash, &[Rare::ClientDiedInPut]);
         assert!(outcome.jobs[0].cut_off);
         assert_eq!(outcome.leftovers, Default::default());
@@ -129,7 +129,7 @@ fn a_client_that_dies_in_a_put_leaves_nothing() {
 
 #[test]
 fn a_drain_finishes_what_runs() {
-    for &tier in Tier::ALL {
+    for &tier in Tier::SIMULATED {
         let outcome = seed_that(tier, Scenario::Drain, &[Rare::DrainInPut]);
         assert!(!lines(&outcome, "GoAway").is_empty());
         let cut_off =

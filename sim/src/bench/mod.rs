@@ -29,7 +29,7 @@ enum Runner {
 
 impl Runner {
     fn all() -> Vec<Runner> {
-        let tiers = Tier::ALL.iter().map(|tier| Runner::Tier(*tier));
+        let tiers = Tier::SIMULATED.iter().map(|tier| Runner::Tier(*tier));
         #[cfg(feature = "turmoil")]
         return tiers.chain([Runner::Bare]).collect();
         #[cfg(not(feature = "turmoil"))]
@@ -64,9 +64,11 @@ pub(crate) struct Bench {
     rows: Vec<Row>,
 }
 
-/// Measures the plans of `seeds`, without contents longer than `most` bytes.
+/// Measures the plans of `seeds`, without contents longer than `most` bytes: those that all tiers can run.
 pub(crate) fn run(seeds: Range<u64>, most: u64) -> Bench {
-    let plans: Vec<Plan> = seeds.map(|seed| Plan::from_seed(seed).without_bulk(most)).collect();
+    let is_common = |plan: &Plan| Tier::SIMULATED.iter().all(|tier| tier.cannot(plan).is_empty());
+    let plans = seeds.map(|seed| Plan::from_seed(seed).without_bulk(most));
+    let plans: Vec<Plan> = plans.filter(is_common).collect();
     let mut rows: Vec<Row> = Runner::all().into_iter().map(Row::new).collect();
     #[cfg(feature = "turmoil")]
     let mut loads = Vec::new();

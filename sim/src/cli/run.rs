@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::progress::Progress;
 use super::values::{self, Shard, Tiers, seeds, shard, tiers, time};
 use crate::bundle::Bundles;
-use crate::campaign::{self, Ran, Work};
+use crate::campaign::{self, Ran, Tally, Work};
 use crate::ledger::Ledger;
 use crate::plan::Plan;
 use crate::report;
@@ -22,8 +22,8 @@ pub(super) struct Arguments {
     /// A file that holds a plan; may be said several times
     #[arg(long, value_name = "FILE")]
     plan: Vec<PathBuf>,
-    /// The world: `fast` (the machines alone), `turmoil` (the real server and client), or `all`, which runs all that
-    /// this build has and compares what the applications saw
+    /// The world: `fast` (the machines alone), `turmoil` (the real server and client), `real` (the same on loopback
+    /// sockets, in real time), or `all`, which runs all that this build has and compares what the applications saw
     #[arg(long, default_value = "fast", value_parser = tiers)]
     tier: Tiers,
     /// Only a part of it: `2/3` is the second third
@@ -73,10 +73,12 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> io::Result<boo
     let tiers = &arguments.tier.0;
     let end = arguments.time.and_then(|time| Instant::now().checked_add(time));
     let (mut progress, mut done, mut failed) = (Progress::new(), 0, Vec::new());
+    let mut tally = Tally::default();
     let mut bundles = Bundles::new(arguments.bundles.clone(), tiers);
     let mut written = if arguments.json { Ok(()) } else { writeln!(out, "{}", report::head()) };
     let ledger = campaign::run_all(work, tiers, values::jobs(arguments.jobs), end, |ran| {
         done += 1;
+        tally.note(&ran);
         let left = bundles.leave(&ran, |told| progress.tell(|| told));
         progress.clear();
         written = left.and_then(|left| tell(arguments, &ran, left.as_ref(), out));
@@ -90,12 +92,15 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> io::Result<boo
     let wall = progress.elapsed();
     progress.clear();
     written?;
-    let is_campaign = arguments.seeds.is_some() && done >= Ledger::SEEDS;
+    let is_campaign = arguments.seeds.is_some() && tally.ran() >= Ledger::SEEDS;
     let missing = if is_campaign { ledger.missing(tiers) } else { Vec::new() };
     if !arguments.json {
-        write!(out, "{}", report::summary(done, &failed, wall, &ledger))?;
+        write!(out, "{}", report::summary(&tally, &failed, wall, &ledger))?;
         for state in &missing {
             writeln!(out, "never reached: {}", state.words())?;
+        }
+        for tier in tally.idle() {
+            writeln!(out, "nothing was run on {}: it can do none of these plans", tier.name())?;
         }
         if bundles.left_out > 0 {
             let (most, more) = (Bundles::MOST, bundles.left_out);
@@ -103,7 +108,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> io::Result<boo
         }
     }
     out.flush()?;
-    Ok(failed.is_empty() && missing.is_empty())
+    Ok(failed.is_empty() && missing.is_empty() && tally.idle().is_empty())
 }
 
 /// What is printed of a run.

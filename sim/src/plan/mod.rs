@@ -7,10 +7,12 @@
 //! | `fault` | what goes wrong, and when |
 //! | `heal` | what must be put right again |
 //! | `text` | a plan as a file, and back |
+//! | `compared` | whether every world shows its applications the same |
 //! | `bound` | how long a plan may take |
 //! | `generate` | from a seed to its plan |
 
 mod bound;
+mod compared;
 mod fault;
 mod generate;
 mod heal;
@@ -178,7 +180,7 @@ impl Plan {
         }
     }
 
-    /// True if nothing breaks on the way, so that every world shows its applications the same.
+    /// True if nothing breaks on the way.
     pub fn is_fault_free(&self) -> bool {
         let is_harmless = |fault: &Fault| matches!(fault.what, What::SecondServer | What::StartServer);
         let is_lossy = self.datagrams != Datagrams::default();

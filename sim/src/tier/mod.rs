@@ -1,10 +1,12 @@
-//! The worlds that run a plan. They share plans, traces, invariants, and what stands here. The one on real sockets is to
-//! come.
+//! The worlds that run a plan. They share plans, traces, invariants, and what stands here.
 //!
 //! | file | what |
 //! |---|---|
 //! | `fast` | the machines in one event loop that jumps to the next event |
 //! | `turmoil` | the real server and client, with their driver, on a simulated network |
+//! | `real` | the same on the system's loopback sockets, in real time |
+//! | `driven` | what `turmoil` and `real` have in common: the hosts, and the shim above their streams |
+//! | `portable` | what a world cannot do |
 //! | `byzantine` | what peers do that do not keep the rules |
 //! | `disks` | what goes wrong with the hosts' disks |
 //! | `place` | connections by their names |
@@ -30,6 +32,12 @@ mod tap;
 mod tripwire;
 
 #[cfg(feature = "turmoil")]
+mod driven;
+#[cfg(feature = "turmoil")]
+mod portable;
+#[cfg(feature = "turmoil")]
+pub mod real;
+#[cfg(feature = "turmoil")]
 pub mod turmoil;
 
 use towline::probe::{self, Bug};
@@ -46,11 +54,23 @@ pub enum Tier {
     /// The real server and client on turmoil's network.
     #[cfg(feature = "turmoil")]
     Turmoil,
+    /// The real server and client on the system's loopback interface, in real time.
+    #[cfg(feature = "turmoil")]
+    Real,
 }
 
 impl Tier {
     /// Those that this build has.
     pub const ALL: &[Tier] = &[
+        Tier::Fast,
+        #[cfg(feature = "turmoil")]
+        Tier::Turmoil,
+        #[cfg(feature = "turmoil")]
+        Tier::Real,
+    ];
+
+    /// Those in which a plan is run the same way each time, in virtual time.
+    pub const SIMULATED: &[Tier] = &[
         Tier::Fast,
         #[cfg(feature = "turmoil")]
         Tier::Turmoil,
@@ -62,6 +82,8 @@ impl Tier {
             Tier::Fast => "fast",
             #[cfg(feature = "turmoil")]
             Tier::Turmoil => "turmoil",
+            #[cfg(feature = "turmoil")]
+            Tier::Real => "real",
         }
     }
 
@@ -70,7 +92,25 @@ impl Tier {
         Tier::ALL.iter().copied().find(|tier| tier.name() == name)
     }
 
-    /// Runs a plan, and gives what was seen.
+    /// Why a plan cannot be run there, each reason once; nothing if it can. Such a plan is not run as if it did not ask.
+    pub fn cannot(self, plan: &Plan) -> Vec<&'static str> {
+        let reasons = match self {
+            Tier::Fast => fast::cannot(plan),
+            #[cfg(feature = "turmoil")]
+            Tier::Turmoil => portable::turmoil(plan),
+            #[cfg(feature = "turmoil")]
+            Tier::Real => portable::real(plan),
+        };
+        let mut told = Vec::new();
+        for reason in reasons {
+            if !told.contains(&reason) {
+                told.push(reason);
+            }
+        }
+        told
+    }
+
+    /// Runs a plan, and gives what was seen: nothing but the reasons if this world [cannot](Tier::cannot) do what it asks for.
     ///
     /// # Panics
     /// If the plan plants a bug that this build does not have: [`Plan::check`] says so before.
@@ -94,10 +134,16 @@ impl Tier {
 
     fn run_with(self, plan: &Plan, plant: Option<Plant>, keeps_bytes: bool) -> Outcome {
         let bug = plan.bug().unwrap_or_else(|bad| panic!("{bad}"));
+        let cannot = self.cannot(plan);
+        if !cannot.is_empty() {
+            return Outcome::skipped(plan.clone(), cannot);
+        }
         match self {
             Tier::Fast => probed(bug, || fast::run_with(plan, plant, keeps_bytes)),
             #[cfg(feature = "turmoil")]
             Tier::Turmoil => turmoil::run_with(plan, bug, plant, keeps_bytes),
+            #[cfg(feature = "turmoil")]
+            Tier::Real => real::run_with(plan, bug, plant, keeps_bytes),
         }
     }
 }

@@ -42,6 +42,11 @@ use crate::outcome::Outcome;
 use crate::plan::{Host, Plan, What, Whom};
 use crate::plant::Plant;
 
+/// There is nothing that a plan can ask for and this world cannot do.
+pub(super) fn cannot(_: &Plan) -> Vec<&'static str> {
+    Vec::new()
+}
+
 /// Runs a plan on this thread, and gives what was seen.
 pub fn run(plan: &Plan) -> Outcome {
     run_with(plan, None, false)

@@ -4,13 +4,9 @@
 //! | file | what |
 //! |---|---|
 //! | `mod.rs` | the loop: a step of the network, then what the script says |
-//! | `state` | what all parts of a run share: the clock, the trace, the facts |
-//! | `script` | the plan's faults, carried out between two steps |
-//! | `server`, `client` | what runs on the two hosts |
-//! | `net` | turmoil's sockets as the driver wants them |
-//! | `store` | the driver's store, on a disk that takes its time |
+//! | `hosts` | what the script does to hosts and to the links between them |
+//! | `net` | its sockets |
 //! | `strangers` | peers that keep no rules |
-//! | `shim` | streams that take and give a part of what they could |
 //!
 //! Deterministic, by what turmoil's source shows: the epoch is fixed, ticks are whole milliseconds, every draw comes
 //! from the plan's streams, each run has a fresh thread, and tokio's scheduler is seeded (`tokio_unstable`).
@@ -22,21 +18,18 @@ compile_error!(
      variable overrides it: unset it, or build without the feature `turmoil`"
 );
 
-mod client;
+mod hosts;
 mod net;
-mod script;
-mod server;
-mod shim;
-mod state;
-mod store;
 mod strangers;
 
-use std::sync::PoisonError;
 use std::time::{Duration, UNIX_EPOCH};
 
 use towline::probe::Bug;
 
-use self::state::{Shared, lock};
+use self::hosts::TurmoilHosts;
+use self::net::TurmoilNetwork;
+use super::driven::state::{Shared, lock};
+use super::driven::{self, client, script, server};
 use super::facts::{SERVER, client_name};
 use super::panics::caught;
 use super::probed;
@@ -47,14 +40,11 @@ use crate::outcome::Outcome;
 use crate::plan::Plan;
 use crate::plant::Plant;
 
-/// Where the server serves files.
-const PORT: u16 = 8695;
-/// Where it serves raw echo.
-const ECHO_PORT: u16 = 8696;
 /// One step of the network.
 const TICK: Duration = Duration::from_millis(1);
-/// Segments that a stream's receiver holds: more than are ever on their way, since a FIN that meets a full queue is lost.
-const TCP_CAPACITY: usize = 4_096;
+/// Segments that a stream's receiver holds, and connections that a listener does: more than there ever are, since a FIN that
+/// meets a full queue is lost, and a connection that does is a panic.
+const TCP_CAPACITY: usize = 65_536;
 
 /// Runs a plan on a thread of its own, and gives what was seen.
 pub fn run(plan: &Plan) -> Outcome {
@@ -96,11 +86,18 @@ fn simulate(shared: &Shared) {
         .tcp_capacity(TCP_CAPACITY)
         .rng_seed(plan.seed)
         .build();
-    let server = shared.clone();
-    sim.host(SERVER, move || Polled::new(server::run(server.clone())));
+    let world = (shared.clone(), TurmoilNetwork::new(plan.network.backlog));
+    let (state, network) = world.clone();
+    sim.host(SERVER, move || {
+        let running = Polled::new(server::run(state.clone(), network.clone()));
+        async { Ok(running.await?) }
+    });
     for number in 0..plan.clients.len() as u32 {
-        let client = shared.clone();
-        sim.host(client_name(number), move || Polled::new(client::run(client.clone(), number)));
+        let (state, network) = world.clone();
+        sim.host(client_name(number), move || {
+            let running = Polled::new(client::run(state.clone(), network.clone(), number));
+            async { Ok(running.await?) }
+        });
     }
     for number in 0..plan.strangers.len() as u32 {
         let stranger = shared.clone();
@@ -110,18 +107,19 @@ fn simulate(shared: &Shared) {
         let impostor = shared.clone();
         sim.host(strangers::impostor_name(number), move || strangers::impostor(impostor.clone(), number));
     }
+    let mut hosts = TurmoilHosts::new(sim);
     let mut script = Script::new(plan);
     let (bound, mut stage) = (plan.bound_ms(), Stage::Story);
     for now in 0.. {
         lock(shared).facts.now_ms = now;
-        sim.step().unwrap_or_else(|error| panic!("a host failed: {error}"));
+        hosts.sim.step().unwrap_or_else(|error| panic!("a host failed: {error}"));
         shared.folders.forget_logs();
-        script::advance(&mut script, &mut sim, shared);
+        script::advance(&mut script, &mut hosts, shared);
         let next = stage.next(&mut lock(shared).facts, &script);
         stage = match next {
             Next::Stage(stage) => stage,
             Next::TellServer => {
-                stop(shared);
+                driven::stop(shared);
                 Stage::Stop
             }
             Next::Over => break,
@@ -132,22 +130,5 @@ fn simulate(shared: &Shared) {
             break;
         }
     }
-    conclude(shared);
-}
-
-fn stop(shared: &Shared) {
-    lock(shared).facts.server_stops();
-    if let Some(orders) = &lock(shared).server.orders {
-        let _ended_already = orders.send(server::Order::Drain);
-    }
-}
-
-/// Takes down what is there at the end.
-fn conclude(shared: &Shared) {
-    let leases = shared.leases();
-    let mut state = lock(shared);
-    shared.folders.conclude(&mut state.facts, leases);
-    for tap in std::mem::take(&mut state.taps) {
-        state.facts.finish_taps([&*tap.lock().unwrap_or_else(PoisonError::into_inner)]);
-    }
+    driven::conclude(shared);
 }

@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf};
 use tokio::sync::Notify;
+use towline::drive::Door;
 use towline::harness::Side;
 use turmoil::net::{TcpListener, TcpStream};
 
 use super::super::byzantine::{Act, STRANGERS, acts};
+use super::super::driven::state::{Shared, lock};
 use super::super::facts::{Dial, Place, SERVER};
-use super::PORT;
-use super::state::{Shared, lock};
+use super::net::port;
 
 /// The name of an impostor's host.
 pub(super) fn impostor_name(number: u32) -> String {
@@ -31,7 +32,7 @@ pub(super) async fn stranger(shared: Shared, number: u32) -> turmoil::Result {
         facts.event(&name, &format!("dials, and will play {:?}", stranger.trick));
         facts.strangers_begun += 1;
     }
-    if let Ok(stream) = TcpStream::connect((SERVER, PORT)).await {
+    if let Ok(stream) = TcpStream::connect((SERVER, port(Door::Files))).await {
         {
             let mut state = lock(&shared);
             let place = Place::Files(Dial { client: STRANGERS + number, number: 0 });
@@ -46,7 +47,7 @@ pub(super) async fn stranger(shared: Shared, number: u32) -> turmoil::Result {
 /// What an impostor's host runs: it answers one dial.
 pub(super) async fn impostor(shared: Shared, number: u32) -> turmoil::Result {
     let impostor = shared.plan().impostors[number as usize];
-    let listener = TcpListener::bind(("0.0.0.0", PORT)).await?;
+    let listener = TcpListener::bind(("0.0.0.0", port(Door::Files))).await?;
     let (stream, _) = listener.accept().await?;
     let name = impostor_name(number);
     lock(&shared).facts.event(&name, &format!("answers, and will play {:?}", impostor.trick));

@@ -10,17 +10,17 @@ use towline::drive::{Door, Serve, ServerEvent, Stopper, stopper};
 use super::super::byzantine::STRANGERS;
 use super::super::facts::SERVER;
 use super::super::tripwire::Polled;
-use super::net::TurmoilAccept;
+use super::Network;
+use super::sockets::NetworkAccept;
 use super::state::{Shared, lock};
 use super::store::Store;
-use super::{ECHO_PORT, PORT};
 use crate::disk::Power;
 use crate::plan::Host;
 use crate::trace;
 
 /// What the script tells a server's host.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Order {
+pub(in crate::tier) enum Order {
     /// Finish what runs.
     Drain,
     /// Let another server begin on the same ports.
@@ -28,15 +28,15 @@ pub(super) enum Order {
 }
 
 /// What the host runs each time it is started.
-pub(super) async fn run(shared: Shared) -> turmoil::Result {
+pub(in crate::tier) async fn run<N: Network>(shared: Shared, network: N) -> Result<(), String> {
     if lock(&shared).server.is_wanted {
-        serve(&shared).await?;
+        serve(&shared, &network).await?;
     }
     // The host stays: what arrives for nobody is answered by its system.
     std::future::pending().await
 }
 
-async fn serve(shared: &Shared) -> turmoil::Result {
+async fn serve<N: Network>(shared: &Shared, network: &N) -> Result<(), String> {
     let (orders, inbox) = unbounded_channel();
     let power = Power::new();
     let number = {
@@ -46,7 +46,7 @@ async fn serve(shared: &Shared) -> turmoil::Result {
         state.facts.server.begun += 1;
         state.facts.server.begun
     };
-    let Ok(doors) = bind(shared, &power, false).await else { return Ok(()) };
+    let Ok(doors) = bind(shared, network, &power, false).await else { return Ok(()) };
     let partials = shared.folders.served_partials();
     let opened = Store::open(shared, Host::Server, u64::from(number), &power).await;
     let Some((store, disk, root)) = opened else { return Ok(()) };
@@ -66,31 +66,36 @@ async fn serve(shared: &Shared) -> turmoil::Result {
         watch: Arc::new(move |event| watch(&watching.0, &watching.1, event)),
     };
     let (stopper, stop) = stopper();
-    tokio::spawn(Polled::new(obey(shared.clone(), inbox, stopper)));
+    tokio::spawn(Polled::new(obey(shared.clone(), network.clone(), inbox, stopper)));
     let end = serve.run(stop).await;
     lock(shared).facts.stopped(end);
     Ok(())
 }
 
-async fn bind(shared: &Shared, power: &Power, second: bool) -> io::Result<Vec<(Door, TurmoilAccept)>> {
-    let take = |port| TurmoilAccept::bind(port, shared.clone(), power.clone());
-    let files = take(PORT).await;
+async fn bind<N: Network>(
+    shared: &Shared,
+    network: &N,
+    power: &Power,
+    second: bool,
+) -> io::Result<Vec<(Door, NetworkAccept<N>)>> {
+    let take = |door| NetworkAccept::bind(network.clone(), door, shared.clone(), power.clone());
+    let files = take(Door::Files).await;
     let error = files.as_ref().err().map(|error| match error.kind() {
         io::ErrorKind::AddrInUse => format!("address in use: {error}"),
         kind => format!("{kind:?}: {error}"),
     });
     lock(shared).facts.bound(second, error);
-    Ok(vec![(Door::Files, files?), (Door::Echo, take(ECHO_PORT).await?)])
+    Ok(vec![(Door::Files, files?), (Door::Echo, take(Door::Echo).await?)])
 }
 
-async fn obey(shared: Shared, mut inbox: UnboundedReceiver<Order>, stopper: Stopper) {
+async fn obey<N: Network>(shared: Shared, network: N, mut inbox: UnboundedReceiver<Order>, stopper: Stopper) {
     while let Some(order) = inbox.recv().await {
         match order {
             Order::Drain => stopper.drain(),
             Order::Second => {
                 let power = Power::new();
                 // If it got the ports it would hold them for a while, to the first one's harm.
-                if let Ok(doors) = bind(&shared, &power, true).await {
+                if let Ok(doors) = bind(&shared, &network, &power, true).await {
                     tokio::time::sleep(Duration::from_secs(1)).await;
                     drop(doors);
                 }

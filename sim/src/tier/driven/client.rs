@@ -7,7 +7,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use towline::drive::{Completions, Jobs};
 
 use super::super::steps;
-use super::net::TurmoilDial;
+use super::Network;
+use super::sockets::NetworkDial;
 use super::state::{Shared, lock};
 use super::store::Store;
 use crate::disk::Power;
@@ -15,7 +16,7 @@ use crate::outcome::Ended;
 use crate::plan::{Content, Host, Operation};
 
 /// What the host runs each time it is started.
-pub(super) async fn run(shared: Shared, client: u32) -> turmoil::Result {
+pub(in crate::tier) async fn run<N: Network>(shared: Shared, network: N, client: u32) -> Result<(), String> {
     let is_born = lock(&shared).facts.clients[client as usize].begun > 0;
     if !is_born {
         tokio::time::sleep(Duration::from_millis(shared.plan().clients[client as usize].begins_ms)).await;
@@ -31,7 +32,7 @@ pub(super) async fn run(shared: Shared, client: u32) -> turmoil::Result {
         return std::future::pending().await;
     };
     lock(&shared).clients[client as usize].disk = Some(disk);
-    let dialer = TurmoilDial { shared: shared.clone(), power: power.clone(), client };
+    let dialer = NetworkDial { network, shared: shared.clone(), power: power.clone(), client };
     let watching = (shared.clone(), power.clone());
     let jobs = Jobs::start(
         dialer.clone(),
@@ -49,6 +50,7 @@ pub(super) async fn run(shared: Shared, client: u32) -> turmoil::Result {
         let Some(operation) = lock(&shared).facts.step_begins(client, number, step) else { break };
         let ended = match (steps::request(&operation, step, client, number), operation) {
             (None, Operation::RawEcho(content)) => raw_echo(&shared, &dialer, &content).await,
+            // Plans with datagrams are not for the tiers that come here: see `Tier::cannot`.
             (None, operation) => Ended::Failed(format!("{operation:?} is not on this tier")),
             (Some(request), _) => match jobs.carry_out(request).await {
                 Ok(Ok(_)) => Ended::Done,
@@ -68,7 +70,7 @@ pub(super) async fn run(shared: Shared, client: u32) -> turmoil::Result {
 }
 
 /// Sends all and reads until the end, for a limited time.
-async fn raw_echo(shared: &Shared, dialer: &TurmoilDial, content: &Content) -> Ended {
+async fn raw_echo<N: Network>(shared: &Shared, dialer: &NetworkDial<N>, content: &Content) -> Ended {
     let request = content.bytes();
     let mut reply = Vec::new();
     let talk = async {

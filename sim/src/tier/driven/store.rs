@@ -1,4 +1,4 @@
-//! A host's store on turmoil: the driver's, whose operations wait as long as a disk takes that has a latency, or is slow.
+//! A host's store: the driver's, whose operations wait as long as a disk takes that has a latency, or is slow.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

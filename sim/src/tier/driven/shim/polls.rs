@@ -1,0 +1,145 @@
+//! The shim as tokio polls it: reading, writing, and their ends.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use rand::RngExt;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use towline::proto::machine::End;
+
+use super::super::state::lock;
+use super::wire::{Fate, other};
+use super::{Permit, Stream, broken};
+use crate::ledger::Rare;
+
+impl<I: AsyncRead + AsyncWrite + Unpin> AsyncRead for Stream<I> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let stream = self.get_mut();
+        if !stream.power.is_on() {
+            return Poll::Pending;
+        }
+        let allowed = match ready!(stream.may_hear(cx)) {
+            Permit::Bytes(count) => count,
+            Permit::Ended => {
+                stream.keep_end(other(stream.side), End::Orderly);
+                return Poll::Ready(Ok(()));
+            }
+            Permit::Lost => return Poll::Pending,
+            Permit::Reset => {
+                stream.inner = None;
+                stream.keep_end(other(stream.side), End::Reset);
+                return Poll::Ready(Err(broken()));
+            }
+        };
+        ready!(stream.reading.poll(cx));
+        let is_more = match ready!(stream.poll_fill(cx)) {
+            Ok(is_more) => is_more,
+            Err(error) => {
+                stream.keep_end(other(stream.side), End::Reset);
+                return Poll::Ready(Err(error));
+            }
+        };
+        if stream.dawdles(true, cx) {
+            return Poll::Pending;
+        }
+        if !is_more {
+            stream.keep_end(other(stream.side), End::Orderly);
+            return Poll::Ready(Ok(()));
+        }
+        let most = stream.shape.read_max;
+        let drawn = if most == 0 { usize::MAX } else { stream.random.random_range(1..=most) };
+        let count = drawn.min(stream.stash.len()).min(into.remaining()).min(allowed);
+        let mut bytes = stream.stash.split_to(count);
+        stream.spoil(&mut bytes);
+        let waiting = stream.hears(count);
+        stream.note(other(stream.side), &bytes);
+        if let Some(waker) = waiting {
+            waker.wake();
+        }
+        into.put_slice(&bytes);
+        if bytes.is_empty() {
+            // Nothing given would be the end.
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<I> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let stream = self.get_mut();
+        if !stream.power.is_on() {
+            return Poll::Pending;
+        }
+        if bytes.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        let permit = ready!(stream.may_say(cx));
+        if let Permit::Reset = permit {
+            stream.inner = None;
+            return Poll::Ready(Err(broken()));
+        }
+        ready!(stream.writing.poll(cx));
+        let Some(paced) = stream.pace(bytes.len(), cx) else { return Poll::Pending };
+        let count = match permit {
+            Permit::Bytes(room) => ready!(stream.poll_inner(cx, &bytes[..paced.min(room)]))?,
+            Permit::Ended | Permit::Lost | Permit::Reset => paced,
+        };
+        stream.taken.writes += 1;
+        stream.taken.bytes += count as u64;
+        {
+            let mut state = lock(&stream.shared);
+            state.facts.wrote(stream.side, count);
+            if count < bytes.len() {
+                state.facts.reach(Rare::PartialWrite);
+            }
+            if let Some(wire) = stream.place.and_then(|place| state.wires.get_mut(&place)) {
+                wire.says(stream.side, count);
+            }
+        }
+        stream.note(stream.side, &bytes[..count]);
+        Poll::Ready(Ok(count))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    /// The end may be late, as everything may.
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let stream = self.get_mut();
+        if !stream.power.is_on() {
+            return Poll::Pending;
+        }
+        ready!(stream.writing.poll(cx));
+        if stream.dawdles(false, cx) {
+            return Poll::Pending;
+        }
+        let fate = {
+            let state = lock(&stream.shared);
+            let wire = stream.place.and_then(|place| state.wires.get(&place));
+            wire.map_or(Fate::Heard, |wire| wire.fate(stream.side))
+        };
+        match (fate, stream.inner.as_mut()) {
+            (Fate::Heard | Fate::Ended, Some(inner)) => ready!(Pin::new(inner).poll_shutdown(cx))?,
+            (Fate::Lost, _) => {}
+            (Fate::Heard | Fate::Ended, None) => return Poll::Ready(Err(broken())),
+        }
+        stream.keep_end(stream.side, End::Orderly);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<I> Drop for Stream<I> {
+    fn drop(&mut self) {
+        let waiting = {
+            let mut state = lock(&self.shared);
+            self.place.and_then(|place| state.wires.get_mut(&place)).and_then(|wire| wire.goes(self.side))
+        };
+        if let Some(waker) = waiting {
+            waker.wake();
+        }
+    }
+}
