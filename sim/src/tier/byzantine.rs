@@ -7,15 +7,11 @@ use bytes::Bytes;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use towline::harness::Side;
-use towline::proto::session::SessionEnd;
 use towline::wire::{
     Body, Capabilities, Code, Commit, Cv, Data, Failure, Frame, Header, Hello, Kind, Modified, Offer,
     OperationId, PREAMBLE, RelPath, RequestId, Rope, generate, limits,
 };
 
-use super::facts::Facts;
-use crate::ledger::Rare;
-use crate::outcome::Visit;
 use crate::plan::{Plan, Shape, Trick};
 use crate::streams::Streams;
 
@@ -355,21 +351,6 @@ fn frame(operation: u32, body: Body) -> Vec<u8> {
     match operation {
         0 => Frame::connection(body).to_bytes(),
         operation => Frame::of(OperationId(operation), body).to_bytes(),
-    }
-}
-
-impl Facts {
-    /// A stranger is connected.
-    pub(super) fn stranger_connected(&mut self, stranger: u32) {
-        self.outcome.visits.push(Visit { stranger, end: None });
-    }
-
-    /// The server's session with a stranger is over.
-    pub(super) fn visit_is_over(&mut self, stranger: u32, end: &SessionEnd) {
-        self.reach(Rare::StrangerGone);
-        if let Some(visit) = self.outcome.visits.iter_mut().rev().find(|visit| visit.stranger == stranger) {
-            visit.end = Some(format!("{end:?}"));
-        }
     }
 }
 

@@ -15,7 +15,7 @@ use super::script::Script;
 use super::tap::Tap;
 use crate::disk::Power;
 use crate::ledger::Rare;
-use crate::outcome::{Bound, Drain, Job, Outcome, Traffic};
+use crate::outcome::{Bound, Drain, Job, Outcome, Traffic, Visit};
 use crate::plan::{Host, Operation, Plan, What};
 use crate::plant::Plant;
 use crate::trace::{self, Connection, Door, Frame, Kind, Lane, Network, Part, Recorded, Store};
@@ -342,6 +342,19 @@ impl Facts {
         self.clients[client as usize].is_alive = false;
         if let Some(job) = self.last_job(client).filter(|job| job.ended.is_none()) {
             job.cut_off = true;
+        }
+    }
+
+    /// A stranger is connected.
+    pub(super) fn stranger_connected(&mut self, stranger: u32) {
+        self.outcome.visits.push(Visit { stranger, end: None });
+    }
+
+    /// The server's session with a stranger is over.
+    pub(super) fn visit_is_over(&mut self, stranger: u32, end: &SessionEnd) {
+        self.reach(Rare::StrangerGone);
+        if let Some(visit) = self.outcome.visits.iter_mut().rev().find(|visit| visit.stranger == stranger) {
+            visit.end = Some(format!("{end:?}"));
         }
     }
 

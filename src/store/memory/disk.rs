@@ -355,8 +355,6 @@ impl Disk {
         Ok(())
     }
 
-    // What a crash leaves.
-
     /// A change that is not durable yet.
     pub(super) fn note(&mut self, change: impl FnOnce() -> Change) {
         if let Some(shadow) = &mut self.shadow {
