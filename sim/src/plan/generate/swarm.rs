@@ -147,84 +147,94 @@ fn datagrams(workload: &mut Workload) -> Operation {
 
 /// A fault of this kind, and what puts it right.
 fn add(plan: &mut Plan, kind: Kind, random: &mut ChaCha8Rng) {
-    let when = when(plan, random);
-    let lasts = When::After(random.random_range(1..=2_500));
+    let (when, lasts) = (when(plan, random), When::After(random.random_range(1..=2_500)));
     let client = random.random_range(0..plan.clients.len() as u32);
-    let whom = if random.random_bool(0.5) { Whom::All } else { Whom::Client(client) };
     let host = if random.random_bool(0.5) { Host::Server } else { Host::Client(client) };
-    let side = if random.random_bool(0.5) { Side::Server } else { Side::Client };
     let noise = random.random();
-    match kind {
-        Kind::Partition => {
-            let cut = [Cut::Both, Cut::ToServer, Cut::ToClient][random.random_range(0..3)];
-            plan.fault(when, What::Partition(cut, whom));
-            plan.fault(lasts, What::Repair);
+    let (when, what, back) = match kind {
+        Kind::Stranger => {
+            let trick = TRICKS[random.random_range(0..TRICKS.len())];
+            let begins_ms = random.random_range(0..FAULTS_UNTIL);
+            return plan.strangers.push(Stranger { begins_ms, trick, noise });
         }
-        Kind::Hold => {
-            plan.fault(when, What::Hold(whom));
-            plan.fault(lasts, What::Release);
+        Kind::Impostor => {
+            let (trick, dial) = (TRICKS[random.random_range(0..TRICKS.len())], random.random_range(0..2));
+            return plan.impostors.push(Impostor { client, dial, trick, noise });
         }
-        Kind::Reset => plan.fault(when, What::Reset(whom)),
-        Kind::End => plan.fault(when, What::End(side, whom)),
-        Kind::Mute => plan.fault(when, What::Mute(side, whom)),
-        Kind::Pause => {
-            plan.fault(when, What::Pause(host));
-            plan.fault(lasts, What::Resume(host));
-        }
-        Kind::SlowReader => {
-            plan.fault(when, What::StopReading(host));
-            plan.fault(lasts, What::StartReading(host));
-        }
-        Kind::ClockJump => plan.fault(when, What::ClockJump(host, random.random_range(1..5_000))),
-        Kind::ServerCrash => {
-            let what = if random.random_bool(0.5) { What::KillServer } else { What::PowerLossServer };
-            plan.fault(when, what);
-            plan.fault(lasts, What::StartServer);
-        }
-        Kind::ClientCrash => {
-            let kill = random.random_bool(0.5);
-            let what = if kill { What::KillClient(client) } else { What::PowerLossClient(client) };
-            plan.fault(when, what);
-            if random.random_bool(0.7) {
-                plan.fault(lasts, What::StartClient(client));
-            }
+        Kind::Partition | Kind::Hold | Kind::Reset | Kind::End | Kind::Mute => {
+            let (what, back) = of_network(kind, client, random);
+            (when, what, back)
         }
         Kind::PowerLossAtPrimitive => {
             let (what, back) = match host {
                 Host::Server => (What::PowerLossServer, What::StartServer),
                 Host::Client(client) => (What::PowerLossClient(client), What::StartClient(client)),
             };
-            plan.fault(at_primitive(host, random), what);
-            plan.fault(lasts, back);
+            (at_primitive(host, random), what, Some(back))
         }
-        Kind::Drain => {
-            if random.random_bool(0.5) {
+        Kind::DiskFull | Kind::DiskError | Kind::SlowDisk | Kind::BitRot => {
+            let (what, back) = of_disk(kind, host, random);
+            (when, what, back)
+        }
+        Kind::Pause
+        | Kind::SlowReader
+        | Kind::ClockJump
+        | Kind::ServerCrash
+        | Kind::ClientCrash
+        | Kind::Drain => {
+            if kind == Kind::Drain && random.random_bool(0.5) {
                 plan.limits.drain_ms = random.random_range(1..1_000);
             }
-            plan.fault(when, What::DrainServer);
-            plan.fault(lasts, What::StartServer);
+            let (what, back) = of_process(kind, host, client, random);
+            (when, what, back)
         }
-        Kind::DiskFull => {
-            plan.fault(when, What::DiskFull(host));
-            plan.fault(lasts, What::DiskFree(host));
+    };
+    plan.fault(when, what);
+    if let Some(back) = back {
+        plan.fault(lasts, back);
+    }
+}
+
+fn of_network(kind: Kind, client: u32, random: &mut ChaCha8Rng) -> (What, Option<What>) {
+    let whom = if random.random_bool(0.5) { Whom::All } else { Whom::Client(client) };
+    let side = if random.random_bool(0.5) { Side::Server } else { Side::Client };
+    match kind {
+        Kind::Hold => (What::Hold(whom), Some(What::Release)),
+        Kind::Reset => (What::Reset(whom), None),
+        Kind::End => (What::End(side, whom), None),
+        Kind::Mute => (What::Mute(side, whom), None),
+        _ => {
+            let cut = [Cut::Both, Cut::ToServer, Cut::ToClient][random.random_range(0..3)];
+            (What::Partition(cut, whom), Some(What::Repair))
         }
+    }
+}
+
+fn of_process(kind: Kind, host: Host, client: u32, random: &mut ChaCha8Rng) -> (What, Option<What>) {
+    let is_kill = random.random_bool(0.5);
+    match kind {
+        Kind::Pause => (What::Pause(host), Some(What::Resume(host))),
+        Kind::SlowReader => (What::StopReading(host), Some(What::StartReading(host))),
+        Kind::ClockJump => (What::ClockJump(host, random.random_range(1..5_000)), None),
+        Kind::ServerCrash if is_kill => (What::KillServer, Some(What::StartServer)),
+        Kind::ServerCrash => (What::PowerLossServer, Some(What::StartServer)),
+        Kind::ClientCrash => {
+            let what = if is_kill { What::KillClient(client) } else { What::PowerLossClient(client) };
+            (what, random.random_bool(0.7).then_some(What::StartClient(client)))
+        }
+        _ => (What::DrainServer, Some(What::StartServer)),
+    }
+}
+
+fn of_disk(kind: Kind, host: Host, random: &mut ChaCha8Rng) -> (What, Option<What>) {
+    match kind {
+        Kind::DiskFull => (What::DiskFull(host), Some(What::DiskFree(host))),
         Kind::DiskError => {
             let primitive = Primitive::ALL[random.random_range(0..Primitive::ALL.len())];
-            plan.fault(when, What::DiskError { host, primitive, times: random.random_range(1..4) });
+            (What::DiskError { host, primitive, times: random.random_range(1..4) }, None)
         }
-        Kind::SlowDisk => {
-            plan.fault(when, What::SlowDisk(host, random.random_range(1..60)));
-            plan.fault(lasts, What::SlowDisk(host, 0));
-        }
-        Kind::BitRot => plan.fault(when, What::BitRot(host, random.random_range(0..8))),
-        Kind::Stranger => {
-            let trick = TRICKS[random.random_range(0..TRICKS.len())];
-            plan.strangers.push(Stranger { begins_ms: random.random_range(0..FAULTS_UNTIL), trick, noise });
-        }
-        Kind::Impostor => {
-            let (trick, dial) = (TRICKS[random.random_range(0..TRICKS.len())], random.random_range(0..2));
-            plan.impostors.push(Impostor { client, dial, trick, noise });
-        }
+        Kind::SlowDisk => (What::SlowDisk(host, random.random_range(1..60)), Some(What::SlowDisk(host, 0))),
+        _ => (What::BitRot(host, random.random_range(0..8)), None),
     }
 }
 
