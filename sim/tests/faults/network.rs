@@ -50,6 +50,14 @@ fn bytes_take_their_time() {
 }
 
 #[test]
+fn a_path_that_takes_longer_than_the_idle_time_to_carry_what_is_queued_is_not_a_dead_one() {
+    // Five seconds of data are queued at once, and what the sender asks waits behind them.
+    let outcome = run(&one_put(500_000, "network: (bytes_per_ms: 100)"));
+    assert!(outcome.elapsed_ms > 5 * outcome.plan.limits.idle_ms);
+    assert_eq!((outcome.jobs[0].retries, lines(&outcome, "dials").len()), (0, 1));
+}
+
+#[test]
 fn a_tiny_window_carries_everything() {
     let outcome = run(&one_put(100_000, "network: (window: 1024)"));
     assert_eq!(outcome.jobs[0].retries, 0);
