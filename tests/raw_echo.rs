@@ -1,7 +1,7 @@
 //! Anybody's echo client can use the raw echo of `towline serve --echo`: Python's `socket` module plays the client.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 /// The textbook client, and the same with more bytes than fit in one `recv`.
 const CLIENT: &str = r#"
@@ -23,8 +23,8 @@ with socket.create_connection(("127.0.0.1", port)) as s:
     print("Received all" if received == sent else "Received something else")
 "#;
 
-/// The server, which ends with the test.
-struct Server(Child);
+/// The server, which ends with the test. What it prints later must have somewhere to go.
+struct Server(Child, std::io::Lines<BufReader<ChildStdout>>);
 
 impl Drop for Server {
     fn drop(&mut self) {
@@ -42,12 +42,12 @@ fn serve(folder: &std::path::Path) -> (Server, u16) {
         .stdout(Stdio::piped())
         .spawn()
         .expect("the binary starts");
-    let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
-    let port = lines.map_while(Result::ok).find_map(|line| {
+    let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+    let port = lines.by_ref().map_while(Result::ok).find_map(|line| {
         let address = line.strip_prefix("echoing on ")?.to_owned();
         address.rsplit(':').next()?.parse().ok()
     });
-    (Server(child), port.expect("the server says where it echoes"))
+    (Server(child, lines), port.expect("the server says where it echoes"))
 }
 
 #[test]

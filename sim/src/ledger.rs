@@ -126,7 +126,7 @@ pub struct Ledger(BTreeMap<State, u64>);
 
 impl Ledger {
     /// Seeds from which on a campaign must have reached everything.
-    pub const SEEDS: u64 = 400;
+    pub const SEEDS: u64 = 800;
 
     /// Counts what a run reached.
     pub fn note(&mut self, outcome: &Outcome) {

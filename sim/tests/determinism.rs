@@ -10,7 +10,7 @@ use towline_sim::plant::Plant;
 use towline_sim::tier::Tier;
 
 /// One seed of each scenario, from the middle of the range.
-const SEEDS: std::ops::Range<u64> = 40..40 + Scenario::ALL.len() as u64;
+const SEEDS: std::ops::Range<u64> = 40..56;
 
 #[test]
 fn twice_in_a_process_and_after_others() {
@@ -50,6 +50,9 @@ fn beside_others_on_other_threads() {
 #[test]
 fn in_a_second_process() {
     for (tier, seed) in Tier::SIMULATED.iter().flat_map(|tier| SEEDS.map(move |seed| (tier, seed))) {
+        if !tier.cannot(&Plan::from_seed(seed)).is_empty() {
+            continue;
+        }
         let mut command = Command::new(env!("CARGO_BIN_EXE_towline-sim"));
         command.args(["run", "--trace", "--tier", tier.name(), "--seeds", &seed.to_string()]);
         let output = command.env_clear().env("TZ", "Asia/Tokyo").current_dir("/").output().expect("it runs");
@@ -77,7 +80,7 @@ fn here_is_event(line: &str) -> bool {
 fn other_seeds_have_other_digests() {
     let digests: std::collections::BTreeSet<_> =
         SEEDS.map(|seed| run_seed(Tier::Fast, seed).outcome.trace.digest()).collect();
-    assert_eq!(digests.len(), Scenario::ALL.len());
+    assert_eq!(digests.len(), SEEDS.count());
 }
 
 /// That a run does not ask the real clock: one that does is caught, with the place in which it did.
@@ -86,7 +89,7 @@ fn a_call_to_the_real_clock_is_caught() {
     if !towline_tripwire::WORKS {
         return;
     }
-    for tier in Tier::ALL {
+    for tier in Tier::SIMULATED {
         let outcome = tier.run_planted(&Plan::from_seed(0), Some(Plant::RealClock));
         let broken = invariants::check(&outcome);
         let first = broken.first().expect("it is caught");

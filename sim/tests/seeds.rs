@@ -26,13 +26,13 @@ fn hold(tier: Tier, seeds: std::ops::Range<u64>) {
 
 #[test]
 fn a_range_of_seeds_holds_on_the_fast_tier_and_reaches_every_rare_state() {
-    hold(Tier::Fast, 0..400);
+    hold(Tier::Fast, 0..800);
 }
 
 #[cfg(feature = "turmoil")]
 #[test]
 fn a_range_of_seeds_holds_on_turmoil_and_reaches_every_rare_state() {
-    hold(Tier::Turmoil, 0..160);
+    hold(Tier::Turmoil, 0..800);
 }
 
 /// Where a plan says so, what the applications see does not depend on the tier; `tiers.rs` looks at real sockets too.

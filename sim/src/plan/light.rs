@@ -33,13 +33,13 @@ impl Plan {
 mod tests {
     use crate::campaign::judged;
     use crate::outcome::Outcome;
-    use crate::plan::Plan;
+    use crate::plan::{Plan, Scenario};
     use crate::tier::Tier;
 
-    /// Short, and still what the scenario tells.
+    /// Short, and still what the scenario tells. A swarm's faults may come at bytes that short files do not have.
     #[test]
     fn short_files_tell_the_same_story() {
-        for seed in 0..64 {
+        for seed in (0..160).filter(|seed| Scenario::of(*seed) != Scenario::Swarm) {
             let plan = Plan::from_seed(seed).without_bulk(1_024);
             assert!(plan.bytes() <= 2_048 * plan.steps().count() as u64, "seed {seed}");
             let (outcome, broken) = judged(Tier::Fast, &plan);

@@ -47,6 +47,8 @@ pub(super) struct Facts {
     pub(super) blown: Vec<Fuse>,
     /// How many of each kind have run.
     primitives: BTreeMap<(Host, Primitive), u32>,
+    /// The last one of each host.
+    last_primitive: BTreeMap<Host, Primitive>,
     /// Counts beginnings and ends of jobs.
     order: u64,
     /// How much slower hosts' disks are than they should be.
@@ -110,6 +112,7 @@ impl Facts {
             fuses: Vec::new(),
             blown: Vec::new(),
             primitives: BTreeMap::new(),
+            last_primitive: BTreeMap::new(),
             order: 0,
             slow_ms: BTreeMap::new(),
             strangers_begun: 0,
@@ -219,6 +222,7 @@ impl Facts {
         let count = self.primitives.entry((host, primitive)).or_default();
         let passed = *count;
         *count += 1;
+        let before = self.last_primitive.insert(host, primitive);
         let is_here = |fuse: &Fuse| (fuse.host, fuse.primitive) == (host, primitive) && fuse.nth <= passed;
         let at = self.fuses.iter().position(is_here)?;
         let fuse = self.fuses.remove(at);
@@ -229,7 +233,9 @@ impl Facts {
         self.record(host.into(), None, Kind::Store(Store::IsGone(primitive)));
         match (host, primitive) {
             (Host::Server, Primitive::Rename) => self.reach(Rare::DiedBeforeRename),
-            (Host::Server, Primitive::SyncFolder) => self.reach(Rare::DiedAfterRename),
+            (Host::Server, Primitive::SyncFolder) if before == Some(Primitive::Rename) => {
+                self.reach(Rare::DiedAfterRename);
+            }
             _ => {}
         }
         power.cut();

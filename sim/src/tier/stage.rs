@@ -40,6 +40,8 @@ impl Stage {
         Next::Stage(match self {
             Stage::Story if story_is_over(facts, script) => Stage::Quiet,
             Stage::Story => Stage::Story,
+            // What happened meanwhile may have a sequel.
+            Stage::Quiet | Stage::Stop if script.has_timed_ahead() => Stage::Story,
             Stage::Quiet if !facts.server.connections.is_empty() => Stage::Quiet,
             Stage::Quiet => {
                 facts.event(SERVER, "is told to stop");

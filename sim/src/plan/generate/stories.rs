@@ -65,8 +65,8 @@ pub(super) fn server_crash(plan: &mut Plan, workload: &mut Workload, random: &mu
     plan.step_of_first(Operation::Get { path: "folder/before".to_owned() });
     plan.step_of_first(Operation::List);
     plan.step_of_first(Operation::Remove { path: "after".to_owned() });
-    // In the first put or in the second.
-    let nth = random.random_range(0..2);
+    // In the first puts.
+    let nth = random.random_range(0..3);
     let primitive = match random.random_range(0..7) {
         0 => Some(Primitive::WriteAt),
         1 => Some(Primitive::Sync),

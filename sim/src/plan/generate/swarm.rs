@@ -73,6 +73,8 @@ pub(super) fn swarm(
             add(plan, *kind, faults);
         }
     }
+    // Who is told that there is no place may try again, but not for ever.
+    plan.limits.connections = plan.limits.connections.max(plan.clients.len());
     relax(plan, &kinds);
 }
 

@@ -267,7 +267,8 @@ impl Pipe {
         for _ in 0..self.burst {
             let count_max = self.shape.write_max;
             let drawn = if count_max == 0 { usize::MAX } else { self.random.random_range(1..=count_max) };
-            let count = drawn.min(self.queue.len() - taken).min(self.window - self.unread).min(self.packet());
+            let count = drawn.min(self.queue.len() - taken).min(self.window - self.unread);
+            let count = count.min(self.packet() - taken);
             if count == 0 || nap.is_some() {
                 break;
             }
