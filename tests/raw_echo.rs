@@ -23,8 +23,8 @@ with socket.create_connection(("127.0.0.1", port)) as s:
     print("Received all" if received == sent else "Received something else")
 "#;
 
-/// The server, which ends with the test. What it prints later must have somewhere to go.
-struct Server(Child, std::io::Lines<BufReader<ChildStdout>>);
+/// The server, which ends with the test.
+struct Server(Child);
 
 impl Drop for Server {
     fn drop(&mut self) {
@@ -34,8 +34,8 @@ impl Drop for Server {
     }
 }
 
-/// Starts a server and gives the port of its raw echo.
-fn serve(folder: &std::path::Path) -> (Server, u16) {
+/// Starts a server; gives the port of its raw echo, and what it prints later, which must have somewhere to go.
+fn serve(folder: &std::path::Path) -> (Server, u16, std::io::Lines<BufReader<ChildStdout>>) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_towline"))
         .args(["serve", "--listen", "127.0.0.1:0", "--echo", "127.0.0.1:0"])
         .arg(folder)
@@ -47,13 +47,13 @@ fn serve(folder: &std::path::Path) -> (Server, u16) {
         let address = line.strip_prefix("echoing on ")?.to_owned();
         address.rsplit(':').next()?.parse().ok()
     });
-    (Server(child, lines), port.expect("the server says where it echoes"))
+    (Server(child), port.expect("the server says where it echoes"), lines)
 }
 
 #[test]
 fn python_sockets_play_the_client() {
     let folder = tempfile::tempdir().expect("a folder");
-    let (_server, port) = serve(folder.path());
+    let (_server, port, _lines) = serve(folder.path());
     let output = Command::new("python3").args(["-c", CLIENT, &port.to_string()]).output();
     let Ok(output) = output else {
         println!("skipped python_sockets_play_the_client: python3 is missing");

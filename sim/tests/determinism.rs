@@ -5,11 +5,11 @@ use std::process::Command;
 
 use towline_sim::campaign::{self, run_seed};
 use towline_sim::invariants;
-use towline_sim::plan::{Plan, Scenario};
+use towline_sim::plan::Plan;
 use towline_sim::plant::Plant;
 use towline_sim::tier::Tier;
 
-/// One seed of each scenario, from the middle of the range.
+/// Each scenario, from the middle of the range.
 const SEEDS: std::ops::Range<u64> = 40..56;
 
 #[test]
