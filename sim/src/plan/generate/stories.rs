@@ -14,6 +14,9 @@ const OPENING: u64 = 260;
 pub(super) fn clean(plan: &mut Plan, workload: &mut Workload) {
     plan.retry.wait_ms = None;
     workload.mixed(plan);
+    if workload.random.random_ratio(1, 6) {
+        workload.bulk(plan);
+    }
 }
 
 pub(super) fn port_taken(plan: &mut Plan, workload: &mut Workload, random: &mut ChaCha8Rng) {

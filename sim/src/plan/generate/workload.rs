@@ -49,6 +49,19 @@ impl Workload {
         Content { length, noise: self.random.random() }
     }
 
+    /// More on one connection than its credit at first allows, where streams are wide enough for that.
+    pub(super) fn bulk(&mut self, plan: &mut Plan) {
+        if self.length_max < LENGTH_MAX {
+            return;
+        }
+        plan.limits.window = LENGTH_MAX;
+        for number in 0..3 {
+            let length = self.random.random_range(LENGTH_MAX / 2..=LENGTH_MAX);
+            let content = Content { length, noise: self.random.random() };
+            plan.step_of_first(Operation::Put { path: format!("bulk-{number}"), content });
+        }
+    }
+
     /// Of an echo within the protocol.
     pub(super) fn payload(&mut self) -> Content {
         let length = self.random.random_range(0..1_100_u64).saturating_sub(100);
