@@ -14,7 +14,7 @@ const OPENING: u64 = 260;
 pub(super) fn clean(plan: &mut Plan, workload: &mut Workload) {
     plan.retry.wait_ms = None;
     workload.mixed(plan);
-    if workload.random.random_ratio(1, 6) {
+    if workload.random.random_bool(0.5) {
         workload.bulk(plan);
     }
 }

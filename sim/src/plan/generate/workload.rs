@@ -51,12 +51,13 @@ impl Workload {
 
     /// More on one connection than its credit at first allows, where streams are wide enough for that.
     pub(super) fn bulk(&mut self, plan: &mut Plan) {
-        if self.length_max < LENGTH_MAX {
+        const LEAST: u64 = LENGTH_MAX / 2;
+        if self.length_max < LEAST {
             return;
         }
         plan.limits.window = LENGTH_MAX;
         for number in 0..3 {
-            let length = self.random.random_range(LENGTH_MAX / 2..=LENGTH_MAX);
+            let length = self.random.random_range(LEAST..=self.length_max);
             let content = Content { length, noise: self.random.random() };
             plan.step_of_first(Operation::Put { path: format!("bulk-{number}"), content });
         }
