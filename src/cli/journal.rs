@@ -52,7 +52,8 @@ impl Journal {
             ServerEvent::Session { connection, event } => self.on_session(connection, event),
             ServerEvent::Closed { connection, end } => self.on_closed(connection, &end),
             ServerEvent::EchoClosed { connection, end } => {
-                let end = end.map_or_else(|| "refused".to_owned(), |end| format!("{end:?}").to_lowercase());
+                let end =
+                    end.map_or_else(|| "by this server".to_owned(), |end| format!("{end:?}").to_lowercase());
                 let lines = self.line(connection, &format!("raw echo ended ({end})"));
                 self.visitors.remove(&connection);
                 lines

@@ -72,7 +72,7 @@ pub enum ServerEvent {
     EchoClosed {
         /// Of this connection.
         connection: u64,
-        /// Why; `None` where it was refused.
+        /// Why; `None` where it was refused, or cut off as the server stopped.
         end: Option<EchoEnd>,
     },
     /// Nothing can be accepted for a while.
@@ -283,12 +283,15 @@ impl<A: Accept> Serving<A> {
         let echo = Echo::new(clock.now(), self.config.echo_idle);
         let run =
             Run::new(clock, echo, Out::new(), NoDial::default(), self.pool.clone()).with_link((), stream);
-        let (connection, watch) = (id.0, Arc::clone(&self.config.watch));
         let closed = TellClosed(id, self.closed.0.clone());
+        let mut over = TellEchoClosed { id, watch: Arc::clone(&self.config.watch), end: None };
         let task = tokio::spawn(async move {
+            // Told after `over`.
             let _closed = closed;
-            let end = if is_refused { None } else { Some(run.to_end(|never| match never {}).await) };
-            watch(ServerEvent::EchoClosed { connection, end });
+            if !is_refused {
+                over.end = Some(run.to_end(|never| match never {}).await);
+            }
+            drop(over);
         });
         Task::Echo(task.abort_handle())
     }
@@ -313,6 +316,19 @@ impl Drop for TellClosed {
             return;
         }
         let _ = self.1.send(self.0);
+    }
+}
+
+/// Tells whoever watches that an echo is over: also one that was cut off as the server stopped.
+struct TellEchoClosed {
+    id: ConnectionId,
+    watch: Watch,
+    end: Option<EchoEnd>,
+}
+
+impl Drop for TellEchoClosed {
+    fn drop(&mut self) {
+        (self.watch)(ServerEvent::EchoClosed { connection: self.id.0, end: self.end });
     }
 }
 

@@ -1,7 +1,7 @@
 //! A server and clients on loopback, with files in memory.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,7 +16,7 @@ use towline::proto::machine::{DialError, DialErrorKind};
 use towline::proto::op::{OpEvent, Question};
 use towline::proto::session::{Event, Request};
 use towline::proto::storage::RootId;
-use towline::proto::{Limits, ListenLimits};
+use towline::proto::{EchoEnd, Limits, ListenLimits};
 use towline::store::memory::MemoryFiles;
 use towline::wire::{Get, RelPath, RequestId};
 
@@ -29,6 +29,8 @@ pub(crate) struct World {
     pub(crate) local: MemoryFiles,
     pub(crate) disk: Disk<MemoryFiles>,
     pub(crate) progress: Arc<Notify>,
+    /// How raw echoes ended, as the server told.
+    pub(crate) echoes: Arc<Mutex<Vec<Option<EchoEnd>>>>,
     limits: Limits,
     stopper: Stopper,
     server: JoinHandle<ListenEnd>,
@@ -63,21 +65,23 @@ impl World {
         let (address, echo_address) = (files.local_addr().expect("bound"), echo.local_addr().expect("bound"));
         let progress = Arc::new(Notify::new());
         let notify = Arc::clone(&progress);
+        let echoes = Arc::new(Mutex::new(Vec::new()));
+        let ended = Arc::clone(&echoes);
         let serve = Serve {
             doors: vec![(Door::Files, files), (Door::Echo, echo)],
             store: (Arc::new(disk.clone()), ROOT),
             limits: limits.clone(),
             listen: ListenLimits::default(),
             echo_idle: None,
-            watch: Arc::new(move |event| {
-                if let ServerEvent::Session { event: Event::Op(_, OpEvent::Progress(_)), .. } = event {
-                    notify.notify_one();
-                }
+            watch: Arc::new(move |event| match event {
+                ServerEvent::Session { event: Event::Op(_, OpEvent::Progress(_)), .. } => notify.notify_one(),
+                ServerEvent::EchoClosed { end, .. } => ended.lock().expect("no panic").push(end),
+                _ => {}
             }),
         };
         let (stopper, stop) = stopper();
         let server = tokio::spawn(serve.run(stop));
-        World { address, echo_address, served, local, disk, progress, limits, stopper, server }
+        World { address, echo_address, served, local, disk, progress, echoes, limits, stopper, server }
     }
 
     pub(crate) fn client(&self) -> Jobs {

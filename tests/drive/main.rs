@@ -61,6 +61,17 @@ async fn a_raw_echo_gives_back_every_byte_through_tiny_socket_buffers() {
 }
 
 #[tokio::test]
+async fn a_raw_echo_that_is_cut_off_by_a_stop_is_told_to_be_over() {
+    let world = World::new().await;
+    let mut stream = world.tiny_stream(world.echo_address).await;
+    stream.write_all(b"?").await.expect("it is there");
+    assert_eq!(stream.read_u8().await.expect("it comes back"), b'?');
+    let echoes = std::sync::Arc::clone(&world.echoes);
+    assert_eq!(world.stop().await, ListenEnd::Drained);
+    assert_eq!(*echoes.lock().expect("no panic"), [None]);
+}
+
+#[tokio::test]
 async fn a_transfer_survives_partial_sends() {
     let world = World::new().await;
     let jobs = world.tiny_client();
