@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::campaign::{Ran, Tally};
-use crate::ledger::{Ledger, NOT_YET, State};
+use crate::ledger::{Ledger, NOT_YET, SELDOM, State};
 
 /// The head of the table.
 pub(crate) fn head() -> String {
@@ -105,8 +105,11 @@ pub(crate) fn summary(tally: &Tally, failed: &[String], wall: Duration, ledger: 
         "{ran} seeds, {failed_in_all} failed, {skipped} skipped, {a_second:.1} seeds a second\nreached:\n"
     );
     for state in State::all() {
-        let is_due = !matches!(state, State::Marked(mark) if NOT_YET.contains(&mark));
-        let note = if is_due { "" } else { " (not yet asked of a campaign)" };
+        let note = match state {
+            State::Marked(mark) if NOT_YET.contains(&mark) => " (not yet asked of a campaign)",
+            State::Marked(mark) if SELDOM.contains(&mark) => " (asked of long campaigns)",
+            State::Marked(_) | State::Seen(_) => "",
+        };
         let _infallible = writeln!(text, "{:>8}  {}{note}", ledger.count(state), state.words());
     }
     for replay in failed {

@@ -5,17 +5,6 @@ use towline_sim::outcome::{Ended, Outcome};
 use towline_sim::plan::{Host, Impostor, Plan, Stranger, Trick};
 use towline_sim::tier::Tier;
 
-const TRICKS: [Trick; 8] = [
-    Trick::Garbage,
-    Trick::Truncate,
-    Trick::Replay,
-    Trick::HugeLength,
-    Trick::WrongOrder,
-    Trick::WrongState,
-    Trick::Stall,
-    Trick::Flood,
-];
-
 /// A client that does a bit of everything.
 fn plan(expect: &str) -> Plan {
     let text = format!(
@@ -84,9 +73,9 @@ fn all_at_once_are_no_harm_either() {
             plan.clients[1].steps.truncate(2);
             plan.clients[1].begins_ms = 20;
             let stranger = |(place, trick): (u64, Trick)| Stranger { begins_ms: 3 * place, trick, noise };
-            plan.strangers = (0..).zip(TRICKS).map(stranger).collect();
+            plan.strangers = (0..).zip(Trick::ALL).map(stranger).collect();
             let outcome = run(tier, &plan);
-            assert_eq!(outcome.visits.len(), TRICKS.len());
+            assert_eq!(outcome.visits.len(), Trick::ALL.len());
         }
     }
 }
@@ -108,7 +97,7 @@ fn strangers_that_fill_the_house_are_thrown_out() {
 #[test]
 fn an_impostor_harms_no_more_than_the_job_that_it_meets() {
     for &tier in Tier::SIMULATED {
-        for trick in TRICKS {
+        for trick in Trick::ALL {
             let mut finds_the_right_one = 0;
             for noise in 0..8 {
                 let mut plan = plan("any");

@@ -39,7 +39,7 @@ pub(super) fn ledger(arguments: &Arguments, out: &mut impl Write) -> io::Result<
     for state in State::all() {
         writeln!(out, "{:>8}  {}", ledger.count(state), state.words())?;
     }
-    let missing = ledger.missing(&arguments.tier.0).len();
+    let missing = ledger.missing(&arguments.tier.0, done).len();
     writeln!(out, "{done} runs, {missing} states never reached")?;
     Ok(missing == 0)
 }

@@ -93,7 +93,7 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> io::Result<boo
     progress.clear();
     written?;
     let is_campaign = arguments.seeds.is_some() && tally.ran() >= Ledger::SEEDS;
-    let missing = if is_campaign { ledger.missing(tiers) } else { Vec::new() };
+    let missing = if is_campaign { ledger.missing(tiers, tally.ran()) } else { Vec::new() };
     if !arguments.json {
         write!(out, "{}", report::summary(&tally, &failed, wall, &ledger))?;
         for state in &missing {

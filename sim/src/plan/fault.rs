@@ -220,6 +220,20 @@ pub enum Trick {
     Flood,
 }
 
+impl Trick {
+    /// All of them.
+    pub const ALL: [Trick; 8] = [
+        Trick::Garbage,
+        Trick::Truncate,
+        Trick::Replay,
+        Trick::HugeLength,
+        Trick::WrongOrder,
+        Trick::WrongState,
+        Trick::Stall,
+        Trick::Flood,
+    ];
+}
+
 /// [`Side`] in a plan's text.
 mod side {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};

@@ -361,21 +361,10 @@ mod tests {
     use super::{Act, acts};
     use crate::plan::{Plan, Trick};
 
-    const TRICKS: [Trick; 8] = [
-        Trick::Garbage,
-        Trick::Truncate,
-        Trick::Replay,
-        Trick::HugeLength,
-        Trick::WrongOrder,
-        Trick::WrongState,
-        Trick::Stall,
-        Trick::Flood,
-    ];
-
     #[test]
     fn a_trick_is_drawn_once_and_comes_to_an_end() {
         let plan = Plan::empty("nothing", 0);
-        for trick in TRICKS {
+        for trick in Trick::ALL {
             for side in [Side::Client, Side::Server] {
                 for noise in 0..40 {
                     let acts_of = acts(&plan, trick, noise, side);

@@ -157,12 +157,13 @@ fn add(plan: &mut Plan, kind: Kind, random: &mut ChaCha8Rng) {
     let noise = random.random();
     let (when, what, back) = match kind {
         Kind::Stranger => {
-            let trick = TRICKS[random.random_range(0..TRICKS.len())];
+            let trick = Trick::ALL[random.random_range(0..Trick::ALL.len())];
             let begins_ms = random.random_range(0..FAULTS_UNTIL);
             return plan.strangers.push(Stranger { begins_ms, trick, noise });
         }
         Kind::Impostor => {
-            let (trick, dial) = (TRICKS[random.random_range(0..TRICKS.len())], random.random_range(0..2));
+            let (trick, dial) =
+                (Trick::ALL[random.random_range(0..Trick::ALL.len())], random.random_range(0..2));
             return plan.impostors.push(Impostor { client, dial, trick, noise });
         }
         Kind::Partition | Kind::Hold | Kind::Reset | Kind::End | Kind::Mute | Kind::Damage => {
@@ -242,17 +243,6 @@ fn of_disk(kind: Kind, host: Host, random: &mut ChaCha8Rng) -> (What, Option<Wha
         _ => (What::BitRot(host, random.random_range(0..8)), None),
     }
 }
-
-const TRICKS: [Trick; 8] = [
-    Trick::Garbage,
-    Trick::Truncate,
-    Trick::Replay,
-    Trick::HugeLength,
-    Trick::WrongOrder,
-    Trick::WrongState,
-    Trick::Stall,
-    Trick::Flood,
-];
 
 /// At a time, or at a byte of one of the first dials.
 fn when(plan: &Plan, random: &mut ChaCha8Rng) -> When {
