@@ -220,6 +220,8 @@ pub struct Outcome {
     pub served: BTreeMap<String, ContentId>,
     /// What rotted at rest.
     pub rotten: Vec<Rotten>,
+    /// Clients on whose connections a bit of a preamble was inverted.
+    pub strange_preambles: BTreeSet<u32>,
     /// What power losses changed.
     pub power_losses: Vec<PowerLoss>,
     /// Strangers that were connected, in order.
@@ -266,6 +268,7 @@ impl Outcome {
             drains: Vec::new(),
             served: BTreeMap::new(),
             rotten: Vec::new(),
+            strange_preambles: BTreeSet::new(),
             power_losses: Vec::new(),
             visits: Vec::new(),
             peaks: BTreeMap::new(),

@@ -85,6 +85,7 @@ macro_rules! bugs {
 bugs! {
     DropCutHeader "drop-cut-header" Wire "What has come of a header is forgotten while the rest is awaited.",
     WaitForOneMore "wait-for-one-more" Wire "A frame waits for a byte beyond its end.",
+    SkipChecksum "skip-checksum" Wire "A control frame's checksum is not looked at.",
     EndOnlyAfterBytes "end-only-after-bytes" Echo "An end that comes when nothing is held is noticed with the next bytes, and nothing else wakes it.",
     DropEchoTail "drop-echo-tail" Echo "What is held when the peer ends its side is not sent.",
     ReuseOperationId "reuse-operation-id" Session "An operation takes the id of the one before it.",
@@ -97,6 +98,7 @@ bugs! {
     ReadsByOrder "reads-by-order" Sender "A read that completes is taken for the oldest under way.",
     ForgetLastValue "forget-last-value" Sender "The last block of a file that is shorter than the others goes without its chaining value.",
     KeepSource "keep-source" Sender "A source is not released when the connection is lost.",
+    IgnoreWant "ignore-want" Sender "Blocks that are asked for again are not sent, and the file is committed again.",
     KeepPartial "keep-partial" Receiver "A partial is not dropped when its transfer fails.",
     CommitWhileWriting "commit-while-writing" Receiver "A commit does not wait for writes under way.",
     AnswerBeforePublish "answer-before-publish" Receiver "The sender is told that the file stands before it does.",

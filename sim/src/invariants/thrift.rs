@@ -8,7 +8,8 @@ use crate::trace::{Event, Kind, Passed};
 
 pub(super) fn check(outcome: &Outcome) -> Vec<String> {
     let plan = &outcome.plan;
-    let is_damage = |what: &What| matches!(what, What::BitRot(..) | What::DiskError { .. });
+    let is_damage =
+        |what: &What| matches!(what, What::BitRot(..) | What::DiskError { .. } | What::Damage(..));
     let may_be_damaged = plan.faults.iter().any(|fault| is_damage(&fault.what))
         || !plan.strangers.is_empty()
         || !plan.impostors.is_empty();

@@ -80,6 +80,9 @@ pub enum What {
     /// Nothing that this side sends on the present connections of these clients arrives any more, nor what is on its
     /// way: half-open.
     Mute(#[serde(with = "side")] Side, Whom),
+    /// One bit of what this side sends next on the connections of these clients is inverted on its way; on those to raw
+    /// echo, which protects nothing, none is.
+    Damage(#[serde(with = "side")] Side, Whom),
     /// The server's process ends, cleaning nothing up; its system closes its connections.
     KillServer,
     /// The server's machine is gone without a word.

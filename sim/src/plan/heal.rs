@@ -18,6 +18,8 @@ impl What {
             What::StopReading(host) => other == What::StartReading(host) || dies(host),
             What::DiskFull(host) => other == What::DiskFree(host),
             What::Repair | What::Release | What::Reset(_) | What::End(..) | What::Mute(..) => return None,
+            // The bit that is hit was the only one.
+            What::Damage(..) => return None,
             What::KillServer | What::PowerLossServer | What::StartServer => return None,
             What::SecondServer | What::DrainServer | What::ClockJump(..) => return None,
             What::KillClient(_) | What::PowerLossClient(_) | What::StartClient(_) => return None,

@@ -190,7 +190,7 @@ impl Fault {
         };
         let what = match self.what {
             What::Partition(_, whom) | What::Hold(whom) | What::Reset(whom) => of_whom(whom),
-            What::End(_, whom) | What::Mute(_, whom) => of_whom(whom),
+            What::End(_, whom) | What::Mute(_, whom) | What::Damage(_, whom) => of_whom(whom),
             What::KillClient(client) | What::PowerLossClient(client) | What::StartClient(client) => {
                 Some(client)
             }

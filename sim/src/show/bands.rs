@@ -69,7 +69,8 @@ fn edge(what: &What) -> Edge {
         What::DiskFree(host) => Edge::Ends(Ends::Room(*host)),
         What::SlowDisk(host, 0) => Edge::Ends(Ends::Speed(*host)),
         What::SlowDisk(host, _) => Edge::Begins(Ends::Speed(*host)),
-        What::Reset(_) | What::End(..) | What::Mute(..) | What::SecondServer => Edge::Moment,
+        What::Reset(_) | What::End(..) | What::Mute(..) | What::Damage(..) => Edge::Moment,
+        What::SecondServer => Edge::Moment,
         What::ClockJump(..) | What::DiskError { .. } | What::BitRot(..) => Edge::Moment,
     }
 }
@@ -84,7 +85,7 @@ fn about(what: &What, clients: u32) -> (&'static str, Vec<String>) {
     };
     match what {
         What::Partition(_, whom) | What::Hold(whom) | What::Reset(whom) => network(*whom),
-        What::End(_, whom) | What::Mute(_, whom) => network(*whom),
+        What::End(_, whom) | What::Mute(_, whom) | What::Damage(_, whom) => network(*whom),
         What::Repair | What::Release => network(Whom::All),
         What::KillServer | What::PowerLossServer | What::StartServer => ("process", name(Host::Server)),
         What::SecondServer | What::DrainServer => ("process", name(Host::Server)),

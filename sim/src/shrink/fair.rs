@@ -53,6 +53,7 @@ fn wounds(plan: &Plan) -> BTreeSet<Wound> {
             What::SlowDisk(host, 0) => healed.insert(Wound::Slow(host)),
             What::SlowDisk(host, _) => open.insert(Wound::Slow(host)),
             What::SecondServer | What::Reset(_) | What::End(..) | What::Mute(..) => continue,
+            What::Damage(..) => continue,
             What::ClockJump(..) | What::DiskError { .. } | What::BitRot(..) => continue,
         };
     }

@@ -134,7 +134,7 @@ fn names(fault: &mut Fault) -> Vec<&mut u32> {
     };
     let what = match what {
         What::Partition(_, whom) | What::Hold(whom) | What::Reset(whom) => of_whom(whom),
-        What::End(_, whom) | What::Mute(_, whom) => of_whom(whom),
+        What::End(_, whom) | What::Mute(_, whom) | What::Damage(_, whom) => of_whom(whom),
         What::KillClient(client) | What::PowerLossClient(client) | What::StartClient(client) => Some(client),
         What::Pause(host) | What::Resume(host) | What::StopReading(host) | What::StartReading(host) => {
             of_host(host)

@@ -41,7 +41,7 @@ pub(super) fn is_of_disk(what: What) -> bool {
         What::DiskFull(_) | What::DiskFree(_) | What::DiskError { .. } => true,
         What::SlowDisk(..) | What::BitRot(..) => true,
         What::Partition(..) | What::Repair | What::Hold(_) | What::Release | What::Reset(_) => false,
-        What::End(..) | What::Mute(..) | What::KillServer | What::PowerLossServer => false,
+        What::End(..) | What::Mute(..) | What::Damage(..) | What::KillServer | What::PowerLossServer => false,
         What::StartServer | What::SecondServer | What::DrainServer | What::KillClient(_) => false,
         What::PowerLossClient(_) | What::StartClient(_) | What::Pause(_) | What::Resume(_) => false,
         What::StopReading(_) | What::StartReading(_) | What::ClockJump(..) => false,

@@ -20,6 +20,7 @@
 pub mod fast;
 
 mod byzantine;
+mod damage;
 mod disks;
 mod facts;
 mod files;

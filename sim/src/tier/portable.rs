@@ -11,7 +11,7 @@ pub(super) fn turmoil(plan: &Plan) -> Vec<&'static str> {
         What::SlowDisk(..) | What::BitRot(..) => None,
         What::Hold(whom) => cut_and_held(plan, whom),
         What::Partition(..) | What::Repair | What::Release | What::Reset(_) | What::End(..) => None,
-        What::Mute(..) | What::StopReading(_) | What::StartReading(_) => None,
+        What::Mute(..) | What::Damage(..) | What::StopReading(_) | What::StartReading(_) => None,
         What::KillServer | What::PowerLossServer | What::StartServer | What::SecondServer => None,
         What::DrainServer | What::KillClient(_) | What::PowerLossClient(_) | What::StartClient(_) => None,
     };
@@ -33,7 +33,7 @@ pub(super) fn real(plan: &Plan) -> Vec<&'static str> {
         What::DiskFull(_) | What::DiskFree(_) | What::DiskError { .. } => at_a_byte(plan, fault),
         What::SlowDisk(..) | What::BitRot(..) => at_a_byte(plan, fault),
         What::SecondServer | What::StartServer => None,
-        What::Reset(_) | What::End(..) | What::Mute(..) => at_a_byte(plan, fault),
+        What::Reset(_) | What::End(..) | What::Mute(..) | What::Damage(..) => at_a_byte(plan, fault),
         What::StopReading(_) | What::StartReading(_) => at_a_byte(plan, fault),
         What::KillServer | What::DrainServer => at_a_byte(plan, fault),
         What::KillClient(_) | What::StartClient(_) => at_a_byte(plan, fault),

@@ -1,6 +1,9 @@
-//! What goes wrong, each fault by itself: a small plan, what the fault did, and that all invariants hold. On the fast tier.
+//! What goes wrong, each fault by itself: a small plan, what the fault did, and that all invariants hold. On the
+//! fast tier, and inverted bits on turmoil too.
 
 mod connections;
+#[cfg(feature = "turmoil")]
+mod damage;
 mod datagrams;
 mod hosts;
 mod network;

@@ -174,7 +174,7 @@ impl Sender {
         let known = ranges.iter().all(|range| range.first + range.count <= outgoing.blocks);
         let (rounds, count) = (outgoing.rounds, ranges.iter().map(|range| range.count).sum::<u32>());
         outgoing.refused = outgoing.refused.saturating_add(count);
-        outgoing.pipeline.send_again(if known { ranges } else { &[] });
+        outgoing.pipeline.send_again(if known && !planted(Bug::IgnoreWant) { ranges } else { &[] });
         self.state = State::Sending(outgoing);
         if !known {
             return self

@@ -35,9 +35,10 @@ enum Kind {
     BitRot,
     Stranger,
     Impostor,
+    Damage,
 }
 
-const KINDS: [(Kind, u32); 18] = [
+const KINDS: [(Kind, u32); 19] = [
     (Kind::Partition, 25),
     (Kind::Hold, 20),
     (Kind::Reset, 25),
@@ -56,6 +57,7 @@ const KINDS: [(Kind, u32); 18] = [
     (Kind::BitRot, 10),
     (Kind::Stranger, 25),
     (Kind::Impostor, 10),
+    (Kind::Damage, 20),
 ];
 
 pub(super) fn swarm(
@@ -164,7 +166,7 @@ fn add(plan: &mut Plan, kind: Kind, random: &mut ChaCha8Rng) {
                 (Trick::ALL[random.random_range(0..Trick::ALL.len())], random.random_range(0..2));
             return plan.impostors.push(Impostor { client, dial, trick, noise });
         }
-        Kind::Partition | Kind::Hold | Kind::Reset | Kind::End | Kind::Mute => {
+        Kind::Partition | Kind::Hold | Kind::Reset | Kind::End | Kind::Mute | Kind::Damage => {
             let (what, back) = of_network(kind, client, random);
             (when, what, back)
         }
@@ -206,6 +208,7 @@ fn of_network(kind: Kind, client: u32, random: &mut ChaCha8Rng) -> (What, Option
         Kind::Reset => (What::Reset(whom), None),
         Kind::End => (What::End(side, whom), None),
         Kind::Mute => (What::Mute(side, whom), None),
+        Kind::Damage => (What::Damage(side, whom), None),
         _ => {
             let cut = [Cut::Both, Cut::ToServer, Cut::ToClient][random.random_range(0..3)];
             (What::Partition(cut, whom), Some(What::Repair))
@@ -266,6 +269,8 @@ fn relax(plan: &mut Plan, kinds: &[Kind]) {
         Kind::Partition | Kind::Hold | Kind::Reset | Kind::End | Kind::Mute | Kind::Pause => false,
         Kind::SlowReader | Kind::ClockJump | Kind::ServerCrash | Kind::ClientCrash => false,
         Kind::PowerLossAtPrimitive | Kind::Drain | Kind::SlowDisk | Kind::Stranger => false,
+        // What it makes of a preamble is judged by what happened.
+        Kind::Damage => false,
     };
     if kinds.iter().any(is_lasting) {
         let steps = plan.clients.iter_mut().flat_map(|client| &mut client.steps);

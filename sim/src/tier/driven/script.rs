@@ -1,6 +1,8 @@
 //! The plan's faults, carried out between two looks at the world: what happens to connections and processes here, what
 //! happens to machines and links by the network.
 
+use towline::harness::Side;
+
 use super::super::facts::Place;
 use super::super::script::Script;
 use super::server::Order;
@@ -77,6 +79,7 @@ fn carry_out(what: What, hosts: &mut impl Hosts, shared: &Shared) {
         What::Reset(whom) => each_wire(whom, shared, Wire::reset),
         What::End(side, whom) => each_wire(whom, shared, |wire| wire.end(side)),
         What::Mute(side, whom) => each_wire(whom, shared, |wire| wire.mute(side)),
+        What::Damage(side, whom) => damage(side, whom, shared),
         What::KillServer => kill_server(hosts, shared),
         What::PowerLossServer => {
             // Nobody is told.
@@ -131,6 +134,17 @@ fn each_wire(whom: Whom, shared: &Shared, mut does: impl FnMut(&mut Wire)) {
     let mut state = lock(shared);
     let wires = state.wires.iter_mut().filter(|(place, _)| whom.means(place.client()));
     wires.for_each(|(_, wire)| does(wire));
+}
+
+/// A bit of what this side says next on these clients' connections is inverted.
+fn damage(side: Side, whom: Whom, shared: &Shared) {
+    let seed = shared.plan().seed;
+    let mut state = lock(shared);
+    let wires = state.wires.iter_mut().filter(|(place, _)| whom.means(place.client()));
+    for (place, wire) in wires {
+        let heard = wire.heard(side);
+        wire.damage(side).add(seed, *place, side, heard);
+    }
 }
 
 /// A new process reads.

@@ -1,9 +1,11 @@
-//! What breaks connections at a plan's word: resets, early ends, half-open streams; and messages that are held up on
+//! What breaks connections at a plan's word: resets, early ends, half-open streams; bits that are inverted; and messages that are held up on
 //! their way. What a reader has heard before it is exact: nothing that is on its way, or was not read, comes after.
 
+use bytes::Bytes;
 use towline::harness::Side;
 use towline::proto::machine::End;
 
+use super::super::facts::{Facts, Place};
 use super::net::{ConnId, Connection, Pipe, Read, other};
 use super::world::{Due, World};
 use crate::plan::Whom;
@@ -39,6 +41,16 @@ impl World {
                 pipe.drop_inbox();
                 pipe.held = Vec::new();
                 (pipe.is_torn, pipe.is_mute) = (true, true);
+            }
+        }
+    }
+
+    /// A bit of what this side's streams give next is inverted.
+    pub(super) fn damage(&mut self, writer: Side, whom: Whom) {
+        for conn in self.standing(whom) {
+            if let Some(connection) = self.conns.get_mut(&conn) {
+                let (place, heard) = (connection.place, connection.heard(writer));
+                connection.pipe(writer).damage.add(self.plan.seed, place, writer, heard);
             }
         }
     }
@@ -92,6 +104,23 @@ impl World {
 }
 
 impl Pipe {
+    /// What is heard, with those bits inverted that are due.
+    pub(super) fn invert(
+        &mut self,
+        facts: &mut Facts,
+        place: Place,
+        writer: Side,
+        start: u64,
+        bytes: Bytes,
+    ) -> Bytes {
+        if !self.damage.is_due() {
+            return bytes;
+        }
+        let mut bytes = Vec::from(bytes);
+        self.damage.strike(facts, place, writer, start, &mut bytes);
+        bytes.into()
+    }
+
     /// Nothing more passes: the reader hears the end, and the writer speaks to nobody.
     fn sever(&mut self, end: End) {
         self.stop_writing();

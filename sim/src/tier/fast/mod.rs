@@ -113,6 +113,7 @@ impl World {
             What::Reset(whom) => self.reset(whom),
             What::End(side, whom) => self.end_early(side, whom),
             What::Mute(side, whom) => self.mute_streams(side, whom),
+            What::Damage(side, whom) => self.damage(side, whom),
             What::Pause(host) => self.pause(host),
             What::Resume(host) => self.resume(host),
             What::StopReading(host) => self.stop_reading(host),

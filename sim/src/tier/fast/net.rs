@@ -10,6 +10,7 @@ use towline::proto::machine::End;
 use towline::time::{Duration, Time};
 use towline::wire::Rope;
 
+use super::super::damage::Damage;
 use super::super::facts::{Facts, Place};
 use super::super::tap::Tap;
 use crate::ledger::Rare;
@@ -110,6 +111,8 @@ pub(super) struct Pipe {
     pub(super) is_reading: bool,
     /// Bytes that were read.
     pub(super) heard: u64,
+    /// What is to be inverted of those that come next.
+    pub(super) damage: Damage,
 }
 
 impl Connection {
@@ -209,6 +212,7 @@ impl Pipe {
             read: Read::Open,
             is_reading: false,
             heard: 0,
+            damage: Damage::default(),
         }
     }
 

@@ -209,6 +209,7 @@ impl World {
         let start = pipe.heard;
         let bytes = pipe.give(allowed);
         let bytes = spoil(lock(&self.facts).plant, place, side, start, bytes);
+        let bytes = pipe.invert(&mut lock(&self.facts), place, other(side), start, bytes);
         note(&mut lock(&self.facts), &mut connection.end_mut(side).tap, place, side, other(side), &bytes);
         if !bytes.is_empty() {
             self.deliver(conn, side, Input::Received((), bytes));

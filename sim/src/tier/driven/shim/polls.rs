@@ -8,7 +8,7 @@ use rand::RngExt;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use towline::proto::machine::End;
 
-use super::super::state::lock;
+use super::super::state::{State, lock};
 use super::wire::{Fate, other};
 use super::{Permit, Stream, broken};
 use crate::ledger::Rare;
@@ -52,6 +52,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncRead for Stream<I> {
         let count = drawn.min(stream.stash.len()).min(into.remaining()).min(allowed);
         let mut bytes = stream.stash.split_to(count);
         stream.spoil(&mut bytes);
+        stream.invert(&mut bytes);
         let waiting = stream.hears(count);
         stream.note(other(stream.side), &bytes);
         if let Some(waker) = waiting {
@@ -140,6 +141,19 @@ impl<I> Drop for Stream<I> {
         };
         if let Some(waker) = waiting {
             waker.wake();
+        }
+    }
+}
+
+impl<I: AsyncRead + AsyncWrite + Unpin> Stream<I> {
+    /// Inverts what is due of what is heard now.
+    fn invert(&self, bytes: &mut [u8]) {
+        let State { wires, facts, .. } = &mut *lock(&self.shared);
+        let writer = other(self.side);
+        if let Some(place) = self.place
+            && let Some(wire) = wires.get_mut(&place)
+        {
+            wire.damage(writer).strike(facts, place, writer, self.heard, bytes);
         }
     }
 }

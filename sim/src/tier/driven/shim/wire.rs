@@ -5,6 +5,8 @@ use std::task::{Context, Waker};
 
 use towline::harness::Side;
 
+use super::super::super::damage::Damage;
+
 /// One connection.
 #[derive(Default)]
 pub(crate) struct Wire {
@@ -22,6 +24,7 @@ struct Way {
     said: u64,
     heard: u64,
     fate: Fate,
+    damage: Damage,
 }
 
 /// What becomes of what a side says.
@@ -73,6 +76,11 @@ impl Wire {
         if way.fate == Fate::Heard {
             way.fate = Fate::Lost;
         }
+    }
+
+    /// What is to be inverted of what this side says.
+    pub(crate) fn damage(&mut self, side: Side) -> &mut Damage {
+        &mut self.ways[side as usize].damage
     }
 
     /// Whoever waits for something at either end.
