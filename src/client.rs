@@ -12,12 +12,13 @@ use crate::net::{self, Endpoint, SocketOptions};
 use crate::proto::Limits;
 use crate::proto::client::{Event, JobError, RetryPolicy};
 use crate::proto::machine::DialError;
+pub use crate::proto::op::Moved;
 use crate::proto::op::{OpDone, OpEvent, Question};
 use crate::proto::session::Request;
 use crate::proto::storage::{RootId, StoreError};
 use crate::store::os::OsFiles;
 use crate::time::Duration;
-use crate::wire::{Code, Cv, Entry, Get, Metadata, PathError, RelPath, Remove, RequestId};
+use crate::wire::{Attempt, Code, Entry, Get, Metadata, PathError, RelPath, Remove, RequestId, Start};
 
 /// How a client behaves.
 #[derive(Clone, Debug, Default)]
@@ -30,17 +31,8 @@ pub struct ClientConfig {
     pub socket: SocketOptions,
     /// A random number: jitter, request ids and the names of partials come from it.
     pub seed: u128,
-}
-
-/// A file that was moved, verified and published.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Moved {
-    /// Bytes in the file.
-    pub length: u64,
-    /// The file's BLAKE3 hash, as `b3sum` prints it.
-    pub root: Cv,
-    /// Blocks that arrived damaged and were sent again.
-    pub blocks_refused: u32,
+    /// Whether a transfer goes on from what the receiver has.
+    pub start: Start,
 }
 
 /// Why a client could not do what it was asked.
@@ -74,6 +66,7 @@ pub struct Client {
     requests: Mutex<u128>,
     /// Listings share a place for their entries: one at a time.
     listing: tokio::sync::Mutex<()>,
+    start: Start,
 }
 
 struct TcpDialer {
@@ -102,7 +95,7 @@ impl Client {
         config: ClientConfig,
         watch: impl Fn(&Event) + Send + Sync + 'static,
     ) -> Client {
-        let ClientConfig { limits, policy, socket, seed } = config;
+        let ClientConfig { limits, policy, socket, seed, start } = config;
         let (low, high) = (seed as u64, (seed >> 64) as u64);
         let disk: Disk<OsFiles> = Disk::new(low, Mode::Threads);
         let entries: Arc<Mutex<Vec<Entry>>> = Arc::default();
@@ -113,13 +106,15 @@ impl Client {
             collect(event, &listed);
             watch(event);
         });
-        Client { jobs, disk, entries, requests: Mutex::new(seed | 1), listing: tokio::sync::Mutex::default() }
+        let (requests, listing) = (Mutex::new(seed | 1), tokio::sync::Mutex::default());
+        Client { jobs, disk, entries, requests, listing, start }
     }
 
     /// Sends the file `source` to stand at the server's `to`.
     pub async fn put(&self, source: &Path, to: RelPath) -> Result<Moved, ClientError> {
         let (root, source) = self.local(source).await?;
-        let request = Request::Put { root, source, path: to, request: self.next_request() };
+        let attempt = Attempt { start: self.start, ..Attempt::new(self.next_request()) };
+        let request = Request::Put { root, source, path: to, attempt };
         moved(self.within(root, request).await)
     }
 
@@ -127,7 +122,7 @@ impl Client {
     pub async fn get(&self, from: RelPath, to: &Path) -> Result<Moved, ClientError> {
         let (root, at) = self.local(to).await?;
         let get = Get { path: from, version: 0 };
-        moved(self.within(root, Request::Fetch { root, at, get }).await)
+        moved(self.within(root, Request::Fetch { root, at, get, start: self.start }).await)
     }
 
     /// The names in the server's folder `path`, in the server's order.
@@ -223,7 +218,7 @@ fn collect(event: &Event, entries: &Mutex<Vec<Entry>>) {
 
 fn moved(done: Result<OpDone, ClientError>) -> Result<Moved, ClientError> {
     match done? {
-        OpDone::Moved { length, root, blocks_refused } => Ok(Moved { length, root, blocks_refused }),
+        OpDone::Moved(moved) => Ok(moved),
         other => Err(mistaken(&other)),
     }
 }

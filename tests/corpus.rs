@@ -9,7 +9,7 @@ use towline::harness::{Pair, PairConfig};
 use towline::proto::machine::Input;
 use towline::proto::op::Question;
 use towline::proto::session::Request;
-use towline::wire::{Get, RelPath, Remove, RequestId};
+use towline::wire::{Attempt, Get, RelPath, Remove, RequestId, Start};
 
 /// What a target does with an input: panics where a law is broken.
 type Target = fn(&[u8]);
@@ -92,12 +92,13 @@ fn write_conversations() {
         root: Pair::ROOT,
         source: path(name),
         path: path(name),
-        request: RequestId(9),
+        attempt: Attempt::new(RequestId(9)),
     };
     let get = |name: &str| Request::Fetch {
         root: Pair::ROOT,
         at: path("got"),
         get: Get { path: path(name), version: 0 },
+        start: Start::Resume,
     };
     let echo = Request::Ask(Question::Echo(bytes::Bytes::from_static(b"Hello, world")));
     let stat = Request::Ask(Question::Stat(path("small")));

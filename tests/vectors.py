@@ -35,12 +35,13 @@ def metadata(kind, length, mode, seconds, nanoseconds):
     return pack("<BQIqI", kind, length, mode, seconds, nanoseconds)
 
 
-def offer(length, block, path=b"a/b", mode=0o644, seconds=1700000000, nanoseconds=5, version=0):
-    return pack("<QIIqI", length, block, mode, seconds, nanoseconds) + version.to_bytes(16, "little") + short(path)
+def offer(length, block, path=b"a/b", mode=0o644, seconds=1700000000, nanoseconds=5, version=0, request=0, attempt=0, start=0):
+    return (pack("<QIIqI", length, block, mode, seconds, nanoseconds) + version.to_bytes(16, "little")
+            + request.to_bytes(16, "little") + pack("<IB", attempt, start) + short(path))
 
 
 def have(first, bits, count, cvs):
-    return pack("<QQIH", 9, 2, first, count) + bits + cvs
+    return pack("<QIH", 9, first, count) + bits + cvs
 
 
 REQUEST = (1 << 64 | 2).to_bytes(16, "little")
@@ -61,19 +62,20 @@ FRAMES = [
     ("failed", frame(0x13, 3, pack("<HI", 0x2001, 0) + short(b"")), 'Failed #3 code=0x2001 delay_ms=0 text=""'),
     ("failed-connection", frame(0x13, 0, pack("<HI", 0xFFFF, 7) + short(b"of another version")), 'Failed #0 code=0xffff delay_ms=7 text="of another version"'),
     ("done", frame(0x14, 3), "Done #3"),
-    ("offer", frame(0x20, 5, offer(70000, 65536)), 'Offer #5 path="a/b" length=70000 block=65536 mode=644 modified=1700000000.000000005 version=0x0'),
-    ("offer-empty", frame(0x20, 5, offer(0, 65536, b"\xff", 0, -1, 999999999, 1 << 127)), 'Offer #5 path="\\xff" length=0 block=65536 mode=0 modified=-1.999999999 version=0x80000000000000000000000000000000'),
-    ("offer-longest", frame(0x20, 5, offer(1 << 47, 1 << 31)), 'Offer #5 path="a/b" length=140737488355328 block=2147483648 mode=644 modified=1700000000.000000005 version=0x0'),
+    ("offer", frame(0x20, 5, offer(70000, 65536)), 'Offer #5 path="a/b" length=70000 block=65536 mode=644 modified=1700000000.000000005 version=0x0 request=0x0 attempt=0 start=0'),
+    ("offer-empty", frame(0x20, 5, offer(0, 65536, b"\xff", 0, -1, 999999999, 1 << 127)), 'Offer #5 path="\\xff" length=0 block=65536 mode=0 modified=-1.999999999 version=0x80000000000000000000000000000000 request=0x0 attempt=0 start=0'),
+    ("offer-afresh", frame(0x20, 5, offer(1, 65536, request=1 << 64 | 2, attempt=3, start=1)), 'Offer #5 path="a/b" length=1 block=65536 mode=644 modified=1700000000.000000005 version=0x0 request=0x10000000000000002 attempt=3 start=1'),
+    ("offer-longest", frame(0x20, 5, offer(1 << 47, 1 << 31)), 'Offer #5 path="a/b" length=140737488355328 block=2147483648 mode=644 modified=1700000000.000000005 version=0x0 request=0x0 attempt=0 start=0'),
     ("get", frame(0x21, 6, (255).to_bytes(16, "little") + short(b"a")), 'Get #6 path="a" version=0xff'),
-    ("have", frame(0x22, 7, have(3, b"\x05", 3, ROOT + CV)), f"Have #7 upload=9 generation=2 first=3 last=false cvs=[{ROOT.hex()} - {CV.hex()}]"),
-    ("have-last", frame(0x22, 7, have(65536, b"", 0, b""), 1), "Have #7 upload=9 generation=2 first=65536 last=true cvs=[]"),
-    ("have-nine", frame(0x22, 7, have(0, b"\x00\x01", 9, CV), 1), f"Have #7 upload=9 generation=2 first=0 last=true cvs=[- - - - - - - - {CV.hex()}]"),
+    ("have", frame(0x22, 7, have(3, b"\x05", 3, ROOT + CV)), f"Have #7 upload=9 first=3 last=false cvs=[{ROOT.hex()} - {CV.hex()}]"),
+    ("have-last", frame(0x22, 7, have(65536, b"", 0, b""), 1), "Have #7 upload=9 first=65536 last=true cvs=[]"),
+    ("have-nine", frame(0x22, 7, have(0, b"\x00\x01", 9, CV), 1), f"Have #7 upload=9 first=0 last=true cvs=[- - - - - - - - {CV.hex()}]"),
     ("data", frame(0x23, 8, pack("<Q", 65536) + b"abc", covered=8), "Data #8 offset=65536 cv=- payload=616263"),
     ("data-last", frame(0x23, 8, pack("<Q", 0) + CV + b"abc", 1, covered=8), f"Data #8 offset=0 cv={CV.hex()} payload=616263"),
     ("data-end", frame(0x23, 8, pack("<Q", (1 << 47) - 1) + b"z", covered=8), "Data #8 offset=140737488355327 cv=- payload=7a"),
     ("hole", frame(0x24, 8, pack("<QQ", 65536, 131072)), "Hole #8 offset=65536 length=131072"),
     ("want", frame(0x25, 8, pack("<IIII", 0, 1, 2, 65534)), "Want #8 ranges=[0+1 2+65534]"),
-    ("commit", frame(0x26, 8, REQUEST + ROOT), f"Commit #8 request=0x10000000000000002 root={ROOT.hex()}"),
+    ("commit", frame(0x26, 8, ROOT), f"Commit #8 root={ROOT.hex()}"),
     ("committed", frame(0x27, 8, ROOT), f"Committed #8 root={ROOT.hex()}"),
     ("list", frame(0x30, 9, short(b"")), 'List #9 path=""'),
     ("next", frame(0x31, 9), "Next #9"),
@@ -126,6 +128,7 @@ WRONG = [
     ("offer-block-size", frame(0x20, 5, offer(0, 131072)), "Value"),
     ("offer-too-long", frame(0x20, 5, offer((1 << 47) + 1, 1 << 31)), "Value"),
     ("offer-mode", frame(0x20, 5, offer(0, 65536, mode=0o1000)), "Value"),
+    ("offer-start", frame(0x20, 5, offer(0, 65536, start=2)), "Value"),
     ("offer-nanoseconds", frame(0x20, 5, offer(0, 65536, nanoseconds=10**9)), "Value"),
     ("have-empty-not-last", frame(0x22, 7, have(0, b"", 0, b"")), "Value"),
     ("have-bits-beyond-count", frame(0x22, 7, have(0, b"\x02", 1, b""), 1), "Value"),

@@ -110,9 +110,9 @@ impl Files for PoweredFiles {
         Ok(self.file(self.inner.create_file(at, name)?))
     }
 
-    fn open_lock(&self, at: &MemoryFolder, name: &[u8]) -> Result<PoweredFile, FileError> {
-        self.wires.begin(Primitive::OpenLock)?;
-        Ok(self.file(self.inner.open_lock(at, name)?))
+    fn open_own(&self, at: &MemoryFolder, name: &[u8]) -> Result<PoweredFile, FileError> {
+        self.wires.begin(Primitive::OpenOwn)?;
+        Ok(self.file(self.inner.open_own(at, name)?))
     }
 
     fn create_folder(&self, at: &MemoryFolder, name: &[u8], mode: u32) -> Result<(), FileError> {
@@ -163,6 +163,10 @@ impl Files for PoweredFiles {
     fn sync_folder(&self, at: &MemoryFolder) -> Result<(), FileError> {
         self.wires.begin(Primitive::SyncFolder)?;
         self.inner.sync_folder(at)
+    }
+
+    fn now(&self) -> Modified {
+        self.inner.now()
     }
 
     fn free_space(&self, at: &MemoryFolder) -> Result<u64, FileError> {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use towline::harness::{Pair, PairConfig};
 use towline::proto::op::Question;
 use towline::proto::session::Request;
-use towline::wire::{RelPath, RequestId};
+use towline::wire::{Attempt, RelPath, RequestId};
 use towline_sim::invariants;
 use towline_sim::plan::{Content, Expect, Operation, Plan, Shape, Span, Step};
 use towline_sim::tier::turmoil;
@@ -22,7 +22,7 @@ fn of_pair(plan: &Plan) -> String {
     pair.local.put("up-1", &FILE.bytes());
     pair.carry_out(Request::Ask(Question::Echo(Bytes::from(PAYLOAD.bytes())))).expect("an echo");
     let (source, to) = (path("up-1"), path("file"));
-    let put = Request::Put { root: Pair::ROOT, source, path: to, request: RequestId(2) };
+    let put = Request::Put { root: Pair::ROOT, source, path: to, attempt: Attempt::new(RequestId(2)) };
     pair.carry_out(put).expect("a put");
     pair.close();
     pair.trace.text().to_owned()

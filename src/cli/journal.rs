@@ -2,13 +2,14 @@
 //! texts of peers are escaped.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::args::Talk;
 use super::explain::spoken;
 use super::output::{Short, Size, Utc};
-use crate::proto::op::{OpDone, OpResult, Party, Question};
+use crate::proto::op::{Moved, OpDone, OpResult, Party, Question};
 use crate::proto::session::{Began, Event, SessionEnd, Tag};
 use crate::server::ServerEvent;
 
@@ -144,12 +145,15 @@ fn asked(began: &Began) -> Asked {
 
 fn outcome(result: &OpResult) -> String {
     match result {
-        Ok(OpDone::Moved { length, root, blocks_refused: 0 }) => format!("{}, {root}", Size(*length)),
-        Ok(OpDone::Moved { length, root, blocks_refused }) => {
-            format!(
-                "{}, {root}, {blocks_refused} blocks sent again since they arrived damaged",
-                Size(*length)
-            )
+        Ok(OpDone::Moved(Moved { length, root, blocks_refused, skipped })) => {
+            let mut text = format!("{}, {root}", Size(*length));
+            if *skipped > 0 {
+                let _ = write!(text, ", {} of it were there already", Size(*skipped));
+            }
+            if *blocks_refused > 0 {
+                let _ = write!(text, ", {blocks_refused} blocks sent again since they arrived damaged");
+            }
+            text
         }
         Ok(OpDone::Listed) => "listed".to_owned(),
         Ok(OpDone::Described(_)) => "described".to_owned(),

@@ -2,7 +2,7 @@ use bytes::Bytes;
 
 use super::*;
 use crate::drive::Door;
-use crate::proto::op::OpError;
+use crate::proto::op::{Moved, OpError};
 use crate::wire::{Code, Cv, Failure, RelPath};
 
 fn journal(verbose: bool) -> Journal {
@@ -24,7 +24,7 @@ fn lines(journal: &mut Journal, events: impl IntoIterator<Item = Event>) -> Vec<
 #[test]
 fn a_finished_put_says_who_what_how_much_and_its_hash() {
     let path = RelPath::new("notes/a\u{1b}[2J.txt").unwrap();
-    let done = OpDone::Moved { length: 2048, root: Cv([0xab; 32]), blocks_refused: 0 };
+    let done = OpDone::Moved(Moved { length: 2048, root: Cv([0xab; 32]), blocks_refused: 0, skipped: 0 });
     let events = [Event::Began(Tag(1), Began::Offer(path)), Event::Finished(Tag(1), Ok(done))];
     let expected = format!("192.0.2.7:51234  put notes/a\\u{{1b}}[2J.txt: 2.0 KiB, {}", "ab".repeat(32));
     assert_eq!(lines(&mut journal(false), events), [expected]);

@@ -28,6 +28,8 @@ pub(super) struct Screen {
 struct Progress {
     length: u64,
     done: u64,
+    /// Of `done`, what was there already.
+    skipped: u64,
     began: Option<Instant>,
     /// When progress was last drawn, and so stands on the terminal's line.
     drawn: Option<Instant>,
@@ -65,11 +67,14 @@ impl Screen {
             )),
             Event::Job(_, OpEvent::Started { length }) => {
                 let began = Some(Instant::now());
-                *self.progress() = Progress { length: *length, done: 0, began, drawn: None };
+                *self.progress() = Progress { length: *length, done: 0, skipped: 0, began, drawn: None };
             }
-            Event::Job(_, OpEvent::Progress(bytes)) => {
+            Event::Job(_, event @ (OpEvent::Progress(bytes) | OpEvent::Skipped(bytes))) => {
                 let mut progress = self.progress();
                 progress.done += bytes;
+                if matches!(event, OpEvent::Skipped(_)) {
+                    progress.skipped += bytes;
+                }
                 if self.draws && progress.drawn.or(progress.began).is_some_and(|at| at.elapsed() >= REDRAW) {
                     progress.draw();
                 }
@@ -104,7 +109,7 @@ impl Progress {
     fn line(&self) -> String {
         let elapsed = self.began.map(|began| began.elapsed()).unwrap_or_default().as_secs_f64().max(1e-9);
         let percent = (self.done.min(self.length) * 100).checked_div(self.length).unwrap_or(100);
-        let rate = self.done as f64 / elapsed;
+        let rate = self.done.saturating_sub(self.skipped) as f64 / elapsed;
         let left =
             Duration::from_secs_f64((self.length.saturating_sub(self.done) as f64 / rate.max(1.0)).min(1e9));
         let (done, length) = (Size(self.done), Size(self.length));
@@ -119,7 +124,8 @@ mod tests {
     #[test]
     fn progress_of_any_numbers_is_a_line() {
         for (length, done) in [(0, 0), (1 << 30, 1 << 29), (10, 20), (u64::MAX / 200, u64::MAX / 300)] {
-            let progress = Progress { length, done, began: Some(Instant::now()), drawn: None };
+            let progress =
+                Progress { length, done, skipped: done / 2, began: Some(Instant::now()), drawn: None };
             let line = progress.line();
             assert!(line.contains(" % ") && line.len() < 80, "{line}");
         }

@@ -11,7 +11,7 @@ use super::Pool;
 use crate::proto::storage::{
     BlockDone, BlockOp, Lease, NameDone, NameOp, RootId, StoreError, StoreOp, Stored, Ticket,
 };
-use crate::store::{Files, Names, blocks};
+use crate::store::{Files, Names, Open, blocks};
 use crate::wire::Code;
 use crate::wire::limits::EXTENT;
 
@@ -40,7 +40,7 @@ struct Shared<F: Files> {
     names: Mutex<Names<F>>,
     queue: Mutex<Queue>,
     /// The files of open leases, for block operations, which do not wait for names.
-    files: Mutex<BTreeMap<Lease, Arc<F::File>>>,
+    open: Mutex<BTreeMap<Lease, Open<F::File>>>,
     buffers: Pool,
 }
 
@@ -82,7 +82,7 @@ where
                 mode,
                 names: Mutex::new(Names::new(nonce)),
                 queue: Mutex::default(),
-                files: Mutex::default(),
+                open: Mutex::default(),
                 buffers: Pool::new(usize::try_from(EXTENT).unwrap_or(1 << 20), 8),
             }),
         }
@@ -186,22 +186,22 @@ impl<F: Files> Shared<F> {
                 let done = names.execute(op);
                 let opened = done.as_ref().ok().and_then(opens);
                 if let Some(lease) = opened
-                    && let Some(file) = names.file(lease)
+                    && let Some(open) = names.open(lease)
                 {
-                    lock(&self.files).insert(lease, file);
+                    lock(&self.open).insert(lease, open);
                 }
                 if let (Ok(_), Some(lease)) = (&done, ends) {
-                    lock(&self.files).remove(&lease);
+                    lock(&self.open).remove(&lease);
                 }
                 if reply.send((ticket, Stored::Name(done))).is_err()
                     && let Some(lease) = opened
                 {
                     names.abandon(lease);
-                    lock(&self.files).remove(&lease);
+                    lock(&self.open).remove(&lease);
                 }
             }
             NameJob::Abandon(lease) => {
-                lock(&self.files).remove(&lease);
+                lock(&self.open).remove(&lease);
                 lock(&self.names).abandon(lease);
             }
             NameJob::AbandonRoot(root) => {
@@ -218,27 +218,16 @@ impl<F: Files> Shared<F> {
     }
 
     fn block(&self, op: BlockOp) -> Result<BlockDone, StoreError> {
-        let lease = match &op {
-            BlockOp::Read { lease, .. } | BlockOp::Write { lease, .. } | BlockOp::Zero { lease, .. } => {
-                *lease
-            }
-        };
-        let file = lock(&self.files).get(&lease).cloned();
-        let file = file.ok_or_else(|| StoreError::new(Code::IO, "a block of a file that is not open"))?;
-        match op {
-            BlockOp::Read { shape, .. } => {
-                let mut buffer = self.buffers.take();
-                let length = shape.length as usize;
-                let space = buffer.space().get_mut(..length);
-                let space = space.ok_or_else(|| StoreError::new(Code::IO, "a read longer than an extent"))?;
-                let cvs = blocks::read(&*file, shape, space)?;
-                Ok(BlockDone::Read { data: buffer.freeze(length), cvs })
-            }
-            BlockOp::Write { shape, data, .. } => {
-                Ok(BlockDone::Written { cvs: blocks::write(&*file, shape, data)? })
-            }
-            BlockOp::Zero { shape, .. } => Ok(BlockDone::Written { cvs: blocks::zero(&*file, shape)? }),
-        }
+        let open = lock(&self.open).get(&op.lease()).cloned();
+        let open = open.ok_or_else(|| StoreError::new(Code::IO, "a block of a file that is not open"))?;
+        blocks::carry_out(&open, op, |file, shape| {
+            let mut buffer = self.buffers.take();
+            let length = shape.length as usize;
+            let space = buffer.space().get_mut(..length);
+            let space = space.ok_or_else(|| StoreError::new(Code::IO, "a read longer than an extent"))?;
+            let cvs = blocks::read(file, shape, space)?;
+            Ok((buffer.freeze(length), cvs))
+        })
     }
 }
 
@@ -249,15 +238,17 @@ fn opens(done: &NameDone) -> Option<Lease> {
             Some(*lease)
         }
         NameDone::Published | NameDone::Unchanged | NameDone::Entries { .. } | NameDone::Released => None,
-        NameDone::Metadata(_) | NameDone::Removed => None,
+        NameDone::Metadata(_) | NameDone::Removed | NameDone::Noted => None,
     }
 }
 
 /// The lease that an operation ends where it succeeds.
 fn ends(op: &NameOp) -> Option<Lease> {
     match op {
-        NameOp::Publish { lease, .. } | NameOp::Discard { lease } | NameOp::Release { lease } => Some(*lease),
+        NameOp::Publish { lease, .. } | NameOp::Keep { lease, .. } => Some(*lease),
+        NameOp::Discard { lease } | NameOp::Release { lease } => Some(*lease),
         NameOp::OpenPartial { .. } | NameOp::OpenSource { .. } | NameOp::Recheck { .. } => None,
+        NameOp::Note { .. } => None,
         NameOp::OpenFolder { .. }
         | NameOp::ReadFolder { .. }
         | NameOp::Stat { .. }

@@ -16,24 +16,25 @@ pub fn carry_out<F: Files>(names: &mut Names<F>, op: StoreOp) -> Stored {
 }
 
 fn carry_out_block<F: Files>(names: &Names<F>, op: BlockOp) -> Result<BlockDone, StoreError> {
-    let lease = match &op {
-        BlockOp::Read { lease, .. } | BlockOp::Write { lease, .. } | BlockOp::Zero { lease, .. } => *lease,
-    };
-    let file = names.file(lease).ok_or_else(|| StoreError::new(Code::IO, "no such lease"))?;
-    match op {
-        BlockOp::Read { shape, .. } => {
-            let mut buffer = vec![0; shape.length as usize];
-            let cvs = blocks::read(&*file, shape, &mut buffer)?;
-            Ok(BlockDone::Read { data: Bytes::from(buffer), cvs })
-        }
-        BlockOp::Write { shape, data, .. } => {
-            Ok(BlockDone::Written { cvs: blocks::write(&*file, shape, data)? })
-        }
-        BlockOp::Zero { shape, .. } => Ok(BlockDone::Written { cvs: blocks::zero(&*file, shape)? }),
-    }
+    let open = names.open(op.lease()).ok_or_else(|| StoreError::new(Code::IO, "no such lease"))?;
+    blocks::carry_out(&open, op, |file, shape| {
+        let mut buffer = vec![0; shape.length as usize];
+        let cvs = blocks::read(file, shape, &mut buffer)?;
+        Ok((Bytes::from(buffer), cvs))
+    })
 }
 
-/// The partial files that lie in the reserved folder: none, once all is over.
+/// What lies in the reserved folder that nobody can go on with, and so should not be there once all is over.
+pub fn strays(files: &MemoryFiles) -> Vec<String> {
+    let all = partials(files);
+    let partner = |name: &String| match name.strip_suffix(".partial") {
+        Some(stem) => format!("{stem}.journal"),
+        None => name.replace(".journal", ".partial"),
+    };
+    all.iter().filter(|name| !all.contains(&partner(name))).cloned().collect()
+}
+
+/// The files of partials and their journals that lie in the reserved folder: none, once all has succeeded.
 pub fn partials(files: &MemoryFiles) -> Vec<String> {
     let folder = files.root().and_then(|top| files.open_folder(&top, RESERVED, Links::None));
     let Ok(folder) = folder else { return Vec::new() };

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use super::files::carry_out;
-use super::{Checked, partials};
+use super::{Checked, strays};
 use crate::proto::Limits;
 use crate::proto::machine::{Effect, End, Input, Machine, Out};
 use crate::proto::session::{Event, Session, SessionEnd};
@@ -159,7 +159,7 @@ impl Lone {
             self.settle();
         }
         assert_eq!(self.names.leases().count(), 0, "a lease was left");
-        assert_eq!(partials(&self.files), Vec::<String>::new());
+        assert_eq!(strays(&self.files), Vec::<String>::new());
         self.end.clone().unwrap_or_else(|| panic!("it did not close: {:?}", self.session.machine()))
     }
 

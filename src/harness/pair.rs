@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 
 use super::files::carry_out;
-use super::{Checked, Fault, Log, Side, Trace, partials};
+use super::{Checked, Fault, Log, Side, Trace, partials, strays};
 use crate::proto::Limits;
 use crate::proto::client::{Client, Command, Event, JobError, JobId, LinkId, RetryPolicy};
 use crate::proto::machine::{DialError, DialErrorKind, Effect, End, Input, Machine, Out};
@@ -208,14 +208,20 @@ impl Pair {
 
     /// Closes the client and runs to the end of everything; both ends must have closed then, and nothing be left.
     pub fn close(&mut self) {
+        self.close_keeping(0);
+    }
+
+    /// The same, where so many partials are kept for another attempt.
+    pub fn close_keeping(&mut self, kept: usize) {
         self.command(Command::Close);
         self.run();
         assert!(self.client.is_closed(), "the client did not close:\n{}", self.trace.text());
         assert!(self.servers.is_empty(), "a session did not close:\n{}", self.trace.text());
         assert_eq!(self.leases(), 0, "a lease was left:\n{}", self.trace.text());
-        for files in [&self.local, &self.served] {
-            assert_eq!(partials(files), Vec::<String>::new(), "{}", self.trace.text());
-        }
+        let left = [&self.local, &self.served].map(partials).concat();
+        assert_eq!(left.len(), 2 * kept, "{left:?}:\n{}", self.trace.text());
+        let strays = [&self.local, &self.served].map(strays).concat();
+        assert!(strays.is_empty(), "{strays:?}");
     }
 
     /// Runs until nothing is on its way and no deadline is set.

@@ -23,6 +23,8 @@ pub struct Limits {
     pub read_ahead: usize,
     /// Extents that one sender reads ahead.
     pub extents_ahead: usize,
+    /// Verified bytes of a transfer between two notes of what is held, for whoever goes on after a crash.
+    pub note_every: u64,
     /// How often a block may arrive damaged before the transfer fails.
     pub block_attempts: u8,
     /// Bytes of control frames that may wait for room before nothing more is read from the peer.
@@ -41,6 +43,7 @@ impl Default for Limits {
             operations: 64,
             read_ahead: 6 * EXTENT as usize,
             extents_ahead: 4,
+            note_every: 64 * EXTENT,
             block_attempts: 3,
             backlog: 256 * 1024,
             store_operations: 1024,

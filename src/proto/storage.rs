@@ -2,7 +2,7 @@
 //!
 //! The two kinds are kept apart by their types. A [`NameOp`] changes or reads names, journals or leases: one runs
 //! after another, in one place. A [`BlockOp`] reads or writes bytes of a file that is leased already: they run in
-//! any number of places at once. A machine waits for the blocks of a lease before it names it again.
+//! any number of places at once. A machine waits for the blocks of a lease before it names it again, but for a note.
 
 use core::fmt;
 
@@ -35,22 +35,39 @@ pub enum StoreOp {
 /// Operations on names and leases.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum NameOp {
-    /// Opens a partial for `offer` below `root`, fencing an older opener of the same. Gives [`NameDone::Partial`].
+    /// Opens a partial for `offer` below `root`: one that was kept, if there is one that nobody holds, else a new one.
+    /// Gives [`NameDone::Partial`].
     OpenPartial {
         /// Where.
         root: RootId,
-        /// What is to be received, and the path that it is published at.
+        /// What is to be received, and the path that it is published at. Fails with `SUPERSEDED` if there was a later
+        /// attempt of the same request.
         offer: Offer,
     },
     /// Makes a complete partial visible at its path, durably: file synced, renamed, folder synced. Ends the lease if
-    /// it succeeds. Gives [`NameDone::Published`].
+    /// it succeeds. The request of its offer is remembered with its outcome: the same one is carried out once. Fails with
+    /// `SUPERSEDED` if there was a later attempt of it. Gives [`NameDone::Published`].
     Publish {
         /// A lease from `OpenPartial`.
         lease: Lease,
-        /// Remembered with its outcome: the same request is carried out once.
-        request: RequestId,
         /// The file's root, which the machine has compared.
         hash: Cv,
+    },
+    /// Remembers which blocks of a partial are verified, as a hint for whoever opens it after a crash. Gives
+    /// [`NameDone::Noted`], also for a partial that nobody can go on with.
+    Note {
+        /// A lease from `OpenPartial`.
+        lease: Lease,
+        /// What is verified.
+        held: BlockSet,
+    },
+    /// Ends a lease and keeps the partial for the next opener of the same; one that nobody can go on with is dropped.
+    /// Gives [`NameDone::Released`].
+    Keep {
+        /// A lease from `OpenPartial`.
+        lease: Lease,
+        /// What is verified.
+        held: BlockSet,
     },
     /// Drops a partial and its lease. Gives [`NameDone::Released`].
     Discard {
@@ -133,6 +150,98 @@ pub enum BlockOp {
         /// What to zero.
         shape: Extent,
     },
+    /// Hashes what a partial holds at `shape` already. Gives [`BlockDone::Written`].
+    Check {
+        /// A lease from `OpenPartial`.
+        lease: Lease,
+        /// What to look at.
+        shape: Extent,
+    },
+    /// Copies `shape` from the basis of a partial into it, and hashes what was copied. Gives [`BlockDone::Written`].
+    Copy {
+        /// A lease from `OpenPartial`.
+        lease: Lease,
+        /// What to copy, to the same place.
+        shape: Extent,
+    },
+}
+
+impl BlockOp {
+    /// Whose bytes.
+    pub fn lease(&self) -> Lease {
+        match self {
+            BlockOp::Read { lease, .. } | BlockOp::Write { lease, .. } | BlockOp::Zero { lease, .. } => {
+                *lease
+            }
+            BlockOp::Check { lease, .. } | BlockOp::Copy { lease, .. } => *lease,
+        }
+    }
+
+    /// Which bytes.
+    pub fn shape(&self) -> Extent {
+        match self {
+            BlockOp::Read { shape, .. } | BlockOp::Write { shape, .. } | BlockOp::Zero { shape, .. } => {
+                *shape
+            }
+            BlockOp::Check { shape, .. } | BlockOp::Copy { shape, .. } => *shape,
+        }
+    }
+}
+
+/// A set of blocks of one file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct BlockSet(Vec<u8>);
+
+impl BlockSet {
+    /// The first `count` blocks.
+    pub fn first(count: u32) -> BlockSet {
+        let mut set = BlockSet::default();
+        (0..count).for_each(|block| set.insert(block));
+        set
+    }
+
+    /// From a bit a block, the least of the first byte being block 0.
+    pub fn from_bytes(mut bytes: Vec<u8>) -> BlockSet {
+        bytes.truncate(bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1));
+        BlockSet(bytes)
+    }
+
+    /// A bit a block, up to the last byte with one.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Adds a block.
+    pub fn insert(&mut self, block: u32) {
+        let byte = block as usize / 8;
+        if self.0.len() <= byte {
+            self.0.resize(byte + 1, 0);
+        }
+        self.0[byte] |= 1 << (block % 8);
+    }
+
+    /// True if `block` is in it.
+    pub fn contains(&self, block: u32) -> bool {
+        self.0.get(block as usize / 8).is_some_and(|byte| byte & (1 << (block % 8)) != 0)
+    }
+
+    /// True if no block is in it.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many blocks are in it.
+    pub fn len(&self) -> usize {
+        self.0.iter().map(|byte| byte.count_ones() as usize).sum()
+    }
+}
+
+impl FromIterator<u32> for BlockSet {
+    fn from_iter<I: IntoIterator<Item = u32>>(blocks: I) -> BlockSet {
+        let mut set = BlockSet::default();
+        blocks.into_iter().for_each(|block| set.insert(block));
+        set
+    }
 }
 
 /// A piece of a file and how it is hashed.
@@ -179,15 +288,18 @@ impl Stored {
 pub enum NameDone {
     /// A partial is open.
     Partial {
-        /// For `Write`, `Zero`, `Publish`, `Discard`.
+        /// For block operations, `Note`, `Publish`, `Keep` and `Discard`.
         lease: Lease,
         /// Names the upload for other connections.
         upload: UploadId,
-        /// Counts the openers of partials that look alike: the same path, length and time of modification.
-        generation: u64,
-        /// What it holds already, a chaining value a block; may be shorter than the file (missing: not held).
-        have: Vec<Option<Cv>>,
+        /// What the partial seems to hold already: to be checked.
+        held: BlockSet,
+        /// What another file seems to have in the same places, which can be copied: the version that stands there, or a
+        /// partial of the same file that somebody else fills.
+        basis: BlockSet,
     },
+    /// It is remembered, as far as a hint is.
+    Noted,
     /// The file is visible and durable.
     Published,
     /// A source is open.
@@ -231,7 +343,7 @@ pub enum BlockDone {
         /// One a unit.
         cvs: Vec<Cv>,
     },
-    /// Written, not yet durable.
+    /// Written (or checked), not yet durable.
     Written {
         /// One a unit.
         cvs: Vec<Cv>,

@@ -1,6 +1,8 @@
 //! The bytes of leased files: read, write, zero, and hash on the thread that has them hot. Free functions over an open
 //! file, without state: any number run at once.
 
+use std::sync::Arc;
+
 use bytes::{Buf, Bytes};
 
 use blake3::Hasher;
@@ -8,11 +10,51 @@ use blake3::hazmat::HasherExt;
 
 use super::{File, FileError, FileErrorKind};
 use crate::probe::{Bug, Mark, mark, planted};
-use crate::proto::storage::{Extent, StoreError};
+use crate::proto::storage::{BlockDone, BlockOp, Extent, StoreError};
 use crate::wire::{Code, Cv, Rope};
 
 /// What zeros are hashed from.
 static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
+
+/// What block operations of a lease use.
+#[derive(Debug)]
+pub struct Open<T> {
+    /// The file that is read or received.
+    pub file: Arc<T>,
+    /// Where blocks may be copied from.
+    pub basis: Option<Arc<T>>,
+}
+
+impl<T> Clone for Open<T> {
+    fn clone(&self) -> Self {
+        Open { file: Arc::clone(&self.file), basis: self.basis.clone() }
+    }
+}
+
+/// Carries out one operation; `read` is [`read()`] with a buffer of the caller's.
+pub fn carry_out<F: File>(
+    open: &Open<F>,
+    op: BlockOp,
+    read: impl Fn(&F, Extent) -> Result<(Bytes, Vec<Cv>), StoreError>,
+) -> Result<BlockDone, StoreError> {
+    let file = &*open.file;
+    let cvs = match op {
+        BlockOp::Read { shape, .. } => {
+            let (data, cvs) = read(file, shape)?;
+            return Ok(BlockDone::Read { data, cvs });
+        }
+        BlockOp::Write { shape, data, .. } => write(file, shape, data)?,
+        BlockOp::Zero { shape, .. } => zero(file, shape)?,
+        BlockOp::Check { shape, .. } => read(file, shape)?.1,
+        BlockOp::Copy { shape, .. } => {
+            let basis = open.basis.as_deref();
+            let basis = basis.ok_or_else(|| StoreError::new(Code::IO, "there is nothing to copy from"))?;
+            mark(Mark::BlocksCopied);
+            write(file, shape, Rope::from(read(basis, shape)?.0))?
+        }
+    };
+    Ok(BlockDone::Written { cvs })
+}
 
 /// Reads exactly `shape.length` bytes at `shape.offset` into `buffer`, which is of that length, and hashes them.
 ///

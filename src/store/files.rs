@@ -52,8 +52,9 @@ pub trait Files {
     /// Creates an empty file of mode `0o600` for writing; [`FileErrorKind::Exists`] if there is anything.
     fn create_file(&self, at: &Self::Folder, name: &[u8]) -> Result<Self::File, FileError>;
 
-    /// Opens a file for locking, and creates it where there is none. Follows no link.
-    fn open_lock(&self, at: &Self::Folder, name: &[u8]) -> Result<Self::File, FileError>;
+    /// Opens a file of the store's own for reading, writing and locking, and creates it, empty and of mode `0o600`, where
+    /// there is none. Follows no link.
+    fn open_own(&self, at: &Self::Folder, name: &[u8]) -> Result<Self::File, FileError>;
 
     /// Creates a folder with the permission bits `mode`, less what the process masks.
     fn create_folder(&self, at: &Self::Folder, name: &[u8], mode: u32) -> Result<(), FileError>;
@@ -84,6 +85,9 @@ pub trait Files {
 
     /// Makes the folder's names durable.
     fn sync_folder(&self, at: &Self::Folder) -> Result<(), FileError>;
+
+    /// The time now, by the clock that times of modification come from.
+    fn now(&self) -> Modified;
 
     /// Bytes that this process may still write on the folder's file system.
     fn free_space(&self, at: &Self::Folder) -> Result<u64, FileError>;

@@ -217,9 +217,9 @@ impl Files for MemoryFiles {
         Ok(self.file(&mut disk, inode))
     }
 
-    fn open_lock(&self, at: &MemoryFolder, name: &[u8]) -> Result<MemoryFile, FileError> {
+    fn open_own(&self, at: &MemoryFolder, name: &[u8]) -> Result<MemoryFile, FileError> {
         let mut disk = self.disk();
-        disk.begin(Primitive::OpenLock, at.0, name)?;
+        disk.begin(Primitive::OpenOwn, at.0, name)?;
         let inode = match disk.child(at.0, name) {
             Ok(inode) if matches!(disk.node(inode).content, Content::Link(_)) => {
                 return Err(FileErrorKind::Link.into());
@@ -289,6 +289,10 @@ impl Files for MemoryFiles {
             shadow.sync_folder(at.0);
         }
         Ok(())
+    }
+
+    fn now(&self) -> Modified {
+        self.disk().now()
     }
 
     fn free_space(&self, at: &MemoryFolder) -> Result<u64, FileError> {

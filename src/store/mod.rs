@@ -8,14 +8,20 @@
 //! # What a crash leaves
 //! A file is received into a partial in the reserved folder below its root, and is visible at its path only by a
 //! rename: after `sync` of the file, before `sync_folder` of the folder, before the answer. A crash at any point leaves
-//! the old file or the new one, never a mixture; what was answered is there. Partials are garbage after a crash in this
-//! version, and are swept by the next process that has the root for itself.
+//! the old file or the new one, never a mixture; what was answered is there.
+//!
+//! # What is kept
+//! A partial that holds verified blocks is kept when its transfer breaks off, with a journal beside it that says which.
+//! The journal is a hint: what it claims is hashed again by the next who receives the same file, and the sender compares.
+//! Partials without a journal, and journals older than a week, are swept.
 //!
 //! | file | what |
 //! |---|---|
 //! | `files` | [`Files`], [`File`]: the primitive operations |
 //! | `names` | [`Names`]: roots, leases, and which operation goes where |
-//! | `partials` | open, publish and discard what is received |
+//! | `partials` | open, publish, keep and discard what is received |
+//! | `slots` | which file a partial is in, so that the next opener finds it |
+//! | `journal` | what is known of a partial that was kept |
 //! | `root` | where a file may be published, and making that durable |
 //! | `sources` | files read, folders listed, paths described and removed |
 //! | `reserved` | the reserved folder: its lock, and sweeping what a crash left |
@@ -26,6 +32,7 @@
 pub mod blocks;
 mod errors;
 mod files;
+mod journal;
 #[cfg(feature = "harness")]
 pub mod memory;
 mod names;
@@ -35,8 +42,10 @@ mod partials;
 mod requests;
 mod reserved;
 mod root;
+mod slots;
 mod sources;
 
+pub use blocks::Open;
 pub use errors::no_lease;
 pub use files::{File, FileError, FileErrorKind, Files, Links, Lock, Status};
 pub use names::Names;

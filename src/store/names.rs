@@ -8,7 +8,7 @@ use super::partials::{Openers, Partial};
 use super::requests::Requests;
 use super::root::Root;
 use super::sources::{FolderLease, SourceLease};
-use super::{Files, errors};
+use super::{Files, Open, errors};
 use crate::proto::storage::{Lease, NameDone, NameOp, RootId, StoreError};
 use crate::wire::RelPath;
 
@@ -78,7 +78,9 @@ impl<F: Files> Names<F> {
     pub fn execute(&mut self, op: NameOp) -> Result<NameDone, StoreError> {
         match op {
             NameOp::OpenPartial { root, offer } => self.open_partial(root, offer),
-            NameOp::Publish { lease, request, hash } => self.publish(lease, request, hash),
+            NameOp::Note { lease, held } => self.note(lease, held),
+            NameOp::Keep { lease, held } => self.keep(lease, held),
+            NameOp::Publish { lease, hash } => self.publish(lease, hash),
             NameOp::Discard { lease } => self.discard(lease),
             NameOp::OpenSource { root, path } => self.open_source(root, &path),
             NameOp::Recheck { lease } => self.recheck(lease),
@@ -90,11 +92,11 @@ impl<F: Files> Names<F> {
         }
     }
 
-    /// The file that a partial's or source's lease holds open, for [`super::blocks`].
-    pub fn file(&self, lease: Lease) -> Option<Arc<F::File>> {
+    /// What a partial's or source's lease holds open, for [`super::blocks`].
+    pub fn open(&self, lease: Lease) -> Option<Open<F::File>> {
         match self.leases.get(&lease)? {
-            Held::Partial(partial) => Some(Arc::clone(&partial.file)),
-            Held::Source(source) => Some(Arc::clone(&source.file)),
+            Held::Partial(partial) => Some(partial.open()),
+            Held::Source(source) => Some(Open { file: Arc::clone(&source.file), basis: None }),
             Held::Folder(_) => None,
         }
     }
@@ -104,10 +106,14 @@ impl<F: Files> Names<F> {
         self.leases.keys().copied()
     }
 
-    /// Ends a lease of any kind, for a connection that is gone; a partial is dropped. Nothing if it has ended.
+    /// Ends a lease of any kind, for a connection that is gone; a partial is kept as it was last noted. Nothing if it
+    /// has ended.
     pub fn abandon(&mut self, lease: Lease) {
         let _left_to_the_next_sweep = match self.leases.get(&lease) {
-            Some(Held::Partial(_)) => self.discard(lease),
+            Some(Held::Partial(partial)) => {
+                let held = partial.noted();
+                self.keep(lease, held)
+            }
             Some(Held::Source(_) | Held::Folder(_)) => self.release(lease),
             None => Ok(NameDone::Released),
         };

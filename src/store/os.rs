@@ -29,6 +29,9 @@ const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY
 /// A new or existing file to write, by its own name.
 const WRITE: OFlags = OFlags::RDWR.union(OFlags::CREATE).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
+/// The same for a name that anybody may have put something at: a pipe does not wait.
+const OWN: OFlags = WRITE.union(OFlags::NONBLOCK);
+
 /// A folder of the operating system as a root.
 #[derive(Debug)]
 pub struct OsFiles {
@@ -144,8 +147,8 @@ impl Files for OsFiles {
         Ok(OsFile(rustix::fs::openat(&at.0, name, WRITE | OFlags::EXCL, Mode::RUSR | Mode::WUSR)?))
     }
 
-    fn open_lock(&self, at: &OsFolder, name: &[u8]) -> Result<OsFile, FileError> {
-        Ok(OsFile(rustix::fs::openat(&at.0, name, WRITE | OFlags::NONBLOCK, Mode::RUSR | Mode::WUSR)?))
+    fn open_own(&self, at: &OsFolder, name: &[u8]) -> Result<OsFile, FileError> {
+        Ok(OsFile(rustix::fs::openat(&at.0, name, OWN, Mode::RUSR | Mode::WUSR)?))
     }
 
     fn create_folder(&self, at: &OsFolder, name: &[u8], mode: u32) -> Result<(), FileError> {
@@ -206,6 +209,11 @@ impl Files for OsFiles {
             Err(error) if error.os == Some(Errno::INVAL.raw_os_error()) => Ok(()),
             other => other,
         }
+    }
+
+    fn now(&self) -> Modified {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
+        Modified { seconds: now.tv_sec, nanoseconds: u32::try_from(now.tv_nsec).unwrap_or(0) }
     }
 
     fn free_space(&self, at: &OsFolder) -> Result<u64, FileError> {

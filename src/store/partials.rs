@@ -4,19 +4,25 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::errors::{because, failed, no_lease, refused};
+use super::journal::Note;
 use super::names::Held;
 use super::requests::Intent;
 use super::reserved::partial_name;
 use super::root::Root;
-use super::{File, FileError, FileErrorKind, Files, Names};
+use super::slots::{Slot, Taken};
+use super::{File, FileError, FileErrorKind, Files, Names, Open};
 use crate::probe::{Bug, Mark, mark, mark_if, planted};
-use crate::proto::storage::{Lease, NameDone, RootId, StoreError};
-use crate::wire::{Code, Cv, Offer, RelPath, RequestId, UploadId, limits};
+use crate::proto::storage::{BlockSet, Lease, NameDone, RootId, StoreError};
+use crate::wire::{Code, Cv, FileKind, Offer, RelPath, Start, UploadId, limits};
 
 /// A file being received.
 pub(super) struct Partial<F: Files> {
     pub(super) root: RootId,
-    pub(super) file: Arc<F::File>,
+    file: Arc<F::File>,
+    /// Where blocks may be copied from.
+    basis: Option<Arc<F::File>>,
+    /// For a file that is worth it: how the next one who receives it finds this one.
+    slot: Option<Slot<F>>,
     key: Key,
     /// In the reserved folder.
     name: Vec<u8>,
@@ -25,10 +31,11 @@ pub(super) struct Partial<F: Files> {
     broken: Option<StoreError>,
 }
 
-/// What is offered, as a hash: two openers with the same one may have the same file in hand, or files that look alike.
+/// Where it is to stand, as a hash. Neither length nor time are in it: a source that has changed since finds what was kept
+/// of it, and there is never more left behind than a few partials for each path.
 type Key = [u8; 32];
 
-/// How many have opened what looks alike, while anybody has it open: it tells their partials apart.
+/// How many have opened a partial for the same path, while anybody has one open: it tells them apart.
 #[derive(Default)]
 pub(super) struct Openers(BTreeMap<(RootId, Key), Opened>);
 
@@ -61,35 +68,74 @@ impl Openers {
 
 impl<F: Files> Names<F> {
     pub(super) fn open_partial(&mut self, root: RootId, offer: Offer) -> Result<NameDone, StoreError> {
+        self.requests
+            .begins(offer.attempt)
+            .map_err(|why| refused(Code::SUPERSEDED, "receive", &offer.path, why))?;
+        let start = offer.attempt.start;
         let key = key(&offer);
         let generation = self.openers.next(root, key);
-        let name = partial_name(&key, generation, self.nonce);
+        let unique = partial_name(&key, generation, self.nonce);
         let place = self.root_mut(root)?;
         place.check_destination(&offer.path)?;
-        let file = Arc::new(create(place, &name, &offer)?);
+        let New { name, file, slot, held, mut basis } = create(place, unique, &key, &offer)?;
+        if start == Start::Resume && slot.is_some() && basis.is_none() {
+            basis = old_version(place, &offer);
+        }
+        let (basis, same) = basis.map_or_else(Default::default, |(file, same)| (Some(Arc::new(file)), same));
         self.openers.open(root, key, generation);
         let upload = upload_id(&name);
-        let partial = Partial { root, file, key, name, offer, broken: None };
+        let partial = Partial { root, file: Arc::new(file), basis, slot, key, name, offer, broken: None };
         let lease = self.lease(Held::Partial(partial));
-        Ok(NameDone::Partial { lease, upload, generation, have: Vec::new() })
+        Ok(NameDone::Partial { lease, upload, held, basis: same })
+    }
+
+    pub(super) fn note(&mut self, lease: Lease, held: BlockSet) -> Result<NameDone, StoreError> {
+        let Some(Held::Partial(partial)) = self.leases.get_mut(&lease) else { return Err(no_lease(lease)) };
+        let place = self.roots.get(&partial.root).expect("a root outlives its leases");
+        if let (Some(slot), Some(reserved)) = (&mut partial.slot, &place.reserved) {
+            let note = Note::new(&partial.offer, held);
+            // It is a hint: a transfer does not fail for want of one.
+            let _none = slot.note(&place.files, &reserved.folder, note);
+        }
+        Ok(NameDone::Noted)
+    }
+
+    /// What was not written to disk when it was asked for is not trusted again, even if it can be read. What a later
+    /// attempt took the place of is of no use.
+    pub(super) fn keep(&mut self, lease: Lease, held: BlockSet) -> Result<NameDone, StoreError> {
+        let Some(Held::Partial(partial)) = self.leases.get_mut(&lease) else { return Err(no_lease(lease)) };
+        let place = self.roots.get(&partial.root).expect("a root outlives its leases");
+        let is_current = self.requests.is_current(partial.offer.attempt).is_ok();
+        let kept = match (&mut partial.slot, &place.reserved) {
+            (Some(slot), Some(reserved)) if !held.is_empty() && partial.broken.is_none() && is_current => {
+                slot.note(&place.files, &reserved.folder, Note::new(&partial.offer, held)).is_ok()
+            }
+            _ => false,
+        };
+        if !kept {
+            return self.discard(lease);
+        }
+        mark(Mark::PartialKept);
+        let (root, key) = (partial.root, partial.key);
+        self.leases.remove(&lease);
+        self.openers.close(root, key);
+        Ok(NameDone::Released)
     }
 
     /// Every opener has a file of its own, so that the last one to publish wins, whoever opened last. A retry comes with
     /// a lease of its own, too: of the attempts of one request the first one publishes, and what the others hold is dropped.
-    pub(super) fn publish(
-        &mut self,
-        lease: Lease,
-        request: RequestId,
-        hash: Cv,
-    ) -> Result<NameDone, StoreError> {
+    pub(super) fn publish(&mut self, lease: Lease, hash: Cv) -> Result<NameDone, StoreError> {
         let Some(Held::Partial(partial)) = self.leases.get_mut(&lease) else { return Err(no_lease(lease)) };
-        let (root, key) = (partial.root, partial.key);
+        let (root, key, attempt) = (partial.root, partial.key, partial.offer.attempt);
+        let request = attempt.request;
         let intent = Intent::publish(root, &partial.offer.path, hash);
         if self.requests.succeeded(request, intent) {
             mark(Mark::AnsweredAgain);
             self.abandon(lease);
             return Ok(NameDone::Published);
         }
+        let current = self.requests.is_current(attempt);
+        current.map_err(|why| refused(Code::SUPERSEDED, "publish", &partial.offer.path, why))?;
         let place = self.roots.get_mut(&root).expect("a root outlives its leases");
         partial.publish(place)?;
         self.leases.remove(&lease);
@@ -100,12 +146,17 @@ impl<F: Files> Names<F> {
 
     pub(super) fn discard(&mut self, lease: Lease) -> Result<NameDone, StoreError> {
         let Some(Held::Partial(_)) = self.leases.get(&lease) else { return Err(no_lease(lease)) };
-        let Some(Held::Partial(partial)) = self.leases.remove(&lease) else { unreachable!("looked above") };
+        let Some(Held::Partial(mut partial)) = self.leases.remove(&lease) else {
+            unreachable!("looked above")
+        };
         self.openers.close(partial.root, partial.key);
         let place = self.root(partial.root)?;
         let Some(reserved) = &place.reserved else { return Ok(NameDone::Released) };
         if planted(Bug::LeavePartial) {
             return Ok(NameDone::Released);
+        }
+        if let Some(slot) = &mut partial.slot {
+            let _left_to_the_next_sweep = slot.drop_journal(&place.files, &reserved.folder);
         }
         match place.files.remove_file(&reserved.folder, &partial.name) {
             Ok(()) => Ok(NameDone::Released),
@@ -116,6 +167,16 @@ impl<F: Files> Names<F> {
 }
 
 impl<F: Files> Partial<F> {
+    /// For block operations.
+    pub(super) fn open(&self) -> Open<F::File> {
+        Open { file: Arc::clone(&self.file), basis: self.basis.clone() }
+    }
+
+    /// What its journal says that it holds.
+    pub(super) fn noted(&self) -> BlockSet {
+        self.slot.as_ref().map(Slot::noted).unwrap_or_default()
+    }
+
     /// Makes the file durable, then its folders, then its name. Until the rename nothing that was there has changed but
     /// for folders that were missing. The rename takes the name out of the reserved folder, which is not synced: if a
     /// crash brings the name back, it is swept.
@@ -145,6 +206,9 @@ impl<F: Files> Partial<F> {
             Err(error) if error.kind == FileErrorKind::NotFound => return Err(vanished(&path)),
             Err(error) => return Err(failed("publish", &path, error)),
         }
+        if let Some(slot) = &mut self.slot {
+            let _left_to_the_next_sweep = slot.clear(&place.files, &reserved.folder, &self.key);
+        }
         if planted(Bug::RenameBeforeSync) {
             self.sync()?;
         }
@@ -167,56 +231,98 @@ impl<F: Files> Partial<F> {
     }
 }
 
-/// Creates the file of a partial, of its full length from the start, so that blocks may come in any order.
-fn create<F: Files>(place: &mut Root<F>, name: &[u8], offer: &Offer) -> Result<F::File, StoreError> {
+/// The file of a partial, and what is in it.
+struct New<F: Files> {
+    name: Vec<u8>,
+    file: F::File,
+    slot: Option<Slot<F>>,
+    held: BlockSet,
+    basis: Option<(F::File, BlockSet)>,
+}
+
+/// Opens or creates the file of a partial, of its full length from the start, so that blocks may come in any order. A
+/// file that comes in one breath has come before it could be said what is there: its partial is never kept.
+fn create<F: Files>(
+    place: &mut Root<F>,
+    unique: Vec<u8>,
+    key: &Key,
+    offer: &Offer,
+) -> Result<New<F>, StoreError> {
     let path = &offer.path;
     if offer.length > limits::FILE_MAX {
         return Err(refused(Code::FILE_TOO_LONG, "receive", path, "it is longer than 2^47 bytes"));
     }
     place.reserve()?;
-    check_space(place, offer)?;
-    let file = match create_once(place, name) {
+    let new = match find(place, &unique, key, offer) {
         // The folder was removed under us. Made again, it is empty: what was in it is lost to its leases.
         Err(error) if error.kind == FileErrorKind::NotFound => {
             place.reserved = None;
             place.reserve()?;
-            create_once(place, name)
+            find(place, &unique, key, offer)
         }
         other => other,
     };
-    let file = file.map_err(because("create a partial file for", path))?;
-    let sized = if offer.length == 0 { Ok(()) } else { file.set_len(offer.length) };
-    if sized.is_err()
+    let new = new.map_err(because("create a partial file for", path))?;
+    let is_kept = !new.held.is_empty();
+    let ready = check_space(place, offer, &new.held).and_then(|()| {
+        if offer.length == 0 {
+            return Ok(());
+        }
+        new.file.set_len(offer.length).map_err(because("make room for", path))
+    });
+    if ready.is_err()
+        && !is_kept
         && let Some(reserved) = &place.reserved
     {
-        let _left_to_the_next_sweep = place.files.remove_file(&reserved.folder, name);
+        let _left_to_the_next_sweep = place.files.remove_file(&reserved.folder, &new.name);
     }
-    sized.map_err(because("make room for", path))?;
-    Ok(file)
+    ready.map(|()| new)
 }
 
-fn create_once<F: Files>(place: &Root<F>, name: &[u8]) -> Result<F::File, FileError> {
+fn find<F: Files>(place: &Root<F>, unique: &[u8], key: &Key, offer: &Offer) -> Result<New<F>, FileError> {
     let Some(reserved) = &place.reserved else { return Err(FileErrorKind::NotFound.into()) };
-    match place.files.create_file(&reserved.folder, name) {
+    if offer.length > limits::EXTENT
+        && let Some(taken) = Slot::take(&place.files, reserved, key, offer)?
+    {
+        let Taken { slot, file, held, busy } = taken;
+        return Ok(New { name: slot.name.clone(), file, slot: Some(slot), held, basis: busy });
+    }
+    let file = create_once(&place.files, &reserved.folder, unique)?;
+    Ok(New { name: unique.to_vec(), file, slot: None, held: BlockSet::default(), basis: None })
+}
+
+fn create_once<F: Files>(files: &F, folder: &F::Folder, name: &[u8]) -> Result<F::File, FileError> {
+    match files.create_file(folder, name) {
         // Ours, by its nonce, of a lease that has ended: it could not be removed then.
         Err(error) if error.kind == FileErrorKind::Exists => {
-            place.files.remove_file(&reserved.folder, name)?;
-            place.files.create_file(&reserved.folder, name)
+            files.remove_file(folder, name)?;
+            files.create_file(folder, name)
         }
         other => other,
     }
 }
 
+/// The version that stands where the file is to be published, and the blocks that it is long enough for.
+fn old_version<F: Files>(place: &Root<F>, offer: &Offer) -> Option<(F::File, BlockSet)> {
+    let file = place.files.open_file(&place.top, offer.path.as_bytes()).ok()?;
+    let status = file.status().ok().filter(|status| status.kind == FileKind::File)?;
+    let size = u64::from(offer.block_size());
+    let is_there = |block: &u32| ((u64::from(*block) + 1) * size).min(offer.length) <= status.length;
+    let same: BlockSet = (0..offer.blocks()).filter(is_there).collect();
+    (!same.is_empty()).then_some((file, same))
+}
+
 /// What others are about to fill counts as free: a disk may still run full in the middle.
-fn check_space<F: Files>(place: &Root<F>, offer: &Offer) -> Result<(), StoreError> {
+fn check_space<F: Files>(place: &Root<F>, offer: &Offer, held: &BlockSet) -> Result<(), StoreError> {
     let Some(reserved) = &place.reserved else { return Ok(()) };
     let free =
         place.files.free_space(&reserved.folder).map_err(because("see the free space for", &offer.path))?;
-    if free >= offer.length {
+    let needed = offer.length.saturating_sub(held.len() as u64 * u64::from(offer.block_size()));
+    if free >= needed {
         return Ok(());
     }
     mark(Mark::NoSpace);
-    let why = format!("it needs {} bytes, and {free} are free", offer.length);
+    let why = format!("it needs {needed} bytes, and {free} are free");
     Err(refused(Code::NO_SPACE, "receive", &offer.path, why))
 }
 
@@ -227,10 +333,6 @@ fn vanished(path: &RelPath) -> StoreError {
 fn key(offer: &Offer) -> Key {
     let mut hasher = blake3::Hasher::new();
     hasher.update(b"towline partial");
-    hasher.update(&offer.length.to_le_bytes());
-    hasher.update(&offer.modified.seconds.to_le_bytes());
-    hasher.update(&offer.modified.nanoseconds.to_le_bytes());
-    hasher.update(&offer.block_size().to_le_bytes());
     hasher.update(offer.path.as_bytes());
     hasher.finalize().into()
 }

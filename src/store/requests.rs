@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::probe::{Bug, planted};
+use crate::probe::{Bug, Mark, mark, planted};
 use crate::proto::storage::RootId;
-use crate::wire::{Cv, RelPath, RequestId};
+use crate::wire::{Attempt, Cv, RelPath, RequestId};
 
 /// How many outcomes are remembered; the oldest goes first.
 const REMEMBERED_MAX: usize = 4096;
@@ -32,34 +32,73 @@ impl Intent {
     }
 }
 
-/// The requests that succeeded. In memory only: a retry that comes after the process ended acts again. Persisting it is
+/// The requests that were begun or succeeded. In memory only: a retry that comes after the process ended acts again. Persisting it is
 /// later work.
 #[derive(Debug, Default)]
 pub(super) struct Requests {
-    succeeded: BTreeMap<RequestId, Intent>,
-    /// Oldest first; the keys of `succeeded`.
+    known: BTreeMap<RequestId, Known>,
+    /// Oldest first; the keys of `known`.
     order: VecDeque<RequestId>,
+}
+
+/// What is known of a request.
+#[derive(Debug, Default)]
+struct Known {
+    /// The number of its latest attempt.
+    attempt: u32,
+    /// What it was carried out with.
+    succeeded: Option<Intent>,
 }
 
 impl Requests {
     /// True if `request` has succeeded with this intent.
     pub(super) fn succeeded(&self, request: RequestId, intent: Intent) -> bool {
-        self.succeeded.get(&request) == Some(&intent)
+        self.known.get(&request).is_some_and(|known| known.succeeded == Some(intent))
+    }
+
+    /// An attempt begins, if there was no later one: what its client has given up must not come after what took its place.
+    pub(super) fn begins(&mut self, attempt: Attempt) -> Result<(), String> {
+        self.is_current(attempt)?;
+        if let Some(known) = self.entry(attempt.request) {
+            known.attempt = attempt.number;
+        }
+        Ok(())
+    }
+
+    /// Fails with the reason if there was a later attempt.
+    pub(super) fn is_current(&self, attempt: Attempt) -> Result<(), String> {
+        match self.known.get(&attempt.request) {
+            Some(known) if known.attempt > attempt.number && !planted(Bug::ForgetAttempts) => {
+                mark(Mark::Superseded);
+                Err(format!("attempt {} of the same request took the place of this one", known.attempt))
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Remembers a success; id 0 is never remembered.
     pub(super) fn remember(&mut self, request: RequestId, intent: Intent) {
-        if request == RequestId::default() || planted(Bug::ForgetRequests) {
-            return;
+        if !planted(Bug::ForgetRequests)
+            && let Some(known) = self.entry(request)
+        {
+            known.succeeded = Some(intent);
         }
-        if self.succeeded.insert(request, intent).is_none() {
+    }
+
+    /// `None` for id 0.
+    fn entry(&mut self, request: RequestId) -> Option<&mut Known> {
+        if request == RequestId::default() {
+            return None;
+        }
+        if !self.known.contains_key(&request) {
             self.order.push_back(request);
         }
         if self.order.len() > REMEMBERED_MAX
             && let Some(oldest) = self.order.pop_front()
         {
-            self.succeeded.remove(&oldest);
+            self.known.remove(&oldest);
         }
+        Some(self.known.entry(request).or_default())
     }
 }
 
@@ -84,6 +123,6 @@ mod tests {
         requests.remember(RequestId(u128::MAX), intent);
         assert!(!requests.succeeded(RequestId(1), intent));
         assert!(requests.succeeded(RequestId(2), intent));
-        assert_eq!(requests.order.len(), requests.succeeded.len());
+        assert_eq!(requests.order.len(), requests.known.len());
     }
 }

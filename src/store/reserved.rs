@@ -2,17 +2,23 @@
 //! root for itself.
 //!
 //! Its lock file says who uses it: each process holds the lock shared as long as it has the root. Whoever can take it
-//! exclusively is alone, so that partials in it are garbage of a crash. Whoever removes the lock file holds it
+//! exclusively is alone, so that partials in it are of processes that are gone: those with a journal wait to be gone on
+//! with, for a week; all others are garbage of a crash. Whoever removes the lock file holds it
 //! exclusively, and whoever takes the lock then looks whether the file still has its name: else two processes could hold
 //! the locks of two files.
 
+use super::journal::Journal;
 use super::{File, FileError, FileErrorKind, Files, Links, Lock};
 use crate::probe::{Bug, planted};
 use crate::wire::{FileKind, RESERVED};
 
 const LOCK_NAME: &[u8] = b"lock";
 /// What the names of partials end with; nothing else is swept.
-const PARTIAL_END: &[u8] = b".partial";
+pub(super) const PARTIAL_END: &[u8] = b".partial";
+/// What the names of journals end with, beside their partials.
+pub(super) const JOURNAL_END: &[u8] = b".journal";
+/// Seconds that a partial is kept after its last note.
+const KEPT_SECONDS: i64 = 7 * 24 * 60 * 60;
 const RESERVED_MODE: u32 = 0o700;
 /// Names read at once while sweeping.
 const SWEEP_BATCH: usize = 256;
@@ -43,7 +49,7 @@ impl<F: Files> Reserved<F> {
                 Err(error) if error.kind == FileErrorKind::NotFound => return Ok(None),
                 folder => folder?,
             };
-            let lock = match files.open_lock(&folder, LOCK_NAME) {
+            let lock = match files.open_own(&folder, LOCK_NAME) {
                 Err(error) if error.kind == FileErrorKind::NotFound => continue, // tidied away just now
                 lock => lock?,
             };
@@ -99,7 +105,8 @@ fn is_named<F: Files>(files: &F, folder: &F::Folder, lock: &F::File) -> Result<b
     }
 }
 
-/// Removes partials. One that cannot be removed stays, and is tried again by the next process.
+/// Removes partials but for those that were kept. One that cannot be removed stays, and is tried again by the next
+/// process.
 fn sweep<F: Files>(files: &F, folder: &F::Folder) -> Result<(), FileError> {
     let mut listing = files.list(folder)?;
     if planted(Bug::SkipSweep) {
@@ -110,8 +117,34 @@ fn sweep<F: Files>(files: &F, folder: &F::Folder) -> Result<(), FileError> {
         if names.is_empty() {
             return Ok(());
         }
-        for name in names.iter().filter(|name| name.ends_with(PARTIAL_END)) {
-            let _stays = files.remove_file(folder, name);
+        for name in names {
+            if is_swept(files, folder, &name)? {
+                let _stays = files.remove_file(folder, &name);
+            }
         }
     }
+}
+
+/// True for a partial without a journal, for a journal without a partial, and for both where the journal is too old or
+/// says nothing.
+fn is_swept<F: Files>(files: &F, folder: &F::Folder, name: &[u8]) -> Result<bool, FileError> {
+    let other = |end: &[u8], other: &[u8]| Some([name.strip_suffix(end)?, other].concat());
+    if let Some(journal) = other(PARTIAL_END, JOURNAL_END) {
+        return Ok(!is_kept(files, folder, &journal)?);
+    }
+    let Some(partial) = other(JOURNAL_END, PARTIAL_END) else { return Ok(false) };
+    Ok(files.status(folder, &partial).is_err() || !is_kept(files, folder, name)?)
+}
+
+fn is_kept<F: Files>(files: &F, folder: &F::Folder, journal: &[u8]) -> Result<bool, FileError> {
+    let status = match files.status(folder, journal) {
+        Err(error) if error.kind == FileErrorKind::NotFound => return Ok(false),
+        status => status?,
+    };
+    if status.kind != FileKind::File
+        || status.modified.seconds.saturating_add(KEPT_SECONDS) < files.now().seconds
+    {
+        return Ok(false);
+    }
+    Ok(Journal::open(files.open_file(folder, journal)?).latest().is_some())
 }

@@ -6,9 +6,9 @@ use bytes::Bytes;
 use rand::{Rng, RngExt};
 
 use super::{
-    Body, Capabilities, Code, Commit, Cv, Data, Entry, Failure, FileKind, Frame, Get, HavePage, Hello, Hole,
-    Kind, Metadata, Modified, Offer, OperationId, Page, Range, Refused, RelPath, Remove, RequestId, Rope,
-    Tlv, UploadId, block_size_for, limits,
+    Attempt, Body, Capabilities, Code, Commit, Cv, Data, Entry, Failure, FileKind, Frame, Get, HavePage,
+    Hello, Hole, Kind, Metadata, Modified, Offer, OperationId, Page, Range, Refused, RelPath, Remove,
+    RequestId, Rope, Start, Tlv, UploadId, block_size_for, limits,
 };
 
 /// A frame of any kind.
@@ -58,7 +58,7 @@ pub fn body(rng: &mut impl Rng, kind: Kind) -> Body {
         Kind::Data => Body::Data(data(rng)),
         Kind::Hole => Body::Hole(hole(rng)),
         Kind::Want => Body::Want(ranges(rng)),
-        Kind::Commit => Body::Commit(Commit { request: RequestId(wide(rng)), root: cv(rng) }),
+        Kind::Commit => Body::Commit(Commit { root: cv(rng) }),
         Kind::Committed => Body::Committed(cv(rng)),
         Kind::List => Body::List(rel_path(rng)),
         Kind::Next => Body::Next,
@@ -262,6 +262,11 @@ pub fn offer(rng: &mut impl Rng) -> Offer {
         mode: mode(rng),
         modified: modified(rng),
         version: wide(rng),
+        attempt: Attempt {
+            request: RequestId(wide(rng)),
+            number: number(rng) as u32,
+            start: *pick(rng, &[Start::Resume, Start::Afresh]),
+        },
     }
 }
 
@@ -271,7 +276,6 @@ pub fn have_page(rng: &mut impl Rng) -> HavePage {
     let held = *pick(rng, &[0, 1, 2]);
     HavePage {
         upload: UploadId(number(rng)),
-        generation: number(rng),
         first: between(rng, 0, limits::BLOCKS_MAX - count as u64) as u32,
         cvs: (0..count).map(|_| rng.random_ratio(held, 2).then(|| cv(rng))).collect(),
         last: count == 0 || rng.random(),

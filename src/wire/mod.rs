@@ -41,5 +41,6 @@ pub use hello::{Capabilities, Hello, PREAMBLE, PREAMBLE_LEN, Refused, Tlv, VERSI
 pub use path::{Escaped, PathError, RESERVED, RelPath};
 pub use rope::Rope;
 pub use transfer::{
-    Commit, Cv, Data, Get, HavePage, Hole, Offer, Range, Remove, RequestId, UploadId, block_size_for,
+    Attempt, Commit, Cv, Data, Get, HavePage, Hole, Offer, Range, Remove, RequestId, Start, UploadId,
+    block_size_for,
 };

@@ -57,6 +57,55 @@ pub struct Offer {
     pub modified: Modified,
     /// What tells this version of the sender's file from another; 0 in an upload.
     pub version: u128,
+    /// The attempt of an upload; the default in a download.
+    pub attempt: Attempt,
+}
+
+/// One of the attempts to carry out a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Attempt {
+    /// The intent, which is carried out once; 0 is none, and is not remembered.
+    pub request: RequestId,
+    /// Counts its attempts: a later one takes the place of those before it.
+    pub number: u32,
+    /// Whether what is there already counts.
+    pub start: Start,
+}
+
+/// Whether a transfer goes on from what the receiver has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Start {
+    /// From a partial that was kept, and from the version that stands there.
+    #[default]
+    Resume = 0,
+    /// From nothing.
+    Afresh = 1,
+}
+
+impl Attempt {
+    /// The first one, from what is there.
+    pub fn new(request: RequestId) -> Attempt {
+        Attempt { request, ..Attempt::default() }
+    }
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.put(&self.request.0.to_le_bytes());
+        out.put_u32(self.number);
+        out.put(&[self.start as u8]);
+    }
+
+    fn decode(reader: &mut Reader<'_>) -> Result<Attempt, DecodeError> {
+        let request = RequestId(u128::from_le_bytes(reader.array("request")?));
+        let number = reader.u32("attempt")?;
+        let [start] = reader.array("start")?;
+        let start = match start {
+            0 => Start::Resume,
+            1 => Start::Afresh,
+            _ => return Err(DecodeError::Value("start")),
+        };
+        Ok(Attempt { request, number, start })
+    }
 }
 
 impl Offer {
@@ -76,6 +125,7 @@ impl Offer {
         out.put_u32(self.mode);
         self.modified.encode(out);
         out.put(&self.version.to_le_bytes());
+        self.attempt.encode(out);
         put_path(out, &self.path);
     }
 
@@ -90,7 +140,8 @@ impl Offer {
         let mode = read_mode(reader)?;
         let modified = Modified::decode(reader)?;
         let version = u128::from_le_bytes(reader.array("version")?);
-        Ok(Offer { path: read_file_path(reader)?, length, mode, modified, version })
+        let attempt = Attempt::decode(reader)?;
+        Ok(Offer { path: read_file_path(reader)?, length, mode, modified, version, attempt })
     }
 }
 
@@ -141,8 +192,6 @@ impl Remove {
 pub struct HavePage {
     /// The receiver's name for this upload.
     pub upload: UploadId,
-    /// Counts the openers of uploads that look alike: the same path, length and time of modification.
-    pub generation: u64,
     /// The block that the first entry is about.
     pub first: u32,
     /// One entry a block: its chaining value where the receiver holds it. At most 1,024.
@@ -154,7 +203,6 @@ pub struct HavePage {
 impl HavePage {
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
         out.put_u64(self.upload.0);
-        out.put_u64(self.generation);
         out.put_u32(self.first);
         out.put_u16(u16::try_from(self.cvs.len()).expect("at most 1,024 entries"));
         for eight in self.cvs.chunks(8) {
@@ -167,7 +215,6 @@ impl HavePage {
 
     pub(super) fn decode(reader: &mut Reader<'_>, last: bool) -> Result<HavePage, DecodeError> {
         let upload = UploadId(reader.u64("upload")?);
-        let generation = reader.u64("generation")?;
         let first = reader.u32("first block")?;
         let count = usize::from(reader.u16("count")?);
         if count > limits::HAVE_MAX {
@@ -185,7 +232,7 @@ impl HavePage {
         for i in 0..count {
             cvs.push(if bit(i) { Some(Cv(reader.array("chaining value")?)) } else { None });
         }
-        Ok(HavePage { upload, generation, first, cvs, last })
+        Ok(HavePage { upload, first, cvs, last })
     }
 }
 
@@ -273,21 +320,17 @@ pub(super) fn decode_ranges(reader: &mut Reader<'_>) -> Result<Vec<Range>, Decod
 /// The sender has sent all that was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Commit {
-    /// The intent that this carries out; 0 in a download.
-    pub request: RequestId,
     /// The sender's root: the file's BLAKE3 hash.
     pub root: Cv,
 }
 
 impl Commit {
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
-        out.put(&self.request.0.to_le_bytes());
         out.put(&self.root.0);
     }
 
     pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Commit, DecodeError> {
-        let request = RequestId(u128::from_le_bytes(reader.array("request")?));
-        Ok(Commit { request, root: Cv(reader.array("root")?) })
+        Ok(Commit { root: Cv(reader.array("root")?) })
     }
 }
 

@@ -18,7 +18,7 @@ use towline::proto::session::{Event, Request};
 use towline::proto::storage::RootId;
 use towline::proto::{EchoEnd, Limits, ListenLimits};
 use towline::store::memory::MemoryFiles;
-use towline::wire::{Get, RelPath, RequestId};
+use towline::wire::{Attempt, Get, RelPath, Start};
 
 const ROOT: RootId = RootId(0);
 
@@ -129,11 +129,12 @@ impl World {
     }
 
     pub(crate) fn put(name: &str) -> Request {
-        Request::Put { root: ROOT, source: path(name), path: path(name), request: RequestId(0) }
+        Request::Put { root: ROOT, source: path(name), path: path(name), attempt: Attempt::default() }
     }
 
     pub(crate) fn fetch(name: &str) -> Request {
-        Request::Fetch { root: ROOT, at: path(name), get: Get { path: path(name), version: 0 } }
+        let get = Get { path: path(name), version: 0 };
+        Request::Fetch { root: ROOT, at: path(name), get, start: Start::Resume }
     }
 }
 

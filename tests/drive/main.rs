@@ -10,7 +10,7 @@ use help::{World, noise, path};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use towline::proto::Limits;
 use towline::proto::listener::ListenEnd;
-use towline::proto::op::{OpDone, Question};
+use towline::proto::op::{Moved, OpDone, Question};
 use towline::wire::Cv;
 
 #[tokio::test]
@@ -30,7 +30,7 @@ async fn files_of_all_sizes_go_both_ways() {
     for length in [0, 1, 65_536, 65_537, (1 << 20) + 1, 20_000_000] {
         let content = noise(length);
         let root = Cv(*blake3::hash(&content).as_bytes());
-        let done = OpDone::Moved { length: length as u64, root, blocks_refused: 0 };
+        let done = OpDone::Moved(Moved { length: length as u64, root, blocks_refused: 0, skipped: 0 });
         world.local.put("up", &content);
         world.served.put("down", &content);
         assert_eq!(jobs.carry_out(World::put("up")).await, Ok(Ok(done.clone())));
@@ -78,8 +78,8 @@ async fn a_transfer_survives_partial_sends() {
     let content = noise(3_000_000);
     world.local.put("up", &content);
     world.served.put("down", &content);
-    assert!(matches!(jobs.carry_out(World::put("up")).await, Ok(Ok(OpDone::Moved { .. }))));
-    assert!(matches!(jobs.carry_out(World::fetch("down")).await, Ok(Ok(OpDone::Moved { .. }))));
+    assert!(matches!(jobs.carry_out(World::put("up")).await, Ok(Ok(OpDone::Moved(_)))));
+    assert!(matches!(jobs.carry_out(World::fetch("down")).await, Ok(Ok(OpDone::Moved(_)))));
     assert!(world.served.get("up").as_deref() == Some(&content[..]));
     assert!(world.local.get("down").as_deref() == Some(&content[..]));
     jobs.close().await;
@@ -145,7 +145,7 @@ async fn many_jobs_share_one_connection() {
     let puts = (0..100).map(|i| World::put(&format!("f{i}"))).map(|put| jobs.carry_out(put));
     let mut running: Vec<_> = puts.map(Box::pin).collect();
     for put in &mut running {
-        assert!(matches!(put.await, Ok(Ok(OpDone::Moved { .. }))));
+        assert!(matches!(put.await, Ok(Ok(OpDone::Moved(_)))));
     }
     drop(running);
     for i in 0..100 {

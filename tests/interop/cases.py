@@ -221,7 +221,7 @@ def credit_holds_back_a_download():
     connection.window = 2 << 20
     connection.withhold = True
     operation = connection.begin("Get", path=b"credit", version=0)
-    connection.send("Have", operation, last=True, upload=0, generation=0, first=0, cvs=[])
+    connection.send("Have", operation, last=True, upload=0, first=0, cvs=[])
     while connection.received < 2 << 20:
         connection.pump()
     connection.ping(1)  # answered, while the transfer waits
@@ -573,7 +573,7 @@ def a_second_commit_when_all_is_there():
     connection = connect()
     operation = upload(connection, b"commits")
     send_all(connection, operation)
-    connection.write(2 * encode("Commit", operation, request=0, root=digest.tree(SMALL, BLOCK)[1]))
+    connection.write(2 * encode("Commit", operation, root=digest.tree(SMALL, BLOCK)[1]))
     try:
         connection.finish(operation, SMALL)  # where it was published before the second came
     except Over as error:
@@ -724,7 +724,7 @@ def download(connection, have=True):
     operation = connection.begin("Get", path=b"source", version=0)
     connection.expect(operation, "Offer")
     if have:
-        connection.send("Have", operation, last=True, upload=0, generation=0, first=0, cvs=[])
+        connection.send("Have", operation, last=True, upload=0, first=0, cvs=[])
     return operation
 
 
@@ -750,7 +750,7 @@ def a_want_beyond_the_file():
 def a_have_that_begins_elsewhere():
     connection = connect()
     operation = download(connection, have=False)
-    connection.send("Have", operation, last=True, upload=0, generation=0, first=1, cvs=[])
+    connection.send("Have", operation, last=True, upload=0, first=1, cvs=[])
     must_break("UNEXPECTED", connection)
 
 

@@ -183,7 +183,7 @@ class Connection:
     # An upload
 
     def offer(self, path, length, **other):
-        fields = dict(mode=0o644, seconds=1_700_000_000, nanoseconds=5, version=0) | other
+        fields = dict(mode=0o644, seconds=1_700_000_000, nanoseconds=5, version=0, request=0, attempt=0, start=0) | other
         return self.begin("Offer", path=path, length=length, block=block_size(length), **fields)
 
     def send_segment(self, operation, offset, payload, cv=None):
@@ -199,9 +199,9 @@ class Connection:
             end = at + segment >= len(block)
             self.send_segment(operation, index * size + at, block[at : at + segment], cv if end else None)
 
-    def commit(self, operation, data, request=0, root=None):
+    def commit(self, operation, data, root=None):
         root = root or digest.tree(data, block_size(len(data)))[1]
-        self.send("Commit", operation, request=request, root=root)
+        self.send("Commit", operation, root=root)
 
     def have(self, operation, name="Have"):
         """A transfer, 2: the pages of `Have`, in order. Returns the CVs that the receiver holds."""
@@ -213,7 +213,7 @@ class Connection:
             if page.last:
                 return cvs
 
-    def finish(self, operation, data, request=0, segment=MAX_SEGMENT):
+    def finish(self, operation, data, segment=MAX_SEGMENT):
         """A transfer, 6: sends what the receiver wants until it has committed; returns the rounds that took."""
         for rounds in itertools.count():
             frame = self.next(operation)
@@ -226,14 +226,14 @@ class Connection:
             for first, count in frame.ranges:
                 for index in range(first, first + count):
                     self.send_block(operation, data, index, segment)
-            self.commit(operation, data, request)
+            self.commit(operation, data)
 
     def blocks(self, data):
         return range(-(-len(data) // block_size(len(data))))
 
     def put(self, path, data, one_breath=None, request=0, segment=MAX_SEGMENT, order=iter):
         """An upload; in one breath where the document says so, unless told otherwise."""
-        operation, held = self.offer(path, len(data)), []
+        operation, held = self.offer(path, len(data), request=request), []
         if one_breath is None:
             one_breath = len(data) <= EXTENT
         if not one_breath:
@@ -242,8 +242,8 @@ class Connection:
         for index in order(self.blocks(data)):
             if index >= len(held) or held[index] != ours[index]:
                 self.send_block(operation, data, index, segment)
-        self.commit(operation, data, request)
-        return self.finish(operation, data, request, segment)
+        self.commit(operation, data)
+        return self.finish(operation, data, segment)
 
     # A download
 
@@ -259,7 +259,7 @@ class Connection:
             assert len(held) == offer.length <= 1024 * offer.block, "one page of Have is enough for what is tested"
             content[:] = held
             cvs.update(enumerate(ours))
-        self.send("Have", operation, last=True, upload=0, generation=0, first=0, cvs=ours)
+        self.send("Have", operation, last=True, upload=0, first=0, cvs=ours)
         while (frame := self.next(operation)).name == "Data":
             self.store(frame, offer, content, cvs, sent)
         root = self.check(frame, offer, content, cvs)

@@ -250,6 +250,9 @@ OFFER = (
     ("seconds", SECONDS),
     ("nanoseconds", NANOSECONDS),
     ("version", U128),
+    ("request", U128),
+    ("attempt", U32),
+    ("start", unsigned(1, lambda v, f: v <= 1)),
     ("path", path(root_allowed=False)),
 )
 
@@ -270,11 +273,11 @@ KINDS = {
     0x14: ("Done", 1, ()),
     0x20: ("Offer", 1, OFFER),
     0x21: ("Get", 1, (("version", U128), ("path", path(root_allowed=False)))),
-    0x22: ("Have", 1, (("upload", U64), ("generation", U64), ("first", U32), ("cvs", (read_cvs, write_cvs)))),
+    0x22: ("Have", 1, (("upload", U64), ("first", U32), ("cvs", (read_cvs, write_cvs)))),
     0x23: ("Data", 1, (("offset", U64), ("cv", DATA_CV), ("payload", (read_payload, lambda v, f: v)))),
     0x24: ("Hole", 1, (("offset", U64), ("length", (read_hole, U64[1])))),
     0x25: ("Want", 1, (("ranges", (read_ranges, write_ranges)),)),
-    0x26: ("Commit", 1, (("request", U128), ("root", HASH))),
+    0x26: ("Commit", 1, (("root", HASH),)),
     0x27: ("Committed", 1, (("root", HASH),)),
     0x30: ("List", 1, (("path", path(root_allowed=True)),)),
     0x31: ("Next", 1, ()),
@@ -396,14 +399,15 @@ def show(f):
         "EchoReply": lambda: f"payload={f.payload.hex()}",
         "Failed": lambda: f'code={f.code:#06x} delay_ms={f.delay} text="{f.text}"',
         "Offer": lambda: f"path={show_bytes(f.path)} length={f.length} block={f.block} mode={f.mode:o} "
-        f"modified={f.seconds}.{f.nanoseconds:09} version={f.version:#x}",
+        f"modified={f.seconds}.{f.nanoseconds:09} version={f.version:#x} "
+        f"request={f.request:#x} attempt={f.attempt} start={f.start}",
         "Get": lambda: f"path={show_bytes(f.path)} version={f.version:#x}",
-        "Have": lambda: f"upload={f.upload} generation={f.generation} first={f.first} last={str(f.last).lower()} "
+        "Have": lambda: f"upload={f.upload} first={f.first} last={str(f.last).lower()} "
         f"cvs=[{' '.join(map(hexed, f.cvs))}]",
         "Data": lambda: f"offset={f.offset} cv={hexed(f.cv)} payload={f.payload.hex()}",
         "Hole": lambda: f"offset={f.offset} length={f.length}",
         "Want": lambda: f"ranges=[{' '.join(f'{first}+{count}' for first, count in f.ranges)}]",
-        "Commit": lambda: f"request={f.request:#x} root={f.root.hex()}",
+        "Commit": lambda: f"root={f.root.hex()}",
         "Committed": lambda: f"root={f.root.hex()}",
         "List": lambda: f"path={show_bytes(f.path)}",
         "Stat": lambda: f"path={show_bytes(f.path)}",

@@ -5,7 +5,7 @@ use towline::proto::client::LinkId;
 use towline::proto::op::OpError;
 use towline::proto::session::Event;
 use towline::proto::storage::Extent;
-use towline::wire::{Body, Code, Commit, Cv, Data, Range, RequestId, Rope};
+use towline::wire::{Body, Code, Commit, Cv, Data, Range, Rope};
 
 use crate::help::*;
 
@@ -74,7 +74,7 @@ fn offered(content: &[u8]) -> Lone {
 fn send(lone: &mut Lone, content: &[u8], cv: Cv, root: Cv) {
     let payload = Rope::from(bytes::Bytes::copy_from_slice(content));
     lone.hear(1, Body::Data(Data { offset: 0, cv: Some(cv), payload }));
-    lone.hear(1, Body::Commit(Commit { request: RequestId(1), root }));
+    lone.hear(1, Body::Commit(Commit { root }));
     lone.settle();
 }
 

@@ -37,13 +37,7 @@ fn a_sender_never_exceeds_its_credit() {
     lone.hear(0, Body::Hello(Hello { window: WINDOW_MIN, ..hello() }));
     lone.step(Input::Command(Command::Start(Tag(1), put("file"))));
     lone.settle();
-    let have = towline::wire::HavePage {
-        upload: Default::default(),
-        generation: 1,
-        first: 0,
-        cvs: Vec::new(),
-        last: true,
-    };
+    let have = towline::wire::HavePage { upload: Default::default(), first: 0, cvs: Vec::new(), last: true };
     lone.hear(1, Body::Have(have));
     lone.settle();
     let mut sent = 0;

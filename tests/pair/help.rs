@@ -3,13 +3,13 @@
 use bytes::Bytes;
 use towline::harness::{Fault, Lone, Pair, PairConfig};
 use towline::proto::client::{JobError, RetryPolicy};
-use towline::proto::op::{OpDone, OpEvent, Question};
+use towline::proto::op::{Moved, OpDone, OpEvent, Question};
 use towline::proto::session::{Event, Request};
 use towline::proto::{Limits, client};
 use towline::time::{Duration, Time};
 use towline::wire::{
-    Body, Capabilities, Code, Cv, Entry, Get, Hello, Modified, Offer, RelPath, Remove, RequestId,
-    block_size_for,
+    Attempt, Body, Capabilities, Code, Cv, Entry, Get, Hello, Modified, Offer, RelPath, Remove, RequestId,
+    Start, block_size_for,
 };
 
 pub(crate) fn path(text: &str) -> RelPath {
@@ -29,11 +29,13 @@ pub(crate) fn noise(length: usize) -> Vec<u8> {
 /// A put to the same path, with a request id of its own for each name.
 pub(crate) fn put(name: &str) -> Request {
     let request = name.bytes().fold(9, |id, byte| id * 257 + u128::from(byte));
-    Request::Put { root: Pair::ROOT, source: path(name), path: path(name), request: RequestId(request) }
+    let attempt = Attempt::new(RequestId(request));
+    Request::Put { root: Pair::ROOT, source: path(name), path: path(name), attempt }
 }
 
 pub(crate) fn fetch(name: &str) -> Request {
-    Request::Fetch { root: Pair::ROOT, at: path(name), get: Get { path: path(name), version: 0 } }
+    let get = Get { path: path(name), version: 0 };
+    Request::Fetch { root: Pair::ROOT, at: path(name), get, start: Start::Resume }
 }
 
 pub(crate) fn echo(bytes: impl Into<Bytes>) -> Request {
@@ -54,7 +56,7 @@ pub(crate) fn remove(name: &str, request: u128) -> Request {
 
 /// What a transfer of `content` succeeds with.
 pub(crate) fn moved(content: &[u8], blocks_refused: u32) -> OpDone {
-    OpDone::Moved { length: content.len() as u64, root: root(content), blocks_refused }
+    OpDone::Moved(Moved { length: content.len() as u64, root: root(content), blocks_refused, skipped: 0 })
 }
 
 pub(crate) fn root(content: &[u8]) -> Cv {
@@ -145,7 +147,14 @@ pub(crate) fn client() -> Lone {
 
 pub(crate) fn offer(name: &str, length: u64) -> Offer {
     assert!(block_size_for(length) > 0);
-    Offer { path: path(name), length, mode: 0o644, modified: Modified::default(), version: 0 }
+    Offer {
+        path: path(name),
+        length,
+        mode: 0o644,
+        modified: Modified::default(),
+        version: 0,
+        attempt: Attempt::default(),
+    }
 }
 
 /// The bodies that a session has sent since it was last asked.

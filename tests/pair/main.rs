@@ -11,6 +11,7 @@ mod help;
 mod lives;
 mod operations;
 mod protocol;
+mod resume;
 mod retry;
 mod split;
 mod tables;

@@ -3,7 +3,7 @@
 use towline::harness::Lone;
 use towline::proto::machine::{End, Input};
 use towline::proto::session::{Command, SessionEnd, Tag};
-use towline::wire::{Body, Code, Commit, Frame, Get, Header, Hello, Refused, RequestId, Tlv};
+use towline::wire::{Body, Code, Commit, Frame, Get, Header, Hello, Refused, Start, Tlv};
 
 use crate::help::*;
 
@@ -72,10 +72,7 @@ fn frames_at_the_wrong_time_end_the_connection() {
     let wrong: &[(&str, Vec<(u32, Body)>)] = &[
         ("a second Hello", vec![(0, Body::Hello(hello()))]),
         ("an operation that begins with Cancel", vec![(1, Body::Cancel)]),
-        (
-            "an operation that begins with Commit",
-            vec![(1, Body::Commit(Commit { request: RequestId(0), root: root(b"") }))],
-        ),
+        ("an operation that begins with Commit", vec![(1, Body::Commit(Commit { root: root(b"") }))]),
         ("an id that was used", vec![(5, Body::Echo(noise(1).into())), (5, Body::Echo(noise(1).into()))]),
         ("an id below one that was used", vec![(5, Body::Echo(noise(1).into())), (4, Body::Stat(path("a")))]),
         ("a question within an answer", vec![(1, Body::List(path(""))), (1, Body::Stat(path("a")))]),
@@ -83,7 +80,7 @@ fn frames_at_the_wrong_time_end_the_connection() {
             "a commit within a block",
             vec![
                 (1, Body::Offer(offer("a", 100))),
-                (1, Body::Commit(Commit { request: RequestId(0), root: root(b"") })),
+                (1, Body::Commit(Commit { root: root(b"") })),
                 (1, Body::Next),
             ],
         ),
@@ -138,7 +135,12 @@ fn a_client_takes_only_the_version_that_it_asked_for() {
     for (asked, given, is_taken) in [(0, 7, true), (7, 7, true), (7, 8, false)] {
         let mut lone = client();
         let get = Get { path: path("file"), version: asked };
-        let request = towline::proto::session::Request::Fetch { root: Lone::ROOT, at: path("here"), get };
+        let request = towline::proto::session::Request::Fetch {
+            root: Lone::ROOT,
+            at: path("here"),
+            get,
+            start: Start::Resume,
+        };
         lone.step(Input::Command(Command::Start(Tag(1), request)));
         let answer = towline::wire::Offer { version: given, ..offer("file", 10) };
         lone.receive(Frame::of(towline::wire::OperationId(1), Body::Offer(answer)).to_bytes());

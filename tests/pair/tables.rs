@@ -12,7 +12,7 @@ use std::fmt::Write;
 use bytes::Bytes;
 use towline::proto::machine::{Effect, Input, Machine, Out};
 use towline::proto::storage::{
-    BlockDone, BlockOp, Lease, NameDone, NameOp, StoreError, StoreOp, Stored, Ticket,
+    BlockDone, BlockOp, BlockSet, Lease, NameDone, NameOp, StoreError, StoreOp, Stored, Ticket,
 };
 use towline::store::blocks;
 use towline::time::Time;
@@ -106,10 +106,12 @@ fn name_done(op: &NameOp) -> NameDone {
         Metadata { kind: FileKind::File, length: LENGTH, mode: 0o644, modified: Modified::default() };
     match op {
         NameOp::OpenPartial { .. } => {
-            NameDone::Partial { lease: Lease(1), upload: UploadId(1), generation: 1, have: Vec::new() }
+            let (held, basis) = (BlockSet::default(), BlockSet::default());
+            NameDone::Partial { lease: Lease(1), upload: UploadId(1), held, basis }
         }
         NameOp::Publish { .. } => NameDone::Published,
-        NameOp::Discard { .. } | NameOp::Release { .. } => NameDone::Released,
+        NameOp::Discard { .. } | NameOp::Keep { .. } | NameOp::Release { .. } => NameDone::Released,
+        NameOp::Note { .. } => NameDone::Noted,
         NameOp::OpenSource { path, .. } if path.as_bytes() == b"large" => NameDone::Source {
             lease: Lease(1),
             metadata: Metadata { length: 3 << 20, ..metadata },
@@ -130,15 +132,18 @@ fn name_done(op: &NameOp) -> NameDone {
 pub(crate) const LENGTH: u64 = 100;
 
 fn block_done(op: &BlockOp) -> BlockDone {
-    let (BlockOp::Read { shape, .. } | BlockOp::Write { shape, .. } | BlockOp::Zero { shape, .. }) = op;
+    let shape = op.shape();
     let data = match op {
         BlockOp::Write { data, .. } => data.clone().into_bytes(),
-        BlockOp::Read { .. } | BlockOp::Zero { .. } => Bytes::from(vec![0; shape.length as usize]),
+        BlockOp::Read { .. } | BlockOp::Zero { .. } | BlockOp::Check { .. } | BlockOp::Copy { .. } => {
+            Bytes::from(vec![0; shape.length as usize])
+        }
     };
-    let cvs = blocks::cvs(*shape, std::slice::from_ref(&data));
+    let cvs = blocks::cvs(shape, std::slice::from_ref(&data));
     match op {
         BlockOp::Read { .. } => BlockDone::Read { data, cvs },
         BlockOp::Write { .. } | BlockOp::Zero { .. } => BlockDone::Written { cvs },
+        BlockOp::Check { .. } | BlockOp::Copy { .. } => BlockDone::Written { cvs },
     }
 }
 

@@ -86,7 +86,7 @@ fn a_put_is_cancelled() {
     pair.run_until(|pair| pair.trace.text().contains("Data"));
     pair.command(Command::Cancel(job));
     pair.run_until(|pair| pair.result(job).is_some());
-    pair.close();
+    pair.close_keeping(1);
     snapshot("conversation_cancel", pair.trace.text());
 }
 

@@ -117,11 +117,11 @@ fn what_a_failed_sync_lost_is_sent_again_or_not_acknowledged() {
     else {
         panic!("another completion")
     };
-    let file = names.file(lease).expect("its file");
+    let file = names.open(lease).expect("its file").file;
     assert_eq!(file.write_at(0, &[Bytes::from(new.clone())]).map(|count| count > 0), Ok(true));
     files.fail(Primitive::Sync, 0, FileErrorKind::Other.into());
     for _ in 0..2 {
-        let publish = NameOp::Publish { lease, request: RequestId(7), hash: Cv([0; 32]) };
+        let publish = NameOp::Publish { lease, hash: Cv([0; 32]) };
         let error = names.execute(publish).expect_err("the sync failed, and stays failed");
         assert_eq!(error.code, Code::IO);
     }

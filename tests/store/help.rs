@@ -4,7 +4,7 @@ use bytes::Bytes;
 use towline::proto::storage::{Extent, Lease, NameDone, NameOp, RootId, StoreError};
 use towline::proto::tree::merge_root;
 use towline::store::{Files, Names, Status, blocks};
-use towline::wire::{Code, Cv, Entry, Metadata, Modified, Offer, RelPath, RequestId, Rope};
+use towline::wire::{Attempt, Code, Cv, Entry, Metadata, Modified, Offer, RelPath, RequestId, Rope};
 
 /// What a test may do to a root beside the store.
 pub(crate) trait World: Default {
@@ -40,7 +40,14 @@ pub(crate) fn bytes(length: usize) -> Vec<u8> {
 
 pub(crate) fn offer(at: &str, content: &[u8]) -> Offer {
     let modified = Modified { seconds: 1_600_000_000, nanoseconds: 123_456_789 };
-    Offer { path: path(at), length: content.len() as u64, mode: 0o640, modified, version: 0 }
+    Offer {
+        path: path(at),
+        length: content.len() as u64,
+        mode: 0o640,
+        modified,
+        version: 0,
+        attempt: Attempt::default(),
+    }
 }
 
 /// The extents of a file, as the machines cut it.
@@ -57,29 +64,28 @@ pub(crate) fn extents(length: usize) -> Vec<Extent> {
 }
 
 /// A rope in several uneven pieces.
+/// The same as an attempt of a request.
+pub(crate) fn attempt(request: u128, number: u32, offer: Offer) -> Offer {
+    let attempt = Attempt { number, ..Attempt::new(RequestId(request)) };
+    Offer { attempt, ..offer }
+}
+
 pub(crate) fn rope(content: &[u8]) -> Rope {
     let mut rope = Rope::new();
     content.chunks(70_001).for_each(|piece| rope.push(Bytes::copy_from_slice(piece)));
     rope
 }
 
-pub(crate) fn open<F: Files>(
-    names: &mut Names<F>,
-    root: RootId,
-    offer: Offer,
-) -> Result<(Lease, u64), StoreError> {
+pub(crate) fn open<F: Files>(names: &mut Names<F>, root: RootId, offer: Offer) -> Result<Lease, StoreError> {
     match names.execute(NameOp::OpenPartial { root, offer })? {
-        NameDone::Partial { lease, generation, have, .. } => {
-            assert!(have.is_empty());
-            Ok((lease, generation))
-        }
+        NameDone::Partial { lease, .. } => Ok(lease),
         other => panic!("{other:?}"),
     }
 }
 
 /// Writes the content and gives the root that merges from its chaining values.
 pub(crate) fn fill<F: Files>(names: &Names<F>, lease: Lease, content: &[u8]) -> Result<Cv, StoreError> {
-    let file = names.file(lease).expect("an open lease");
+    let file = names.open(lease).expect("an open lease").file;
     let mut cvs = Vec::new();
     for extent in extents(content.len()) {
         let start = extent.offset as usize;
@@ -93,10 +99,9 @@ pub(crate) fn fill<F: Files>(names: &Names<F>, lease: Lease, content: &[u8]) -> 
 pub(crate) fn publish<F: Files>(
     names: &mut Names<F>,
     lease: Lease,
-    request: u128,
     hash: Cv,
 ) -> Result<NameDone, StoreError> {
-    names.execute(NameOp::Publish { lease, request: RequestId(request), hash })
+    names.execute(NameOp::Publish { lease, hash })
 }
 
 pub(crate) fn discard<F: Files>(names: &mut Names<F>, lease: Lease) -> Result<NameDone, StoreError> {
@@ -109,8 +114,8 @@ pub(crate) fn upload<F: Files>(
     offer: Offer,
     content: &[u8],
 ) -> Result<Cv, StoreError> {
-    let (lease, _) = open(names, root, offer)?;
-    let done = fill(names, lease, content).and_then(|hash| publish(names, lease, 0, hash).map(|_| hash));
+    let lease = open(names, root, offer)?;
+    let done = fill(names, lease, content).and_then(|hash| publish(names, lease, hash).map(|_| hash));
     if done.is_err() {
         discard(names, lease)?;
     }
@@ -135,7 +140,7 @@ pub(crate) fn download<F: Files>(
     at: &str,
 ) -> Result<(Vec<u8>, Cv), StoreError> {
     let (lease, metadata, _) = source(names, root, at)?;
-    let file = names.file(lease).expect("an open lease");
+    let file = names.open(lease).expect("an open lease").file;
     let (mut content, mut cvs) = (Vec::new(), Vec::new());
     for extent in extents(metadata.length as usize) {
         let mut buffer = vec![0; extent.length as usize];

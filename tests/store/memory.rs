@@ -45,7 +45,7 @@ fn changes(world: &Memory) -> Vec<String> {
     let changes = |step: &towline::store::memory::Step| match step.primitive {
         Primitive::OpenFolder | Primitive::OpenFile | Primitive::Status | Primitive::List => false,
         Primitive::NextNames | Primitive::FreeSpace | Primitive::FileStatus | Primitive::ReadAt => false,
-        Primitive::CreateFile | Primitive::OpenLock | Primitive::CreateFolder | Primitive::Rename => true,
+        Primitive::CreateFile | Primitive::OpenOwn | Primitive::CreateFolder | Primitive::Rename => true,
         Primitive::RemoveFile | Primitive::RemoveFolder | Primitive::SyncFolder | Primitive::WriteAt => true,
         Primitive::Zero | Primitive::SetLen | Primitive::SetMode | Primitive::SetModified => true,
         Primitive::Sync | Primitive::Lock => true,
@@ -62,10 +62,10 @@ fn a_file_is_durable_before_its_name_and_its_name_before_the_answer() {
     let world = Memory::default();
     let (mut names, root) = store(&world, 1);
     assert_eq!(changes(&world), [""; 0], "a root is added without a change");
-    let (lease, _) = open(&mut names, root, offer("a/b/f", b"content")).unwrap();
+    let lease = open(&mut names, root, offer("a/b/f", b"content")).unwrap();
     let opened = [
         "CreateFolder .towline",
-        "OpenLock .towline/lock",
+        "OpenOwn .towline/lock",
         "Lock .towline/lock",
         "Lock .towline/lock",
         "CreateFile PARTIAL",
@@ -73,7 +73,7 @@ fn a_file_is_durable_before_its_name_and_its_name_before_the_answer() {
     ];
     assert_eq!(changes(&world), opened);
     let hash = fill(&names, lease, b"content").unwrap();
-    publish(&mut names, lease, 0, hash).unwrap();
+    publish(&mut names, lease, hash).unwrap();
     let published = [
         "WriteAt PARTIAL",
         "SetMode PARTIAL",
@@ -134,8 +134,8 @@ fn a_full_disk_is_told_before_data_moves_or_in_the_middle() {
     assert!(error.text.contains("2097152") && error.text.contains("1044480 are free"), "{}", error.text);
 
     let content = bytes(700_000);
-    let (one, _) = open(&mut names, root, offer("f", &content)).unwrap();
-    let (two, _) = open(&mut names, root, offer("g", &content)).unwrap();
+    let one = open(&mut names, root, offer("f", &content)).unwrap();
+    let two = open(&mut names, root, offer("g", &content)).unwrap();
     fill(&names, one, &content).unwrap();
     assert_eq!(code(fill(&names, two, &content)), Code::NO_SPACE);
     discard(&mut names, two).unwrap();
@@ -166,10 +166,10 @@ fn a_lock_on_a_file_that_lost_its_name_is_no_lock() {
         let world = Memory::default();
         let (mut one, one_root) = store(&world, 1);
         world.0.replace_before(Primitive::Lock, passes, ".towline/lock");
-        let (lease, _) = open(&mut one, one_root, offer("f", b"x")).unwrap();
+        let lease = open(&mut one, one_root, offer("f", b"x")).unwrap();
         let hash = fill(&one, lease, b"x").unwrap();
         let (_two, _) = store(&world, 2);
-        publish(&mut one, lease, 0, hash).expect("the other one did not sweep our partial");
+        publish(&mut one, lease, hash).expect("the other one did not sweep our partial");
     }
 }
 
@@ -184,7 +184,7 @@ fn nothing_is_swept_under_a_lock_that_lost_its_name() {
     let log = world.0.take_log();
     let swept =
         log.iter().position(|step| step.primitive == Primitive::RemoveFile).expect("a sweep, in the end");
-    assert_eq!(log[..swept].iter().filter(|step| step.primitive == Primitive::OpenLock).count(), 2);
+    assert_eq!(log[..swept].iter().filter(|step| step.primitive == Primitive::OpenOwn).count(), 2);
 }
 
 #[test]
@@ -192,13 +192,13 @@ fn after_a_failed_sync_no_second_sync_is_believed() {
     for primitive in [Primitive::Sync, Primitive::SyncFolder] {
         let world = Memory::default();
         let (mut names, root) = store(&world, 1);
-        let (lease, _) = open(&mut names, root, offer("f", b"x")).unwrap();
+        let lease = open(&mut names, root, offer("f", b"x")).unwrap();
         let hash = fill(&names, lease, b"x").unwrap();
         world.0.fail(primitive, 0, FileError { kind: FileErrorKind::Other, os: Some(5) });
-        let first = publish(&mut names, lease, 1, hash).unwrap_err();
+        let first = publish(&mut names, lease, hash).unwrap_err();
         assert_eq!((first.code, first.os), (Code::IO, Some(5)));
         world.0.take_log();
-        assert_eq!(publish(&mut names, lease, 1, hash).unwrap_err(), first);
+        assert_eq!(publish(&mut names, lease, hash).unwrap_err(), first);
         assert_eq!(changes(&world), [""; 0]);
         discard(&mut names, lease).unwrap();
         upload(&mut names, root, offer("f", b"x"), b"x").unwrap();
@@ -235,41 +235,12 @@ fn what_the_system_says_is_told_by_its_code() {
 /// path is always the old one or the new one, whole, nothing is left, and it works the next time.
 #[test]
 fn whatever_fails_the_file_is_the_old_or_the_new_one() {
-    let (old, new) = (bytes(1000), bytes(1_500_000));
-    let kinds =
-        [FileErrorKind::Other, FileErrorKind::NoSpace, FileErrorKind::NotFound, FileErrorKind::Denied];
-    let mut failed_at = BTreeSet::new();
-    for primitive in ALL {
-        for kind in kinds {
-            for passes in 0.. {
-                let world = Memory::default();
-                world.put("a/f", &old);
-                world.0.fail(primitive, passes, FileError::new(kind));
-                let attempt = upload_in_new_process(&world, &new);
-                let now = world.get("a/f").unwrap();
-                assert!(now == old || now == new, "{primitive:?} {passes} {kind:?}: a mixture");
-                assert!(
-                    attempt.is_err() || now == new,
-                    "{primitive:?} {passes} {kind:?}: acknowledged and lost"
-                );
-                if attempt.is_err() {
-                    failed_at.insert(primitive);
-                }
-                let occurred = world.0.take_log().iter().filter(|step| step.primitive == primitive).count();
-                world.0.heal();
-                upload_in_new_process(&world, &new).expect("nothing fails any more");
-                assert!(world.get("a/f").unwrap() == new);
-                assert_eq!(world.look(".towline"), None, "{primitive:?} {passes} {kind:?}");
-                if occurred <= passes {
-                    break;
-                }
-            }
-        }
-    }
+    let failed_at: BTreeSet<Primitive> =
+        [1_000_000, 1_500_000].into_iter().flat_map(|length| fail_everywhere(&bytes(length))).collect();
     let essential = [
         Primitive::CreateFile,
         Primitive::Lock,
-        Primitive::OpenLock,
+        Primitive::OpenOwn,
         Primitive::Rename,
         Primitive::SetLen,
         Primitive::SetMode,
@@ -281,10 +252,46 @@ fn whatever_fails_the_file_is_the_old_or_the_new_one() {
     assert!(essential.iter().all(|primitive| failed_at.contains(primitive)), "{failed_at:?}");
 }
 
+/// The primitives whose failure an upload of `new` reports.
+fn fail_everywhere(new: &[u8]) -> BTreeSet<Primitive> {
+    let old = bytes(1000);
+    let kinds =
+        [FileErrorKind::Other, FileErrorKind::NoSpace, FileErrorKind::NotFound, FileErrorKind::Denied];
+    let mut failed_at = BTreeSet::new();
+    for primitive in ALL {
+        for kind in kinds {
+            for passes in 0.. {
+                let world = Memory::default();
+                world.put("a/f", &old);
+                world.0.fail(primitive, passes, FileError::new(kind));
+                let attempt = upload_in_new_process(&world, new);
+                let now = world.get("a/f").unwrap();
+                assert!(now == old || now == new, "{primitive:?} {passes} {kind:?}: a mixture");
+                assert!(
+                    attempt.is_err() || now == new,
+                    "{primitive:?} {passes} {kind:?}: acknowledged and lost"
+                );
+                if attempt.is_err() {
+                    failed_at.insert(primitive);
+                }
+                let occurred = world.0.take_log().iter().filter(|step| step.primitive == primitive).count();
+                world.0.heal();
+                upload_in_new_process(&world, new).expect("nothing fails any more");
+                assert!(world.get("a/f").unwrap() == new);
+                assert_eq!(world.look(".towline"), None, "{primitive:?} {passes} {kind:?}");
+                if occurred <= passes {
+                    break;
+                }
+            }
+        }
+    }
+    failed_at
+}
+
 const ALL: [Primitive; 16] = [
     Primitive::OpenFolder,
     Primitive::CreateFile,
-    Primitive::OpenLock,
+    Primitive::OpenOwn,
     Primitive::CreateFolder,
     Primitive::Rename,
     Primitive::RemoveFile,

@@ -31,7 +31,7 @@ suite! {
     what_came_onto_the_way_meanwhile_is_refused_at_publishing
     the_old_file_is_whole_until_the_new_one_is_published
     two_uploads_that_look_alike_do_not_meet
-    of_two_attempts_of_a_request_one_publishes
+    of_two_attempts_of_a_request_the_later_publishes
     of_two_offers_the_last_publisher_wins
     a_retry_is_answered_with_the_same_success_and_acts_once
     a_request_id_for_something_else_is_another_request
@@ -83,8 +83,8 @@ fn blocks_come_in_any_order_and_zeros_are_zeros<W: World>() {
     let (mut names, root) = store(&world, 1);
     let mut content = bytes(3 * 1024 * 1024 + 5);
     content[1_048_576..2_097_152].fill(0);
-    let (lease, _) = open(&mut names, root, offer("f", &content)).unwrap();
-    let file = names.file(lease).unwrap();
+    let lease = open(&mut names, root, offer("f", &content)).unwrap();
+    let file = names.open(lease).unwrap().file;
     let mut cvs = Vec::new();
     for (i, extent) in extents(content.len()).into_iter().enumerate().rev() {
         let start = extent.offset as usize;
@@ -101,7 +101,7 @@ fn blocks_come_in_any_order_and_zeros_are_zeros<W: World>() {
     let hash = towline::proto::tree::merge_root(&cvs.concat());
     assert_eq!(&hash.0, blake3::hash(&content).as_bytes());
     drop(file);
-    publish(&mut names, lease, 0, hash).unwrap();
+    publish(&mut names, lease, hash).unwrap();
     assert!(world.get("f").unwrap() == content);
 }
 
@@ -143,12 +143,12 @@ fn missing_folders_are_made_and_nothing_else_is_left<W: World>() {
     assert_eq!(world.get("there/a/d").unwrap(), b"22");
     assert_eq!(partials(&world), 0);
     assert_eq!(world.look(RESERVED_NAME).unwrap().mode, 0o700);
-    let (lease, _) = open(&mut names, root, offer("there/e", b"3")).unwrap();
+    let lease = open(&mut names, root, offer("there/e", b"3")).unwrap();
     assert_eq!(partials(&world), 1);
     names.close_root(root).unwrap();
     assert_eq!(world.look(RESERVED_NAME), None);
     assert_eq!(world.look("there/e"), None);
-    assert!(names.file(lease).is_none());
+    assert!(names.open(lease).is_none());
     assert_eq!(code(open(&mut names, root, offer("x", b""))), Code::IO, "the root is closed");
 }
 
@@ -186,7 +186,7 @@ fn what_came_onto_the_way_meanwhile_is_refused_at_publishing<W: World>() {
     world.put_folder("elsewhere");
     let (mut names, root) = store(&world, 1);
     let paths = ["to be a folder", "swapped/f", "to be a file/f", "to be a link"];
-    let leases = paths.map(|at| open(&mut names, root, offer(at, b"new")).unwrap().0);
+    let leases = paths.map(|at| open(&mut names, root, offer(at, b"new")).unwrap());
     let hashes = leases.map(|lease| fill(&names, lease, b"new").unwrap());
     world.put_folder("to be a folder");
     world.put_link("swapped", "elsewhere");
@@ -194,8 +194,8 @@ fn what_came_onto_the_way_meanwhile_is_refused_at_publishing<W: World>() {
     world.put_link("to be a link", "to be a file");
     let expected = [Code::NOT_A_FILE, Code::OUTSIDE, Code::NOT_A_FOLDER, Code::OUTSIDE];
     for i in 0..leases.len() {
-        assert_eq!(code(publish(&mut names, leases[i], 7, hashes[i])), expected[i], "{}", paths[i]);
-        assert!(names.file(leases[i]).is_some(), "a failed publish keeps the lease");
+        assert_eq!(code(publish(&mut names, leases[i], hashes[i])), expected[i], "{}", paths[i]);
+        assert!(names.open(leases[i]).is_some(), "a failed publish keeps the lease");
         discard(&mut names, leases[i]).unwrap();
     }
     assert_eq!(partials(&world), 0);
@@ -207,15 +207,15 @@ fn the_old_file_is_whole_until_the_new_one_is_published<W: World>() {
     let world = W::default();
     world.put("f", b"old");
     let (mut names, root) = store(&world, 1);
-    let (lease, _) = open(&mut names, root, offer("f", b"newer")).unwrap();
+    let lease = open(&mut names, root, offer("f", b"newer")).unwrap();
     let hash = fill(&names, lease, b"newer").unwrap();
     assert_eq!(world.get("f").unwrap(), b"old");
     discard(&mut names, lease).unwrap();
     assert_eq!(world.get("f").unwrap(), b"old");
     assert_eq!(partials(&world), 0);
-    let (lease, _) = open(&mut names, root, offer("f", b"newer")).unwrap();
+    let lease = open(&mut names, root, offer("f", b"newer")).unwrap();
     fill(&names, lease, b"newer").unwrap();
-    publish(&mut names, lease, 0, hash).unwrap();
+    publish(&mut names, lease, hash).unwrap();
     assert_eq!(world.get("f").unwrap(), b"newer");
 }
 
@@ -223,68 +223,65 @@ fn the_old_file_is_whole_until_the_new_one_is_published<W: World>() {
 fn two_uploads_that_look_alike_do_not_meet<W: World>() {
     let world = W::default();
     let (mut names, root) = store(&world, 1);
-    let (one, first) = open(&mut names, root, offer("f", b"ones")).unwrap();
-    let (two, second) = open(&mut names, root, offer("f", b"twos")).unwrap();
-    assert_eq!((first, second), (1, 2));
+    let one = open(&mut names, root, offer("f", b"ones")).unwrap();
+    let two = open(&mut names, root, offer("f", b"twos")).unwrap();
     let two_hash = fill(&names, two, b"twos").unwrap();
     let one_hash = fill(&names, one, b"ones").unwrap();
-    publish(&mut names, two, 2, two_hash).unwrap();
+    publish(&mut names, two, two_hash).unwrap();
     assert_eq!(world.get("f").unwrap(), b"twos");
-    publish(&mut names, one, 1, one_hash).unwrap();
+    publish(&mut names, one, one_hash).unwrap();
     assert_eq!(world.get("f").unwrap(), b"ones", "the last one wins");
 
-    let (one, _) = open(&mut names, root, offer("f", b"ones")).unwrap();
-    let (two, _) = open(&mut names, root, offer("f", b"twos")).unwrap();
+    let one = open(&mut names, root, offer("f", b"ones")).unwrap();
+    let two = open(&mut names, root, offer("f", b"twos")).unwrap();
     discard(&mut names, two).unwrap();
     fill(&names, one, b"ones").unwrap();
-    publish(&mut names, one, 3, one_hash).unwrap();
-    assert_eq!(open(&mut names, root, offer("f", b"last")).unwrap().1, 1, "nobody else has it open");
+    publish(&mut names, one, one_hash).unwrap();
 }
 
-/// An attempt whose connection was given up may commit after all, before its retry does or behind it.
-fn of_two_attempts_of_a_request_one_publishes<W: World>() {
+/// An attempt whose connection was given up may commit after all, before its retry does or behind it, or be opened late.
+fn of_two_attempts_of_a_request_the_later_publishes<W: World>() {
     let world = W::default();
     let (mut names, root) = store(&world, 1);
-    for request in 1..=2 {
-        let (old, _) = open(&mut names, root, offer("f", b"12345")).unwrap();
-        let (new, _) = open(&mut names, root, offer("f", b"12345")).unwrap();
-        let hash = fill(&names, old, b"12345").unwrap();
-        fill(&names, new, b"12345").unwrap();
-        let (sooner, later) = if request == 1 { (old, new) } else { (new, old) };
-        publish(&mut names, sooner, request, hash).unwrap();
-        assert_eq!(world.get("f").unwrap(), b"12345");
-        world.put("f", b"by somebody else since");
-        assert_eq!(publish(&mut names, later, request, hash).unwrap(), NameDone::Published);
-        assert_eq!(world.get("f").unwrap(), b"by somebody else since");
-        assert_eq!(partials(&world), 0);
-    }
+    let old = open(&mut names, root, attempt(1, 1, offer("f", b"older"))).unwrap();
+    let old_hash = fill(&names, old, b"older").unwrap();
+    let new = open(&mut names, root, attempt(1, 2, offer("f", b"newer"))).unwrap();
+    let new_hash = fill(&names, new, b"newer").unwrap();
+    assert_eq!(code(publish(&mut names, old, old_hash)), Code::SUPERSEDED);
+    publish(&mut names, new, new_hash).unwrap();
+    assert_eq!(code(publish(&mut names, old, old_hash)), Code::SUPERSEDED);
+    assert_eq!(world.get("f").unwrap(), b"newer");
+    discard(&mut names, old).unwrap();
+    let late = open(&mut names, root, attempt(1, 1, offer("f", b"older")));
+    assert_eq!(code(late), Code::SUPERSEDED);
+    open(&mut names, root, attempt(2, 0, offer("f", b"older")))
+        .expect("another request is none of its business");
 }
 
 fn of_two_offers_the_last_publisher_wins<W: World>() {
     let world = W::default();
     let (mut names, root) = store(&world, 1);
-    let (one, _) = open(&mut names, root, offer("f", b"one")).unwrap();
-    let (three, generation) = open(&mut names, root, offer("f", b"three")).unwrap();
-    assert_eq!(generation, 1);
+    let one = open(&mut names, root, offer("f", b"one")).unwrap();
+    let three = open(&mut names, root, offer("f", b"three")).unwrap();
     let one_hash = fill(&names, one, b"one").unwrap();
     let three_hash = fill(&names, three, b"three").unwrap();
-    publish(&mut names, three, 1, three_hash).unwrap();
+    publish(&mut names, three, three_hash).unwrap();
     assert_eq!(world.get("f").unwrap(), b"three");
-    publish(&mut names, one, 2, one_hash).unwrap();
+    publish(&mut names, one, one_hash).unwrap();
     assert_eq!(world.get("f").unwrap(), b"one");
 }
 
 fn a_retry_is_answered_with_the_same_success_and_acts_once<W: World>() {
     let world = W::default();
     let (mut names, root) = store(&world, 1);
-    let (lease, _) = open(&mut names, root, offer("f", b"first")).unwrap();
+    let lease = open(&mut names, root, attempt(5, 1, offer("f", b"first"))).unwrap();
     let hash = fill(&names, lease, b"first").unwrap();
-    publish(&mut names, lease, 5, hash).unwrap();
+    publish(&mut names, lease, hash).unwrap();
     world.put("f", b"by somebody else since");
-    let (lease, _) = open(&mut names, root, offer("f", b"first")).unwrap();
-    assert_eq!(publish(&mut names, lease, 5, hash).unwrap(), NameDone::Published);
+    let lease = open(&mut names, root, attempt(5, 2, offer("f", b"first"))).unwrap();
+    assert_eq!(publish(&mut names, lease, hash).unwrap(), NameDone::Published);
     assert_eq!(world.get("f").unwrap(), b"by somebody else since");
-    assert!(names.file(lease).is_none());
+    assert!(names.open(lease).is_none());
     assert_eq!(partials(&world), 0);
 
     remove(&mut names, root, "f", 6).unwrap();

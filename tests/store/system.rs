@@ -135,11 +135,11 @@ fn a_parent_swapped_for_a_link_leads_nowhere() {
         let files = if kernel { world.files() } else { world.files().without_kernel_help() };
         let mut names = Names::new(1);
         let root = names.add_root(files).unwrap();
-        let (lease, _) = open(&mut names, root, offer("folder/f", b"new")).unwrap();
+        let lease = open(&mut names, root, offer("folder/f", b"new")).unwrap();
         let hash = fill(&names, lease, b"new").unwrap();
         fs::rename(world.path().join("folder"), world.path().join("aside")).unwrap();
         symlink(outside.path(), world.path().join("folder")).unwrap();
-        assert_eq!(code(publish(&mut names, lease, 1, hash)), Code::OUTSIDE);
+        assert_eq!(code(publish(&mut names, lease, hash)), Code::OUTSIDE);
         assert_eq!(code(open(&mut names, root, offer("folder/g", b"new"))), Code::OUTSIDE);
         assert_eq!(code(source(&mut names, root, "folder/f")), Code::OUTSIDE);
         assert_eq!(code(list(&mut names, root, "folder", 100)), Code::OUTSIDE);
@@ -205,15 +205,15 @@ fn what_the_system_denies_is_told() {
     fs::set_permissions(world.path().join("secret"), fs::Permissions::from_mode(0o000)).unwrap();
     let (mut names, root) = store(&world, 1);
     assert_eq!(code(source(&mut names, root, "secret")), Code::DENIED);
-    let (lease, _) = open(&mut names, root, offer("closed/f", b"new")).unwrap();
+    let lease = open(&mut names, root, offer("closed/f", b"new")).unwrap();
     let hash = fill(&names, lease, b"new").unwrap();
     fs::set_permissions(world.path().join("closed"), fs::Permissions::from_mode(0o500)).unwrap();
-    let error = publish(&mut names, lease, 1, hash).unwrap_err();
+    let error = publish(&mut names, lease, hash).unwrap_err();
     assert_eq!((error.code, error.os), (Code::DENIED, Some(13)));
     assert_eq!(code(remove(&mut names, root, "closed/f", 2)), Code::DENIED);
     fs::set_permissions(world.path().join("closed"), fs::Permissions::from_mode(0o700)).unwrap();
     assert_eq!(world.get("closed/f").unwrap(), b"old");
-    publish(&mut names, lease, 1, hash).expect("it was not the file that failed");
+    publish(&mut names, lease, hash).expect("it was not the file that failed");
     names.close_root(root).unwrap();
 
     fs::set_permissions(world.path(), fs::Permissions::from_mode(0o500)).unwrap();
@@ -228,7 +228,7 @@ fn a_lock_is_held_until_its_file_is_dropped() {
     let world = Kernel::default();
     let files = world.files();
     let top = files.root().unwrap();
-    let open = || files.open_lock(&top, b"lock").unwrap();
+    let open = || files.open_own(&top, b"lock").unwrap();
     let (one, two) = (open(), open());
     assert!(one.lock(Lock::Shared).unwrap() && two.lock(Lock::Shared).unwrap());
     assert!(!open().lock(Lock::TryExclusive).unwrap());

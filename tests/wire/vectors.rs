@@ -130,15 +130,19 @@ fn fields(body: &Body) -> String {
         Body::Offer(offer) => {
             let (length, block, mode) = (offer.length, offer.block_size(), offer.mode);
             let (path, modified) = (path(&offer.path), modified(offer.modified));
-            let version = offer.version;
-            format!("{path} length={length} block={block} mode={mode:o} {modified} version={version:#x}")
+            let (version, attempt) = (offer.version, offer.attempt);
+            let (request, number, start) = (attempt.request.0, attempt.number, attempt.start as u8);
+            let attempt = format!("request={request:#x} attempt={number} start={start}");
+            format!(
+                "{path} length={length} block={block} mode={mode:o} {modified} version={version:#x} {attempt}"
+            )
         }
         Body::Get(get) => format!("{} version={:#x}", path(&get.path), get.version),
         Body::Have(page) => {
             let cvs: Vec<String> = page.cvs.iter().map(|cv| hash(*cv)).collect();
-            let (upload, generation, first, last) = (page.upload.0, page.generation, page.first, page.last);
+            let (upload, first, last) = (page.upload.0, page.first, page.last);
             let cvs = cvs.join(" ");
-            format!("upload={upload} generation={generation} first={first} last={last} cvs=[{cvs}]")
+            format!("upload={upload} first={first} last={last} cvs=[{cvs}]")
         }
         Body::Data(data) => {
             let payload = hex(&data.payload.clone().into_bytes());
@@ -150,7 +154,7 @@ fn fields(body: &Body) -> String {
                 ranges.iter().map(|range| format!("{}+{}", range.first, range.count)).collect();
             format!("ranges=[{}]", ranges.join(" "))
         }
-        Body::Commit(commit) => format!("request={:#x} root={}", commit.request.0, commit.root),
+        Body::Commit(commit) => format!("root={}", commit.root),
         Body::Committed(root) => format!("root={root}"),
         Body::List(folder) => path(folder),
         Body::Page(page) => {

@@ -8,8 +8,8 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use towline::harness::Side;
 use towline::wire::{
-    Body, Capabilities, Code, Commit, Cv, Data, Failure, Frame, Header, Hello, Kind, Modified, Offer,
-    OperationId, PREAMBLE, RelPath, RequestId, Rope, generate, limits,
+    Attempt, Body, Capabilities, Code, Commit, Cv, Data, Failure, Frame, Header, Hello, Kind, Modified,
+    Offer, OperationId, PREAMBLE, RelPath, Rope, generate, limits,
 };
 
 use crate::plan::{Plan, Shape, Trick};
@@ -333,7 +333,7 @@ impl Actor {
     fn offer(&mut self, length: u64) -> Body {
         let path = RelPath::new(format!("stranger-{}", self.random.random_range(0..9))).expect("a good path");
         let modified = Modified { seconds: 1, nanoseconds: 0 };
-        Body::Offer(Offer { path, length, mode: 0o644, modified, version: 0 })
+        Body::Offer(Offer { path, length, mode: 0o644, modified, version: 0, attempt: Attempt::default() })
     }
 
     /// What it says of its hash is not so.
@@ -343,7 +343,7 @@ impl Actor {
     }
 
     fn commit(&mut self) -> Body {
-        Body::Commit(Commit { request: RequestId(self.random.random()), root: Cv([2; 32]) })
+        Body::Commit(Commit { root: Cv([2; 32]) })
     }
 }
 

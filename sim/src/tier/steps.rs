@@ -6,7 +6,7 @@ use towline::proto::machine::DialErrorKind;
 use towline::proto::op::{OpEvent, Question};
 use towline::proto::session::{Request, SessionEnd};
 use towline::proto::storage::RootId;
-use towline::wire::{Code, Get, RelPath, Remove, RequestId};
+use towline::wire::{Attempt, Code, Get, RelPath, Remove, RequestId, Start};
 
 use super::facts::{Facts, client_name};
 use super::files::Folders;
@@ -42,12 +42,15 @@ pub(super) fn request(operation: &Operation, step: usize, client: u32, life: u32
     let path = |text: &str| RelPath::new(text).expect("the plan's paths are good");
     let id = RequestId(u128::from(client) << 96 | u128::from(life) << 64 | (step as u128 + 1));
     Some(match operation {
-        Operation::Put { path: to, .. } => {
-            Request::Put { root: ROOT, source: path(&format!("up-{step}")), path: path(to), request: id }
-        }
+        Operation::Put { path: to, .. } => Request::Put {
+            root: ROOT,
+            source: path(&format!("up-{step}")),
+            path: path(to),
+            attempt: Attempt::new(id),
+        },
         Operation::Get { path: from } => {
             let get = Get { path: path(from), version: 0 };
-            Request::Fetch { root: ROOT, at: path(&format!("down-{step}")), get }
+            Request::Fetch { root: ROOT, at: path(&format!("down-{step}")), get, start: Start::Resume }
         }
         Operation::List => Request::Ask(Question::List(RelPath::ROOT)),
         Operation::Remove { path: at } => {

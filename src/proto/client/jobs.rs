@@ -76,6 +76,9 @@ impl Client {
         let Some(job) = self.jobs.get_mut(&id) else { return };
         job.attempts += 1;
         job.state = JobState::Running(link);
+        if let Request::Put { attempt, .. } = &mut job.request {
+            attempt.number = job.attempts;
+        }
         let start = session::Command::Start(Tag(id.0), job.request.clone());
         self.step_session(now, link, Input::Command(start), out);
     }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::probe::{Mark, mark};
-use crate::proto::storage::Extent;
+use crate::proto::storage::{BlockSet, Extent};
 use crate::proto::tree;
 use crate::wire::limits::EXTENT;
 use crate::wire::{Cv, Data, Hole, Offer, Range, Rope};
@@ -58,14 +58,41 @@ impl Shape {
     }
 }
 
-/// Something to write.
+/// Where the bytes of a piece come from.
+#[derive(Clone, Debug, PartialEq, Hash)]
+pub(crate) enum Fill {
+    /// From the sender.
+    Data(Rope),
+    /// They are zeros.
+    Zeros,
+    /// The partial may hold them already.
+    Held,
+    /// They may stand in the basis.
+    Basis,
+}
+
+/// Something to write, or to look at.
 #[derive(Clone, Debug, PartialEq, Hash)]
 pub(crate) struct Piece {
     pub(crate) extent: Extent,
-    /// `None`: zeros.
-    pub(crate) data: Option<Rope>,
+    pub(crate) fill: Fill,
     /// The chaining values that the sender claims for the blocks that end here.
     claims: Vec<(u32, Cv)>,
+}
+
+impl Piece {
+    /// One without claims.
+    pub(crate) fn new(extent: Extent, fill: Fill) -> Piece {
+        Piece { extent, fill, claims: Vec::new() }
+    }
+
+    /// Bytes of the sender's data in it.
+    pub(crate) fn credit(&self) -> u64 {
+        match &self.fill {
+            Fill::Data(data) => data.len() as u64,
+            Fill::Zeros | Fill::Held | Fill::Basis => 0,
+        }
+    }
 }
 
 /// Gathers segments into pieces. A run goes on as long as segments follow on each other, and ends at an extent's end,
@@ -142,7 +169,7 @@ impl Assembly {
         let mut start = hole.offset;
         while start < end {
             let cut = ((start / EXTENT + 1) * EXTENT).min(end);
-            pieces.push(Piece { extent: self.shape.extent(start, cut), data: None, claims: Vec::new() });
+            pieces.push(Piece::new(self.shape.extent(start, cut), Fill::Zeros));
             start = cut;
         }
         Ok(())
@@ -156,7 +183,7 @@ impl Assembly {
         let data = core::mem::take(&mut self.data);
         let extent = self.shape.extent(self.start, self.start + data.len() as u64);
         self.start += data.len() as u64;
-        pieces.push(Piece { extent, data: Some(data), claims: core::mem::take(&mut self.claims) });
+        pieces.push(Piece { extent, fill: Fill::Data(data), claims: core::mem::take(&mut self.claims) });
     }
 
     /// True while a block has begun and not ended.
@@ -176,6 +203,8 @@ pub(crate) struct Blocks {
     refusals: BTreeMap<u32, u8>,
     /// Blocks that arrived damaged, in all.
     pub(crate) refused: u32,
+    /// Bytes of blocks that were there already and have not come since.
+    pub(crate) kept: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Hash)]
@@ -197,23 +226,32 @@ enum Claim {
     Awaited,
     /// The sender says that it is this.
     Said(Cv),
-    /// Zeros need none.
-    Zeros,
+    /// Zeros need none, nor does what was there already.
+    None,
 }
 
 impl Blocks {
     pub(crate) fn new(shape: Shape) -> Blocks {
         let blocks = shape.blocks() as usize;
         let (pending, refusals) = (BTreeMap::new(), BTreeMap::new());
-        Blocks { shape, have: vec![None; blocks], came: vec![false; blocks], pending, refusals, refused: 0 }
+        let (have, came) = (vec![None; blocks], vec![false; blocks]);
+        Blocks { shape, have, came, pending, refusals, refused: 0, kept: 0 }
     }
 
-    /// What the store holds already, but for what is on its way since the sender had not heard of it.
-    pub(crate) fn preset(&mut self, have: &[Option<Cv>]) {
-        for ((held, came), cv) in self.have.iter_mut().zip(&self.came).zip(have) {
-            if !came {
-                *held = *cv;
-            }
+    /// What is there, from block `first` to before `end`.
+    pub(crate) fn have(&self, first: u32, end: u32) -> Vec<Option<Cv>> {
+        self.have[first as usize..end as usize].to_vec()
+    }
+
+    /// The blocks that are there.
+    pub(crate) fn held(&self) -> BlockSet {
+        (0u32..).zip(&self.have).filter_map(|(block, cv)| cv.map(|_| block)).collect()
+    }
+
+    /// What was to be looked at cannot be read: it is not there.
+    pub(crate) fn unreadable(&mut self, extent: &Extent) {
+        for (block, _) in self.units(extent) {
+            self.pending.remove(&block);
         }
     }
 
@@ -223,7 +261,10 @@ impl Blocks {
             if core::mem::replace(&mut self.came[block as usize], true) {
                 return Err("a block was sent twice");
             }
-            self.have[block as usize] = None;
+            if self.have[block as usize].take().is_some() {
+                mark(Mark::HeldRefused);
+                self.kept = self.kept.saturating_sub(self.block_length(block));
+            }
         }
         Ok(())
     }
@@ -233,12 +274,8 @@ impl Blocks {
         self.came.fill(false);
     }
 
-    pub(crate) fn holds(&self, block: u32) -> bool {
-        self.have.get(block as usize).is_some_and(Option::is_some)
-    }
-
-    pub(crate) fn has_begun(&self, block: u32) -> bool {
-        self.came.get(block as usize).is_some_and(|came| *came)
+    fn block_length(&self, block: u32) -> u64 {
+        self.shape.block_end(block) - self.shape.block_start(block)
     }
 
     pub(crate) fn footprint(&self) -> usize {
@@ -255,7 +292,7 @@ impl Blocks {
             let units = self.shape.units_in(block);
             let pending = self.pending.entry(block).or_insert_with(|| Pending {
                 units: vec![Unit::Absent; units],
-                claim: if piece.data.is_none() { Claim::Zeros } else { Claim::Awaited },
+                claim: if matches!(piece.fill, Fill::Data(_)) { Claim::Awaited } else { Claim::None },
             });
             if pending.units[unit] != Unit::Absent {
                 return Err("a block was sent twice");
@@ -282,7 +319,11 @@ impl Blocks {
             self.pending.remove(&block);
             if as_claimed {
                 self.have[block as usize] = Some(cv);
-                verified += self.shape.block_end(block) - self.shape.block_start(block);
+                let length = self.block_length(block);
+                verified += length;
+                if !self.came[block as usize] {
+                    self.kept += length;
+                }
                 continue;
             }
             mark(Mark::BlockRefused);
@@ -342,7 +383,7 @@ impl Pending {
         match self.claim {
             Claim::Awaited => None,
             Claim::Said(claim) => Some((cv, claim == cv)),
-            Claim::Zeros => Some((cv, true)),
+            Claim::None => Some((cv, true)),
         }
     }
 }

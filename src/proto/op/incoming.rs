@@ -1,13 +1,14 @@
 //! What a receiver knows of the file that is on its way in.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
-use super::assembly::{Assembly, Blocks, Piece, Shape};
-use super::{OpEvent, Tickets, bulk};
+use super::assembly::{Assembly, Blocks, Fill, Piece, Shape};
+use super::holding::Holding;
+use super::{OpEvent, Tickets};
 use crate::probe::{Mark, mark_if};
 use crate::proto::machine::{Machine, Out};
-use crate::proto::storage::{BlockOp, Extent, Lease, StoreOp, Ticket};
-use crate::wire::{Body, Commit, Cv, Data, Get, HavePage, Offer, Rope, UploadId, limits};
+use crate::proto::storage::{BlockOp, BlockSet, Extent, Lease, StoreOp, Ticket};
+use crate::wire::{Body, Commit, Get, Offer, UploadId, limits};
 
 /// A file on its way in.
 #[derive(Clone, Debug, PartialEq, Hash)]
@@ -22,8 +23,10 @@ pub(super) struct Incoming {
     pub(super) commit: Option<Commit>,
     /// How often the sender was asked for blocks.
     pub(super) rounds: u32,
-    /// Pages of `Have` that wait for room.
-    pub(super) pages: VecDeque<Body>,
+    /// What was there when the partial was opened.
+    pub(super) holding: Holding,
+    /// Verified bytes since the store last noted what is held.
+    pub(super) unnoted: u64,
 }
 
 impl Incoming {
@@ -37,15 +40,9 @@ impl Incoming {
             writing: BTreeMap::new(),
             commit: None,
             rounds: 0,
-            pages: VecDeque::new(),
+            holding: Holding::new(shape),
+            unnoted: 0,
         }
-    }
-
-    /// Segments of blocks that are there already are dropped: their sender had not heard of it. Not if the block began to
-    /// come in this round: then it is sent twice, whether the first copy is verified by now or not.
-    pub(super) fn is_known(&self, data: &Data) -> bool {
-        let block = Shape::of(&self.offer).block_of(data.offset.min(self.offer.length));
-        !self.assembly.is_within_block() && self.blocks.holds(block) && !self.blocks.has_begun(block)
     }
 
     /// The pieces that a `Data` or `Hole` completes; the error says which rule it broke.
@@ -53,18 +50,51 @@ impl Incoming {
         let (shape, mut pieces) = (Shape::of(&self.offer), Vec::new());
         if let Body::Hole(hole) = &body {
             self.assembly.hole(hole, &mut pieces)?;
-            self.blocks.comes(shape.block_of(hole.offset), shape.block_of(hole.offset + hole.length - 1))?;
+            self.comes(shape.block_of(hole.offset), shape.block_of(hole.offset + hole.length - 1))?;
         }
         if let Body::Data(data) = body {
             let (begins, block) =
                 (!self.assembly.is_within_block(), shape.block_of(data.offset.min(shape.length)));
             self.assembly.data(data, &mut pieces)?;
             if begins {
-                self.blocks.comes(block, block)?;
+                self.comes(block, block)?;
             }
         }
         pieces.iter().try_for_each(|piece| self.blocks.begin(piece))?;
         Ok(pieces)
+    }
+
+    /// Blocks begin to come. Of a file that does not come in one breath, each has been told of: what may still be looked
+    /// at is not written over meanwhile.
+    fn comes(&mut self, first: u32, last: u32) -> Result<(), &'static str> {
+        if self.offer.length > limits::EXTENT && last >= self.holding.told() {
+            return Err("a block before the page of Have that tells of it");
+        }
+        self.blocks.comes(first, last)
+    }
+
+    /// The partial is open: what it may hold, and what the basis may have.
+    pub(super) fn opened(&mut self, upload: UploadId, held: BlockSet, basis: BlockSet) {
+        self.holding.opened(upload, held, basis);
+    }
+
+    /// Goes on looking at what is there, and tells of it.
+    pub(super) fn look<M: Machine<Tx = Body>>(
+        &mut self,
+        lease: Lease,
+        ahead: usize,
+        tickets: &mut Tickets,
+        out: &mut Out<M>,
+    ) {
+        while let Some(piece) = self.holding.next_look(ahead) {
+            let begun = self.blocks.begin(&piece);
+            debug_assert!(begun.is_ok(), "nothing comes before it was told of");
+            let extent = piece.extent;
+            for ticket in self.write(vec![piece], lease, tickets, out) {
+                self.holding.looking(ticket, extent);
+            }
+        }
+        self.holding.turn_pages(&self.blocks);
     }
 
     /// Hands pieces to the store.
@@ -74,16 +104,21 @@ impl Incoming {
         lease: Lease,
         tickets: &mut Tickets,
         out: &mut Out<M>,
-    ) {
-        for Piece { extent, data, .. } in pieces {
-            let credit = data.as_ref().map_or(0, Rope::len) as u64;
-            let op = match data {
-                Some(data) => BlockOp::Write { lease, shape: extent, data },
-                None => BlockOp::Zero { lease, shape: extent },
+    ) -> Vec<Ticket> {
+        let mut issued = Vec::new();
+        for piece in pieces {
+            let (shape, credit) = (piece.extent, piece.credit());
+            let op = match piece.fill {
+                Fill::Data(data) => BlockOp::Write { lease, shape, data },
+                Fill::Zeros => BlockOp::Zero { lease, shape },
+                Fill::Held => BlockOp::Check { lease, shape },
+                Fill::Basis => BlockOp::Copy { lease, shape },
             };
             let ticket = tickets.issue(StoreOp::Block(op), out);
-            self.writing.insert(ticket, (extent, credit));
+            self.writing.insert(ticket, (shape, credit));
+            issued.push(ticket);
         }
+        issued
     }
 
     /// The connection is lost: how far it was.
@@ -98,8 +133,7 @@ impl Incoming {
 
     pub(super) fn footprint(&self) -> usize {
         let early: usize = self.early.iter().map(|piece| piece.extent.length as usize).sum();
-        let pages: usize = self.pages.iter().map(bulk).sum();
-        self.assembly.footprint() + self.blocks.footprint() + early + pages
+        self.assembly.footprint() + self.blocks.footprint() + early + self.holding.footprint()
     }
 }
 
@@ -107,24 +141,6 @@ impl Incoming {
 pub(super) fn give_back<M: Machine<Event = OpEvent>>(body: &Body, out: &mut Out<M>) {
     if body.credit() > 0 {
         out.event(OpEvent::Consumed(body.credit()));
-    }
-}
-
-/// What is held already, as pages of `Have`.
-pub(super) fn pages(upload: UploadId, generation: u64, have: &[Option<Cv>]) -> VecDeque<Body> {
-    let mut first = 0;
-    let mut pages = VecDeque::new();
-    loop {
-        let rest = &have[first..];
-        let count = rest.len().min(limits::HAVE_MAX);
-        let last = count == rest.len();
-        let block = u32::try_from(first).expect("at most 65,536 blocks");
-        let cvs = rest[..count].to_vec();
-        pages.push_back(Body::Have(HavePage { upload, generation, first: block, cvs, last }));
-        first += count;
-        if last {
-            return pages;
-        }
     }
 }
 

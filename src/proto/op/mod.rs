@@ -7,6 +7,7 @@
 mod answer;
 mod ask;
 mod assembly;
+mod holding;
 mod incoming;
 mod pipeline;
 mod receiver;
@@ -43,6 +44,8 @@ pub enum OpEvent {
     Consumed(u64),
     /// So many more bytes of the file are stored at the receiver, or sent by the sender.
     Progress(u64),
+    /// So many more bytes of the file need not be sent, as it seems: the receiver has them.
+    Skipped(u64),
     /// The file that is being moved.
     Started {
         /// Its length in bytes.
@@ -57,21 +60,27 @@ pub enum OpEvent {
 pub enum OpDone {
     /// The same bytes came back.
     Echoed,
-    /// A file was moved, verified and published at the receiving side.
-    Moved {
-        /// Bytes in the file.
-        length: u64,
-        /// The file's BLAKE3 hash.
-        root: Cv,
-        /// Blocks that arrived damaged and were sent again.
-        blocks_refused: u32,
-    },
+    /// A file was moved.
+    Moved(Moved),
     /// All entries were given.
     Listed,
     /// What a path is.
     Described(Metadata),
     /// A name is gone.
     Removed,
+}
+
+/// A file that was moved, verified and published at the receiving side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Moved {
+    /// Bytes in the file.
+    pub length: u64,
+    /// The file's BLAKE3 hash, as `b3sum` prints it.
+    pub root: Cv,
+    /// Blocks that arrived damaged and were sent again.
+    pub blocks_refused: u32,
+    /// Bytes that were not sent, since the receiver had them.
+    pub skipped: u64,
 }
 
 /// Whose fault it is.

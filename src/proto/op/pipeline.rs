@@ -25,6 +25,8 @@ pub(crate) struct Pipeline {
     have: Vec<Option<Cv>>,
     /// The file's blocks, as they become known.
     cvs: Vec<Option<Cv>>,
+    /// Bytes passed over since that was last asked.
+    passed: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Hash)]
@@ -38,7 +40,8 @@ impl Pipeline {
     pub(crate) fn new(shape: Shape) -> Pipeline {
         let todo = if shape.length == 0 { VecDeque::new() } else { VecDeque::from([(0, shape.length)]) };
         let cvs = vec![None; shape.blocks() as usize];
-        Pipeline { shape, todo, slots: VecDeque::new(), cursor: 0, units: Vec::new(), have: Vec::new(), cvs }
+        let (slots, units, have) = (VecDeque::new(), Vec::new(), Vec::new());
+        Pipeline { shape, todo, slots, cursor: 0, units, have, cvs, passed: 0 }
     }
 
     /// The next page of what the receiver holds.
@@ -46,9 +49,21 @@ impl Pipeline {
         self.have.extend(cvs);
     }
 
-    /// How many blocks the pages were about so far.
-    pub(crate) fn blocks_told(&self) -> usize {
-        self.have.len()
+    /// The last page has come: the receiver holds nothing of what none was about.
+    pub(crate) fn receiver_has_no_more(&mut self) {
+        self.have.resize(self.cvs.len(), None);
+    }
+
+    /// Bytes passed over since this was last asked, because the receiver has them.
+    pub(crate) fn take_passed(&mut self) -> u64 {
+        core::mem::take(&mut self.passed)
+    }
+
+    /// Bytes of the file that the receiver has as they are here, and that are not sent.
+    pub(crate) fn skipped(&self) -> u64 {
+        let same = (0u32..).zip(self.have.iter().zip(&self.cvs));
+        let same = same.filter(|(_, (have, cv))| have.is_some() && have == cv);
+        same.map(|(block, _)| self.shape.block_end(block) - self.shape.block_start(block)).sum()
     }
 
     /// Sends these blocks, whatever the receiver said before.
@@ -62,13 +77,18 @@ impl Pipeline {
         }
     }
 
-    /// The next extent to read, if fewer than `ahead` are under way or waiting.
+    /// The next extent to read, if fewer than `ahead` are under way or waiting, and if it is known what the receiver has of
+    /// it (or no matter).
     pub(crate) fn next_read(&mut self, ahead: usize) -> Option<Extent> {
         if self.slots.len() >= ahead {
             return None;
         }
+        let told = self.have.len();
         let (start, end) = self.todo.front_mut()?;
         let cut = ((*start / EXTENT + 1) * EXTENT).min(*end);
+        if self.shape.block_of(cut - 1) as usize >= told {
+            return None;
+        }
         let extent = self.shape.extent(*start, cut);
         *start = cut;
         if *start == *end {
@@ -172,7 +192,9 @@ impl Pipeline {
                 self.note(&extent, &cvs);
             }
             while self.cursor < end && self.is_held(self.cursor) {
-                self.cursor = self.shape.block_end(self.shape.block_of(self.cursor)).min(end);
+                let next = self.shape.block_end(self.shape.block_of(self.cursor)).min(end);
+                self.passed += next - self.cursor;
+                self.cursor = next;
             }
             if self.cursor < end {
                 return;

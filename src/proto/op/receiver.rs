@@ -2,22 +2,25 @@
 //! equal the sender's, checks each as it completes, and publishes the file once its root is the sender's.
 
 use super::assembly::Piece;
-use super::incoming::{Incoming, give_back, is_answer, pages};
-use super::{HEAD, OpDone, OpError, OpEvent, OpResult, Order, Party, ROUNDS_MAX, Tickets, bulk};
+use super::incoming::{Incoming, give_back, is_answer};
+use super::{HEAD, Moved, OpDone, OpError, OpEvent, OpResult, Order, Party, ROUNDS_MAX, Tickets, bulk};
 use crate::probe::{Bug, Mark, mark, mark_if, planted};
 use crate::proto::Limits;
 use crate::proto::machine::{Effect, Input, Machine, Out};
 use crate::proto::states::state_names;
-use crate::proto::storage::{BlockDone, Lease, NameDone, NameOp, RootId, StoreOp, Stored, Ticket};
+use crate::proto::storage::{BlockDone, BlockSet, Lease, NameDone, NameOp, RootId, StoreOp, Stored, Ticket};
 use crate::time::Time;
-use crate::wire::{Body, Code, Cv, Failure, Get, Offer, RelPath, UploadId, limits};
+use crate::wire::{Attempt, Body, Code, Cv, Failure, Get, Offer, RelPath, Start, limits};
 
 /// Receives one file.
 #[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Receiver {
     root: RootId,
     at: RelPath,
+    start: Start,
     attempts: u8,
+    ahead: usize,
+    note_every: u64,
     window: u64,
     tickets: Tickets,
     /// Data bytes received whose credit is not given back yet.
@@ -37,9 +40,19 @@ enum State {
     Receiving(Incoming, Lease),
     /// All blocks are verified; the store makes the file visible.
     Publishing(Incoming, Lease, Cv),
-    /// Completions are awaited, the partial is dropped, then it closes.
-    Leaving(OpResult, Option<Lease>),
+    /// Completions are awaited, the partial is dropped or kept, then it closes.
+    Leaving(OpResult, Option<Rest>),
     Closed,
+}
+
+/// What becomes of a partial that is not published.
+#[derive(Clone, Debug, PartialEq, Hash)]
+enum Rest {
+    /// Whoever receives the same file next goes on with it; what is still being written counts once it is.
+    Fill(Lease, Box<Incoming>),
+    /// The same, with these blocks.
+    Keep(Lease, BlockSet),
+    Discard(Lease),
 }
 
 #[derive(Clone, Debug, PartialEq, Hash)]
@@ -57,19 +70,23 @@ state_names!(
 impl Receiver {
     /// Receives the file that the peer has offered, at the path that the offer names.
     pub fn offered(root: RootId, offer: Offer, limits: &Limits) -> Receiver {
-        Receiver::new(root, offer.path.clone(), Opening::Offered(offer), limits)
+        let start = offer.attempt.start;
+        Receiver::new(root, offer.path.clone(), Opening::Offered(offer), start, limits)
     }
 
     /// Asks for a file and receives it at `at`, whatever the peer calls it.
-    pub fn asking(root: RootId, at: RelPath, get: Get, limits: &Limits) -> Receiver {
-        Receiver::new(root, at, Opening::Ask(get), limits)
+    pub fn asking(root: RootId, at: RelPath, get: Get, start: Start, limits: &Limits) -> Receiver {
+        Receiver::new(root, at, Opening::Ask(get), start, limits)
     }
 
-    fn new(root: RootId, at: RelPath, opening: Opening, limits: &Limits) -> Receiver {
+    fn new(root: RootId, at: RelPath, opening: Opening, start: Start, limits: &Limits) -> Receiver {
         Receiver {
             root,
             at,
+            start,
             attempts: limits.block_attempts,
+            ahead: limits.extents_ahead,
+            note_every: limits.note_every,
             window: limits.window,
             tickets: Tickets::default(),
             held: 0,
@@ -80,7 +97,7 @@ impl Receiver {
     /// Bytes of room that the next page of `Have` waits for; 0 if none does.
     pub(crate) fn wants_room(&self) -> usize {
         match &self.state {
-            State::Receiving(incoming, _) => incoming.pages.front().map_or(0, bulk),
+            State::Receiving(incoming, _) => incoming.holding.page().unwrap_or(0),
             State::New(_) | State::Asked(_) | State::Opening(_) | State::Publishing(..) => 0,
             State::Leaving(..) | State::Closed => 0,
         }
@@ -103,9 +120,11 @@ impl Receiver {
 
     fn open(&mut self, offer: Offer, out: &mut Out<Receiver>) {
         out.event(OpEvent::Started { length: offer.length });
-        let at = Offer { path: self.at.clone(), ..offer.clone() };
+        let attempt = Attempt { start: self.start, ..offer.attempt };
+        let at = Offer { path: self.at.clone(), attempt, ..offer.clone() };
         self.state = State::Opening(Incoming::new(offer));
-        self.tickets.issue(StoreOp::Name(NameOp::OpenPartial { root: self.root, offer: at }), out);
+        let open = NameOp::OpenPartial { root: self.root, offer: at };
+        self.tickets.issue(StoreOp::Name(open), out);
     }
 
     fn on_frame(&mut self, body: Body, out: &mut Out<Receiver>) {
@@ -141,11 +160,6 @@ impl Receiver {
 
     fn on_data(&mut self, body: Body, out: &mut Out<Receiver>) {
         let (State::Opening(incoming) | State::Receiving(incoming, _)) = &mut self.state else { return };
-        if let Body::Data(data) = &body
-            && incoming.is_known(data)
-        {
-            return give_back(&body, out);
-        }
         self.held += body.credit();
         match incoming.on_data(body) {
             Ok(pieces) => self.write(pieces, out),
@@ -176,7 +190,9 @@ impl Receiver {
                     self.leave(Err(OpError::unexpected("more than an extent before Have")), out);
                 }
             }
-            State::Receiving(incoming, lease) => incoming.write(pieces, *lease, &mut self.tickets, out),
+            State::Receiving(incoming, lease) => {
+                incoming.write(pieces, *lease, &mut self.tickets, out);
+            }
             State::New(_) | State::Asked(_) | State::Publishing(..) | State::Leaving(..) | State::Closed => {}
         }
     }
@@ -184,26 +200,48 @@ impl Receiver {
     fn on_stored(&mut self, ticket: Ticket, stored: Stored, out: &mut Out<Receiver>) {
         self.tickets.completed();
         match (&mut self.state, stored) {
-            (State::Leaving(_, lease), Stored::Name(Ok(NameDone::Partial { lease: opened, .. }))) => {
-                *lease = Some(opened);
+            (State::Leaving(_, rest), Stored::Name(Ok(NameDone::Partial { lease, held, .. }))) => {
+                *rest = Some(Rest::Keep(lease, held));
                 self.go_on_leaving(out);
             }
-            (State::Leaving(_, lease), Stored::Name(Ok(NameDone::Published))) => {
-                *lease = None;
+            (State::Leaving(_, rest), Stored::Name(Ok(NameDone::Published))) => {
+                *rest = None;
+                self.go_on_leaving(out);
+            }
+            (
+                State::Leaving(_, Some(Rest::Fill(_, incoming))),
+                Stored::Block(Ok(BlockDone::Written { cvs })),
+            ) => {
+                if let Some((extent, _)) = incoming.writing.remove(&ticket) {
+                    let _refused_is_not_there = incoming.blocks.written(&extent, &cvs, self.attempts);
+                }
                 self.go_on_leaving(out);
             }
             (State::Leaving(..), _) => self.go_on_leaving(out),
+            // What cannot be read is not there, and will be sent.
+            (State::Receiving(incoming, lease), Stored::Block(Err(_)))
+                if incoming.holding.is_look(ticket) =>
+            {
+                incoming.holding.looked(ticket);
+                if let Some((extent, _)) = incoming.writing.remove(&ticket) {
+                    incoming.blocks.unreadable(&extent);
+                }
+                incoming.look(*lease, self.ahead, &mut self.tickets, out);
+                self.tell(0, out);
+                self.try_commit(out);
+            }
             (_, Stored::Name(Err(error)) | Stored::Block(Err(error))) => self.leave(Err(error.into()), out),
-            (State::Opening(_), Stored::Name(Ok(NameDone::Partial { lease, upload, generation, have }))) => {
-                self.on_opened(lease, upload, generation, &have, out);
+            (State::Opening(_), Stored::Name(Ok(partial @ NameDone::Partial { .. }))) => {
+                self.on_opened(partial, out);
             }
             (State::Publishing(incoming, _, root), Stored::Name(Ok(NameDone::Published))) => {
                 let root = *root;
-                let done = OpDone::Moved {
+                let done = OpDone::Moved(Moved {
                     length: incoming.offer.length,
                     root,
                     blocks_refused: incoming.blocks.refused,
-                };
+                    skipped: incoming.blocks.kept,
+                });
                 if !planted(Bug::AnswerBeforePublish) {
                     out.push(Effect::Transmit((), Body::Committed(root)));
                 }
@@ -217,35 +255,37 @@ impl Receiver {
         }
     }
 
-    fn on_opened(
-        &mut self,
-        lease: Lease,
-        upload: UploadId,
-        generation: u64,
-        have: &[Option<Cv>],
-        out: &mut Out<Receiver>,
-    ) {
+    fn on_opened(&mut self, partial: NameDone, out: &mut Out<Receiver>) {
+        let NameDone::Partial { lease, upload, held, basis } = partial else { return };
         let State::Opening(mut incoming) = core::mem::replace(&mut self.state, State::Closed) else { return };
-        incoming.blocks.preset(have);
-        incoming.pages = pages(upload, generation, have);
-        if have.is_empty() {
-            incoming.pages.drain(..).for_each(|page| out.push(Effect::Transmit((), page)));
-        }
+        incoming.opened(upload, held, basis);
         let early = core::mem::take(&mut incoming.early);
+        incoming.look(lease, self.ahead, &mut self.tickets, out);
         self.state = State::Receiving(incoming, lease);
+        self.tell(0, out);
         self.write(early, out);
         self.try_commit(out);
     }
 
     fn on_written(&mut self, ticket: Ticket, cvs: &[Cv], out: &mut Out<Receiver>) {
-        let State::Receiving(incoming, _) = &mut self.state else { return };
+        let State::Receiving(incoming, lease) = &mut self.state else { return };
         let Some((extent, credit)) = incoming.writing.remove(&ticket) else { return };
         self.held -= credit;
         if credit > 0 {
             out.event(OpEvent::Consumed(credit));
         }
-        match incoming.blocks.written(&extent, cvs, self.attempts) {
-            Ok(verified) if verified > 0 => out.event(OpEvent::Progress(verified)),
+        let verified = incoming.blocks.written(&extent, cvs, self.attempts);
+        if incoming.holding.looked(ticket) {
+            out.event(OpEvent::Skipped(verified.unwrap_or(0)));
+            incoming.look(*lease, self.ahead, &mut self.tickets, out);
+            self.tell(0, out);
+            return self.try_commit(out);
+        }
+        match verified {
+            Ok(verified) if verified > 0 => {
+                out.event(OpEvent::Progress(verified));
+                self.note(verified, out);
+            }
             Ok(_) => {}
             Err(block) => {
                 let text =
@@ -256,12 +296,23 @@ impl Receiver {
         self.try_commit(out);
     }
 
+    /// A crash loses what was not noted; a note is a hint, and waits for nothing.
+    fn note(&mut self, verified: u64, out: &mut Out<Receiver>) {
+        let State::Receiving(incoming, lease) = &mut self.state else { return };
+        incoming.unnoted += verified;
+        if incoming.unnoted >= self.note_every {
+            incoming.unnoted = 0;
+            let note = NameOp::Note { lease: *lease, held: incoming.blocks.held() };
+            self.tickets.issue(StoreOp::Name(note), out);
+        }
+    }
+
     /// Once the sender has committed and all is written: publishes, or asks for what is missing.
     fn try_commit(&mut self, out: &mut Out<Receiver>) {
         let State::Receiving(incoming, lease) = &mut self.state else { return };
         let Some(commit) = incoming.commit else { return };
         let is_writing = !incoming.writing.is_empty() && !planted(Bug::CommitWhileWriting);
-        if is_writing || !incoming.pages.is_empty() {
+        if is_writing || !incoming.holding.is_over() {
             return;
         }
         let Some(root) = incoming.blocks.root() else {
@@ -280,7 +331,7 @@ impl Receiver {
             let text = format!("received {root}, the sender has {}", commit.root);
             return self.leave(Err(OpError::us(Code::ROOT_MISMATCH, text)), out);
         }
-        let publish = NameOp::Publish { lease: *lease, request: commit.request, hash: root };
+        let publish = NameOp::Publish { lease: *lease, hash: root };
         if let State::Receiving(incoming, lease) = core::mem::replace(&mut self.state, State::Closed) {
             self.state = State::Publishing(incoming, lease, root);
         }
@@ -290,33 +341,45 @@ impl Receiver {
         self.tickets.issue(StoreOp::Name(publish), out);
     }
 
-    fn on_room(&mut self, mut room: usize, out: &mut Out<Receiver>) {
+    /// Sends the pages of `Have` that fit; one without entries always does.
+    fn tell(&mut self, mut room: usize, out: &mut Out<Receiver>) {
         let State::Receiving(incoming, _) = &mut self.state else { return };
-        while incoming.pages.front().is_some_and(|page| bulk(page) <= room) {
-            let Some(page) = incoming.pages.pop_front() else { break };
+        while incoming.holding.page().is_some_and(|size| size <= room) {
+            let Some(page) = incoming.holding.tell() else { break };
+            let page = Body::Have(page);
             room = room.saturating_sub(bulk(&page) + HEAD);
             out.push(Effect::Transmit((), page));
         }
-        self.try_commit(out);
     }
 
     fn leave(&mut self, outcome: OpResult, out: &mut Out<Receiver>) {
-        let lease = match core::mem::replace(&mut self.state, State::Closed) {
-            State::Receiving(_, lease) | State::Publishing(_, lease, _) => Some(lease),
-            State::Leaving(_, lease) => lease,
+        let rest = |lease, incoming: Incoming| match &outcome {
+            Err(error) if is_worth_keeping(error) => Rest::Fill(lease, Box::new(incoming)),
+            Ok(_) | Err(_) => Rest::Discard(lease),
+        };
+        let rest = match core::mem::replace(&mut self.state, State::Closed) {
+            State::Receiving(incoming, lease) | State::Publishing(incoming, lease, _) => {
+                Some(rest(lease, incoming))
+            }
+            State::Leaving(_, rest) => rest,
             State::New(_) | State::Asked(_) | State::Opening(_) | State::Closed => None,
         };
-        self.state = State::Leaving(outcome, lease);
+        self.state = State::Leaving(outcome, rest);
         self.go_on_leaving(out);
     }
 
     fn go_on_leaving(&mut self, out: &mut Out<Receiver>) {
-        let State::Leaving(_, lease) = &mut self.state else { return };
+        let State::Leaving(_, rest) = &mut self.state else { return };
         if self.tickets.open > 0 {
             return;
         }
-        if let Some(lease) = lease.take().filter(|_| !planted(Bug::KeepPartial)) {
-            self.tickets.issue(StoreOp::Name(NameOp::Discard { lease }), out);
+        if let Some(rest) = rest.take().filter(|_| !planted(Bug::KeepPartial)) {
+            let op = match rest {
+                Rest::Fill(lease, incoming) => NameOp::Keep { lease, held: incoming.blocks.held() },
+                Rest::Keep(lease, held) => NameOp::Keep { lease, held },
+                Rest::Discard(lease) => NameOp::Discard { lease },
+            };
+            self.tickets.issue(StoreOp::Name(op), out);
             return;
         }
         if self.held > 0 {
@@ -325,6 +388,14 @@ impl Receiver {
         if let State::Leaving(outcome, _) = core::mem::replace(&mut self.state, State::Closed) {
             out.push(Effect::Close(outcome));
         }
+    }
+}
+
+/// What has arrived is of use to the next attempt, unless this side's disk failed, or the sender broke its word.
+fn is_worth_keeping(error: &OpError) -> bool {
+    match error.by {
+        Party::Link | Party::Peer => true,
+        Party::Us => error.failure.code == Code::CANCELLED,
     }
 }
 
@@ -347,7 +418,10 @@ impl Machine for Receiver {
             }
             Input::Received((), body) => self.on_frame(body, out),
             Input::Stored(ticket, stored) => self.on_stored(ticket, stored, out),
-            Input::Room((), room) => self.on_room(room, out),
+            Input::Room((), room) => {
+                self.tell(room, out);
+                self.try_commit(out);
+            }
             // A publication under way goes on: the file is whole, and its sender has said so.
             Input::Ended((), _) if self.can_be_stopped() => {
                 if let State::Receiving(incoming, _) = &self.state {
@@ -377,6 +451,7 @@ impl Machine for Receiver {
             State::Opening(incoming) | State::Receiving(incoming, _) | State::Publishing(incoming, ..) => {
                 incoming.footprint()
             }
+            State::Leaving(_, Some(Rest::Fill(_, incoming))) => incoming.footprint(),
             State::New(_) | State::Asked(_) | State::Leaving(..) | State::Closed => 0,
         }
     }

@@ -3,7 +3,7 @@
 
 use super::assembly::{Shape, root_of};
 use super::pipeline::Pipeline;
-use super::{HEAD, OpDone, OpError, OpEvent, OpResult, Order, Party, ROUNDS_MAX, Tickets, bulk};
+use super::{HEAD, Moved, OpDone, OpError, OpEvent, OpResult, Order, Party, ROUNDS_MAX, Tickets, bulk};
 use crate::probe::{Bug, planted};
 use crate::proto::Limits;
 use crate::proto::machine::{Effect, Input, Machine, Out};
@@ -12,7 +12,7 @@ use crate::proto::storage::{BlockDone, BlockOp, Lease, NameDone, NameOp, RootId,
 use crate::time::Time;
 use crate::wire::limits::{EXTENT, FILE_MAX};
 use crate::wire::{
-    Body, Code, Commit, Cv, Failure, FileKind, Get, HavePage, Metadata, Offer, Range, RelPath, RequestId,
+    Attempt, Body, Code, Commit, Cv, Failure, FileKind, Get, HavePage, Metadata, Offer, Range, RelPath,
 };
 
 /// Sends one file.
@@ -30,7 +30,7 @@ pub struct Sender {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Purpose {
     /// To stand at a path of the peer's.
-    Upload(RelPath, RequestId),
+    Upload(RelPath, Attempt),
     /// Because the peer asked.
     Download(Get),
 }
@@ -40,9 +40,8 @@ enum State {
     New,
     /// The source is being opened.
     Opening,
-    /// The offer is out; what the receiver holds is awaited. A small file does not wait.
-    Waiting(Outgoing),
-    /// Blocks are read and sent.
+    /// The offer is out: blocks are read and sent, as far as it is known what the receiver holds. A small file does not
+    /// wait for that.
     Sending(Outgoing),
     /// All is sent; is the source still what it was?
     Rechecking(Outgoing),
@@ -60,6 +59,8 @@ struct Outgoing {
     length: u64,
     blocks: u32,
     pipeline: Pipeline,
+    /// The first block that no page of `Have` was about.
+    told_to: u32,
     /// The last page of `Have` has come.
     told: bool,
     rounds: u32,
@@ -67,19 +68,13 @@ struct Outgoing {
 }
 
 state_names!(
-    pub Sender, STATES, state_name, state, State: New, Opening, Waiting, Sending, Rechecking, Committing, Leaving, Closed
+    pub Sender, STATES, state_name, state, State: New, Opening, Sending, Rechecking, Committing, Leaving, Closed
 );
 
 impl Sender {
     /// Sends `source` to stand at the peer's `path`.
-    pub fn upload(
-        root: RootId,
-        source: RelPath,
-        path: RelPath,
-        request: RequestId,
-        limits: &Limits,
-    ) -> Sender {
-        Sender::new(root, source, Purpose::Upload(path, request), limits)
+    pub fn upload(root: RootId, source: RelPath, path: RelPath, attempt: Attempt, limits: &Limits) -> Sender {
+        Sender::new(root, source, Purpose::Upload(path, attempt), limits)
     }
 
     /// Sends what the peer asked for.
@@ -96,7 +91,7 @@ impl Sender {
     pub(crate) fn wants_room(&self) -> usize {
         match &self.state {
             State::Sending(outgoing) => outgoing.pipeline.next_len().unwrap_or(0),
-            State::New | State::Opening | State::Waiting(_) | State::Rechecking(_) => 0,
+            State::New | State::Opening | State::Rechecking(_) => 0,
             State::Committing(..) | State::Leaving(..) | State::Closed => 0,
         }
     }
@@ -105,7 +100,7 @@ impl Sender {
     pub(crate) fn read_ahead(&self) -> usize {
         match &self.state {
             State::Sending(outgoing) => outgoing.pipeline.read_ahead(),
-            State::New | State::Opening | State::Waiting(_) | State::Rechecking(_) => 0,
+            State::New | State::Opening | State::Rechecking(_) => 0,
             State::Committing(..) | State::Leaving(..) | State::Closed => 0,
         }
     }
@@ -121,48 +116,39 @@ impl Sender {
             (_, Body::Cancel) => self.leave(Err(OpError::peer(Failure::from(Code::CANCELLED))), out),
             (_, Body::Failed(failure)) => self.leave(Err(OpError::peer(failure)), out),
             (
-                State::Waiting(outgoing)
-                | State::Sending(outgoing)
-                | State::Rechecking(outgoing)
-                | State::Committing(outgoing, _),
+                State::Sending(outgoing) | State::Rechecking(outgoing) | State::Committing(outgoing, _),
                 Body::Have(page),
             ) if !outgoing.told => self.on_have(page, out),
             (State::Committing(..), Body::Want(ranges)) => self.on_want(&ranges, out),
             (State::Committing(outgoing, root), Body::Committed(committed)) if committed == *root => {
-                let (length, root, blocks_refused) = (outgoing.length, *root, outgoing.refused);
-                self.leave(Ok(OpDone::Moved { length, root, blocks_refused }), out);
+                let (length, root) = (outgoing.length, *root);
+                let (blocks_refused, skipped) = (outgoing.refused, outgoing.pipeline.skipped());
+                self.leave(Ok(OpDone::Moved(Moved { length, root, blocks_refused, skipped })), out);
             }
             (_, body) => self.leave(Err(OpError::unexpected(format!("{:?} in sender", body.kind()))), out),
         }
     }
 
     fn on_have(&mut self, page: HavePage, out: &mut Out<Sender>) {
-        let (State::Waiting(outgoing)
-        | State::Sending(outgoing)
-        | State::Rechecking(outgoing)
-        | State::Committing(outgoing, _)) = &mut self.state
+        let (State::Sending(outgoing) | State::Rechecking(outgoing) | State::Committing(outgoing, _)) =
+            &mut self.state
         else {
             return;
         };
-        let told = outgoing.pipeline.blocks_told();
-        if page.first as usize != told || told + page.cvs.len() > outgoing.blocks as usize {
+        let told = outgoing.told_to;
+        if page.first != told || page.cvs.len() > (outgoing.blocks - told) as usize {
             return self.leave(Err(OpError::unexpected("a page of Have about other blocks")), out);
         }
+        outgoing.told_to += u32::try_from(page.cvs.len()).expect("at most 1,024");
         outgoing.told = page.last;
         // A file that was sent in one breath is on its way already: what the receiver holds is of no use any more.
-        if matches!(self.state, State::Waiting(_)) {
-            self.on_have_in_time(page, out);
-        }
-    }
-
-    fn on_have_in_time(&mut self, page: HavePage, out: &mut Out<Sender>) {
-        let State::Waiting(mut outgoing) = core::mem::replace(&mut self.state, State::Closed) else { return };
-        outgoing.pipeline.receiver_has(page.cvs);
-        if !page.last {
-            self.state = State::Waiting(outgoing);
+        if outgoing.length <= EXTENT {
             return;
         }
-        self.state = State::Sending(outgoing);
+        outgoing.pipeline.receiver_has(page.cvs);
+        if page.last {
+            outgoing.pipeline.receiver_has_no_more();
+        }
         self.advance(out);
     }
 
@@ -221,27 +207,31 @@ impl Sender {
             self.state = State::Leaving(Err(OpError::us(code, text)), Some(lease));
             return self.go_on_leaving(out);
         }
-        let (path, version) = match &self.purpose {
-            Purpose::Upload(path, _) => (path.clone(), 0),
-            Purpose::Download(get) => (get.path.clone(), version),
+        let (path, version, attempt) = match &self.purpose {
+            Purpose::Upload(path, attempt) => (path.clone(), 0, *attempt),
+            Purpose::Download(get) => (get.path.clone(), version, Attempt::default()),
         };
         let Metadata { length, mode, modified, .. } = *metadata;
-        let offer = Offer { path, length, mode, modified, version };
-        let (blocks, pipeline) = (offer.blocks(), Pipeline::new(Shape::of(&offer)));
+        let offer = Offer { path, length, mode, modified, version, attempt };
+        let (blocks, mut pipeline) = (offer.blocks(), Pipeline::new(Shape::of(&offer)));
         out.event(OpEvent::Started { length });
         out.push(Effect::Transmit((), Body::Offer(offer)));
-        let outgoing = Outgoing { lease, length, blocks, pipeline, told: false, rounds: 0, refused: 0 };
         if length <= EXTENT {
-            self.state = State::Sending(outgoing);
-            self.advance(out);
-        } else {
-            self.state = State::Waiting(outgoing);
+            pipeline.receiver_has_no_more();
         }
+        let (told_to, told, rounds, refused) = (0, false, 0, 0);
+        self.state =
+            State::Sending(Outgoing { lease, length, blocks, pipeline, told_to, told, rounds, refused });
+        self.advance(out);
     }
 
     /// Reads ahead; once all is sent, looks at the source again.
     fn advance(&mut self, out: &mut Out<Sender>) {
         let State::Sending(outgoing) = &mut self.state else { return };
+        match outgoing.pipeline.take_passed() {
+            0 => {}
+            passed => out.event(OpEvent::Skipped(passed)),
+        }
         while let Some(shape) = outgoing.pipeline.next_read(self.ahead) {
             let read = BlockOp::Read { lease: outgoing.lease, shape };
             let ticket = self.tickets.issue(StoreOp::Block(read), out);
@@ -261,12 +251,8 @@ impl Sender {
         let State::Rechecking(outgoing) = core::mem::replace(&mut self.state, State::Closed) else { return };
         let cvs = outgoing.pipeline.cvs().expect("a pipeline that is done has read every block");
         let root = root_of(&cvs);
-        let request = match &self.purpose {
-            Purpose::Upload(_, request) => *request,
-            Purpose::Download(_) => RequestId::default(),
-        };
         self.state = State::Committing(outgoing, root);
-        out.push(Effect::Transmit((), Body::Commit(Commit { request, root })));
+        out.push(Effect::Transmit((), Body::Commit(Commit { root })));
     }
 
     fn on_room(&mut self, mut room: usize, out: &mut Out<Sender>) {
@@ -284,7 +270,7 @@ impl Sender {
     fn cancel(&mut self, out: &mut Out<Sender>) {
         match self.state {
             State::Committing(..) => out.push(Effect::Transmit((), Body::Cancel)),
-            State::New | State::Opening | State::Waiting(_) | State::Sending(_) | State::Rechecking(_) => {
+            State::New | State::Opening | State::Sending(_) | State::Rechecking(_) => {
                 self.leave(Err(OpError::us(Code::CANCELLED, "")), out);
             }
             State::Leaving(..) | State::Closed => {}
@@ -293,10 +279,9 @@ impl Sender {
 
     fn leave(&mut self, outcome: OpResult, out: &mut Out<Sender>) {
         let lease = match core::mem::replace(&mut self.state, State::Closed) {
-            State::Waiting(outgoing)
-            | State::Sending(outgoing)
-            | State::Rechecking(outgoing)
-            | State::Committing(outgoing, _) => Some(outgoing.lease),
+            State::Sending(outgoing) | State::Rechecking(outgoing) | State::Committing(outgoing, _) => {
+                Some(outgoing.lease)
+            }
             State::Leaving(_, lease) => lease,
             State::New | State::Opening | State::Closed => None,
         };
@@ -364,10 +349,9 @@ impl Machine for Sender {
 
     fn footprint(&self) -> usize {
         match &self.state {
-            State::Waiting(outgoing)
-            | State::Sending(outgoing)
-            | State::Rechecking(outgoing)
-            | State::Committing(outgoing, _) => outgoing.pipeline.footprint(),
+            State::Sending(outgoing) | State::Rechecking(outgoing) | State::Committing(outgoing, _) => {
+                outgoing.pipeline.footprint()
+            }
             State::New | State::Opening | State::Leaving(..) | State::Closed => 0,
         }
     }

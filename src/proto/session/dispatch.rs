@@ -51,10 +51,10 @@ impl Session {
         let limits = &self.limits;
         let operation: Operation = match request {
             Request::Ask(question) => Ask::new(question).into(),
-            Request::Put { root, source, path, request } => {
-                Sender::upload(root, source, path, request, limits).into()
+            Request::Put { root, source, path, attempt } => {
+                Sender::upload(root, source, path, attempt, limits).into()
             }
-            Request::Fetch { root, at, get } => Receiver::asking(root, at, get, limits).into(),
+            Request::Fetch { root, at, get, start } => Receiver::asking(root, at, get, start, limits).into(),
         };
         self.open(now, None, tag, operation, out);
     }

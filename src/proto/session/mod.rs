@@ -31,7 +31,7 @@ use super::timers::{Timer, Timers};
 use crate::probe::{Bug, Mark, mark, mark_if, planted};
 use crate::proto::states::state_names;
 use crate::time::{Duration, Time};
-use crate::wire::{Body, Capabilities, Failure, Frame, Get, Hello, RelPath, RequestId};
+use crate::wire::{Attempt, Body, Capabilities, Failure, Frame, Get, Hello, RelPath, Start};
 
 /// What this crate can do beyond the version.
 pub const CAPABILITIES: Capabilities = Capabilities::HOLES;
@@ -65,8 +65,8 @@ pub enum Request {
         source: RelPath,
         /// Where it is to stand at the peer.
         path: RelPath,
-        /// Carried out once, however often it is retried.
-        request: RequestId,
+        /// Carried out once, however often it is tried.
+        attempt: Attempt,
     },
     /// Receive a file.
     Fetch {
@@ -76,6 +76,8 @@ pub enum Request {
         at: RelPath,
         /// What to ask the peer for.
         get: Get,
+        /// Whether what is here already counts.
+        start: Start,
     },
 }
 

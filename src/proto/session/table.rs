@@ -145,7 +145,7 @@ impl Table {
     /// Reads that may begin now.
     pub(super) fn next_read(&mut self) -> Option<(Ticket, BlockOp)> {
         let (.., op) = self.reads.front()?;
-        let length = read_length(op);
+        let length = op.shape().length as usize;
         let ahead: usize = self.open.values().map(|slot| slot.operation.read_ahead()).sum();
         let held = ahead + self.reading.values().sum::<usize>();
         if held > 0 && held + length > self.limits.read_ahead {
@@ -155,14 +155,6 @@ impl Table {
         let (_, ticket, op) = self.reads.pop_front()?;
         self.reading.insert(ticket, length);
         Some((ticket, op))
-    }
-}
-
-fn read_length(op: &BlockOp) -> usize {
-    match op {
-        BlockOp::Read { shape, .. } | BlockOp::Write { shape, .. } | BlockOp::Zero { shape, .. } => {
-            shape.length as usize
-        }
     }
 }
 

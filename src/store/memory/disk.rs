@@ -25,7 +25,7 @@ macro_rules! primitives {
 }
 
 primitives! {
-    OpenFolder OpenFile CreateFile OpenLock CreateFolder Rename RemoveFile RemoveFolder Status List
+    OpenFolder OpenFile CreateFile OpenOwn CreateFolder Rename RemoveFile RemoveFolder Status List
     NextNames SyncFolder FreeSpace FileStatus ReadAt WriteAt Zero SetLen SetMode SetModified Sync
     Lock
 }
@@ -161,10 +161,14 @@ impl Disk {
     /// A node that is being changed: each change has its own time.
     pub(super) fn change(&mut self, inode: Inode) -> &mut Node {
         self.ticks += 1;
-        let now = Modified { seconds: self.ticks, nanoseconds: 0 };
+        let now = self.now();
         let node = self.node_mut(inode);
         node.changed = now;
         node
+    }
+
+    pub(super) fn now(&self) -> Modified {
+        Modified { seconds: self.ticks, nanoseconds: 0 }
     }
 
     pub(super) fn status(&self, inode: Inode) -> Status {

@@ -6,8 +6,8 @@ use towline::proto::machine::{End, Input, Machine};
 use towline::proto::op::{Answer, Ask, Order, Question, Receiver, Sender};
 use towline::proto::storage::RootId;
 use towline::wire::{
-    Body, Code, Commit, Cv, Data, Entry, Failure, FileKind, Get, HavePage, Hole, Metadata, Modified, Offer,
-    Page, Range, Remove, RequestId, Rope, UploadId,
+    Attempt, Body, Code, Commit, Cv, Data, Entry, Failure, FileKind, Get, HavePage, Hole, Metadata, Modified,
+    Offer, Page, Range, Remove, RequestId, Rope, Start, UploadId,
 };
 
 use super::{Bench, LENGTH, Row, Show, assert_table, of_body, row, waits};
@@ -51,7 +51,7 @@ fn data() -> Body {
 }
 
 fn commit(root: Cv) -> Body {
-    Body::Commit(Commit { request: RequestId(1), root })
+    Body::Commit(Commit { root })
 }
 
 fn metadata() -> Metadata {
@@ -133,13 +133,14 @@ fn answer() {
 }
 
 fn have(cvs: Vec<Option<Cv>>, last: bool) -> Body {
-    Body::Have(HavePage { upload: UploadId(1), generation: 1, first: 0, cvs, last })
+    Body::Have(HavePage { upload: UploadId(1), first: 0, cvs, last })
 }
 
 #[test]
 fn sender() {
     let limits = Limits::default();
-    let new = |name: &str| Bench::new(Sender::upload(ROOT, path(name), path("file"), RequestId(1), &limits));
+    let new =
+        |name: &str| Bench::new(Sender::upload(ROOT, path(name), path("file"), Attempt::default(), &limits));
     let opening = |name: &str| new(name).after(Input::Command(Order::Begin));
     let sending = || opening("small").stored();
     let rechecking = || sending().stored().after(Input::Room((), 1 << 20));
@@ -182,7 +183,7 @@ fn receiver() {
     let limits = Limits::default();
     let offered = || Bench::new(Receiver::offered(ROOT, offer(), &limits));
     let get = Get { path: path("file"), version: 0 };
-    let asking = || Bench::new(Receiver::asking(ROOT, path("here"), get.clone(), &limits));
+    let asking = || Bench::new(Receiver::asking(ROOT, path("here"), get.clone(), Start::Resume, &limits));
     let begin = || Input::Command(Order::Begin);
     let opening = || offered().after(begin());
     let receiving = || opening().stored();

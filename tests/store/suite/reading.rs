@@ -23,7 +23,7 @@ pub(super) fn a_source_that_changed_is_told<W: World>() {
     let (mut names, root) = store(&world, 1);
     let (lease, _, version) = source(&mut names, root, "f").unwrap();
     assert_eq!(names.execute(NameOp::Recheck { lease }).unwrap(), NameDone::Unchanged);
-    let file = names.file(lease).unwrap();
+    let file = names.open(lease).unwrap().file;
     let (mut buffer, extent) = (vec![0; 100_001], extents(100_001)[0]);
     assert_eq!(code(blocks::read(&*file, extent, &mut buffer)), Code::CHANGED, "it ends before");
     assert_eq!(code(blocks::read(&*file, extent, &mut buffer[1..])), Code::IO, "a caller's mistake");

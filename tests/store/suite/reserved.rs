@@ -7,7 +7,7 @@ pub(super) fn partials_of_a_crash_are_swept<W: World>() {
     world.put("f", b"old");
     let (mut names, root) = store(&world, 1);
     for at in ["f", "g", "h/i"] {
-        let (lease, _) = open(&mut names, root, offer(at, b"new")).unwrap();
+        let lease = open(&mut names, root, offer(at, b"new")).unwrap();
         fill(&names, lease, b"new").unwrap();
     }
     assert_eq!(partials(&world), 3);
@@ -24,14 +24,14 @@ pub(super) fn partials_of_a_crash_are_swept<W: World>() {
 pub(super) fn partials_of_the_living_are_not_swept<W: World>() {
     let world = W::default();
     let (mut one, one_root) = store(&world, 1);
-    let (lease, _) = open(&mut one, one_root, offer("f", b"new")).unwrap();
+    let lease = open(&mut one, one_root, offer("f", b"new")).unwrap();
     let hash = fill(&one, lease, b"new").unwrap();
     let (mut two, two_root) = store(&world, 2);
     assert_eq!(partials(&world), 1);
     upload(&mut two, two_root, offer("f", b"new"), b"new").unwrap();
     two.close_root(two_root).unwrap();
     assert!(world.look(RESERVED_NAME).is_some(), "the other one still uses it");
-    publish(&mut one, lease, 0, hash).unwrap();
+    publish(&mut one, lease, hash).unwrap();
     one.close_root(one_root).unwrap();
     assert_eq!(world.look(RESERVED_NAME), None);
     assert_eq!(world.get("f").unwrap(), b"new");
@@ -60,7 +60,7 @@ pub(super) fn a_reserved_folder_that_is_none_forbids_to_receive_but_not_to_serve
 pub(super) fn a_reserved_folder_that_was_removed_is_made_again<W: World>() {
     let world = W::default();
     let (mut names, root) = store(&world, 1);
-    let (lost, _) = open(&mut names, root, offer("f", b"lost")).unwrap();
+    let lost = open(&mut names, root, offer("f", b"lost")).unwrap();
     let hash = fill(&names, lost, b"lost").unwrap();
     // Another process that believes to be alone, or a person who tidies up.
     {
@@ -76,7 +76,7 @@ pub(super) fn a_reserved_folder_that_was_removed_is_made_again<W: World>() {
     }
     upload(&mut names, root, offer("g", b"kept"), b"kept").unwrap();
     assert_eq!(world.get("g").unwrap(), b"kept");
-    assert_eq!(code(publish(&mut names, lost, 1, hash)), Code::IO);
+    assert_eq!(code(publish(&mut names, lost, hash)), Code::IO);
     discard(&mut names, lost).unwrap();
     assert_eq!(world.look("f"), None);
 }
@@ -85,11 +85,11 @@ pub(super) fn leases_end_once<W: World>() {
     let world = W::default();
     world.put("f", b"content");
     let (mut names, root) = store(&world, 1);
-    let (partial, _) = open(&mut names, root, offer("g", b"x")).unwrap();
+    let partial = open(&mut names, root, offer("g", b"x")).unwrap();
     let (reader, ..) = source(&mut names, root, "f").unwrap();
     assert_eq!(names.leases().collect::<Vec<_>>(), [partial, reader]);
     assert_eq!(code(discard(&mut names, reader)), Code::IO);
-    assert_eq!(code(publish(&mut names, reader, 0, Cv([0; 32]))), Code::IO);
+    assert_eq!(code(publish(&mut names, reader, Cv([0; 32]))), Code::IO);
     assert_eq!(code(names.execute(NameOp::Release { lease: partial })), Code::IO);
     assert_eq!(code(names.execute(NameOp::Recheck { lease: partial })), Code::IO);
     assert_eq!(code(names.execute(NameOp::ReadFolder { lease: partial, bytes: 9 })), Code::IO);
