@@ -10,6 +10,7 @@ use super::explain::CliError;
 use crate::client::ClientConfig;
 use crate::net::{Target, diagnose};
 use crate::proto::client::RetryPolicy;
+use crate::wire::Start;
 
 /// Flags of every client command.
 #[derive(Clone, Debug, clap::Args)]
@@ -30,6 +31,21 @@ pub(super) struct Common {
     pub(super) talk: Talk,
 }
 
+/// Flags of commands that move files.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(super) struct Transfer {
+    /// Start afresh: use neither what an interrupted transfer left nor the version that stands there
+    #[arg(long)]
+    pub(super) no_resume: bool,
+}
+
+impl Transfer {
+    /// Where a transfer begins.
+    pub(super) fn start(self) -> Start {
+        if self.no_resume { Start::Afresh } else { Start::Resume }
+    }
+}
+
 /// How much to say.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub(super) struct Talk {
@@ -48,14 +64,14 @@ pub(super) struct Patience(pub(super) Option<Duration>);
 
 impl Common {
     /// A client's configuration, with fresh randomness.
-    pub(super) fn config(&self) -> Result<ClientConfig, CliError> {
+    pub(super) fn config(&self, start: Start) -> Result<ClientConfig, CliError> {
         let policy = RetryPolicy {
             attempts: self.retries + 1,
             wait: self.wait,
             connect: self.timeout.0,
             ..RetryPolicy::default()
         };
-        Ok(ClientConfig { policy, seed: random()?, ..ClientConfig::default() })
+        Ok(ClientConfig { policy, seed: random()?, start, ..ClientConfig::default() })
     }
 }
 

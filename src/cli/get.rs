@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::args::{self, Common};
+use super::args::{self, Common, Transfer};
 use super::explain::CliError;
 use super::output::shown;
 use super::put::{hash_line, report};
@@ -23,6 +23,9 @@ pub(super) struct Args {
     dest: Option<PathBuf>,
 
     #[command(flatten)]
+    transfer: Transfer,
+
+    #[command(flatten)]
     common: Common,
 }
 
@@ -34,7 +37,7 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
     };
     let to = destination(args.dest.as_deref(), name);
     let tried = format!("cannot get {} to {}", args.from, shown(&to));
-    visit::with(&args.common, &args.from.endpoint, async |visit| {
+    visit::moving(&args.common, args.transfer.start(), &args.from.endpoint, async |visit| {
         let began = Instant::now();
         let moved = visit.client.get(args.from.path.clone(), &to).await.map_err(visit.explain(tried))?;
         report("received", &moved, began, &visit.screen);

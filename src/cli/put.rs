@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use super::args::{self, Common};
+use super::args::{self, Common, Transfer};
 use super::explain::{CliError, code_of};
-use super::output::{self, rate, shown};
+use super::output::{self, Size, rate, shown};
 use super::visit;
 use crate::client::Moved;
 use crate::net::Target;
@@ -22,13 +22,16 @@ pub(super) struct Args {
     to: Target,
 
     #[command(flatten)]
+    transfer: Transfer,
+
+    #[command(flatten)]
     common: Common,
 }
 
 pub(super) fn run(args: &Args) -> Result<(), CliError> {
     let tried = format!("cannot put {} to {}", shown(&args.file), args.to);
     let path = destination(args, &tried)?;
-    visit::with(&args.common, &args.to.endpoint, async |visit| {
+    visit::moving(&args.common, args.transfer.start(), &args.to.endpoint, async |visit| {
         let began = Instant::now();
         let moved = visit.client.put(&args.file, path.clone()).await;
         let moved = moved.map_err(|error| {
@@ -66,7 +69,13 @@ fn destination(args: &Args, tried: &str) -> Result<RelPath, CliError> {
 
 /// How much was moved, and how fast; what was damaged on the way.
 pub(super) fn report(what: &str, moved: &Moved, began: Instant, screen: &super::screen::Screen) {
-    screen.note(&format!("{what} {}", rate(moved.length, began.elapsed())));
+    let travelled = rate(moved.length.saturating_sub(moved.skipped), began.elapsed());
+    screen.note(&match moved.skipped {
+        0 => format!("{what} {travelled}"),
+        skipped => {
+            format!("{what} {travelled}; {} of {} were there already", Size(skipped), Size(moved.length))
+        }
+    });
     if moved.blocks_refused > 0 {
         let count = moved.blocks_refused;
         screen.note(&format!(

@@ -12,6 +12,7 @@ use super::screen::Screen;
 use crate::client::{Client, ClientError};
 use crate::net::Endpoint;
 use crate::net::diagnose::Diagnosis;
+use crate::wire::Start;
 
 /// How long a goodbye may take; the process ends all the same.
 const GOODBYE: Duration = Duration::from_secs(3);
@@ -31,13 +32,23 @@ impl Visit {
 }
 
 /// Does `work` with a client of `server`, then says goodbye. A signal ends the work early and in order: what is half
-/// done is cancelled, and nothing of it is left behind.
+/// done is cancelled, and nothing of it is left behind but what a transfer can go on with.
 pub(super) fn with<T>(
     common: &Common,
     server: &Endpoint,
     work: impl AsyncFnOnce(&Visit) -> Result<T, CliError>,
 ) -> Result<T, CliError> {
-    let config = common.config()?;
+    moving(common, Start::Resume, server, work)
+}
+
+/// The same for transfers, which begin at `start`.
+pub(super) fn moving<T>(
+    common: &Common,
+    start: Start,
+    server: &Endpoint,
+    work: impl AsyncFnOnce(&Visit) -> Result<T, CliError>,
+) -> Result<T, CliError> {
+    let config = common.config(start)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(8)
@@ -93,8 +104,8 @@ fn interrupted(exit: Exit) -> CliError {
     let diagnosis = Diagnosis {
         tried: "stopped before the end".into(),
         said: said.into(),
-        why: "a signal asked for it; nothing that was half done is left behind".into(),
-        next: "run the same command again to do it after all".into(),
+        why: "a signal asked for it; what had arrived of a file above 1 MiB is kept for a week, and nothing else".into(),
+        next: "run the same command again to go on".into(),
     };
     CliError::Told(exit, Box::new(diagnosis))
 }

@@ -98,7 +98,7 @@ where
         self.with_names(move |names| names.close_root(root)).await
     }
 
-    /// The same, without waiting for it.
+    /// The same once its leases have ended, without waiting for it.
     pub fn abandon_root(&self, root: RootId) {
         self.enqueue(NameJob::AbandonRoot(root));
     }
@@ -205,8 +205,7 @@ impl<F: Files> Shared<F> {
                 lock(&self.names).abandon(lease);
             }
             NameJob::AbandonRoot(root) => {
-                // Nobody waits to hear of it; the next use of the folder sweeps what was left.
-                let _ = lock(&self.names).close_root(root);
+                lock(&self.names).retire_root(root);
             }
         }
     }

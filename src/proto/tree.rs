@@ -43,6 +43,22 @@ fn left_units(count: usize) -> usize {
     count.next_power_of_two() / 2
 }
 
+/// A block's chaining value from its units'.
+pub(crate) fn block_of(units: &[Cv]) -> Cv {
+    match units {
+        [one] => *one,
+        several => merge_block(several),
+    }
+}
+
+/// A file's root from its blocks' chaining values; that of a file of one block is its root already.
+pub(crate) fn root_of(blocks: &[Cv]) -> Cv {
+    match blocks {
+        [one] => *one,
+        several => merge_root(several),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use blake3::Hasher;

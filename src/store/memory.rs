@@ -292,7 +292,7 @@ impl Files for MemoryFiles {
     }
 
     fn now(&self) -> Modified {
-        self.disk().now()
+        Modified { seconds: self.disk().ticks, nanoseconds: 0 }
     }
 
     fn free_space(&self, at: &MemoryFolder) -> Result<u64, FileError> {

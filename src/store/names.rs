@@ -1,6 +1,6 @@
 //! [`Names`]: the one place where operations on names and leases run, one after another.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::errors::{no_lease, no_root};
@@ -23,6 +23,8 @@ pub struct Names<F: Files> {
     pub(super) leases: BTreeMap<Lease, Held<F>>,
     pub(super) openers: Openers,
     pub(super) requests: Requests,
+    /// Roots that are closed once their last lease has ended.
+    retired: BTreeSet<RootId>,
     next_lease: u64,
     next_root: u32,
 }
@@ -43,6 +45,7 @@ impl<F: Files> Names<F> {
             leases: BTreeMap::new(),
             openers: Openers::default(),
             requests: Requests::default(),
+            retired: BTreeSet::new(),
             next_lease: 1,
             next_root: 0,
         }
@@ -68,14 +71,37 @@ impl<F: Files> Names<F> {
         for lease in leases {
             self.abandon(lease);
         }
+        self.retired.remove(&id);
         let root = self.roots.remove(&id).ok_or_else(|| no_root(id))?;
         let Some(reserved) = root.reserved else { return Ok(()) };
         let tidied = reserved.close(&root.files, &root.top);
         tidied.map_err(errors::because("tidy up below", &RelPath::ROOT))
     }
 
+    /// Closes a root once nobody holds a lease of it: whoever does may still have to say what of it is worth keeping.
+    pub fn retire_root(&mut self, id: RootId) {
+        self.retired.insert(id);
+        self.close_retired();
+    }
+
+    fn close_retired(&mut self) {
+        let is_free = |id: &RootId| !self.leases.values().any(|held| held.root() == *id);
+        let free: Vec<RootId> = self.retired.iter().copied().filter(is_free).collect();
+        for id in free {
+            self.retired.remove(&id);
+            // Nobody waits to hear of it; the next use of the folder sweeps what was left.
+            let _ = self.close_root(id);
+        }
+    }
+
     /// Carries out one operation.
     pub fn execute(&mut self, op: NameOp) -> Result<NameDone, StoreError> {
+        let done = self.carry_out(op);
+        self.close_retired();
+        done
+    }
+
+    fn carry_out(&mut self, op: NameOp) -> Result<NameDone, StoreError> {
         match op {
             NameOp::OpenPartial { root, offer } => self.open_partial(root, offer),
             NameOp::Note { lease, held } => self.note(lease, held),
@@ -117,6 +143,7 @@ impl<F: Files> Names<F> {
             Some(Held::Source(_) | Held::Folder(_)) => self.release(lease),
             None => Ok(NameDone::Released),
         };
+        self.close_retired();
     }
 
     pub(super) fn root(&self, id: RootId) -> Result<&Root<F>, StoreError> {

@@ -340,7 +340,7 @@ impl Blocks {
     /// The root, once every block is there.
     pub(crate) fn root(&self) -> Option<Cv> {
         let cvs: Vec<Cv> = self.have.iter().copied().collect::<Option<_>>()?;
-        Some(root_of(&cvs))
+        Some(tree::root_of(&cvs))
     }
 
     /// What is missing, in at most `most` ranges.
@@ -379,27 +379,11 @@ impl Pending {
                 Unit::Absent | Unit::Writing => None,
             })
             .collect::<Option<_>>()?;
-        let cv = block_of(&cvs);
+        let cv = tree::block_of(&cvs);
         match self.claim {
             Claim::Awaited => None,
             Claim::Said(claim) => Some((cv, claim == cv)),
             Claim::None => Some((cv, true)),
         }
-    }
-}
-
-/// A block's chaining value from its units'.
-pub(crate) fn block_of(units: &[Cv]) -> Cv {
-    match units {
-        [one] => *one,
-        several => tree::merge_block(several),
-    }
-}
-
-/// A file's root from its blocks' chaining values; that of a file of one block is its root already.
-pub(crate) fn root_of(blocks: &[Cv]) -> Cv {
-    match blocks {
-        [one] => *one,
-        several => tree::merge_root(several),
     }
 }

@@ -4,9 +4,10 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use super::assembly::{Shape, block_of};
+use super::assembly::Shape;
 use crate::probe::{Bug, Mark, mark_if, planted};
 use crate::proto::storage::{Extent, Ticket};
+use crate::proto::tree;
 use crate::wire::limits::{DATA_MAX, EXTENT};
 use crate::wire::{Cv, Data, Range, Rope};
 
@@ -233,7 +234,7 @@ impl Pipeline {
         if extent.offset + u64::from(extent.length) < self.shape.block_end(block) {
             return;
         }
-        let cv = block_of(&self.units);
+        let cv = tree::block_of(&self.units);
         self.cvs[block as usize] = Some(cv);
         let have = self.have.get_mut(block as usize);
         if let Some(have) = have

@@ -1,14 +1,17 @@
 //! The receiving side of a transfer, at the server for an upload and at the client for a download: makes its blocks
 //! equal the sender's, checks each as it completes, and publishes the file once its root is the sender's.
 
+mod ending;
+
+use self::ending::Rest;
 use super::assembly::Piece;
 use super::incoming::{Incoming, give_back, is_answer};
-use super::{HEAD, Moved, OpDone, OpError, OpEvent, OpResult, Order, Party, ROUNDS_MAX, Tickets, bulk};
+use super::{HEAD, Moved, OpDone, OpError, OpEvent, OpResult, Order, Party, Tickets, bulk};
 use crate::probe::{Bug, Mark, mark, mark_if, planted};
 use crate::proto::Limits;
 use crate::proto::machine::{Effect, Input, Machine, Out};
 use crate::proto::states::state_names;
-use crate::proto::storage::{BlockDone, BlockSet, Lease, NameDone, NameOp, RootId, StoreOp, Stored, Ticket};
+use crate::proto::storage::{BlockDone, Lease, NameDone, NameOp, RootId, StoreOp, Stored, Ticket};
 use crate::time::Time;
 use crate::wire::{Attempt, Body, Code, Cv, Failure, Get, Offer, RelPath, Start, limits};
 
@@ -43,16 +46,6 @@ enum State {
     /// Completions are awaited, the partial is dropped or kept, then it closes.
     Leaving(OpResult, Option<Rest>),
     Closed,
-}
-
-/// What becomes of a partial that is not published.
-#[derive(Clone, Debug, PartialEq, Hash)]
-enum Rest {
-    /// Whoever receives the same file next goes on with it; what is still being written counts once it is.
-    Fill(Lease, Box<Incoming>),
-    /// The same, with these blocks.
-    Keep(Lease, BlockSet),
-    Discard(Lease),
 }
 
 #[derive(Clone, Debug, PartialEq, Hash)]
@@ -101,10 +94,6 @@ impl Receiver {
             State::New(_) | State::Asked(_) | State::Opening(_) | State::Publishing(..) => 0,
             State::Leaving(..) | State::Closed => 0,
         }
-    }
-
-    fn can_be_stopped(&self) -> bool {
-        !matches!(self.state, State::Publishing(..) | State::Leaving(..) | State::Closed)
     }
 
     fn begin(&mut self, out: &mut Out<Receiver>) {
@@ -307,40 +296,6 @@ impl Receiver {
         }
     }
 
-    /// Once the sender has committed and all is written: publishes, or asks for what is missing.
-    fn try_commit(&mut self, out: &mut Out<Receiver>) {
-        let State::Receiving(incoming, lease) = &mut self.state else { return };
-        let Some(commit) = incoming.commit else { return };
-        let is_writing = !incoming.writing.is_empty() && !planted(Bug::CommitWhileWriting);
-        if is_writing || !incoming.holding.is_over() {
-            return;
-        }
-        let Some(root) = incoming.blocks.root() else {
-            mark(Mark::BlocksWanted);
-            incoming.commit = None;
-            incoming.rounds += 1;
-            if incoming.rounds > ROUNDS_MAX {
-                let text = format!("the sender committed {ROUNDS_MAX} times without all blocks");
-                return self.leave(Err(OpError::us(Code::BLOCK_DAMAGED, text)), out);
-            }
-            incoming.blocks.begin_round();
-            let missing = incoming.blocks.missing(limits::WANT_MAX);
-            return out.push(Effect::Transmit((), Body::Want(missing)));
-        };
-        if root != commit.root {
-            let text = format!("received {root}, the sender has {}", commit.root);
-            return self.leave(Err(OpError::us(Code::ROOT_MISMATCH, text)), out);
-        }
-        let publish = NameOp::Publish { lease: *lease, hash: root };
-        if let State::Receiving(incoming, lease) = core::mem::replace(&mut self.state, State::Closed) {
-            self.state = State::Publishing(incoming, lease, root);
-        }
-        if planted(Bug::AnswerBeforePublish) {
-            out.push(Effect::Transmit((), Body::Committed(root)));
-        }
-        self.tickets.issue(StoreOp::Name(publish), out);
-    }
-
     /// Sends the pages of `Have` that fit; one without entries always does.
     fn tell(&mut self, mut room: usize, out: &mut Out<Receiver>) {
         let State::Receiving(incoming, _) = &mut self.state else { return };
@@ -350,52 +305,6 @@ impl Receiver {
             room = room.saturating_sub(bulk(&page) + HEAD);
             out.push(Effect::Transmit((), page));
         }
-    }
-
-    fn leave(&mut self, outcome: OpResult, out: &mut Out<Receiver>) {
-        let rest = |lease, incoming: Incoming| match &outcome {
-            Err(error) if is_worth_keeping(error) => Rest::Fill(lease, Box::new(incoming)),
-            Ok(_) | Err(_) => Rest::Discard(lease),
-        };
-        let rest = match core::mem::replace(&mut self.state, State::Closed) {
-            State::Receiving(incoming, lease) | State::Publishing(incoming, lease, _) => {
-                Some(rest(lease, incoming))
-            }
-            State::Leaving(_, rest) => rest,
-            State::New(_) | State::Asked(_) | State::Opening(_) | State::Closed => None,
-        };
-        self.state = State::Leaving(outcome, rest);
-        self.go_on_leaving(out);
-    }
-
-    fn go_on_leaving(&mut self, out: &mut Out<Receiver>) {
-        let State::Leaving(_, rest) = &mut self.state else { return };
-        if self.tickets.open > 0 {
-            return;
-        }
-        if let Some(rest) = rest.take().filter(|_| !planted(Bug::KeepPartial)) {
-            let op = match rest {
-                Rest::Fill(lease, incoming) => NameOp::Keep { lease, held: incoming.blocks.held() },
-                Rest::Keep(lease, held) => NameOp::Keep { lease, held },
-                Rest::Discard(lease) => NameOp::Discard { lease },
-            };
-            self.tickets.issue(StoreOp::Name(op), out);
-            return;
-        }
-        if self.held > 0 {
-            out.event(OpEvent::Consumed(core::mem::take(&mut self.held)));
-        }
-        if let State::Leaving(outcome, _) = core::mem::replace(&mut self.state, State::Closed) {
-            out.push(Effect::Close(outcome));
-        }
-    }
-}
-
-/// What has arrived is of use to the next attempt, unless this side's disk failed, or the sender broke its word.
-fn is_worth_keeping(error: &OpError) -> bool {
-    match error.by {
-        Party::Link | Party::Peer => true,
-        Party::Us => error.failure.code == Code::CANCELLED,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The sending side of a transfer, at the client for an upload and at the server for a download: offers a file, sends
 //! the blocks that the receiver lacks, and commits with the file's root.
 
-use super::assembly::{Shape, root_of};
+use super::assembly::Shape;
 use super::pipeline::Pipeline;
 use super::{HEAD, Moved, OpDone, OpError, OpEvent, OpResult, Order, Party, ROUNDS_MAX, Tickets, bulk};
 use crate::probe::{Bug, planted};
@@ -9,6 +9,7 @@ use crate::proto::Limits;
 use crate::proto::machine::{Effect, Input, Machine, Out};
 use crate::proto::states::state_names;
 use crate::proto::storage::{BlockDone, BlockOp, Lease, NameDone, NameOp, RootId, StoreOp, Stored, Ticket};
+use crate::proto::tree;
 use crate::time::Time;
 use crate::wire::limits::{EXTENT, FILE_MAX};
 use crate::wire::{
@@ -250,7 +251,7 @@ impl Sender {
     fn commit(&mut self, out: &mut Out<Sender>) {
         let State::Rechecking(outgoing) = core::mem::replace(&mut self.state, State::Closed) else { return };
         let cvs = outgoing.pipeline.cvs().expect("a pipeline that is done has read every block");
-        let root = root_of(&cvs);
+        let root = tree::root_of(&cvs);
         self.state = State::Committing(outgoing, root);
         out.push(Effect::Transmit((), Body::Commit(Commit { root })));
     }

@@ -52,7 +52,7 @@ pub(super) enum Plant {
 pub(super) struct Disk {
     pub(super) nodes: BTreeMap<Inode, Node>,
     handles: u64,
-    ticks: i64,
+    pub(super) ticks: i64,
     pub(super) capacity: u64,
     pub(super) plants: Vec<(Primitive, usize, Plant)>,
     pub(super) log: Vec<Step>,
@@ -161,14 +161,10 @@ impl Disk {
     /// A node that is being changed: each change has its own time.
     pub(super) fn change(&mut self, inode: Inode) -> &mut Node {
         self.ticks += 1;
-        let now = self.now();
+        let now = Modified { seconds: self.ticks, nanoseconds: 0 };
         let node = self.node_mut(inode);
         node.changed = now;
         node
-    }
-
-    pub(super) fn now(&self) -> Modified {
-        Modified { seconds: self.ticks, nanoseconds: 0 }
     }
 
     pub(super) fn status(&self, inode: Inode) -> Status {
