@@ -179,8 +179,10 @@ pub struct Drain {
 /// What is left once all is over.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Leftovers {
-    /// Partial files, each with its side.
+    /// Partial files that nobody can go on with, each with its side.
     pub partials: Vec<String>,
+    /// Partials that are kept for another attempt: whose they are, and where the file was to stand.
+    pub kept: Vec<(Host, String)>,
     /// Leases, of the server's store and of the client's.
     pub leases: usize,
     /// Connections that the server still has.

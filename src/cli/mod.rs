@@ -3,7 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | `args` | what may be typed, and what it means |
-//! | `serve`, `put`, `get`, `ls`, `rm`, `echo` | one file a command |
+//! | `serve`, `put`, `get`, `ls`, `rm`, `echo`, `partials` | one file a command |
 //! | `visit` | what the client commands share: a client, its signals, its goodbye |
 //! | `journal` | a server's events as lines |
 //! | `screen` | a client's progress and retries as lines |
@@ -19,6 +19,7 @@ mod get;
 mod journal;
 mod ls;
 mod output;
+mod partials;
 mod put;
 mod rm;
 mod screen;
@@ -49,6 +50,7 @@ enum Command {
     Ls(ls::Args),
     Rm(rm::Args),
     Echo(echo::Args),
+    Partials(partials::Args),
 }
 
 /// Runs the command that the process was started with.
@@ -72,6 +74,7 @@ fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Ls(args) => ls::run(&args),
         Command::Rm(args) => rm::run(&args),
         Command::Echo(args) => echo::run(&args),
+        Command::Partials(args) => partials::run(&args),
     };
     match result {
         Ok(()) => Exit::Success,

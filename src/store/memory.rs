@@ -71,6 +71,11 @@ impl MemoryFiles {
         files
     }
 
+    /// So many seconds pass by its clock.
+    pub fn pass(&self, seconds: i64) {
+        self.disk().ticks += seconds;
+    }
+
     /// Makes everything durable: what a test has put there.
     pub fn sync_all(&self) {
         if let Some(shadow) = &mut self.disk().shadow {

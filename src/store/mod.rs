@@ -22,6 +22,7 @@
 //! | `partials` | open, publish, keep and discard what is received |
 //! | `slots` | which file a partial is in, so that the next opener finds it |
 //! | `journal` | what is known of a partial that was kept |
+//! | `kept` | listing and removing those |
 //! | `root` | where a file may be published, and making that durable |
 //! | `sources` | files read, folders listed, paths described and removed |
 //! | `reserved` | the reserved folder: its lock, and sweeping what a crash left |
@@ -33,6 +34,7 @@ pub mod blocks;
 mod errors;
 mod files;
 mod journal;
+mod kept;
 #[cfg(feature = "harness")]
 pub mod memory;
 mod names;
@@ -48,4 +50,5 @@ mod sources;
 pub use blocks::Open;
 pub use errors::no_lease;
 pub use files::{File, FileError, FileErrorKind, Files, Links, Lock, Status};
+pub use kept::{Kept, kept, remove_kept};
 pub use names::Names;

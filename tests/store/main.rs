@@ -4,6 +4,7 @@
 
 mod crash;
 mod help;
+mod journal;
 mod memory;
 mod suite;
 #[cfg(feature = "net")]

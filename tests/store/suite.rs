@@ -4,10 +4,12 @@ use towline::proto::storage::{Lease, NameDone, NameOp, RootId};
 use towline::store::blocks;
 use towline::wire::{Code, Cv, FileKind, Modified, RESERVED, RelPath, RequestId};
 
+mod kept;
 mod reading;
 mod reserved;
 
 use super::help::*;
+use kept::*;
 use reading::*;
 use reserved::*;
 
@@ -47,6 +49,13 @@ suite! {
     a_reserved_folder_that_is_none_forbids_to_receive_but_not_to_serve
     a_reserved_folder_that_was_removed_is_made_again
     leases_end_once
+    a_partial_is_found_by_the_next_process
+    a_partial_serves_a_source_that_changed
+    afresh_looks_at_nothing
+    what_is_too_small_or_empty_is_not_kept
+    an_abandoned_partial_is_kept_as_it_was_noted
+    what_was_kept_can_be_removed
+    one_too_many_has_a_file_that_is_not_kept
 }
 
 const RESERVED_NAME: &str = ".towline";

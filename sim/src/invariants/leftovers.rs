@@ -1,9 +1,11 @@
-//! Once all is over nothing is left: no partial, no lease, no connection.
+//! Once all is over nothing is left: no partial but for what another attempt can go on with, no lease, no connection.
+
+use std::collections::BTreeMap;
 
 use towline::store::memory::Primitive;
 
-use crate::outcome::Outcome;
-use crate::plan::{Fault, What};
+use crate::outcome::{Ended, Outcome};
+use crate::plan::{Fault, Host, Operation, What};
 
 pub(super) fn check(outcome: &Outcome) -> Vec<String> {
     let left = &outcome.leftovers;
@@ -14,8 +16,15 @@ pub(super) fn check(outcome: &Outcome) -> Vec<String> {
     // One that cannot be removed is left to the next process.
     let may_stay =
         |fault: &Fault| matches!(fault.what, What::DiskError { primitive: Primitive::RemoveFile, .. });
-    if !left.partials.is_empty() && !outcome.plan.faults.iter().any(may_stay) {
-        broken.push(format!("partial files are left: {:?}", left.partials));
+    if !outcome.plan.faults.iter().any(may_stay) {
+        if !left.partials.is_empty() {
+            broken.push(format!("partial files are left: {:?}", left.partials));
+        }
+        let unfinished = unfinished(outcome);
+        let spare = left.kept.iter().filter(|kept| !unfinished.contains(kept));
+        broken.extend(spare.map(|(host, path)| {
+            format!("a partial of {path:?} is kept at {host:?}, though no transfer to there was broken off")
+        }));
     }
     if left.leases > 0 {
         broken.push(format!("{} leases are left", left.leases));
@@ -24,4 +33,20 @@ pub(super) fn check(outcome: &Outcome) -> Vec<String> {
         broken.push(format!("the server still has {} connections", left.connections));
     }
     broken
+}
+
+/// Where transfers were to put a file, and did not, however often they were tried.
+fn unfinished(outcome: &Outcome) -> Vec<(Host, String)> {
+    let mut last = BTreeMap::new();
+    for job in &outcome.jobs {
+        last.insert((job.client, job.step), job);
+    }
+    let broken_off = last.into_values().filter(|job| job.ended != Some(Ended::Done));
+    broken_off
+        .filter_map(|job| match outcome.operation(job) {
+            Operation::Put { path, .. } => Some((Host::Server, path.clone())),
+            Operation::Get { .. } => Some((Host::Client(job.client), format!("down-{}", job.step))),
+            _ => None,
+        })
+        .collect()
 }

@@ -299,6 +299,8 @@ fn liveness() {
 #[test]
 fn leftovers() {
     assert_eq!(broken(|outcome| outcome.leftovers.partials.push("x.partial".to_owned())), ["leftovers"]);
+    let kept = (Host::Server, "never sent".to_owned());
+    assert_eq!(broken(|outcome| outcome.leftovers.kept.push(kept)), ["leftovers"]);
     assert_eq!(broken(|outcome| outcome.leftovers.leases = 1), ["leftovers"]);
     assert_eq!(broken(|outcome| outcome.leftovers.connections = 1), ["leftovers"]);
 }

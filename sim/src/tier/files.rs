@@ -1,11 +1,13 @@
 //! The files that a run is about: what the server serves, and what the client has.
 
+use towline::harness::strays;
+use towline::store::kept;
 use towline::store::memory::MemoryFiles;
 
 use super::facts::{Facts, SERVER, client_name};
 use crate::ledger::Rare;
 use crate::outcome::{ContentId, Ended};
-use crate::plan::{Application, Operation, Plan};
+use crate::plan::{Application, Host, Operation, Plan};
 
 /// The disks of all hosts. A clone is the same.
 #[derive(Clone)]
@@ -61,10 +63,16 @@ impl Folders {
         }
         // What a process left that does not come back is swept by the next one.
         let local = (0..).zip(&self.local).filter(|(client, _)| facts.clients[*client as usize].is_alive);
-        let local = local.map(|(client, files)| (client_name(client), files));
-        let hosts = std::iter::once((SERVER, &self.served)).chain(local);
-        let named = |(host, files)| only_partials(files).map(move |name| format!("{host}: {name}"));
-        facts.outcome.leftovers.partials = hosts.flat_map(named).collect();
+        let local = local.map(|(client, files)| (client, client_name(client).to_string(), files));
+        let local = local.map(|(client, name, files)| (Host::Client(client), name, files));
+        for (host, name, files) in
+            std::iter::once((Host::Server, SERVER.to_owned(), &self.served)).chain(local)
+        {
+            let strays = strays(files).into_iter().filter(|file| file.ends_with(".partial"));
+            facts.outcome.leftovers.partials.extend(strays.map(|file| format!("{name}: {file}")));
+            let kept = kept(files).expect("memory can be read");
+            facts.outcome.leftovers.kept.extend(kept.iter().map(|entry| (host, entry.path.to_string())));
+        }
         facts.outcome.leftovers.leases += leases;
         facts.outcome.leftovers.connections = facts.server.connections.len();
         facts.outcome.elapsed_ms = facts.now_ms;
