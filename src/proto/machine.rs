@@ -173,6 +173,11 @@ impl<M: Machine> Out<M> {
         &self.effects
     }
 
+    /// All effects, in order.
+    pub fn into_effects(self) -> Vec<Effect<M>> {
+        self.effects
+    }
+
     /// Takes the effects, in order.
     pub fn drain(&mut self) -> impl Iterator<Item = Effect<M>> + use<'_, M> {
         self.effects.drain(..)

@@ -1,11 +1,11 @@
 //! What passes on a stream, written down: each frame when its last byte was said or heard, on the side of one host.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 use towline::harness::{Brief, Side};
 use towline::probe::aside;
-use towline::wire::{Body, Decoder};
+use towline::wire::{Body, Decoder, PREAMBLE_LEN};
 
 use crate::outcome::Echoed;
 use crate::trace::{Frame, Passed};
@@ -17,6 +17,8 @@ pub(super) struct Tap {
     side: Side,
     streams: [Watched; 2],
     echoes: BTreeMap<u32, Echoed>,
+    /// What was said here and not heard yet, where it is kept: each frame, and what it says if it is of an echo.
+    unheard: VecDeque<(Frame, Option<Body>)>,
 }
 
 #[derive(Debug, Default)]
@@ -37,19 +39,47 @@ const HEADER: usize = towline::wire::HEADER_LEN;
 impl Tap {
     /// At the end of `side`.
     pub(super) fn new(place: String, side: Side) -> Tap {
-        Tap { place, side, streams: Default::default(), echoes: BTreeMap::new() }
+        Tap { place, side, streams: Default::default(), echoes: BTreeMap::new(), unheard: VecDeque::new() }
     }
 
     /// Bytes that `by` sent. Gives the frames that are complete now, and whether the bytes ended within a header.
     pub(super) fn bytes(&mut self, by: Side, bytes: Bytes) -> (Vec<Frame>, bool) {
         // The library's decoder is at work here, too, and not the one that is tested.
-        let frames = aside(|| self.watch(by, bytes));
+        let frames = aside(|| self.watch(by, bytes, false));
         let within = self.streams[by as usize].within;
         (frames, within.is_some_and(|within| (1..HEADER).contains(&within)))
     }
 
-    fn watch(&mut self, by: Side, bytes: Bytes) -> Vec<Frame> {
-        let Tap { place, side, streams, echoes } = self;
+    /// Bytes that were said here. Gives the frames that are complete now, and keeps them if the other end's tap is to
+    /// [hear](Tap::heard) of them.
+    pub(super) fn said(&mut self, bytes: Bytes, keeps: bool) -> Vec<Frame> {
+        aside(|| self.watch(self.side, bytes, keeps))
+    }
+
+    /// As [`Tap::bytes`], of the next `count` bytes that were said at the tap `there`, and kept.
+    pub(super) fn heard(&mut self, there: &mut Tap, count: usize) -> (Vec<Frame>, bool) {
+        let by = there.side;
+        let stream = &mut self.streams[by as usize];
+        let told = stream.told.max(PREAMBLE_LEN as u64);
+        let begun = if stream.passed == told { Some(0) } else { stream.within };
+        stream.within = begun.map(|begun| begun + count);
+        stream.passed += count as u64;
+        let passed = stream.passed;
+        let mut frames = Vec::new();
+        while there.unheard.front().is_some_and(|(frame, _)| frame.end <= passed)
+            && let Some((frame, echo)) = there.unheard.pop_front()
+        {
+            (stream.told, stream.within) = (frame.end, None);
+            if let (Some(body), Passed::Frame(brief)) = (&echo, &frame.passed) {
+                watch_echo(&mut self.echoes, &self.place, by, brief.operation().0, body);
+            }
+            frames.push(Frame { is_heard: true, ..frame });
+        }
+        (frames, stream.within.is_some_and(|within| (1..HEADER).contains(&within)))
+    }
+
+    fn watch(&mut self, by: Side, bytes: Bytes, keeps: bool) -> Vec<Frame> {
+        let Tap { place, side, streams, echoes, unheard } = self;
         let (stream, is_heard) = (&mut streams[by as usize], by != *side);
         let mut frames = Vec::new();
         if stream.is_broken {
@@ -67,8 +97,14 @@ impl Tap {
                     watch_echo(echoes, place, by, frame.operation.0, &frame.body);
                     stream.told = end;
                     stream.within = None;
+                    let is_echo = matches!(frame.body, Body::Echo(_) | Body::EchoReply(_));
+                    let echo = (keeps && is_echo).then(|| frame.body.clone());
                     let passed = Passed::Frame(Brief::from(frame));
-                    frames.push(Frame { by, is_heard, start, end, passed });
+                    let frame = Frame { by, is_heard, start, end, passed };
+                    if keeps {
+                        unheard.push_back((frame.clone(), echo));
+                    }
+                    frames.push(frame);
                 }
                 Ok(None) => return frames,
                 Err(error) => {

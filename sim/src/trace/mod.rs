@@ -32,7 +32,7 @@ pub struct Trace {
     hasher: blake3::Hasher,
     /// The digests after every [`Checkpoints::EVERY`] events.
     checkpoints: Vec<Digest>,
-    /// Room to encode in.
+    /// The events since the last checkpoint as bytes: a hash takes much at once sooner than little often.
     encoded: Vec<u8>,
     /// The text, once somebody asked for it.
     text: OnceLock<String>,
@@ -50,12 +50,12 @@ impl Eq for Trace {}
 impl Trace {
     /// Appends an event.
     pub fn record(&mut self, event: Event) {
-        self.encoded.clear();
         encode::encode(&event, &mut self.encoded);
-        self.hasher.update(&self.encoded);
         self.events.push(event);
         if self.events.len().is_multiple_of(Checkpoints::EVERY) {
-            self.checkpoints.push(self.digest());
+            self.hasher.update(&self.encoded);
+            self.encoded.clear();
+            self.checkpoints.push(Digest::from(self.hasher.finalize()));
         }
         self.text.take();
     }
@@ -82,7 +82,7 @@ impl Trace {
 
     /// The digest of all events.
     pub fn digest(&self) -> Digest {
-        Digest::from(self.hasher.finalize())
+        Digest::from(self.hasher.clone().update(&self.encoded).finalize())
     }
 
     /// The digests of the trace's beginnings, to be kept for a comparison with a run to come.

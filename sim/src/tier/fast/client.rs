@@ -29,6 +29,7 @@ use crate::trace::{Network, Recorded};
 impl World {
     /// A client's process begins, with the step that the last one did not finish.
     pub(super) fn start_client(&mut self, client: u32) {
+        self.deadline = None;
         self.mute.remove(&Host::Client(client));
         self.is_fresh(Host::Client(client));
         let (number, step) = self.facts().client_begins(client);
@@ -67,6 +68,7 @@ impl World {
 
     /// The process is gone, and what it knew.
     pub(super) fn kill_client(&mut self, client: u32) {
+        self.deadline = None;
         self.facts().client_died(client);
         self.memory.forget_all(Host::Client(client));
         if let Some(host) = self.clients[client as usize].take() {
@@ -117,8 +119,9 @@ impl World {
 
     /// Sends a wish to connect.
     pub(super) fn dial(&mut self, place: Place, link: LinkId) -> ConnId {
-        let conn = ConnId(self.conns.len() as u64);
-        self.conns.insert(conn, Connection::new(&self.plan, conn, place, link));
+        let conn = self.conns.next();
+        let notes = self.notes(place);
+        self.conns.push(Connection::new(&self.plan, conn, place, link, notes));
         self.facts().keep(Side::Client, place.into(), || Recorded::Dialed);
         if !self.is_cut(place.client(), Side::Client) {
             let latency = latency(&mut self.random, &self.plan);
@@ -230,12 +233,13 @@ impl World {
     }
 
     pub(super) fn step_client(&mut self, client: u32, input: Input<Client>) {
+        self.deadline = None;
         let now = self.clock(Host::Client(client));
         let host = self.clients[client as usize].as_mut();
         let Some(host) = host.filter(|host| !host.machine.is_closed()) else { return };
         let life = host.life;
         let effects = host.machine.step(now, input);
-        self.memory.note(Host::Client(client), None, host.machine.machine());
+        self.memory.note(Host::Client(client), None, &host.machine);
         for effect in effects {
             self.carry_out_client(life, effect);
         }

@@ -5,7 +5,9 @@
 //! | file | what |
 //! |---|---|
 //! | `world` | the loop, the clock, what is on its way |
-//! | `net` | connections as the systems hold them |
+//! | `queue` | what is to happen, in its order |
+//! | `net`, `conns` | connections as the systems hold them, and all of them |
+//! | `notes` | what passes at their ends, written down |
 //! | `wires` | bytes from machine to machine, partitions, ends |
 //! | `breaks` | resets, early ends, half-open streams, messages held up |
 //! | `processes` | processes that stand still or do not read, clocks that differ |
@@ -16,11 +18,14 @@
 
 mod breaks;
 mod client;
+mod conns;
 mod datagrams;
 mod hosts;
 mod memory;
 mod net;
+mod notes;
 mod processes;
+mod queue;
 mod server;
 mod strangers;
 mod wires;
@@ -131,7 +136,7 @@ impl World {
     /// A process's connections are closed by its system.
     fn release_all(&mut self, side: Side, whom: Whom) {
         let of_whom = self.conns.iter().filter(|(_, conn)| whom.means(conn.place.client()));
-        let conns: Vec<ConnId> = of_whom.map(|(conn, _)| *conn).collect();
+        let conns: Vec<ConnId> = of_whom.map(|(conn, _)| conn).collect();
         conns.into_iter().for_each(|conn| self.release(conn, side));
     }
 

@@ -13,6 +13,7 @@ use towline::wire::Rope;
 use super::super::damage::Damage;
 use super::super::facts::{Facts, Place};
 use super::super::tap::Tap;
+use super::notes::Notes;
 use crate::ledger::Rare;
 use crate::plan::{Cut, Network, Plan, Shape};
 use crate::streams::Streams;
@@ -46,11 +47,13 @@ pub(super) struct Connection {
     /// True once its client was answered.
     pub(super) is_up: bool,
     /// By the side whose end it is.
-    ends: [Socket; 2],
+    pub(super) ends: [Socket; 2],
     /// By the side that writes.
     pipes: [Pipe; 2],
     /// True if what is lost is sent again once the network has healed.
     pub(super) resends: bool,
+    /// How what passes is written down.
+    pub(super) notes: Notes,
 }
 
 /// One end.
@@ -117,7 +120,7 @@ pub(super) struct Pipe {
 
 impl Connection {
     /// The `number`th connection of the run.
-    pub(super) fn new(plan: &Plan, number: ConnId, place: Place, link: LinkId) -> Connection {
+    pub(super) fn new(plan: &Plan, number: ConnId, place: Place, link: LinkId, notes: Notes) -> Connection {
         let streams = Streams::new(plan.seed);
         let mut random = streams.part(Streams::BYTES, "connection", number.0);
         let socket = |is_held, side| Socket { is_held, tap: Tap::new(place.to_string(), side) };
@@ -139,6 +142,7 @@ impl Connection {
             ends: [socket(true, Side::Client), socket(false, Side::Server)],
             pipes: [pipe("fast client"), pipe("fast server")],
             resends: random.random_ratio(plan.network.resent_percent, 100),
+            notes,
         }
     }
 
@@ -285,7 +289,7 @@ impl Pipe {
                 facts.reach(Rare::PartialWrite);
             }
         }
-        (self.queue.split_to(taken).into_bytes(), nap.unwrap_or(pause))
+        (self.queue.take(taken), nap.unwrap_or(pause))
     }
 
     /// A pause that this direction makes now, seldom.
@@ -321,7 +325,7 @@ impl Pipe {
         let count = drawn.min(self.inbox.len()).min(allowed);
         self.unread -= count;
         self.heard += count as u64;
-        self.inbox.split_to(count).into_bytes()
+        self.inbox.take(count)
     }
 
     /// A drawn choice.
