@@ -12,7 +12,11 @@ pub(super) struct Queue<T> {
     now: Time,
     /// Due when they were asked for: in order by themselves, since time does not run back.
     soon: VecDeque<Item<T>>,
-    later: BinaryHeap<Reverse<Item<T>>>,
+    later: BinaryHeap<Reverse<Item<usize>>>,
+    /// What is due later, by its place: the heap moves what it holds about, and these are large.
+    held: Vec<Option<T>>,
+    /// Places that nothing has.
+    free: Vec<usize>,
     next: u64,
 }
 
@@ -26,27 +30,49 @@ struct Item<T> {
 impl<T> Queue<T> {
     /// Nothing.
     pub(super) fn new() -> Queue<T> {
-        Queue { now: Time::ZERO, soon: VecDeque::new(), later: BinaryHeap::new(), next: 0 }
+        Queue {
+            now: Time::ZERO,
+            soon: VecDeque::new(),
+            later: BinaryHeap::new(),
+            held: Vec::new(),
+            free: Vec::new(),
+            next: 0,
+        }
     }
 
     /// Lets `what` happen at `at`, and now if that is past.
     pub(super) fn push(&mut self, now: Time, at: Time, what: T) {
-        let item = Item { at, number: self.next, what };
+        let number = self.next;
         self.next += 1;
         // Of what stands there nothing is later, so that the order of asking is that of time, too.
         if at <= now && at >= self.now {
             self.now = at;
-            self.soon.push_back(item);
+            self.soon.push_back(Item { at, number, what });
         } else {
-            self.later.push(Reverse(item));
+            self.hold(at, number, what);
         }
+    }
+
+    fn hold(&mut self, at: Time, number: u64, what: T) {
+        let place = self.free.pop().unwrap_or(self.held.len());
+        match self.held.get_mut(place) {
+            Some(held) => *held = Some(what),
+            None => self.held.push(Some(what)),
+        }
+        self.later.push(Reverse(Item { at, number, what: place }));
+    }
+
+    fn let_go(&mut self, place: usize) -> Option<T> {
+        self.free.push(place);
+        self.held[place].take()
     }
 
     /// When the next one happens.
     pub(super) fn next_at(&self) -> Option<Time> {
         match (self.soon.front(), self.later.peek()) {
             (Some(soon), Some(Reverse(later))) => Some(soon.at.min(later.at)),
-            (Some(item), None) | (None, Some(Reverse(item))) => Some(item.at),
+            (Some(soon), None) => Some(soon.at),
+            (None, Some(Reverse(later))) => Some(later.at),
             (None, None) => None,
         }
     }
@@ -54,24 +80,35 @@ impl<T> Queue<T> {
     /// Takes it.
     pub(super) fn pop(&mut self) -> Option<T> {
         let is_soon = match (self.soon.front(), self.later.peek()) {
-            (Some(soon), Some(Reverse(later))) => soon < later,
+            (Some(soon), Some(Reverse(later))) => soon.order() < later.order(),
             (soon, _) => soon.is_some(),
         };
         if is_soon {
             self.soon.pop_front().map(|item| item.what)
         } else {
-            self.later.pop().map(|Reverse(item)| item.what)
+            self.later.pop().and_then(|Reverse(item)| self.let_go(item.what))
         }
     }
 
     /// Each goes through `pass`, in order, and stays as what that gives, or is gone.
     pub(super) fn filter_map(&mut self, mut pass: impl FnMut(T) -> Option<T>) {
-        let soon = std::mem::take(&mut self.soon);
-        let later = std::mem::take(&mut self.later).into_iter().map(|Reverse(item)| item);
-        let mut items: Vec<Item<T>> = soon.into_iter().chain(later).collect();
-        items.sort();
-        let kept = |Item { at, number, what }| pass(what).map(|what| Reverse(Item { at, number, what }));
-        self.later = items.into_iter().filter_map(kept).collect();
+        let mut items: Vec<Item<T>> = std::mem::take(&mut self.soon).into();
+        for Reverse(Item { at, number, what: place }) in std::mem::take(&mut self.later) {
+            items.extend(self.let_go(place).map(|what| Item { at, number, what }));
+        }
+        items.sort_by_key(Item::order);
+        for Item { at, number, what } in items {
+            if let Some(what) = pass(what) {
+                self.hold(at, number, what);
+            }
+        }
+    }
+}
+
+impl<T> Item<T> {
+    /// No two have one number.
+    fn order(&self) -> (Time, u64) {
+        (self.at, self.number)
     }
 }
 
@@ -89,10 +126,9 @@ impl<T> PartialOrd for Item<T> {
     }
 }
 
-/// No two have one number.
 impl<T> Ord for Item<T> {
     fn cmp(&self, other: &Item<T>) -> Ordering {
-        (self.at, self.number).cmp(&(other.at, other.number))
+        self.order().cmp(&other.order())
     }
 }
 
