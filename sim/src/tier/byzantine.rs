@@ -324,8 +324,11 @@ impl Actor {
             self.frame(operation, Body::Echo(payload.clone()));
         }
         let pings = self.flood.min(70_000) / frame(0, Body::Ping(0)).len();
-        let pings = (0..pings as u64).flat_map(|number| frame(0, Body::Ping(number)));
-        self.say(pings.collect());
+        let mut said = Vec::new();
+        for number in 0..pings as u64 {
+            let _no_payload = Frame::connection(Body::Ping(number)).encode(&mut said);
+        }
+        self.say(said);
         self.acts.push_back(Act::Stay);
     }
 

@@ -16,7 +16,8 @@ pub(super) struct Tap {
     place: String,
     side: Side,
     streams: [Watched; 2],
-    echoes: BTreeMap<u32, Echoed>,
+    /// `None` where nobody asks for them.
+    echoes: Option<BTreeMap<u32, Echoed>>,
     /// What was said here and not heard yet, where it is kept: each frame, and what it says if it is of an echo.
     unheard: VecDeque<(Frame, Option<Body>)>,
 }
@@ -39,7 +40,13 @@ const HEADER: usize = towline::wire::HEADER_LEN;
 impl Tap {
     /// At the end of `side`.
     pub(super) fn new(place: String, side: Side) -> Tap {
-        Tap { place, side, streams: Default::default(), echoes: BTreeMap::new(), unheard: VecDeque::new() }
+        let echoes = Some(BTreeMap::new());
+        Tap { place, side, streams: Default::default(), echoes, unheard: VecDeque::new() }
+    }
+
+    /// One that is not asked for [echoes](Tap::echoes).
+    pub(super) fn without_echoes(self) -> Tap {
+        Tap { echoes: None, ..self }
     }
 
     /// Bytes that `by` sent. Gives the frames that are complete now, and whether the bytes ended within a header.
@@ -71,7 +78,7 @@ impl Tap {
         {
             (stream.told, stream.within) = (frame.end, None);
             if let (Some(body), Passed::Frame(brief)) = (&echo, &frame.passed) {
-                watch_echo(&mut self.echoes, &self.place, by, brief.operation().0, body);
+                watch_echo(self.echoes.as_mut(), &self.place, by, brief.operation().0, body);
             }
             frames.push(Frame { is_heard: true, ..frame });
         }
@@ -94,7 +101,7 @@ impl Tap {
             let (start, end) = (stream.told, stream.passed - stream.decoder.held() as u64);
             match next {
                 Ok(Some(frame)) => {
-                    watch_echo(echoes, place, by, frame.operation.0, &frame.body);
+                    watch_echo(echoes.as_mut(), place, by, frame.operation.0, &frame.body);
                     stream.told = end;
                     stream.within = None;
                     let is_echo = matches!(frame.body, Body::Echo(_) | Body::EchoReply(_));
@@ -118,11 +125,18 @@ impl Tap {
 
     /// Requests for echoes, and what came back. That a reply came is known from the reply.
     pub(super) fn echoes(&self) -> impl Iterator<Item = Echoed> + '_ {
-        self.echoes.values().map(|echo| Echoed { done: !echo.replies.is_empty(), ..echo.clone() })
+        self.echoes.iter().flat_map(BTreeMap::values).map(|echo| Echoed { done: !echo.replies.is_empty(), ..echo.clone() })
     }
 }
 
-fn watch_echo(echoes: &mut BTreeMap<u32, Echoed>, place: &str, by: Side, operation: u32, body: &Body) {
+fn watch_echo(
+    echoes: Option<&mut BTreeMap<u32, Echoed>>,
+    place: &str,
+    by: Side,
+    operation: u32,
+    body: &Body,
+) {
+    let Some(echoes) = echoes else { return };
     if !matches!((body, by), (Body::Echo(_), Side::Client) | (Body::EchoReply(_), Side::Server)) {
         return;
     }

@@ -154,6 +154,7 @@ impl World {
             return;
         }
         connection.is_up = is_yes;
+        self.stirs += 1;
         connection.end_mut(Side::Client).is_held = is_yes;
         if let Some(stranger) = client.checked_sub(STRANGERS) {
             return self.answer_stranger(conn, stranger, is_yes);

@@ -123,7 +123,12 @@ impl Connection {
     pub(super) fn new(plan: &Plan, number: ConnId, place: Place, link: LinkId, notes: Notes) -> Connection {
         let streams = Streams::new(plan.seed);
         let mut random = streams.part(Streams::BYTES, "connection", number.0);
-        let socket = |is_held, side| Socket { is_held, tap: Tap::new(place.to_string(), side) };
+        let socket = |is_held, side| {
+            let tap = Tap::new(place.to_string(), side);
+            // See [`super::world::World::conclude`]: an echo is judged by what its client saw.
+            let is_asked = side == Side::Client && place.keeps_rules(plan);
+            Socket { is_held, tap: if is_asked { tap } else { tap.without_echoes() } }
+        };
         let queue_max = match place {
             Place::Files(..) => QUEUE,
             Place::Echo(..) => {
@@ -271,7 +276,7 @@ impl Pipe {
 
     /// What the writes of `side` that come now take, and when the next may come.
     pub(super) fn take(&mut self, facts: &mut Facts, side: Side) -> (Bytes, Duration) {
-        let (mut taken, mut pause, mut nap) = (0, Duration::ZERO, None);
+        let (mut taken, mut pause, mut nap, mut is_partial) = (0, Duration::ZERO, None, false);
         for _ in 0..self.burst {
             let count_max = self.shape.write_max;
             let drawn = if count_max == 0 { usize::MAX } else { self.random.random_range(1..=count_max) };
@@ -285,9 +290,10 @@ impl Pipe {
             self.unread += count;
             pause += Duration::from_millis(1) / Shape::WRITES_PER_MS;
             nap = self.nap();
-            if taken < self.queue.len() {
-                facts.reach(Rare::PartialWrite);
-            }
+            is_partial |= taken < self.queue.len();
+        }
+        if is_partial {
+            facts.reach(Rare::PartialWrite);
         }
         (self.queue.take(taken), nap.unwrap_or(pause))
     }

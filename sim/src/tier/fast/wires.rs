@@ -206,7 +206,9 @@ impl World {
             return false;
         }
         let start = pipe.heard;
-        let bytes = spoil(self.plant, place, side, start, pipe.give(allowed));
+        let given = pipe.give(allowed);
+        self.stirs += u64::from(given.len() as u64 == allowed);
+        let bytes = spoil(self.plant, place, side, start, given);
         let bytes = pipe.invert(&self.facts, place, other(side), start, bytes);
         connection.has_heard(&self.facts, side, &bytes);
         if !bytes.is_empty() {

@@ -93,6 +93,10 @@ pub(super) struct World {
     pub(super) deadline: Option<Option<(Time, Who)>>,
     /// How far the script was when what waits for it was told so.
     scripted: Option<(usize, usize)>,
+    /// All that tells whether a fault is due, as it was when none was.
+    stood: Option<(u64, usize, usize, bool, u64)>,
+    /// Counts what may bring a fault at a byte about: bytes up to a gate, and dials that are answered.
+    pub(super) stirs: u64,
     pub(super) facts: Arc<Mutex<Facts>>,
     pub(super) plant: Option<Plant>,
     pub(super) folders: Folders,
@@ -148,6 +152,8 @@ impl World {
             due: Queue::new(),
             deadline: None,
             scripted: None,
+            stood: None,
+            stirs: 0,
             plant,
             facts,
             folders: Folders::new(&plan),
@@ -377,10 +383,16 @@ impl World {
                 self.conns.values().find(of_dial).map(|conn| conn.heard(side))
             };
             let mut facts = lock(&shared);
-            if let Some(what) = self.script.take(&mut facts, heard) {
-                drop(facts);
-                self.carry_out(what);
-                continue;
+            let (blown, is_stopping) = (facts.blown.len(), facts.server.is_stopping);
+            let stands = Some((facts.now_ms, blown, self.script.happened(), is_stopping, self.stirs));
+            if stands != self.stood || self.observed_one_in == 1 {
+                if let Some(what) = self.script.take(&mut facts, heard) {
+                    assert!(stands != self.stood, "{what:?} was due and not noticed");
+                    drop(facts);
+                    self.carry_out(what);
+                    continue;
+                }
+                self.stood = stands;
             }
             let scripted = Some((self.script.happened(), facts.blown.len()));
             if scripted == self.scripted {
