@@ -38,7 +38,8 @@ impl<M: Machine> Checked<M> {
         let (room, finished, open) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
         let (is_closed, footprint_peak, care) = (false, 0, Care::Every);
         let held = (0, 0);
-        let mut checked = Checked { machine, now, room, finished, open, is_closed, footprint_peak, held, care };
+        let mut checked =
+            Checked { machine, now, room, finished, open, is_closed, footprint_peak, held, care };
         let effects = checked.note(born);
         (checked, effects)
     }
@@ -182,21 +183,31 @@ impl<M: Machine> Checked<M> {
     }
 }
 
-/// Hashes a state quickly, for a comparison with its like on the spot: a multiplication for eight bytes. Nobody chooses
+/// Hashes a state quickly, for a comparison with its like on the spot: a multiplication for sixteen bytes. Nobody chooses
 /// states to collide, and no print is kept.
 #[derive(Default)]
 struct Print(u64);
 
 impl Print {
     fn mix(&mut self, word: u64) {
-        let product = u128::from(self.0 ^ word ^ 0x9e37_79b9_7f4a_7c15) * 0xd6e8_feb8_6659_fd93;
+        self.mix_two(word, 0);
+    }
+
+    fn mix_two(&mut self, one: u64, other: u64) {
+        let product =
+            u128::from(self.0 ^ one ^ 0x9e37_79b9_7f4a_7c15) * u128::from(other ^ 0xd6e8_feb8_6659_fd93);
         self.0 = (product as u64) ^ ((product >> 64) as u64);
     }
 }
 
 impl Hasher for Print {
     fn write(&mut self, bytes: &[u8]) {
-        let (words, rest) = bytes.as_chunks::<8>();
+        let (pairs, rest) = bytes.as_chunks::<16>();
+        for pair in pairs {
+            let pair = u128::from_le_bytes(*pair);
+            self.mix_two(pair as u64, (pair >> 64) as u64);
+        }
+        let (words, rest) = rest.as_chunks::<8>();
         words.iter().for_each(|word| self.mix(u64::from_le_bytes(*word)));
         let mut last = [0; 8];
         last[..rest.len()].copy_from_slice(rest);

@@ -125,7 +125,10 @@ impl Tap {
 
     /// Requests for echoes, and what came back. That a reply came is known from the reply.
     pub(super) fn echoes(&self) -> impl Iterator<Item = Echoed> + '_ {
-        self.echoes.iter().flat_map(BTreeMap::values).map(|echo| Echoed { done: !echo.replies.is_empty(), ..echo.clone() })
+        self.echoes
+            .iter()
+            .flat_map(BTreeMap::values)
+            .map(|echo| Echoed { done: !echo.replies.is_empty(), ..echo.clone() })
     }
 }
 

@@ -25,6 +25,8 @@ pub use digest::{Checkpoints, Digest, NoDigest};
 pub use event::{Application, Connection, Door, Event, Frame, Kind, Lane, Network, Passed, Store};
 pub use recording::{Part, Recorded, Recording};
 
+/// Events that most runs have.
+const USUAL: usize = 512;
 /// Bytes that are hashed at once.
 const PIECE: usize = 32 * 1024;
 
@@ -48,6 +50,9 @@ impl Eq for Trace {}
 impl Trace {
     /// Appends an event.
     pub fn record(&mut self, event: Event) {
+        if self.events.is_empty() {
+            self.events.reserve(USUAL);
+        }
         self.events.push(event);
         self.text.take();
     }

@@ -166,6 +166,7 @@ impl Channel {
     }
 
     /// Sends the staged control as far as room and reserve allow, and ends the stream behind the last of it.
+    #[inline]
     pub(super) fn flush(&mut self, out: &mut Out<Session>) {
         if !self.staged.is_empty() {
             self.flush_staged(out);

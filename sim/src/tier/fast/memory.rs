@@ -55,11 +55,7 @@ impl Peak {
     /// Without a machine that holds and may hold so much.
     fn take_off(&mut self, machine: Option<(usize, usize)>) {
         if let Some((held, most)) = machine {
-            *self = Peak {
-                machines: self.machines - 1,
-                bytes: self.bytes - held,
-                most: self.most - most,
-            };
+            *self = Peak { machines: self.machines - 1, bytes: self.bytes - held, most: self.most - most };
         }
     }
 }

@@ -41,10 +41,11 @@ impl World {
             || self.plan.bug() != Ok(None)
             || self.plan.faults.iter().any(|fault| damages(&fault.what));
         let is_known = self.observed_one_in > 1 && !is_touched;
-        let hearing = [Side::Client, Side::Server].map(|side| match is_known && self.says_frames(place, side) {
-            true => Hearing::OfWhatWasSaid,
-            false => Hearing::OfEach,
-        });
+        let hearing =
+            [Side::Client, Side::Server].map(|side| match is_known && self.says_frames(place, side) {
+                true => Hearing::OfWhatWasSaid,
+                false => Hearing::OfEach,
+            });
         Notes { hearing, keeps_bytes: self.facts().outcome.trace.recording().is_some() }
     }
 
@@ -53,7 +54,8 @@ impl World {
         let Place::Files(dial) = place else { return false };
         let trick = match side {
             Side::Client => {
-                let number = dial.client.checked_sub(STRANGERS).and_then(|number| usize::try_from(number).ok());
+                let number =
+                    dial.client.checked_sub(STRANGERS).and_then(|number| usize::try_from(number).ok());
                 number.and_then(|number| self.plan.strangers.get(number)).map(|stranger| stranger.trick)
             }
             Side::Server => {
@@ -81,9 +83,7 @@ impl Connection {
         let place = self.place;
         let (frames, is_header_cut) = match (place, self.notes.hearing[other(side) as usize]) {
             (Place::Echo(_), _) => Default::default(),
-            (Place::Files(_), Hearing::OfEach) => {
-                self.end_mut(side).tap.bytes(other(side), bytes.clone())
-            }
+            (Place::Files(_), Hearing::OfEach) => self.end_mut(side).tap.bytes(other(side), bytes.clone()),
             (Place::Files(_), Hearing::OfWhatWasSaid) => {
                 let [client, server] = &mut self.ends;
                 let (here, there) = match side {
