@@ -5,7 +5,7 @@
 //! | file | what |
 //! |---|---|
 //! | `world` | the loop, the clock, what is on its way |
-//! | `queue` | what is to happen, in its order |
+//! | `queue`, `deadlines` | what is to happen, in its order |
 //! | `net`, `conns` | connections as the systems hold them, and all of them |
 //! | `notes` | what passes at their ends, written down |
 //! | `wires` | bytes from machine to machine, partitions, ends |
@@ -20,6 +20,7 @@ mod breaks;
 mod client;
 mod conns;
 mod datagrams;
+mod deadlines;
 mod hosts;
 mod memory;
 mod net;

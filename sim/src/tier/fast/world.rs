@@ -5,11 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rand_chacha::ChaCha8Rng;
 use towline::harness::Side;
-use towline::proto::Echo;
 use towline::proto::backoff::SplitMix;
 use towline::proto::client::Client;
 use towline::proto::datagram::Datagram;
-use towline::proto::machine::{Input, Machine};
+use towline::proto::machine::Input;
 use towline::proto::storage::{StoreOp, Ticket};
 use towline::time::{Duration, Time};
 
@@ -19,6 +18,7 @@ use super::super::script::{Gate, Script};
 use super::super::stage::{Next, Stage};
 use super::conns::Connections;
 use super::datagrams::DatagramNet;
+use super::deadlines::Who;
 use super::hosts::{ClientHost, ServerHost};
 use super::memory::Memory;
 use super::net::{ConnId, Connection, Segment, cuts};
@@ -73,15 +73,6 @@ pub(super) enum Due {
 pub(super) struct Life {
     pub(super) client: u32,
     pub(super) number: u32,
-}
-
-/// Whose deadline it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Who {
-    Client(u32),
-    Listener,
-    Session(ConnId),
-    Echo(ConnId),
 }
 
 /// Everything there is.
@@ -263,50 +254,6 @@ impl World {
         let (ms, nanos) = (self.now.as_nanos() / 1_000_000, self.now.as_nanos() % 1_000_000);
         let mut facts = self.facts();
         (facts.now_ms, facts.now_nanos) = (ms, nanos as u32);
-    }
-
-    fn deadline(&mut self) -> Option<(Time, Who)> {
-        match self.deadline {
-            Some(known) => {
-                let is_so = self.observed_one_in > 1 || known == self.look_for_deadline();
-                assert!(is_so, "a deadline was moved and not noticed");
-                known
-            }
-            None => *self.deadline.insert(self.look_for_deadline()),
-        }
-    }
-
-    fn look_for_deadline(&self) -> Option<(Time, Who)> {
-        let mut first: Option<(Time, Who)> = None;
-        let mut see = |host: Host, at: Option<Time>, who: Who| {
-            if let Some(at) = at.filter(|_| !self.paused.contains(&host)) {
-                let at = self.moment(host, at);
-                first = Some(first.map_or((at, who), |first| first.min((at, who))));
-            }
-        };
-        for (client, host) in (0..).zip(&self.clients) {
-            let deadline = host.as_ref().and_then(|host| host.machine.machine().deadline());
-            see(Host::Client(client), deadline, Who::Client(client));
-        }
-        if let Some(host) = &self.server {
-            see(Host::Server, host.listener.machine().deadline(), Who::Listener);
-            for (conn, session) in &host.sessions {
-                see(Host::Server, session.machine().deadline(), Who::Session(*conn));
-            }
-            for (conn, echo) in &host.echoes {
-                see(Host::Server, echo.machine().deadline(), Who::Echo(*conn));
-            }
-        }
-        first
-    }
-
-    fn elapse(&mut self, who: Who) {
-        match who {
-            Who::Client(client) => self.step_client(client, Input::Elapsed),
-            Who::Listener => self.step_listener(Input::Elapsed),
-            Who::Session(conn) => self.step_session(conn, Input::Elapsed),
-            Who::Echo(conn) => self.step_echo(conn, Input::<Echo>::Elapsed),
-        }
     }
 
     /// Happens, or waits for a network or a process that stands still.
