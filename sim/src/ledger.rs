@@ -104,6 +104,7 @@ pub const SELDOM: &[Mark] = &[
     Mark::BlockRefused,
     Mark::BlocksWanted,
     Mark::LostInAnswer,
+    Mark::CancelLost,
 ];
 
 /// Marks that plans from seeds reach never, or twice in 100,000: what they need (a client with several jobs at once, jobs that
@@ -113,10 +114,6 @@ pub const NOT_YET: &[Mark] = &[
     Mark::ReadsWait,
     Mark::StoreIsFull,
     Mark::SendersTakeTurns,
-    Mark::ReceiversTakeTurns,
-    Mark::SourceChanged,
-    Mark::CancelLost,
-    Mark::ManyRetried,
     Mark::SourceIsFull,
     Mark::AcceptPaused,
 ];

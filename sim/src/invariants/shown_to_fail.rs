@@ -19,7 +19,7 @@ const OTHER: Content = Content { length: 1_000, noise: 2 };
 /// One put that was carried out, and whose file stands there; got back, listed, and echoed.
 fn good() -> Outcome {
     let mut plan = Plan::from_seed(0);
-    let step = |operation| Step { operation, expect: Expect::Success };
+    let step = |operation| Step::new(operation, Expect::Success);
     plan.served = vec![("old".to_owned(), OTHER)];
     plan.clients[0].steps = vec![
         step(Operation::Put { path: "new".to_owned(), content: SENT }),
@@ -122,7 +122,7 @@ fn linearizable() {
     let both = |outcome: &mut Outcome, seen: [Content; 2]| {
         let put = |content| Operation::Put { path: "new".to_owned(), content };
         let get = Operation::Get { path: "new".to_owned() };
-        let step = |operation| Step { operation, expect: Expect::Success };
+        let step = |operation| Step::new(operation, Expect::Success);
         outcome.plan.clients[0].steps = vec![step(put(SENT)), step(get.clone()), step(get)];
         outcome.plan.clients.push(Application { begins_ms: 0, steps: vec![step(put(OTHER))] });
         outcome.jobs[2].got = Some(seen[1].id());

@@ -11,7 +11,7 @@ impl Plan {
             Operation::Get { path } => length(path),
             Operation::Echo(content) | Operation::RawEcho(content) => 2 * content.length,
             Operation::DatagramEcho { count, length, .. } => 2 * u64::from(*count) * length,
-            Operation::List | Operation::Remove { .. } => 0,
+            Operation::List | Operation::Stat { .. } | Operation::Remove { .. } => 0,
         };
         self.steps().map(of).sum()
     }
@@ -47,7 +47,7 @@ impl Plan {
             Operation::DatagramEcho { count, gap_ms, .. } => u64::from(*count) * gap_ms + 3_000,
             Operation::RawEcho(_) => self.echo_limit_ms(),
             Operation::Put { .. } | Operation::Get { .. } | Operation::List => 0,
-            Operation::Remove { .. } | Operation::Echo(_) => 0,
+            Operation::Stat { .. } | Operation::Remove { .. } | Operation::Echo(_) => 0,
         };
         let waits: u64 = self.steps().map(of_step).sum();
         let Numbers { idle_ms, handshake_ms, linger_ms, drain_ms, .. } = self.limits;

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use towline::harness::Side;
 use towline::store::memory::Primitive;
 
+use super::Content;
+
 /// Something that goes wrong. Each waits for its own time; one that comes [`When::After`] waits for the one before it
 /// in the plan's list, so that a list is made of chains, which do not wait for one another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,6 +129,16 @@ pub enum What {
     SlowDisk(Host, u64),
     /// A bit of a file at rest on the host's disk is inverted: of the `pick`th, counted around, of its files.
     BitRot(Host, u32),
+    /// Somebody writes over what a client sends in a step, in its place: it holds this from then on. The same content is a
+    /// change too, since its time is another one.
+    SourceChanges {
+        /// Whose.
+        client: u32,
+        /// Which of its steps.
+        step: usize,
+        /// What it holds then.
+        content: Content,
+    },
 }
 
 /// Which way a partition goes.

@@ -201,7 +201,7 @@ impl Plan {
             What::ClockJump(..) => false,
             What::StartServer | What::SecondServer => false,
             What::DiskFull(_) | What::DiskFree(_) | What::DiskError { .. } => false,
-            What::SlowDisk(..) | What::BitRot(..) => false,
+            What::SlowDisk(..) | What::BitRot(..) | What::SourceChanges { .. } => false,
         };
         let Datagrams { lost_percent, doubled_percent: _, late_percent } = self.datagrams;
         (lost_percent, late_percent) == (0, 0)
@@ -233,6 +233,14 @@ impl Plan {
             Operation::Put { path: at, content } if at == path => Some(content),
             _ => None,
         }))
+    }
+
+    /// What the source of a step becomes, by each fault that changes it.
+    pub fn source_changes(&self, of: u32, at: usize) -> impl Iterator<Item = &Content> {
+        self.faults.iter().filter_map(move |fault| match &fault.what {
+            What::SourceChanges { client, step, content } if (*client, *step) == (of, at) => Some(content),
+            _ => None,
+        })
     }
 
     /// The deadlines as machines take them.

@@ -72,6 +72,7 @@ fn edge(what: &What) -> Edge {
         What::Reset(_) | What::End(..) | What::Mute(..) | What::Damage(..) => Edge::Moment,
         What::SecondServer => Edge::Moment,
         What::ClockJump(..) | What::DiskError { .. } | What::BitRot(..) => Edge::Moment,
+        What::SourceChanges { .. } => Edge::Moment,
     }
 }
 
@@ -98,6 +99,7 @@ fn about(what: &What, clients: u32) -> (&'static str, Vec<String>) {
         What::ClockJump(host, _) => ("clock", name(*host)),
         What::DiskFull(host) | What::DiskFree(host) | What::DiskError { host, .. } => ("disk", name(*host)),
         What::SlowDisk(host, _) | What::BitRot(host, _) => ("disk", name(*host)),
+        What::SourceChanges { client, .. } => ("disk", name(Host::Client(*client))),
     }
 }
 

@@ -136,7 +136,7 @@ fn application(client: u32, workload: &mut Workload) -> Application {
             21..23 => (Operation::RawEcho(workload.content()), Expect::Any),
             _ => (datagrams(workload), Expect::Success),
         };
-        steps.push(Step { operation, expect });
+        steps.push(Step::new(operation, expect));
     }
     Application { begins_ms: workload.random.random_range(0..200) * u64::from(client), steps }
 }

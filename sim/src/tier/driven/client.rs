@@ -1,6 +1,9 @@
-//! A client's host: the plan's steps, one after another.
+//! A client's host: the plan's steps, one after another, and several at once where the plan says so.
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -46,27 +49,65 @@ pub(in crate::tier) async fn run<N: Network>(shared: Shared, network: N, client:
             }
         },
     );
-    for step in first.. {
-        let Some(operation) = lock(&shared).facts.step_begins(client, number, step) else { break };
-        let ended = match (steps::request(&operation, step, client, number), operation) {
-            (None, Operation::RawEcho(content)) => raw_echo(&shared, &dialer, &content).await,
-            // Plans with datagrams are not for the tiers that come here: see `Tier::cannot`.
-            (None, operation) => Ended::Failed(format!("{operation:?} is not on this tier")),
-            (Some(request), _) => match jobs.carry_out(request).await {
-                Ok(Ok(_)) => Ended::Done,
-                Ok(Err(error)) => steps::ended(&error),
-                Err(stopped) => Ended::Failed(format!("{stopped:?}")),
-            },
-        };
-        // A process without power does nothing more; the script takes it away.
-        if !power.is_on() {
-            return std::future::pending().await;
+    let mut next = first;
+    loop {
+        let group = lock(&shared).facts.group(client, next);
+        if group.is_empty() {
+            break;
         }
-        lock(&shared).facts.step_is_over(client, step, ended, &shared.folders);
+        let steps = group.into_iter().map(|step| carry_out(&shared, &dialer, &jobs, number, step));
+        all(steps).await;
+        next = lock(&shared).facts.clients[client as usize].next_step;
     }
     jobs.close().await;
     lock(&shared).facts.client_closed(client);
     std::future::pending().await
+}
+
+/// Begins them in their order, and waits for all.
+async fn all(futures: impl Iterator<Item = impl Future<Output = ()>>) {
+    let mut open: Vec<Pin<Box<_>>> = futures.map(Box::pin).collect();
+    poll_fn(|cx| {
+        open.retain_mut(|future| future.as_mut().poll(cx).is_pending());
+        if open.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+}
+
+/// Carries out one step, or gives it up.
+async fn carry_out<N: Network>(
+    shared: &Shared,
+    dialer: &NetworkDial<N>,
+    jobs: &Jobs,
+    number: u32,
+    step: usize,
+) {
+    let client = dialer.client;
+    let operation = lock(shared).facts.step_begins(client, number, step);
+    let ended = match (steps::request(&operation, step, client, number), operation) {
+        (None, Operation::RawEcho(content)) => raw_echo(shared, dialer, &content).await,
+        // Plans with datagrams are not for the tiers that come here: see `Tier::cannot`.
+        (None, operation) => Ended::Failed(format!("{operation:?} is not on this tier")),
+        (Some(request), _) => {
+            let job = jobs.carry_out(request);
+            let result = match shared.plan().step(client, step).and_then(|step| step.give_up_ms) {
+                // What is dropped is cancelled.
+                Some(ms) => tokio::time::timeout(Duration::from_millis(ms), job).await.ok(),
+                None => Some(job.await),
+            };
+            match result {
+                Some(Ok(Ok(_))) => Ended::Done,
+                Some(Ok(Err(error))) => steps::ended(&error),
+                Some(Err(stopped)) => Ended::Failed(format!("{stopped:?}")),
+                None => Ended::GivenUp,
+            }
+        }
+    };
+    // A process without power does nothing more; the script takes it away.
+    if !dialer.power.is_on() {
+        return std::future::pending().await;
+    }
+    lock(shared).facts.step_is_over(client, step, ended, &shared.folders);
 }
 
 /// Sends all and reads until the end, for a limited time.

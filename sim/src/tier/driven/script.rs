@@ -115,7 +115,7 @@ fn carry_out(what: What, hosts: &mut impl Hosts, shared: &Shared) {
         // Neither world can: see `Tier::cannot`.
         What::Pause(_) | What::Resume(_) | What::ClockJump(..) => {}
         What::DiskFull(_) | What::DiskFree(_) | What::DiskError { .. } => strike(what, shared),
-        What::SlowDisk(..) | What::BitRot(..) => strike(what, shared),
+        What::SlowDisk(..) | What::BitRot(..) | What::SourceChanges { .. } => strike(what, shared),
     }
 }
 

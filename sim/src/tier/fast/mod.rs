@@ -120,7 +120,7 @@ impl World {
             What::StartReading(host) => self.start_reading(host),
             What::ClockJump(host, ms) => self.leap(host, ms),
             What::DiskFull(_) | What::DiskFree(_) | What::DiskError { .. } => self.strike(what),
-            What::SlowDisk(..) | What::BitRot(..) => self.strike(what),
+            What::SlowDisk(..) | What::BitRot(..) | What::SourceChanges { .. } => self.strike(what),
         }
     }
 
