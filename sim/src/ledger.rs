@@ -105,18 +105,15 @@ pub const SELDOM: &[Mark] = &[
     Mark::BlocksWanted,
     Mark::LostInAnswer,
     Mark::CancelLost,
-];
-
-/// Marks that plans from seeds reach never, or twice in 100,000: what they need (a client with several jobs at once, jobs that
-/// are cancelled, a system without files to open) is not in plans yet.
-pub const NOT_YET: &[Mark] = &[
-    Mark::ControlWaits,
     Mark::ReadsWait,
-    Mark::StoreIsFull,
     Mark::SendersTakeTurns,
     Mark::SourceIsFull,
-    Mark::AcceptPaused,
+    Mark::ControlWaits,
 ];
+
+/// Marks that plans from seeds reach never, or twice in 100,000: a peer that asks for half a megabyte of control and reads
+/// none of it takes longer than most runs; `tests/pair/flow.rs` reaches it.
+pub const NOT_YET: &[Mark] = &[Mark::ControlWaits];
 
 /// How many runs reached each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -89,6 +89,8 @@ fn action<'a>(outcome: &'a Outcome, job: &'a Job) -> Option<(&'a str, Action)> {
             let seen = origins.map_or(vec![None], |origins| origins.into_iter().map(Some).collect());
             (path, Effect::Read(seen))
         }
+        // What a server that keeps no rules says of a file nobody can check.
+        Operation::Stat { .. } if plan_has_impostor(outcome, job) => return None,
         Operation::Stat { path } if is_done => (path, Effect::Read(of_length(outcome, path, job.described))),
         Operation::Get { .. } | Operation::Stat { .. } | Operation::List => return None,
         Operation::Echo(_) | Operation::RawEcho(_) | Operation::DatagramEcho { .. } => return None,
@@ -96,6 +98,10 @@ fn action<'a>(outcome: &'a Outcome, job: &'a Job) -> Option<(&'a str, Action)> {
     let ended_at = if is_done { job.ended_at.unwrap_or(u64::MAX) } else { u64::MAX };
     let name = format!("client {} step {}", job.client, job.step);
     Some((path, Action { what, begun_at: job.begun_at, ended_at, is_certain: is_done, name }))
+}
+
+fn plan_has_impostor(outcome: &Outcome, job: &Job) -> bool {
+    outcome.plan.impostors.iter().any(|impostor| impostor.client == job.client)
 }
 
 /// What may stand at `path` and is so long: all that is told of a file is its length.

@@ -69,6 +69,7 @@ fn fault_ms(fault: &Fault, steps: u64) -> u64 {
     let what = match fault.what {
         What::SlowDisk(_, ms) => ms * 40 * (steps + 1),
         What::ClockJump(_, ms) => ms,
+        What::AcceptFails(times) => 2_000 * u64::from(times),
         _ => 0,
     };
     when + what

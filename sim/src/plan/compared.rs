@@ -70,7 +70,8 @@ impl Plan {
             taken.extend(own);
         }
         let room = 4 * self.clients.len();
-        let is_roomy = self.limits.connections >= room && self.network.backlog >= room;
+        let is_roomy =
+            self.limits.connections.min(self.limits.per_source) >= room && self.network.backlog >= room;
         is_roomy && self.disks.server_capacity.is_none()
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use towline::harness::Side;
+use towline::store::FileErrorKind;
 use towline::store::memory::Primitive;
 
 use super::Content;
@@ -95,6 +96,8 @@ pub enum What {
     SecondServer,
     /// The server is told to finish what runs.
     DrainServer,
+    /// The server's system has no files left for its next so many connections; they wait to be accepted.
+    AcceptFails(u32),
     /// As for the server.
     KillClient(u32),
     /// As for the server.
@@ -124,6 +127,9 @@ pub enum What {
         primitive: Primitive,
         /// How often.
         times: u32,
+        /// How.
+        #[serde(default, skip_serializing_if = "DiskFailure::is_usual")]
+        how: DiskFailure,
     },
     /// Each operation of the host's store takes so many milliseconds longer; 0 puts it right.
     SlowDisk(Host, u64),
@@ -139,6 +145,54 @@ pub enum What {
         /// What it holds then.
         content: Content,
     },
+}
+
+/// How a primitive fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DiskFailure {
+    /// By an I/O error.
+    #[default]
+    Io,
+    /// For want of permission.
+    Denied,
+    /// Since the file system may not be written.
+    ReadOnly,
+    /// Since no more files may be open.
+    TooManyFiles,
+    /// Since something else uses it.
+    Busy,
+    /// Since the file would be too long.
+    TooLong,
+}
+
+impl DiskFailure {
+    /// All of them.
+    pub const ALL: [DiskFailure; 6] = [
+        DiskFailure::Io,
+        DiskFailure::Denied,
+        DiskFailure::ReadOnly,
+        DiskFailure::TooManyFiles,
+        DiskFailure::Busy,
+        DiskFailure::TooLong,
+    ];
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+    fn is_usual(&self) -> bool {
+        *self == DiskFailure::Io
+    }
+
+    /// As the store is told.
+    pub fn kind(self) -> FileErrorKind {
+        match self {
+            DiskFailure::Io => FileErrorKind::Other,
+            DiskFailure::Denied => FileErrorKind::Denied,
+            DiskFailure::ReadOnly => FileErrorKind::ReadOnly,
+            DiskFailure::TooManyFiles => FileErrorKind::TooManyFiles,
+            DiskFailure::Busy => FileErrorKind::Busy,
+            DiskFailure::TooLong => FileErrorKind::TooLong,
+        }
+    }
 }
 
 /// Which way a partition goes.
@@ -230,11 +284,13 @@ pub enum Trick {
     Stall,
     /// Sends echoes as fast as it may and reads nothing.
     Flood,
+    /// Begins a transfer or a question as it should, and breaks a rule later.
+    Breach,
 }
 
 impl Trick {
     /// All of them.
-    pub const ALL: [Trick; 8] = [
+    pub const ALL: [Trick; 9] = [
         Trick::Garbage,
         Trick::Truncate,
         Trick::Replay,
@@ -243,6 +299,7 @@ impl Trick {
         Trick::WrongState,
         Trick::Stall,
         Trick::Flood,
+        Trick::Breach,
     ];
 }
 

@@ -26,7 +26,7 @@ use towline::proto::client::RetryPolicy;
 use towline::proto::{Limits, ListenLimits};
 use towline::time::Duration;
 
-pub use self::fault::{Cut, Fault, Host, Impostor, Stranger, Trick, What, When, Whom};
+pub use self::fault::{Cut, DiskFailure, Fault, Host, Impostor, Stranger, Trick, What, When, Whom};
 pub use self::generate::Scenario;
 pub use self::network::{Datagrams, Disks, Network, Shape, Span};
 pub use self::text::BadPlan;
@@ -115,6 +115,12 @@ pub struct Numbers {
     pub control: usize,
     /// Connections that the server has at once.
     pub connections: usize,
+    /// Connections that the server has of one address at once.
+    pub per_source: usize,
+    /// Bytes of files read ahead of what is sent, over all transfers of a connection.
+    pub read_ahead: usize,
+    /// Store operations of a connection under way before nothing more is read from its peer.
+    pub store_operations: usize,
 }
 
 impl Default for Numbers {
@@ -129,6 +135,9 @@ impl Default for Numbers {
             operations: limits.operations,
             control: limits.backlog,
             connections: listen.connections,
+            per_source: listen.per_source,
+            read_ahead: limits.read_ahead,
+            store_operations: limits.store_operations,
         }
     }
 }
@@ -199,7 +208,7 @@ impl Plan {
             What::Repair | What::Release | What::Resume(_) | What::StartReading(_) => false,
             What::Reset(_) | What::End(..) | What::Mute(..) | What::Damage(..) => false,
             What::ClockJump(..) => false,
-            What::StartServer | What::SecondServer => false,
+            What::StartServer | What::SecondServer | What::AcceptFails(_) => false,
             What::DiskFull(_) | What::DiskFree(_) | What::DiskError { .. } => false,
             What::SlowDisk(..) | What::BitRot(..) | What::SourceChanges { .. } => false,
         };
@@ -246,6 +255,7 @@ impl Plan {
     /// The deadlines as machines take them.
     pub fn limits(&self) -> Limits {
         let Numbers { idle_ms, handshake_ms, linger_ms, window, operations, control, .. } = self.limits;
+        let Numbers { read_ahead, store_operations, .. } = self.limits;
         Limits {
             idle: Some(Duration::from_millis(idle_ms)),
             handshake: Some(Duration::from_millis(handshake_ms)),
@@ -253,15 +263,17 @@ impl Plan {
             window,
             operations,
             backlog: control,
+            read_ahead,
+            store_operations,
             ..Limits::default()
         }
     }
 
     /// The server's limits over all connections.
     pub fn listen_limits(&self) -> ListenLimits {
-        let Numbers { drain_ms, connections, .. } = self.limits;
+        let Numbers { drain_ms, connections, per_source, .. } = self.limits;
         let drain = Some(Duration::from_millis(drain_ms));
-        ListenLimits { drain, connections, per_source: connections, ..ListenLimits::default() }
+        ListenLimits { drain, connections, per_source, ..ListenLimits::default() }
     }
 
     /// The clients' retries as their machines take them.

@@ -220,7 +220,7 @@ impl Fault {
             What::SourceChanges { client, .. } => Some(client),
             What::DiskError { host, .. } | What::SlowDisk(host, _) | What::BitRot(host, _) => of_host(host),
             What::Repair | What::Release | What::KillServer | What::PowerLossServer => None,
-            What::StartServer | What::SecondServer | What::DrainServer => None,
+            What::StartServer | What::SecondServer | What::DrainServer | What::AcceptFails(_) => None,
         };
         when.max(what)
     }

@@ -53,7 +53,7 @@ fn wounds(plan: &Plan) -> BTreeSet<Wound> {
             What::SlowDisk(host, 0) => healed.insert(Wound::Slow(host)),
             What::SlowDisk(host, _) => open.insert(Wound::Slow(host)),
             What::SecondServer | What::Reset(_) | What::End(..) | What::Mute(..) => continue,
-            What::Damage(..) | What::SourceChanges { .. } => continue,
+            What::Damage(..) | What::SourceChanges { .. } | What::AcceptFails(_) => continue,
             What::ClockJump(..) | What::DiskError { .. } | What::BitRot(..) => continue,
         };
     }

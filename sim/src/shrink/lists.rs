@@ -180,7 +180,7 @@ fn names(fault: &mut Fault) -> Vec<&mut u32> {
         What::ClockJump(host, _) | What::DiskFull(host) | What::DiskFree(host) => of_host(host),
         What::DiskError { host, .. } | What::SlowDisk(host, _) | What::BitRot(host, _) => of_host(host),
         What::Repair | What::Release | What::KillServer | What::PowerLossServer => None,
-        What::StartServer | What::SecondServer | What::DrainServer => None,
+        What::StartServer | What::SecondServer | What::DrainServer | What::AcceptFails(_) => None,
     };
     when.into_iter().chain(what).collect()
 }

@@ -179,7 +179,7 @@ fn each(plan: &mut Plan, visit: &mut dyn FnMut(Kind, &mut u64)) {
             What::ClockJump(_, ms) => visit(Kind::Plain, ms),
             // 0 is another fault: it puts things right.
             What::SlowDisk(_, ms) if *ms > 0 => visit(Kind::Count, ms),
-            What::DiskError { times, .. } => narrow(times, Kind::Count, visit),
+            What::DiskError { times, .. } | What::AcceptFails(times) => narrow(times, Kind::Count, visit),
             What::BitRot(_, pick) => narrow(pick, Kind::Plain, visit),
             What::SourceChanges { content, .. } => {
                 visit(Kind::Length, &mut content.length);

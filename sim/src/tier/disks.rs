@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use rand::RngExt;
 use towline::proto::storage::{NameOp, StoreError, StoreOp};
-use towline::store::FileErrorKind;
 use towline::store::memory::MemoryFiles;
 use towline::wire::RESERVED;
 
@@ -45,6 +44,7 @@ pub(super) fn is_of_disk(what: What) -> bool {
         What::StartServer | What::SecondServer | What::DrainServer | What::KillClient(_) => false,
         What::PowerLossClient(_) | What::StartClient(_) | What::Pause(_) | What::Resume(_) => false,
         What::StopReading(_) | What::StartReading(_) | What::ClockJump(..) => false,
+        What::AcceptFails(_) => false,
     }
 }
 
@@ -99,8 +99,8 @@ impl Folders {
         match what {
             What::DiskFull(host) => self.disk(host).set_capacity(0),
             What::DiskFree(host) => self.disk(host).set_capacity(capacity(&facts.outcome.plan, host)),
-            What::DiskError { host, primitive, times } => {
-                let fail = |_| self.disk(host).fail(primitive, 0, FileErrorKind::Other.into());
+            What::DiskError { host, primitive, times, how } => {
+                let fail = |_| self.disk(host).fail(primitive, 0, how.kind().into());
                 (0..times).for_each(fail);
             }
             What::SlowDisk(host, ms) => drop(facts.slow_ms.insert(host, ms)),

@@ -53,6 +53,8 @@ pub(super) struct Facts {
     order: u64,
     /// How much slower hosts' disks are than they should be.
     pub(super) slow_ms: BTreeMap<Host, u64>,
+    /// Connections for which the server's system has no files.
+    pub(super) accept_failures: u32,
     /// Counts strangers that have dialed.
     pub(super) strangers_begun: usize,
     /// Counts what rots.
@@ -117,6 +119,7 @@ impl Facts {
             last_primitive: BTreeMap::new(),
             order: 0,
             slow_ms: BTreeMap::new(),
+            accept_failures: 0,
             strangers_begun: 0,
             rots: 0,
             rotting: Vec::new(),
@@ -297,6 +300,16 @@ impl Facts {
         self.server.connections.insert(connection);
         let network = Network::Accepted { number: connection, door };
         self.record(Lane::Server, None, Kind::Network(network));
+    }
+
+    /// True if the system has no files for a connection now.
+    pub(super) fn cannot_accept(&mut self) -> bool {
+        let cannot = self.accept_failures > 0;
+        self.accept_failures = self.accept_failures.saturating_sub(1);
+        if cannot {
+            self.event(SERVER, "cannot accept: too many open files");
+        }
+        cannot
     }
 
     /// A connection's session is over.

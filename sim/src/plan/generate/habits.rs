@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 
 use towline::store::memory::Primitive;
 
-use crate::plan::{Application, Content, Expect, Host, Operation, Plan, What, When};
+use crate::plan::{Application, Content, DiskFailure, Expect, Host, Operation, Plan, Trick, What, When};
 
 /// Of a hundred plans that may have it.
 const GROUPS_PERCENT: u32 = 35;
@@ -20,7 +20,8 @@ pub(super) fn habits(plan: &mut Plan, random: &mut ChaCha8Rng) {
     if random.random_ratio(STAT_PERCENT, 100) {
         look_instead(plan, random);
     }
-    if random.random_ratio(GROUPS_PERCENT, 100) {
+    let is_bulk = plan.clients[0].steps.iter().any(|step| is_bulk(&step.operation));
+    if random.random_ratio(if is_bulk { 70 } else { GROUPS_PERCENT }, 100) {
         plan.clients.iter_mut().for_each(|client| begin_together(client, random));
     }
     if random.random_ratio(GIVE_UP_PERCENT, 100) {
@@ -54,6 +55,38 @@ pub(super) fn source_changes(plan: &mut Plan, random: &mut ChaCha8Rng) {
     }
 }
 
+/// Limits that a connection of several jobs comes up against; a system without files to open; peers that break the rules
+/// late; disks that fail otherwise than by an I/O error.
+pub(super) fn straits(plan: &mut Plan, random: &mut ChaCha8Rng) {
+    if random.random_ratio(20, 100) {
+        plan.limits.read_ahead = [1, 64 * 1024, 1024 * 1024][random.random_range(0..3)];
+    }
+    if random.random_ratio(15, 100) {
+        plan.limits.store_operations = random.random_range(1..4);
+    }
+    if random.random_ratio(10, 100) {
+        plan.limits.per_source = random.random_range(1..3);
+    }
+    if random.random_ratio(8, 100) {
+        let when = When::At(random.random_range(0..400));
+        plan.fault(when, What::AcceptFails(random.random_range(1..4)));
+    }
+    let late = |trick: &mut Trick, random: &mut ChaCha8Rng| {
+        if random.random_ratio(40, 100) {
+            *trick = Trick::Breach;
+        }
+    };
+    plan.strangers.iter_mut().for_each(|stranger| late(&mut stranger.trick, random));
+    plan.impostors.iter_mut().for_each(|impostor| late(&mut impostor.trick, random));
+    for fault in &mut plan.faults {
+        if let What::DiskError { how, .. } = &mut fault.what
+            && random.random_bool(0.5)
+        {
+            *how = DiskFailure::ALL[random.random_range(0..DiskFailure::ALL.len())];
+        }
+    }
+}
+
 /// Some gets become looks.
 fn look_instead(plan: &mut Plan, random: &mut ChaCha8Rng) {
     let steps = plan.clients.iter_mut().flat_map(|client| &mut client.steps);
@@ -71,8 +104,13 @@ fn begin_together(client: &mut Application, random: &mut ChaCha8Rng) {
     let often = [0.3, 0.9][random.random_range(0..2)];
     for at in 1..client.steps.len() {
         let are_jobs = client.steps[at - 1..=at].iter().all(|step| step.operation.is_job());
-        client.steps[at].together = random.random_bool(often) && are_jobs;
+        let is_it = random.random_bool(often) || is_bulk(&client.steps[at].operation);
+        client.steps[at].together = is_it && are_jobs;
     }
+}
+
+fn is_bulk(operation: &Operation) -> bool {
+    operation.path().is_some_and(|path| path.starts_with("bulk"))
 }
 
 /// One or two jobs are given up: mostly soon, since most are over soon.

@@ -117,6 +117,7 @@ impl Plan {
             habits::habits(&mut plan, &mut random);
             if scenario == Scenario::Swarm {
                 habits::source_changes(&mut plan, &mut random);
+                habits::straits(&mut plan, &mut random);
             }
         }
         plan

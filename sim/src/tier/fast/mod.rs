@@ -108,6 +108,7 @@ impl World {
                 self.folders.rob(Host::Client(client), &mut lock(&self.facts));
             }
             What::StartClient(client) => self.start_client(client),
+            What::AcceptFails(times) => self.facts().accept_failures += times,
             What::Hold(whom) => self.hold(whom),
             What::Release => self.let_pass(),
             What::Reset(whom) => self.reset(whom),
