@@ -154,6 +154,13 @@ impl Plan {
         if self.clients.iter().any(has_no_job) {
             return bad("raw echoes and datagrams are begun alone, and are not given up".to_owned());
         }
+        let lists = |client: &Application, at: usize| {
+            let group = &client.steps[client.group_of(at)];
+            group.iter().filter(|step| step.operation == Operation::List).count()
+        };
+        if self.clients.iter().any(|client| (0..client.steps.len()).any(|at| lists(client, at) > 1)) {
+            return bad("a client lists one folder at a time".to_owned());
+        }
         let served: BTreeSet<&String> = self.served.iter().map(|(path, _)| path).collect();
         if served.len() != self.served.len() {
             return bad("a path is served twice".to_owned());

@@ -6,6 +6,8 @@ use towline::proto::machine::DialErrorKind;
 use towline::proto::op::{OpDone, OpEvent, Question};
 use towline::proto::session::{Request, SessionEnd};
 use towline::proto::storage::RootId;
+#[cfg(feature = "turmoil")]
+use towline::wire::Entry;
 use towline::wire::{Code, Get, RelPath, Remove, RequestId};
 
 use super::facts::{Facts, client_name};
@@ -153,6 +155,14 @@ impl Facts {
             self.clients[client as usize].next_step = next;
             next
         })
+    }
+
+    /// What a list told its caller, whatever was told on the way.
+    #[cfg(feature = "turmoil")]
+    pub(super) fn listed(&mut self, client: u32, step: usize, entries: &[Entry]) {
+        if let Some(job) = self.job_of(client, step) {
+            job.names = entries.iter().map(|entry| entry.name.escape_ascii().to_string()).collect();
+        }
     }
 
     /// All steps are over, and the client has closed.

@@ -105,7 +105,9 @@ fn begin_together(client: &mut Application, random: &mut ChaCha8Rng) {
     for at in 1..client.steps.len() {
         let are_jobs = client.steps[at - 1..=at].iter().all(|step| step.operation.is_job());
         let is_it = random.random_bool(often) || is_bulk(&client.steps[at].operation);
-        client.steps[at].together = is_it && are_jobs;
+        // A client lists one folder at a time.
+        let is_list = client.steps[at].operation == Operation::List;
+        client.steps[at].together = is_it && are_jobs && !is_list;
     }
 }
 
