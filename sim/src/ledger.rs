@@ -111,10 +111,6 @@ pub const SELDOM: &[Mark] = &[
     Mark::ControlWaits,
 ];
 
-/// Marks that plans from seeds reach never, or twice in 100,000: a peer that asks for half a megabyte of control and reads
-/// none of it takes longer than most runs; `tests/pair/flow.rs` reaches it.
-pub const NOT_YET: &[Mark] = &[Mark::ControlWaits];
-
 /// How many runs reached each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ledger(BTreeMap<State, u64>);
@@ -146,7 +142,7 @@ impl Ledger {
             State::Marked(mark) if SELDOM.contains(mark) => {
                 tiers.contains(&Tier::Fast) && runs >= Ledger::LONG
             }
-            State::Marked(mark) => tiers.contains(&Tier::Fast) && !NOT_YET.contains(mark),
+            State::Marked(_) => tiers.contains(&Tier::Fast),
         };
         State::all().filter(|state| is_due(state) && self.count(*state) == 0).collect()
     }

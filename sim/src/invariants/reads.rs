@@ -42,7 +42,8 @@ fn wrong_names(outcome: &Outcome, list: &Job) -> Option<String> {
         let of = |path: &&&str| presence_of(outcome, list, path) == presence;
         paths.iter().filter(of).map(|path| top(path)).collect()
     };
-    let must = names_of(Presence::Certain);
+    let mut must = names_of(Presence::Certain);
+    must.extend(outcome.plan.crowd_names());
     let may: BTreeSet<String> = &names_of(Presence::Possible) | &must;
     let listed: BTreeSet<String> = listed.into_iter().map(str::to_owned).collect();
     if must.is_subset(&listed) && listed.is_subset(&may) {

@@ -13,7 +13,8 @@ impl Plan {
             Operation::DatagramEcho { count, length, .. } => 2 * u64::from(*count) * length,
             Operation::List | Operation::Stat { .. } | Operation::Remove { .. } => 0,
         };
-        self.steps().map(of).sum()
+        let listed = self.steps().filter(|step| step.operation == Operation::List).count() as u64;
+        self.steps().map(of).sum::<u64>() + 300 * u64::from(self.crowd) * listed
     }
 
     /// Milliseconds in which all that the steps move is moved at the shim's pace, if nothing breaks it off.

@@ -164,17 +164,35 @@ pub enum DiskFailure {
     Busy,
     /// Since the file would be too long.
     TooLong,
+    /// Since something that is no folder stands where one is needed.
+    NotAFolder,
+    /// Since something that is no file stands there.
+    NotAFile,
+    /// Since the folder holds something.
+    NotEmpty,
+    /// Since a symbolic link is in the way.
+    Link,
+    /// Since the path leads out of the folder.
+    Outside,
+    /// Since the file system takes no such name.
+    BadName,
 }
 
 impl DiskFailure {
     /// All of them.
-    pub const ALL: [DiskFailure; 6] = [
+    pub const ALL: [DiskFailure; 12] = [
         DiskFailure::Io,
         DiskFailure::Denied,
         DiskFailure::ReadOnly,
         DiskFailure::TooManyFiles,
         DiskFailure::Busy,
         DiskFailure::TooLong,
+        DiskFailure::NotAFolder,
+        DiskFailure::NotAFile,
+        DiskFailure::NotEmpty,
+        DiskFailure::Link,
+        DiskFailure::Outside,
+        DiskFailure::BadName,
     ];
 
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
@@ -191,6 +209,12 @@ impl DiskFailure {
             DiskFailure::TooManyFiles => FileErrorKind::TooManyFiles,
             DiskFailure::Busy => FileErrorKind::Busy,
             DiskFailure::TooLong => FileErrorKind::TooLong,
+            DiskFailure::NotAFolder => FileErrorKind::NotAFolder,
+            DiskFailure::NotAFile => FileErrorKind::NotAFile,
+            DiskFailure::NotEmpty => FileErrorKind::NotEmpty,
+            DiskFailure::Link => FileErrorKind::Link,
+            DiskFailure::Outside => FileErrorKind::Outside,
+            DiskFailure::BadName => FileErrorKind::BadName,
         }
     }
 }

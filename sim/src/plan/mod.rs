@@ -68,6 +68,9 @@ pub struct Plan {
     /// What the server's folder holds at the beginning.
     #[serde(default, skip_serializing_if = "is_plain")]
     pub served: Vec<(String, Content)>,
+    /// How many more files it holds, empty ones with names so long that a list of them takes several pages.
+    #[serde(default, skip_serializing_if = "is_plain")]
+    pub crowd: u32,
     /// The clients, each with a machine of its own.
     pub clients: Vec<Application>,
     /// Clients that do not keep the rules.
@@ -182,6 +185,7 @@ impl Plan {
             retry: Retry::default(),
             server_at_start: true,
             served: Vec::new(),
+            crowd: 0,
             clients: vec![Application::default()],
             strangers: Vec::new(),
             impostors: Vec::new(),
@@ -223,6 +227,11 @@ impl Plan {
     pub fn impostor_of(&self, client: u32, dial: u32) -> Option<(u32, Impostor)> {
         let is_it = |(_, impostor): &(u32, &Impostor)| (impostor.client, impostor.dial) == (client, dial);
         (0..).zip(&self.impostors).find(is_it).map(|(number, impostor)| (number, *impostor))
+    }
+
+    /// The names of the crowd.
+    pub fn crowd_names(&self) -> impl Iterator<Item = String> {
+        (0..self.crowd).map(|number| format!("crowd-{number:05}-{}", "x".repeat(200)))
     }
 
     /// The step of a client.

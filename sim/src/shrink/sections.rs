@@ -17,6 +17,7 @@ pub(super) fn pass(search: &mut impl Tries) {
 }
 
 const WHOLE: &[Plain] = &[
+    |plan| plan.crowd = 0,
     |plan| plan.shape = Shape::SMOOTH,
     |plan| plan.network = Network::default(),
     |plan| plan.datagrams = Datagrams::default(),

@@ -22,6 +22,7 @@ impl Folders {
         for (path, content) in &plan.served {
             served.put(path, &content.bytes());
         }
+        plan.crowd_names().for_each(|name| served.put(&name, b""));
         served.sync_all();
         if let Some(bytes) = plan.disks.server_capacity {
             served.set_capacity(bytes);

@@ -8,7 +8,9 @@ use rand_chacha::ChaCha8Rng;
 
 use towline::store::memory::Primitive;
 
-use crate::plan::{Application, Content, DiskFailure, Expect, Host, Operation, Plan, Trick, What, When};
+use crate::plan::{
+    Application, Content, DiskFailure, Expect, Host, Operation, Plan, Step, Trick, What, When,
+};
 
 /// Of a hundred plans that may have it.
 const GROUPS_PERCENT: u32 = 35;
@@ -61,6 +63,9 @@ pub(super) fn straits(plan: &mut Plan, random: &mut ChaCha8Rng) {
     if random.random_ratio(20, 100) {
         plan.limits.read_ahead = [1, 64 * 1024, 1024 * 1024][random.random_range(0..3)];
     }
+    if random.random_ratio(2, 100) && plan.steps().any(|step| step.operation == Operation::List) {
+        plan.crowd = random.random_range(250..700);
+    }
     if random.random_ratio(15, 100) {
         plan.limits.store_operations = random.random_range(1..4);
     }
@@ -83,6 +88,38 @@ pub(super) fn straits(plan: &mut Plan, random: &mut ChaCha8Rng) {
             && random.random_bool(0.5)
         {
             *how = DiskFailure::ALL[random.random_range(0..DiskFailure::ALL.len())];
+        }
+    }
+}
+
+/// Files that are folders: who reads, removes or overwrites one is told.
+pub(super) fn mistakes(plan: &mut Plan, random: &mut ChaCha8Rng) {
+    if !random.random_ratio(15, 100) {
+        return;
+    }
+    for (number, client) in plan.clients.iter_mut().enumerate() {
+        let (own, folder) = (format!("{number}/own"), number.to_string());
+        // What was put there before, and waited for, is there.
+        let is_put = |step: &Step| {
+            matches!(&step.operation, Operation::Put { path, .. } if *path == own)
+                && step.give_up_ms.is_none()
+        };
+        for at in 0..client.steps.len() {
+            let begun = client.group_of(at).start;
+            let is_there = client.steps[..begun].iter().any(is_put);
+            let step = &mut client.steps[at];
+            if step.expect != Expect::Any || !is_there || random.random_bool(0.3) {
+                continue;
+            }
+            match &mut step.operation {
+                Operation::Get { .. } if random.random_bool(0.3) => {
+                    let content = Content { length: 10, noise: 1 };
+                    step.operation = Operation::Put { path: folder.clone(), content };
+                }
+                Operation::Get { path } | Operation::Remove { path } => path.clone_from(&folder),
+                Operation::Put { .. } | Operation::List | Operation::Stat { .. } => {}
+                Operation::Echo(_) | Operation::RawEcho(_) | Operation::DatagramEcho { .. } => {}
+            }
         }
     }
 }

@@ -118,6 +118,7 @@ impl Plan {
             if scenario == Scenario::Swarm {
                 habits::source_changes(&mut plan, &mut random);
                 habits::straits(&mut plan, &mut random);
+                habits::mistakes(&mut plan, &mut random);
             }
         }
         plan
