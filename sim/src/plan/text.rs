@@ -133,6 +133,39 @@ impl Plan {
         if self.limits.window < 2 * 1024 * 1024 {
             return bad("limits.window is at least 2097152".to_owned());
         }
+        self.check_steps()?;
+        let served: BTreeSet<&String> = self.served.iter().map(|(path, _)| path).collect();
+        if served.len() != self.served.len() {
+            return bad("a path is served twice".to_owned());
+        }
+        let unknown = |fault: &&Fault| fault.client().is_some_and(|client| client >= clients);
+        if let Some(fault) = self.faults.iter().find(unknown) {
+            return bad(format!("{fault:?} names a client that it does not have"));
+        }
+        let is_put = |client, step| {
+            self.step(client, step).is_some_and(|step| matches!(step.operation, Operation::Put { .. }))
+        };
+        let sends_nothing = |fault: &Fault| match fault.what {
+            What::SourceChanges { client, step, .. } => !is_put(client, step),
+            _ => false,
+        };
+        if self.faults.iter().any(sends_nothing) {
+            return bad("a source changes in a step that sends none".to_owned());
+        }
+        if self.impostors.iter().any(|impostor| impostor.client >= clients) {
+            return bad("an impostor waits for a client that it does not have".to_owned());
+        }
+        if self.faults.first().is_some_and(|fault| matches!(fault.when, When::After(_))) {
+            return bad("the first fault comes after none".to_owned());
+        }
+        if let Some(fault) = self.never_healed() {
+            return bad(format!("nothing is certain to put {:?} right", fault.what));
+        }
+        Ok(())
+    }
+
+    fn check_steps(&self) -> Result<(), BadPlan> {
+        let bad = |what: String| Err(BadPlan::Meaning(what));
         for step in self.steps() {
             if let Operation::DatagramEcho { length, .. } = &step.operation
                 && !(8..=65_507).contains(length)
@@ -160,33 +193,6 @@ impl Plan {
         };
         if self.clients.iter().any(|client| (0..client.steps.len()).any(|at| lists(client, at) > 1)) {
             return bad("a client lists one folder at a time".to_owned());
-        }
-        let served: BTreeSet<&String> = self.served.iter().map(|(path, _)| path).collect();
-        if served.len() != self.served.len() {
-            return bad("a path is served twice".to_owned());
-        }
-        let unknown = |fault: &&Fault| fault.client().is_some_and(|client| client >= clients);
-        if let Some(fault) = self.faults.iter().find(unknown) {
-            return bad(format!("{fault:?} names a client that it does not have"));
-        }
-        let is_put = |client, step| {
-            self.step(client, step).is_some_and(|step| matches!(step.operation, Operation::Put { .. }))
-        };
-        let sends_nothing = |fault: &Fault| match fault.what {
-            What::SourceChanges { client, step, .. } => !is_put(client, step),
-            _ => false,
-        };
-        if self.faults.iter().any(sends_nothing) {
-            return bad("a source changes in a step that sends none".to_owned());
-        }
-        if self.impostors.iter().any(|impostor| impostor.client >= clients) {
-            return bad("an impostor waits for a client that it does not have".to_owned());
-        }
-        if self.faults.first().is_some_and(|fault| matches!(fault.when, When::After(_))) {
-            return bad("the first fault comes after none".to_owned());
-        }
-        if let Some(fault) = self.never_healed() {
-            return bad(format!("nothing is certain to put {:?} right", fault.what));
         }
         Ok(())
     }
