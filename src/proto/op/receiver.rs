@@ -364,14 +364,6 @@ impl Machine for Receiver {
         }
     }
 
-    fn deadline(&self) -> Option<Time> {
-        None
-    }
-
-    fn wants_read(&self, (): ()) -> bool {
-        true
-    }
-
     fn footprint(&self) -> usize {
         match &self.state {
             State::Opening(incoming) | State::Receiving(incoming, _) | State::Publishing(incoming, ..) => {
@@ -390,6 +382,4 @@ impl Machine for Receiver {
     fn size(tx: &Body) -> usize {
         bulk(tx)
     }
-
-    fn rebase(&mut self, _now: Time) {}
 }

@@ -269,6 +269,7 @@ impl Sender {
         out.push(Effect::Transmit((), Body::Commit(Commit { request, root })));
     }
 
+    /// Sends what fits, to the extent's end at most: there it is another sender's turn.
     fn on_room(&mut self, mut room: usize, out: &mut Out<Sender>) {
         let State::Sending(outgoing) = &mut self.state else { return };
         while outgoing.pipeline.next_len().is_some_and(|length| length <= room) {
@@ -276,6 +277,9 @@ impl Sender {
             room = room.saturating_sub(data.payload.len() + HEAD);
             out.event(OpEvent::Progress(data.payload.len() as u64));
             out.push(Effect::Transmit((), Body::Data(data)));
+            if !outgoing.pipeline.is_within_extent() {
+                break;
+            }
         }
         self.advance(out);
     }
@@ -354,14 +358,6 @@ impl Machine for Sender {
         }
     }
 
-    fn deadline(&self) -> Option<Time> {
-        None
-    }
-
-    fn wants_read(&self, (): ()) -> bool {
-        true
-    }
-
     fn footprint(&self) -> usize {
         match &self.state {
             State::Waiting(outgoing)
@@ -380,6 +376,4 @@ impl Machine for Sender {
     fn size(tx: &Body) -> usize {
         bulk(tx)
     }
-
-    fn rebase(&mut self, _now: Time) {}
 }

@@ -99,6 +99,7 @@ impl World {
             Due::SendDatagram(..) | Due::DatagramsOver(..) => None,
             Due::Stranger(_) | Due::Play(..) => None,
             Due::Write(..) | Due::Read(..) | Due::Room(..) | Due::ToClient(..) | Due::Store(..) => None,
+            Due::GiveUp(..) => None,
             Due::Step(..) | Due::Begin(_) | Due::FlushLimit(_) | Due::RawQuiet(..) | Due::Drain => None,
         };
         client.is_some_and(|client| self.holds.iter().any(|whom| whom.means(client)))

@@ -114,6 +114,7 @@ impl World {
                 self.folders.rob(Host::Client(client), &mut lock(&self.facts));
             }
             What::StartClient(client) => self.start_client(client),
+            What::AcceptFails(times) => self.facts().accept_failures += times,
             What::Hold(whom) => self.hold(whom),
             What::Release => self.let_pass(),
             What::Reset(whom) => self.reset(whom),
@@ -126,7 +127,7 @@ impl World {
             What::StartReading(host) => self.start_reading(host),
             What::ClockJump(host, ms) => self.leap(host, ms),
             What::DiskFull(_) | What::DiskFree(_) | What::DiskError { .. } => self.strike(what),
-            What::SlowDisk(..) | What::BitRot(..) => self.strike(what),
+            What::SlowDisk(..) | What::BitRot(..) | What::SourceChanges { .. } => self.strike(what),
         }
     }
 

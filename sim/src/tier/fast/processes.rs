@@ -77,7 +77,9 @@ impl World {
             Due::Read(conn, side) | Due::Room(conn, side) => at(conn, *side),
             // The system has the answer; the process hears it later.
             Due::Answer(conn, _) => at(conn, Side::Client),
-            Due::ToClient(life, _) | Due::Step(life, _) => Some(Host::Client(life.client)),
+            Due::ToClient(life, _) | Due::Step(life, _) | Due::GiveUp(life, _) => {
+                Some(Host::Client(life.client))
+            }
             Due::RawQuiet(life, ..) | Due::SendDatagram(life, _) | Due::DatagramsOver(life, _) => {
                 Some(Host::Client(life.client))
             }

@@ -119,8 +119,12 @@ impl World {
             && let Some(host) = &mut self.server
             && host.is_open
             && host.listener.machine().wants_read(())
-            && let Some(conn) = host.backlog.pop_front()
+            && let Some(conn) = host.backlog.front().copied()
         {
+            if lock(&self.facts).cannot_accept() {
+                return self.step_listener(Input::Command(ListenInput::AcceptFailed));
+            }
+            host.backlog.pop_front();
             let number = host.next_number;
             host.next_number += 1;
             host.numbers.insert(conn, number);

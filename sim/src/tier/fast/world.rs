@@ -49,6 +49,8 @@ pub(super) enum Due {
     Store(ConnId, Ticket, Box<StoreOp>),
     /// A client's application goes on with this step.
     Step(Life, usize),
+    /// It gives this one up.
+    GiveUp(Life, usize),
     /// A client's application begins for the first time.
     Begin(u32),
     /// A stranger dials.
@@ -279,7 +281,12 @@ impl World {
             Due::Store(conn, ticket, op) => self.on_store_served(conn, ticket, *op),
             Due::Step(life, step) => {
                 if self.lives(life) {
-                    self.begin_step(life.client, step);
+                    self.begin_group(life, step);
+                }
+            }
+            Due::GiveUp(life, step) => {
+                if self.lives(life) {
+                    self.give_up(life, step);
                 }
             }
             Due::Begin(client) => {
