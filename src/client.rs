@@ -1,4 +1,4 @@
-//! A client: the client machine on real sockets, with files on a real disk.
+//! A client: the client machine on real sockets, with files on a real disk, or on those of a simulation.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -16,6 +16,7 @@ pub use crate::proto::op::Moved;
 use crate::proto::op::{OpDone, OpEvent, Question};
 use crate::proto::session::Request;
 use crate::proto::storage::{RootId, StoreError};
+use crate::store::Files;
 use crate::store::os::OsFiles;
 use crate::time::Duration;
 use crate::wire::{Attempt, Code, Entry, Get, Metadata, PathError, RelPath, Remove, RequestId, Start};
@@ -59,9 +60,10 @@ impl From<Stopped> for ClientError {
 }
 
 /// A client of one server. Dials when it has something to do, keeps the connection, and dials again when it is lost.
-pub struct Client {
+/// `F` is where its own files are: the system's, except in a simulation.
+pub struct Client<F: Files = OsFiles> {
     jobs: Jobs,
-    disk: Disk<OsFiles>,
+    disk: Disk<F>,
     entries: Arc<Mutex<Vec<Entry>>>,
     requests: Mutex<u128>,
     /// Listings share a place for their entries: one at a time.
@@ -95,14 +97,48 @@ impl Client {
         config: ClientConfig,
         watch: impl Fn(&Event) + Send + Sync + 'static,
     ) -> Client {
-        let ClientConfig { limits, policy, socket, seed, start } = config;
-        let (low, high) = (seed as u64, (seed >> 64) as u64);
-        let disk: Disk<OsFiles> = Disk::new(low, Mode::Threads);
+        let disk: Disk<OsFiles> = Disk::new(config.seed as u64, Mode::Threads);
+        let store = Completions::new(Arc::new(disk.clone()));
+        let dialer = TcpDialer { endpoint, options: config.socket.clone() };
+        Client::over(dialer, disk, store, config, watch)
+    }
+
+    /// Sends the file `source` to stand at the server's `to`.
+    pub async fn put(&self, source: &Path, to: RelPath) -> Result<Moved, ClientError> {
+        let (folder, name) = local(source)?;
+        self.put_from(folder, name, to).await
+    }
+
+    /// Receives the server's file `from` to stand at `to`, a file's path.
+    pub async fn get(&self, from: RelPath, to: &Path) -> Result<Moved, ClientError> {
+        let (folder, name) = local(to)?;
+        self.get_to(from, folder, name).await
+    }
+}
+
+impl<F> Client<F>
+where
+    F: Files + Send + 'static,
+    F::File: Send + Sync + 'static,
+    F::Folder: Send + 'static,
+    F::Listing: Send + 'static,
+{
+    /// A client over any way to connect and any files, as simulations have them. `store` is `disk`, perhaps slower.
+    pub fn over<D>(
+        dialer: D,
+        disk: Disk<F>,
+        store: Completions,
+        config: ClientConfig,
+        watch: impl Fn(&Event) + Send + Sync + 'static,
+    ) -> Client<F>
+    where
+        D: Dial + Send + 'static,
+        D::Stream: Send + 'static,
+    {
+        let ClientConfig { limits, policy, socket: _, seed, start } = config;
         let entries: Arc<Mutex<Vec<Entry>>> = Arc::default();
         let listed = Arc::clone(&entries);
-        let store = Completions::new(Arc::new(disk.clone()));
-        let dialer = TcpDialer { endpoint, options: socket };
-        let jobs = Jobs::start(dialer, store, limits, policy, high, move |event| {
+        let jobs = Jobs::start(dialer, store, limits, policy, (seed >> 64) as u64, move |event| {
             collect(event, &listed);
             watch(event);
         });
@@ -110,17 +146,17 @@ impl Client {
         Client { jobs, disk, entries, requests, listing, start }
     }
 
-    /// Sends the file `source` to stand at the server's `to`.
-    pub async fn put(&self, source: &Path, to: RelPath) -> Result<Moved, ClientError> {
-        let (root, source) = self.local(source).await?;
+    /// Sends the file `source` below `folder` to stand at the server's `to`.
+    pub async fn put_from(&self, folder: F, source: RelPath, to: RelPath) -> Result<Moved, ClientError> {
+        let root = self.disk.add_root(folder).await?;
         let attempt = Attempt { start: self.start, ..Attempt::new(self.next_request()) };
         let request = Request::Put { root, source, path: to, attempt };
         moved(self.within(root, request).await)
     }
 
-    /// Receives the server's file `from` to stand at `to`, a file's path.
-    pub async fn get(&self, from: RelPath, to: &Path) -> Result<Moved, ClientError> {
-        let (root, at) = self.local(to).await?;
+    /// Receives the server's file `from` to stand at `at` below `folder`.
+    pub async fn get_to(&self, from: RelPath, folder: F, at: RelPath) -> Result<Moved, ClientError> {
+        let root = self.disk.add_root(folder).await?;
         let get = Get { path: from, version: 0 };
         moved(self.within(root, Request::Fetch { root, at, get, start: self.start }).await)
     }
@@ -172,19 +208,6 @@ impl Client {
         Ok(result??)
     }
 
-    /// A local path as a root, its folder, and a path below that, its name.
-    async fn local(&self, path: &Path) -> Result<(RootId, RelPath), ClientError> {
-        let no_name =
-            || StoreError::new(Code::NOT_A_FILE, format!("{} is not a file's path", path.display()));
-        let name = RelPath::new(path.file_name().ok_or_else(no_name)?.as_bytes())?;
-        let folder = match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
-            Some(_) | None => PathBuf::from("."),
-        };
-        let root = self.disk.add_root(OsFiles::open(&folder)?).await?;
-        Ok((root, name))
-    }
-
     /// Never the same twice for one seed, and never 0.
     fn next_request(&self) -> RequestId {
         let mut last = lock(&self.requests);
@@ -194,17 +217,40 @@ impl Client {
 }
 
 /// The folder of a job whose caller stopped waiting is forgotten as well.
-struct CloseRoot<'a> {
-    disk: &'a Disk<OsFiles>,
+struct CloseRoot<'a, F>
+where
+    F: Files + Send + 'static,
+    F::File: Send + Sync + 'static,
+    F::Folder: Send + 'static,
+    F::Listing: Send + 'static,
+{
+    disk: &'a Disk<F>,
     root: Option<RootId>,
 }
 
-impl Drop for CloseRoot<'_> {
+impl<F> Drop for CloseRoot<'_, F>
+where
+    F: Files + Send + 'static,
+    F::File: Send + Sync + 'static,
+    F::Folder: Send + 'static,
+    F::Listing: Send + 'static,
+{
     fn drop(&mut self) {
         if let Some(root) = self.root {
             self.disk.abandon_root(root);
         }
     }
+}
+
+/// A local path as its folder, and its name below that.
+fn local(path: &Path) -> Result<(OsFiles, RelPath), ClientError> {
+    let no_name = || StoreError::new(Code::NOT_A_FILE, format!("{} is not a file's path", path.display()));
+    let name = RelPath::new(path.file_name().ok_or_else(no_name)?.as_bytes())?;
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
+        Some(_) | None => PathBuf::from("."),
+    };
+    Ok((OsFiles::open(&folder)?, name))
 }
 
 /// A retried listing begins again.

@@ -104,21 +104,11 @@ pub const SELDOM: &[Mark] = &[
     Mark::BlockRefused,
     Mark::BlocksWanted,
     Mark::LostInAnswer,
-];
-
-/// Marks that plans from seeds reach never, or twice in 100,000: what they need (a client with several jobs at once, jobs that
-/// are cancelled, a system without files to open) is not in plans yet.
-pub const NOT_YET: &[Mark] = &[
-    Mark::ControlWaits,
-    Mark::ReadsWait,
-    Mark::StoreIsFull,
-    Mark::SendersTakeTurns,
-    Mark::ReceiversTakeTurns,
-    Mark::SourceChanged,
     Mark::CancelLost,
-    Mark::ManyRetried,
+    Mark::ReadsWait,
+    Mark::SendersTakeTurns,
     Mark::SourceIsFull,
-    Mark::AcceptPaused,
+    Mark::ControlWaits,
 ];
 
 /// How many runs reached each.
@@ -152,7 +142,7 @@ impl Ledger {
             State::Marked(mark) if SELDOM.contains(mark) => {
                 tiers.contains(&Tier::Fast) && runs >= Ledger::LONG
             }
-            State::Marked(mark) => tiers.contains(&Tier::Fast) && !NOT_YET.contains(mark),
+            State::Marked(_) => tiers.contains(&Tier::Fast),
         };
         State::all().filter(|state| is_due(state) && self.count(*state) == 0).collect()
     }

@@ -1,5 +1,6 @@
 //! What was seen of a run: facts, from which the invariants judge. Also a fed one, in their tests.
 
+mod seen;
 mod unusual;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,10 +10,10 @@ use towline::probe::Mark;
 use towline_tripwire::Caught;
 
 use crate::ledger::Rare;
-use crate::plan::{Content, Host, Operation, Plan};
+use crate::plan::{Content, Host, Operation, Plan, What};
 use crate::trace::{Connection, Kind, Lane, Trace};
 
-pub use self::unusual::{Peak, PowerLoss, Rotten, Visit};
+pub use self::unusual::{Peak, PowerLoss, Rotten, SourceChange, Visit};
 
 /// What a content is known by: its length and BLAKE3 hash.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,6 +26,11 @@ impl ContentId {
     /// Of these bytes.
     pub fn of(bytes: &[u8]) -> ContentId {
         ContentId { length: bytes.len() as u64, hash: *blake3::hash(bytes).as_bytes() }
+    }
+
+    /// How many bytes.
+    pub fn length(&self) -> u64 {
+        self.length
     }
 
     /// Appends it as bytes.
@@ -50,6 +56,8 @@ pub enum Ended {
     Refused(String),
     /// It failed otherwise.
     Failed(String),
+    /// The application gave it up, and does not know what became of it.
+    GivenUp,
 }
 
 /// A step that a client began.
@@ -71,10 +79,14 @@ pub struct Job {
     pub replies: u32,
     /// True if its client was killed meanwhile.
     pub cut_off: bool,
+    /// True if its client was killed after it had given the step up, and before its machine was done with it.
+    pub died_unanswered: bool,
     /// Attempts that failed in a way that may pass.
     pub retries: u32,
     /// What stood at the destination of a get when it had ended.
     pub got: Option<ContentId>,
+    /// The length of the file, as a look at it told.
+    pub described: Option<u64>,
     /// For a list, the names.
     pub names: Vec<String>,
     /// For a put that was acknowledged: whether the content stood at its path at that moment.
@@ -93,8 +105,10 @@ impl Job {
             ended: None,
             replies: 0,
             cut_off: false,
+            died_unanswered: false,
             retries: 0,
             got: None,
+            described: None,
             names: Vec::new(),
             stood: None,
         }
@@ -222,6 +236,8 @@ pub struct Outcome {
     pub served: BTreeMap<String, ContentId>,
     /// What rotted at rest.
     pub rotten: Vec<Rotten>,
+    /// Sources that were written over.
+    pub source_changes: Vec<SourceChange>,
     /// Clients on whose connections a bit of a preamble was inverted.
     pub strange_preambles: BTreeSet<u32>,
     /// What power losses changed.
@@ -251,7 +267,11 @@ impl Outcome {
             Operation::Put { content, .. } => Some(*content),
             _ => None,
         });
-        let ids = plan.served.iter().map(|(_, content)| *content).chain(put);
+        let changed = plan.faults.iter().filter_map(|fault| match fault.what {
+            What::SourceChanges { content, .. } => Some(content),
+            _ => None,
+        });
+        let ids = plan.served.iter().map(|(_, content)| *content).chain(put).chain(changed);
         let ids = ids.map(|content| (content, content.id())).collect();
         let faults_at_ms = vec![None; plan.faults.len()];
         Outcome {
@@ -270,6 +290,7 @@ impl Outcome {
             drains: Vec::new(),
             served: BTreeMap::new(),
             rotten: Vec::new(),
+            source_changes: Vec::new(),
             strange_preambles: BTreeSet::new(),
             power_losses: Vec::new(),
             visits: Vec::new(),
@@ -315,53 +336,6 @@ impl Outcome {
             }
         }
         origins
-    }
-
-    /// What the applications saw, without times and without what is the network's matter: operations and how each ended,
-    /// what they read, what was echoed, what was published and what stands there. By client and by path, in order. For comparing
-    /// tiers.
-    pub fn seen_by_applications(&self) -> String {
-        let mut lines = Vec::new();
-        let mut jobs: Vec<&Job> = self.jobs.iter().collect();
-        jobs.sort_by_key(|job| (job.client, job.begun_at));
-        for job in jobs {
-            let ended = match &job.ended {
-                None => "not",
-                Some(Ended::Done) => "done",
-                Some(Ended::Refused(_)) => "refused",
-                Some(Ended::Failed(_)) => "failed",
-            };
-            let (operation, replies) = (self.operation(job), job.replies);
-            let (client, step) = (job.client, job.step);
-            lines.push(format!("client {client}, step {step} {operation:?}: {ended}, {replies} replies"));
-            lines.push(format!("  got {:?}, names {:?}, stood {:?}", job.got, job.names, job.stood));
-        }
-        let mut echoes: Vec<String> = Vec::new();
-        // One that was asked on a connection that broke is asked again.
-        for Echoed { place: _, request, replies, done } in self.echoes.iter().filter(|echo| echo.done) {
-            let replies: Vec<ContentId> = replies.iter().map(|reply| ContentId::of(reply)).collect();
-            echoes.push(format!("echo of {:?}: {replies:?}, done {done}", ContentId::of(request)));
-        }
-        echoes.sort();
-        lines.extend(echoes);
-        lines.extend(self.datagrams.iter().map(|echoed| {
-            let back: BTreeSet<ContentId> = echoed.replies.iter().map(|reply| ContentId::of(reply)).collect();
-            let DatagramsEchoed { client, step, requests, replies: _, done } = echoed;
-            let (sent, back) = (requests.len(), back.len());
-            format!("client {client}, step {step}: {sent} datagrams, {back} came back, done {done}")
-        }));
-        let mut published: Vec<&Published> = self.published.iter().collect();
-        published.sort_by_key(|published| &published.path);
-        lines.extend(
-            published
-                .iter()
-                .map(|Published { at_ms: _, path, content }| format!("published {path} as {content:?}")),
-        );
-        lines.extend(self.bound.iter().map(|Bound { second, error }| {
-            format!("a server, the second {second}, had the port {}", error.is_none())
-        }));
-        lines.extend(self.served.iter().map(|(path, content)| format!("{path} is {content:?}")));
-        lines.join("\n") + "\n"
     }
 
     /// What was said on each connection of the protocol on which something was, as its client saw it: a line a frame.

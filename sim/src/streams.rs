@@ -18,6 +18,8 @@ impl Streams {
     pub const DISK: &str = "disk";
     /// What peers do that do not keep the rules.
     pub const MISCHIEF: &str = "mischief";
+    /// What clients do at once, and what they give up.
+    pub const HABITS: &str = "habits";
     /// Latency, limits, retries.
     pub const WORLD: &str = "world";
 

@@ -30,7 +30,7 @@ fn of_pair(plan: &Plan) -> String {
 
 fn plan(shape: Shape) -> Plan {
     let mut plan = Plan::from_seed(0);
-    let step = |operation| Step { operation, expect: Expect::Success };
+    let step = |operation| Step::new(operation, Expect::Success);
     plan.network.latency_ms = Span { min: 5, max: 5 };
     plan.shape = shape;
     plan.served = Vec::new();

@@ -3,7 +3,7 @@
 use towline::store::memory::Primitive;
 use towline_sim::invariants;
 use towline_sim::outcome::{Ended, Outcome};
-use towline_sim::plan::{Expect, Fault, Host, Plan, What, When};
+use towline_sim::plan::{DiskFailure, Expect, Fault, Host, Plan, What, When};
 use towline_sim::tier::Tier;
 
 /// Two puts, a get of each, and a list, by a client; whatever becomes of them.
@@ -227,7 +227,7 @@ fn each_primitive_fails_each_time_that_it_runs() {
                 let when = When::Primitive { host, primitive, nth };
                 let what = match nth % 4 {
                     3 => What::DiskFull(host),
-                    times => What::DiskError { host, primitive, times: times + 1 },
+                    times => What::DiskError { host, primitive, times: times + 1, how: DiskFailure::Io },
                 };
                 plan.seed = u64::from(nth);
                 plan.faults = vec![Fault { when, what }];
@@ -251,7 +251,7 @@ fn the_same_failures_on_every_tier() {
         for primitive in [Primitive::CreateFile, Primitive::WriteAt, Primitive::Sync, Primitive::ReadAt] {
             for host in [Host::Server, Host::Client(0)] {
                 let mut plan = plan(WORK);
-                let what = What::DiskError { host, primitive, times: 1 };
+                let what = What::DiskError { host, primitive, times: 1, how: DiskFailure::Io };
                 plan.faults = vec![Fault { when: When::Primitive { host, primitive, nth: 1 }, what }];
                 let outcome = run(tier, &plan);
                 let told = outcome.jobs.iter().filter(|job| matches!(job.ended, Some(Ended::Failed(_))));

@@ -59,6 +59,26 @@ const STORIES: &[Story] = &[
     ("handshake-stall", &["step 1 is over: Done"]),
     ("slow-upload", &["begins to receive file", "publishes file", "step 0 is over: Done"]),
     (
+        "jobs-together",
+        &["step 0: Put", "step 3: Stat", "Reset(All)", "attempt 1 failed", "step 5: Get", "is over: Done"],
+    ),
+    (
+        "job-given-up",
+        &["step 1: Put", "step 0 is over: GivenUp", "publishes kept", "step 2 is over: Done", "has closed"],
+    ),
+    (
+        "source-changes",
+        &[
+            "begins to receive file",
+            "SourceChanges",
+            "changed while it was read",
+            "SourceChanges",
+            "changed while it was read",
+            "publishes file as 3000000 bytes",
+            "step 1 is over: Done",
+        ],
+    ),
+    (
         "look-alikes",
         &["begins to receive file", "begins to receive file", "publishes file", "publishes file"],
     ),

@@ -1,7 +1,7 @@
 //! The contract of [`Machine`], asserted on every step of any machine.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{DefaultHasher, Hasher};
+use std::hash::Hasher;
 
 use crate::proto::backoff::SplitMix;
 use crate::proto::machine::{Effect, Input, Machine, Out, fingerprint};
@@ -19,6 +19,8 @@ pub struct Checked<M: Machine> {
     open: BTreeSet<Ticket>,
     is_closed: bool,
     footprint_peak: usize,
+    /// What it holds since its last step, and may hold.
+    held: (usize, usize),
     care: Care,
 }
 
@@ -35,7 +37,9 @@ impl<M: Machine> Checked<M> {
     pub fn new(now: Time, machine: M, born: Out<M>) -> (Checked<M>, Vec<Effect<M>>) {
         let (room, finished, open) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
         let (is_closed, footprint_peak, care) = (false, 0, Care::Every);
-        let mut checked = Checked { machine, now, room, finished, open, is_closed, footprint_peak, care };
+        let held = (0, 0);
+        let mut checked =
+            Checked { machine, now, room, finished, open, is_closed, footprint_peak, held, care };
         let effects = checked.note(born);
         (checked, effects)
     }
@@ -63,6 +67,11 @@ impl<M: Machine> Checked<M> {
         self.footprint_peak
     }
 
+    /// The bytes that it holds since its last step, and the most that it may hold then.
+    pub fn held(&self) -> (usize, usize) {
+        self.held
+    }
+
     /// Steps the machine and asserts.
     pub fn step(&mut self, now: Time, input: Input<M>) -> Vec<Effect<M>> {
         assert!(now >= self.now, "the driver turned time back: {:?} after {now:?}", self.now);
@@ -73,7 +82,7 @@ impl<M: Machine> Checked<M> {
             self.check_early_tick();
         }
         let is_elapsed = matches!(input, Input::Elapsed);
-        let was_due = self.machine.deadline().is_some_and(|deadline| deadline <= now);
+        let was_due = is_elapsed && self.machine.deadline().is_some_and(|deadline| deadline <= now);
 
         let mut out = Out::new();
         if is_turn {
@@ -121,7 +130,7 @@ impl<M: Machine> Checked<M> {
     /// The canonical state is the same whenever it is looked at relative to the clock.
     fn check_fingerprint(&self) {
         let print = |machine: &M, now| {
-            let mut hasher = DefaultHasher::new();
+            let mut hasher = Print::default();
             fingerprint(machine, now, &mut hasher);
             hasher.finish()
         };
@@ -143,8 +152,8 @@ impl<M: Machine> Checked<M> {
         }
     }
 
-    fn note(&mut self, mut out: Out<M>) -> Vec<Effect<M>> {
-        let effects: Vec<Effect<M>> = out.drain().collect();
+    fn note(&mut self, out: Out<M>) -> Vec<Effect<M>> {
+        let effects = out.into_effects();
         for effect in &effects {
             assert!(!self.is_closed, "{effect:?} after Close");
             match effect {
@@ -166,13 +175,91 @@ impl<M: Machine> Checked<M> {
         if self.is_closed {
             assert_eq!(self.machine.deadline(), None, "a deadline after Close");
         }
-        let held = self.machine.footprint();
-        assert!(
-            held <= self.machine.footprint_max(),
-            "{held} bytes held of {}",
-            self.machine.footprint_max()
-        );
+        let (held, most) = (self.machine.footprint(), self.machine.footprint_max());
+        assert!(held <= most, "{held} bytes held of {most}");
         self.footprint_peak = self.footprint_peak.max(held);
+        self.held = (held, most);
         effects
+    }
+}
+
+/// Hashes a state quickly, for a comparison with its like on the spot: a multiplication for sixteen bytes. Nobody chooses
+/// states to collide, and no print is kept.
+#[derive(Default)]
+struct Print(u64);
+
+impl Print {
+    fn mix(&mut self, word: u64) {
+        self.mix_two(word, 0);
+    }
+
+    fn mix_two(&mut self, one: u64, other: u64) {
+        let product =
+            u128::from(self.0 ^ one ^ 0x9e37_79b9_7f4a_7c15) * u128::from(other ^ 0xd6e8_feb8_6659_fd93);
+        self.0 = (product as u64) ^ ((product >> 64) as u64);
+    }
+}
+
+impl Hasher for Print {
+    fn write(&mut self, bytes: &[u8]) {
+        let (pairs, rest) = bytes.as_chunks::<16>();
+        for pair in pairs {
+            let pair = u128::from_le_bytes(*pair);
+            self.mix_two(pair as u64, (pair >> 64) as u64);
+        }
+        let (words, rest) = rest.as_chunks::<8>();
+        words.iter().for_each(|word| self.mix(u64::from_le_bytes(*word)));
+        let mut last = [0; 8];
+        last[..rest.len()].copy_from_slice(rest);
+        // With its length, so that zeros at the end count.
+        self.mix(u64::from_le_bytes(last));
+        self.mix(bytes.len() as u64);
+    }
+
+    fn write_u8(&mut self, number: u8) {
+        self.mix(u64::from(number));
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        self.mix(u64::from(number));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.mix(number);
+    }
+
+    fn write_usize(&mut self, number: usize) {
+        self.mix(number as u64);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::hash::Hasher;
+
+    use super::Print;
+
+    /// A state that is not the same has another print, wherever it differs.
+    #[test]
+    fn prints_tell_states_apart() {
+        let print = |bytes: &[u8]| {
+            let mut print = Print::default();
+            print.write(bytes);
+            print.finish()
+        };
+        let mut prints = std::collections::BTreeSet::new();
+        for length in 0..40 {
+            prints.insert(print(&vec![0; length]));
+            for at in 0..length * 8 {
+                let mut bytes = vec![0; length];
+                bytes[at / 8] ^= 1 << (at % 8);
+                prints.insert(print(&bytes));
+            }
+        }
+        assert_eq!(prints.len(), 40 + (0..40).map(|length| length * 8).sum::<usize>());
     }
 }

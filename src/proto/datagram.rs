@@ -165,10 +165,6 @@ impl Machine for DatagramEcho {
         }
     }
 
-    fn deadline(&self) -> Option<Time> {
-        None
-    }
-
     /// What is not read is lost in the system, where nobody counts it.
     fn wants_read(&self, (): ()) -> bool {
         self.phase == Phase::Open
@@ -185,6 +181,4 @@ impl Machine for DatagramEcho {
     fn size(tx: &Datagram) -> usize {
         DatagramEcho::HEADER + tx.payload.len()
     }
-
-    fn rebase(&mut self, _now: Time) {}
 }

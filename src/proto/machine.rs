@@ -45,11 +45,15 @@ pub trait Machine: Clone + PartialEq + Hash + fmt::Debug {
     /// Takes one input and appends its effects.
     fn step(&mut self, now: Time, input: Input<Self>, out: &mut Out<Self>);
 
-    /// When to step with [`Input::Elapsed`], if at all.
-    fn deadline(&self) -> Option<Time>;
+    /// When to step with [`Input::Elapsed`], if at all: never, where a machine waits for no time.
+    fn deadline(&self) -> Option<Time> {
+        None
+    }
 
     /// False while nothing should be read from `link`: only against abuse, since bulk is governed by credit.
-    fn wants_read(&self, link: Self::Link) -> bool;
+    fn wants_read(&self, _link: Self::Link) -> bool {
+        true
+    }
 
     /// Bytes held, by capacity.
     fn footprint(&self) -> usize;
@@ -62,7 +66,9 @@ pub trait Machine: Clone + PartialEq + Hash + fmt::Debug {
 
     /// Moves every time that the machine holds so that `now` becomes the epoch (what is past becomes the epoch): states
     /// that behave alike from `now` on become equal, and [`fingerprint`] hashes them alike, for model checking.
-    fn rebase(&mut self, now: Time);
+    ///
+    /// Nothing, where a machine holds no time.
+    fn rebase(&mut self, _now: Time) {}
 }
 
 /// What happens to a machine.
@@ -171,6 +177,11 @@ impl<M: Machine> Out<M> {
     /// The effects so far.
     pub fn effects(&self) -> &[Effect<M>] {
         &self.effects
+    }
+
+    /// All effects, in order.
+    pub fn into_effects(self) -> Vec<Effect<M>> {
+        self.effects
     }
 
     /// Takes the effects, in order.

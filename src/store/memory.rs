@@ -134,6 +134,21 @@ impl MemoryFiles {
         disk.write(inode, 0, content).expect("room for a fixture");
     }
 
+    /// Somebody else writes over the file at `path`, in its place, and syncs it; nothing if there is none.
+    pub fn overwrite(&self, path: &str, content: &[u8]) {
+        let mut disk = self.disk();
+        let Some(inode) = disk.find(path) else { return };
+        let pages = disk.pages_mut(inode).expect("a file is written over");
+        pages.set_len(content.len() as u64);
+        // However full the disk is.
+        pages.write(0, content);
+        disk.note(|| Change::SetLen(inode, content.len() as u64));
+        disk.note(|| Change::Write(inode, 0, content.to_vec()));
+        if let Some(shadow) = &mut disk.shadow {
+            shadow.sync_file(inode);
+        }
+    }
+
     /// Puts an empty folder there, with the folders that it needs.
     pub fn put_folder(&self, path: &str) {
         self.disk().plant(path, Content::folder());

@@ -79,7 +79,10 @@ impl Rope {
     }
 
     /// Removes the first `count` bytes (all, if there are fewer) in one piece; copied only where they are in several.
-    pub(super) fn take(&mut self, count: usize) -> Bytes {
+    pub fn take(&mut self, count: usize) -> Bytes {
+        if self.pieces.is_empty() {
+            self.seal();
+        }
         match self.pieces.front_mut() {
             // The most frequent case, and no list of pieces is made for it.
             Some(front) if front.len() > count => {

@@ -58,6 +58,47 @@ fn a_sender_never_exceeds_its_credit() {
     lone.run_out();
 }
 
+/// A long file does not hold up another one: at an extent's end it is the other's turn, however much room there is.
+#[test]
+fn senders_take_turns_at_the_ends_of_extents() {
+    let mut lone = towline::harness::Lone::client(limits());
+    lone.preamble();
+    lone.hear(0, Body::Hello(hello()));
+    // More room than is ever used, so that nothing but turns divides them.
+    lone.step(Input::Room((), 64 << 20));
+    for (tag, name) in [(1, "one"), (2, "two")] {
+        lone.files.put(name, &noise(3 << 20));
+        lone.step(Input::Command(Command::Start(Tag(tag), put(name))));
+        lone.settle();
+    }
+    // Both are told at once, before a read completes.
+    for operation in [1, 2] {
+        let have = towline::wire::HavePage {
+            upload: Default::default(),
+            first: 0,
+            cvs: Vec::new(),
+            last: true,
+        };
+        lone.hear(operation, Body::Have(have));
+    }
+    lone.step(Input::Room((), 0));
+    lone.settle();
+    lone.step(Input::Room((), 64 << 20));
+    lone.settle();
+    let sent = lone.heard().into_iter().filter(|frame| frame.body.credit() > 0);
+    let mut turns: Vec<(u32, u64)> = Vec::new();
+    for frame in sent {
+        match turns.last_mut() {
+            Some((of, bytes)) if *of == frame.operation.0 => *bytes += frame.body.credit(),
+            _ => turns.push((frame.operation.0, frame.body.credit())),
+        }
+    }
+    assert!(turns.len() >= 6, "{turns:?}");
+    assert!(turns.iter().all(|(_, bytes)| *bytes == 1 << 20), "an extent each: {turns:?}");
+    lone.peer_ends(End::Reset);
+    lone.run_out();
+}
+
 /// A peer that asks and never reads: control is held up to a limit, then nothing more is read.
 #[test]
 fn a_flood_of_pings_stops_the_reading() {

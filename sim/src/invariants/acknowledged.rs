@@ -2,7 +2,7 @@
 //! matter of `linearizable`.
 
 use crate::outcome::{Ended, Outcome};
-use crate::plan::Operation;
+use crate::plan::{Application, Operation, Step};
 
 pub(super) fn check(outcome: &Outcome) -> Vec<String> {
     let mut broken = Vec::new();
@@ -18,13 +18,17 @@ pub(super) fn check(outcome: &Outcome) -> Vec<String> {
     broken
 }
 
-/// True if several clients write there.
+/// True if several write there at once: clients, or jobs of one.
 fn is_shared(outcome: &Outcome, path: &str) -> bool {
-    let writes = |operation: &Operation| match operation {
-        Operation::Put { path: at, .. } | Operation::Remove { path: at } => at == path,
-        Operation::Get { .. } | Operation::List => false,
-        Operation::Echo(_) | Operation::RawEcho(_) | Operation::DatagramEcho { .. } => false,
-    };
+    let writes = |step: &Step| step.operation.writes() && step.operation.path() == Some(path);
     let clients = outcome.plan.clients.iter();
-    clients.filter(|client| client.steps.iter().any(|step| writes(&step.operation))).count() > 1
+    // What was given up may be done at any time after.
+    let of_one = |client: &Application| {
+        (0..client.steps.len()).any(|at| {
+            let together = client.steps[client.group_of(at)].iter().filter(|step| writes(step)).count() > 1;
+            writes(&client.steps[at]) && (together || client.steps[at].give_up_ms.is_some())
+        })
+    };
+    let clients: Vec<&Application> = clients.filter(|client| client.steps.iter().any(writes)).collect();
+    clients.len() > 1 || clients.into_iter().any(of_one)
 }

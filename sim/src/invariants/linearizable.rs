@@ -43,7 +43,11 @@ pub(super) fn check(outcome: &Outcome) -> Vec<String> {
     let mut paths: BTreeMap<&str, Vec<Action>> = BTreeMap::new();
     for job in &outcome.jobs {
         if let Some((path, action)) = action(outcome, job) {
-            paths.entry(path).or_default().push(action);
+            let actions = paths.entry(path).or_default();
+            // One whose source changed may have been published before, and is tried again with what it is now.
+            let tries = outcome.sent_by(job).len().saturating_sub(1);
+            actions.extend((0..tries).map(|_| Action { is_certain: false, ..action.clone() }));
+            actions.push(action);
         }
     }
     for (path, _) in &outcome.plan.served {
@@ -73,9 +77,10 @@ pub(super) fn check(outcome: &Outcome) -> Vec<String> {
 fn action<'a>(outcome: &'a Outcome, job: &'a Job) -> Option<(&'a str, Action)> {
     let is_done = job.ended == Some(Ended::Done);
     let (path, what) = match outcome.operation(job) {
-        Operation::Put { path, content } => {
-            let values = outcome.received_as(Host::Server, path, outcome.id(content));
-            (path, Effect::Write(values.into_iter().map(Some).collect()))
+        Operation::Put { path, .. } => {
+            let sent = outcome.sent_by(job).into_iter();
+            let values = sent.flat_map(|id| outcome.received_as(Host::Server, path, id));
+            (path, Effect::Write(values.map(Some).collect()))
         }
         Operation::Remove { path } => (path, Effect::Write(vec![None])),
         Operation::Get { path } if is_done => {
@@ -84,12 +89,28 @@ fn action<'a>(outcome: &'a Outcome, job: &'a Job) -> Option<(&'a str, Action)> {
             let seen = origins.map_or(vec![None], |origins| origins.into_iter().map(Some).collect());
             (path, Effect::Read(seen))
         }
-        Operation::Get { .. } | Operation::List => return None,
+        // What a server that keeps no rules says of a file nobody can check.
+        Operation::Stat { .. } if plan_has_impostor(outcome, job) => return None,
+        Operation::Stat { path } if is_done => (path, Effect::Read(of_length(outcome, path, job.described))),
+        Operation::Get { .. } | Operation::Stat { .. } | Operation::List => return None,
         Operation::Echo(_) | Operation::RawEcho(_) | Operation::DatagramEcho { .. } => return None,
     };
     let ended_at = if is_done { job.ended_at.unwrap_or(u64::MAX) } else { u64::MAX };
     let name = format!("client {} step {}", job.client, job.step);
     Some((path, Action { what, begun_at: job.begun_at, ended_at, is_certain: is_done, name }))
+}
+
+fn plan_has_impostor(outcome: &Outcome, job: &Job) -> bool {
+    outcome.plan.impostors.iter().any(|impostor| impostor.client == job.client)
+}
+
+/// What may stand at `path` and is so long: all that is told of a file is its length.
+fn of_length(outcome: &Outcome, path: &str, length: Option<u64>) -> Vec<Value> {
+    let put = outcome.plan.contents_at(path).map(|content| outcome.id(content));
+    let changed = outcome.source_changes.iter().map(|change| change.content);
+    let rotten = outcome.rotten.iter().filter(|rotten| rotten.path == path).map(|rotten| rotten.is);
+    let all = put.chain(changed).chain(rotten);
+    all.filter(|id| Some(id.length()) == length).map(Some).collect()
 }
 
 /// What the disk did at `path`.

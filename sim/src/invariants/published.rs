@@ -15,8 +15,8 @@ pub(super) fn check(outcome: &Outcome) -> Vec<String> {
         whole.entry(path).or_default().insert(outcome.id(content));
     }
     for job in &outcome.jobs {
-        if let Operation::Put { path, content } = outcome.operation(job) {
-            whole.entry(path).or_default().insert(outcome.id(content));
+        if let Operation::Put { path, .. } = outcome.operation(job) {
+            whole.entry(path).or_default().extend(outcome.sent_by(job));
         }
     }
     for rotten in outcome.rotten.iter().filter(|rotten| rotten.host == Host::Server) {
@@ -57,7 +57,8 @@ fn again(outcome: &Outcome) -> Vec<String> {
     let mut times: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     for job in &outcome.jobs {
         if let Operation::Put { path, .. } = outcome.operation(job) {
-            times.entry(path).or_default().0 += 1;
+            // One whose source changed after it was published is another file, and sent again.
+            times.entry(path).or_default().0 += outcome.sent_by(job).len();
         }
     }
     for published in &outcome.published {

@@ -13,7 +13,11 @@ pub(super) fn check(outcome: &Outcome) -> Vec<String> {
             Operation::Get { path } if job.got.is_none() => {
                 broken.push(format!("a get of {path:?} succeeded, and gave nothing"));
             }
+            Operation::Stat { path } if job.described.is_none() => {
+                broken.push(format!("a look at {path:?} succeeded, and told nothing"));
+            }
             Operation::List => broken.extend(wrong_names(outcome, job)),
+            Operation::Stat { .. } => {}
             Operation::Get { .. } | Operation::Put { .. } | Operation::Remove { .. } => {}
             Operation::Echo(_) | Operation::RawEcho(_) | Operation::DatagramEcho { .. } => {}
         }
@@ -38,7 +42,8 @@ fn wrong_names(outcome: &Outcome, list: &Job) -> Option<String> {
         let of = |path: &&&str| presence_of(outcome, list, path) == presence;
         paths.iter().filter(of).map(|path| top(path)).collect()
     };
-    let must = names_of(Presence::Certain);
+    let mut must = names_of(Presence::Certain);
+    must.extend(outcome.plan.crowd_names());
     let may: BTreeSet<String> = &names_of(Presence::Possible) | &must;
     let listed: BTreeSet<String> = listed.into_iter().map(str::to_owned).collect();
     if must.is_subset(&listed) && listed.is_subset(&may) {
@@ -61,7 +66,7 @@ fn presence_of(outcome: &Outcome, list: &Job, path: &str) -> Presence {
         let is_it = match outcome.operation(job) {
             Operation::Put { path: at, .. } => wants_put && at == path,
             Operation::Remove { path: at } => !wants_put && at == path,
-            Operation::Get { .. } | Operation::List => false,
+            Operation::Get { .. } | Operation::List | Operation::Stat { .. } => false,
             Operation::Echo(_) | Operation::RawEcho(_) | Operation::DatagramEcho { .. } => false,
         };
         is_it && job.begun_at < until

@@ -9,7 +9,7 @@ pub(super) fn check(outcome: &Outcome) -> Vec<String> {
         let operation = outcome.operation(job);
         let expected = match operation {
             Operation::RawEcho(_) | Operation::DatagramEcho { .. } => continue,
-            _ if job.cut_off || !outcome.is_complete() => 0..=1,
+            _ if job.cut_off || job.died_unanswered || !outcome.is_complete() => 0..=1,
             _ => 1..=1,
         };
         if !expected.contains(&job.replies) {

@@ -6,7 +6,7 @@ use towline::wire;
 use super::{ALL, check};
 use crate::outcome::{
     Bound, ContentId, DatagramsEchoed, Drain, Echoed, Ended, Job, Outcome, Peak, PowerLoss, Published,
-    Rotten, Visit,
+    Rotten, SourceChange, Visit,
 };
 use crate::plan::{
     Application, Content, Expect, Fault, Host, Operation, Plan, Step, Stranger, Trick, What, When,
@@ -19,7 +19,7 @@ const OTHER: Content = Content { length: 1_000, noise: 2 };
 /// One put that was carried out, and whose file stands there; got back, listed, and echoed.
 fn good() -> Outcome {
     let mut plan = Plan::from_seed(0);
-    let step = |operation| Step { operation, expect: Expect::Success };
+    let step = |operation| Step::new(operation, Expect::Success);
     plan.served = vec![("old".to_owned(), OTHER)];
     plan.clients[0].steps = vec![
         step(Operation::Put { path: "new".to_owned(), content: SENT }),
@@ -122,7 +122,7 @@ fn linearizable() {
     let both = |outcome: &mut Outcome, seen: [Content; 2]| {
         let put = |content| Operation::Put { path: "new".to_owned(), content };
         let get = Operation::Get { path: "new".to_owned() };
-        let step = |operation| Step { operation, expect: Expect::Success };
+        let step = |operation| Step::new(operation, Expect::Success);
         outcome.plan.clients[0].steps = vec![step(put(SENT)), step(get.clone()), step(get)];
         outcome.plan.clients.push(Application { begins_ms: 0, steps: vec![step(put(OTHER))] });
         outcome.jobs[2].got = Some(seen[1].id());
@@ -326,4 +326,47 @@ fn deterministic() {
     let caught =
         towline_tripwire::Caught { call: "clock_gettime", frames: vec!["towline::somewhere".to_owned()] };
     assert_eq!(broken(|outcome| outcome.impure.push(caught)), ["deterministic"]);
+}
+
+#[test]
+fn a_look() {
+    let looks = |outcome: &mut Outcome, length| {
+        outcome.plan.clients[0].steps[1].operation = Operation::Stat { path: "new".to_owned() };
+        (outcome.jobs[1].got, outcome.jobs[1].described) = (None, length);
+    };
+    assert!(broken(|outcome| looks(outcome, Some(SENT.length))).is_empty());
+    assert_eq!(broken(|outcome| looks(outcome, Some(SENT.length + 1))), ["linearizable"]);
+    assert_eq!(broken(|outcome| looks(outcome, None))[..1], ["linearizable"]);
+}
+
+#[test]
+fn a_job_that_was_given_up() {
+    let given_up = |outcome: &mut Outcome, replies| {
+        (outcome.jobs[0].ended, outcome.jobs[0].replies) = (Some(Ended::GivenUp), replies);
+        let step = &mut outcome.plan.clients[0].steps[0];
+        (step.expect, step.give_up_ms) = (Expect::Any, Some(5));
+    };
+    assert!(broken(|outcome| given_up(outcome, 1)).is_empty());
+    assert_eq!(broken(|outcome| given_up(outcome, 0)), ["replies"], "nobody ever answers");
+    let died = |outcome: &mut Outcome| {
+        given_up(outcome, 0);
+        outcome.jobs[0].died_unanswered = true;
+    };
+    assert!(broken(died).is_empty());
+}
+
+#[test]
+fn a_source_that_changes() {
+    const MIXED: Content = Content { length: 1_000, noise: 3 };
+    let becomes = |outcome: &mut Outcome, at, is: Content| {
+        outcome.source_changes.push(SourceChange { client: 0, step: 0, content: OTHER.id(), at });
+        outcome.served.insert("new".to_owned(), is.id());
+        outcome.published[0].content = is.id();
+        outcome.jobs[1].got = Some(is.id());
+    };
+    assert!(broken(|outcome| becomes(outcome, 1, OTHER)).is_empty());
+    assert!(broken(|outcome| becomes(outcome, 1, SENT)).is_empty(), "too late for this one");
+    assert_eq!(broken(|outcome| becomes(outcome, 1, MIXED)), ["published", "linearizable"]);
+    assert_eq!(broken(|outcome| becomes(outcome, 2, OTHER)), ["published", "linearizable"], "it was over");
+    assert_eq!(broken(|outcome| becomes(outcome, 0, SENT)), ["published", "linearizable"], "it was gone");
 }

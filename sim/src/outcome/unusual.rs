@@ -1,7 +1,7 @@
 //! What disks and strangers did, and what machines held.
 
-use super::ContentId;
-use crate::plan::Host;
+use super::{ContentId, Ended, Job, Outcome};
+use crate::plan::{Host, Operation};
 
 /// A bit of a file was inverted at rest.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +16,19 @@ pub struct Rotten {
     pub is: ContentId,
     /// When, in the order of beginnings and ends; `None` for one that rotted while it was received.
     pub at: Option<u64>,
+}
+
+/// Somebody wrote over what a client sends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceChange {
+    /// Whose.
+    pub client: u32,
+    /// In which of its steps.
+    pub step: usize,
+    /// What it holds now.
+    pub content: ContentId,
+    /// When, in the order of beginnings and ends.
+    pub at: u64,
 }
 
 /// A path whose content a power loss changed, since not all of it was durable.
@@ -64,5 +77,35 @@ impl Peak {
     /// True if they held more than they may.
     pub fn is_too_much(&self) -> bool {
         self.bytes > self.most
+    }
+}
+
+impl Outcome {
+    /// What a step has had to send so far, from the first on; nothing for one that sends nothing.
+    pub fn sent(&self, client: u32, step: usize) -> Vec<ContentId> {
+        self.sent_within(client, step, 0, u64::MAX)
+    }
+
+    /// What a job may have sent: what its source was when it began, and what it became before its end.
+    pub fn sent_by(&self, job: &Job) -> Vec<ContentId> {
+        // What was given up is not over at that moment.
+        let ended_at = job.ended_at.filter(|_| job.ended != Some(Ended::GivenUp));
+        self.sent_within(job.client, job.step, job.begun_at, ended_at.unwrap_or(u64::MAX))
+    }
+
+    fn sent_within(&self, client: u32, step: usize, from: u64, until: u64) -> Vec<ContentId> {
+        let Some(Operation::Put { content, .. }) = self.plan.step(client, step).map(|step| &step.operation)
+        else {
+            return Vec::new();
+        };
+        let mut sent = vec![self.id(content)];
+        let of_it = |change: &&SourceChange| (change.client, change.step) == (client, step);
+        for change in self.source_changes.iter().filter(of_it).filter(|change| change.at < until) {
+            if change.at < from {
+                sent.clear();
+            }
+            sent.push(change.content);
+        }
+        sent
     }
 }

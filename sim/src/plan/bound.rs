@@ -11,9 +11,10 @@ impl Plan {
             Operation::Get { path } => length(path),
             Operation::Echo(content) | Operation::RawEcho(content) => 2 * content.length,
             Operation::DatagramEcho { count, length, .. } => 2 * u64::from(*count) * length,
-            Operation::List | Operation::Remove { .. } => 0,
+            Operation::List | Operation::Stat { .. } | Operation::Remove { .. } => 0,
         };
-        self.steps().map(of).sum()
+        let listed = self.steps().filter(|step| step.operation == Operation::List).count() as u64;
+        self.steps().map(of).sum::<u64>() + 300 * u64::from(self.crowd) * listed
     }
 
     /// Milliseconds in which all that the steps move is moved at the shim's pace, if nothing breaks it off.
@@ -47,7 +48,7 @@ impl Plan {
             Operation::DatagramEcho { count, gap_ms, .. } => u64::from(*count) * gap_ms + 3_000,
             Operation::RawEcho(_) => self.echo_limit_ms(),
             Operation::Put { .. } | Operation::Get { .. } | Operation::List => 0,
-            Operation::Remove { .. } | Operation::Echo(_) => 0,
+            Operation::Stat { .. } | Operation::Remove { .. } | Operation::Echo(_) => 0,
         };
         let waits: u64 = self.steps().map(of_step).sum();
         let Numbers { idle_ms, handshake_ms, linger_ms, drain_ms, .. } = self.limits;
@@ -69,6 +70,7 @@ fn fault_ms(fault: &Fault, steps: u64) -> u64 {
     let what = match fault.what {
         What::SlowDisk(_, ms) => ms * 40 * (steps + 1),
         What::ClockJump(_, ms) => ms,
+        What::AcceptFails(times) => 2_000 * u64::from(times),
         _ => 0,
     };
     when + what

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use super::{Fault, Operation, Plan, What, When};
+use super::{Fault, Operation, Plan, Step, What, When};
 
 impl Plan {
     /// True if the applications see the same in every world that can run it: nothing goes wrong on the way, or only what
     /// the plan addresses by connection, direction and byte; and no client's steps depend on when another's take place.
     pub fn is_comparable(&self) -> bool {
         let is_steady = self.is_fault_free() || (self.clients.len() == 1 && self.is_scripted());
-        is_steady && (self.clients.len() == 1 || self.are_apart())
+        let is_timed = self.steps().any(|step| step.give_up_ms.is_some());
+        is_steady && !is_timed && self.are_groups_apart() && (self.clients.len() == 1 || self.are_apart())
     }
 
     /// True if all that goes wrong is addressed by bytes, and its consequences do not depend on time.
@@ -33,6 +34,23 @@ impl Plan {
         self.faults.iter().all(|fault| is_addressed(fault) && is_steady(fault))
             && self.strangers.is_empty()
             && self.impostors.is_empty()
+            // Which of several jobs has said a byte is a matter of time.
+            && !self.steps().any(|step| step.together)
+    }
+
+    /// True if no step sees what one that begins together with it does.
+    fn are_groups_apart(&self) -> bool {
+        let meet = |one: &Step, other: &Step| {
+            let (one, other) = (&one.operation, &other.operation);
+            let lists = matches!(other, Operation::List) || one.path() == other.path();
+            one.writes() && lists
+        };
+        self.clients.iter().all(|client| {
+            (0..client.steps.len()).all(|at| {
+                let others = client.group_of(at).filter(|other| *other != at);
+                !others.into_iter().any(|other| meet(&client.steps[at], &client.steps[other]))
+            })
+        })
     }
 
     /// True if no client sees what another one does, and there is room for all.
@@ -41,13 +59,10 @@ impl Plan {
         for client in &self.clients {
             let mut own = BTreeSet::new();
             for step in &client.steps {
-                match &step.operation {
-                    Operation::List => return false,
-                    Operation::Put { path, .. } | Operation::Get { path } | Operation::Remove { path } => {
-                        own.insert(path.as_str());
-                    }
-                    Operation::Echo(_) | Operation::RawEcho(_) | Operation::DatagramEcho { .. } => {}
+                if matches!(step.operation, Operation::List) {
+                    return false;
                 }
+                own.extend(step.operation.path());
             }
             if !taken.is_disjoint(&own) {
                 return false;
@@ -55,7 +70,8 @@ impl Plan {
             taken.extend(own);
         }
         let room = 4 * self.clients.len();
-        let is_roomy = self.limits.connections >= room && self.network.backlog >= room;
+        let is_roomy =
+            self.limits.connections.min(self.limits.per_source) >= room && self.network.backlog >= room;
         is_roomy && self.disks.server_capacity.is_none()
     }
 }

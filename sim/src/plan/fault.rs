@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 use towline::harness::Side;
+use towline::store::FileErrorKind;
 use towline::store::memory::Primitive;
+
+use super::Content;
 
 /// Something that goes wrong. Each waits for its own time; one that comes [`When::After`] waits for the one before it
 /// in the plan's list, so that a list is made of chains, which do not wait for one another.
@@ -93,6 +96,8 @@ pub enum What {
     SecondServer,
     /// The server is told to finish what runs.
     DrainServer,
+    /// The server's system has no files left for its next so many connections; they wait to be accepted.
+    AcceptFails(u32),
     /// As for the server.
     KillClient(u32),
     /// As for the server.
@@ -122,11 +127,96 @@ pub enum What {
         primitive: Primitive,
         /// How often.
         times: u32,
+        /// How.
+        #[serde(default, skip_serializing_if = "DiskFailure::is_usual")]
+        how: DiskFailure,
     },
     /// Each operation of the host's store takes so many milliseconds longer; 0 puts it right.
     SlowDisk(Host, u64),
     /// A bit of a file at rest on the host's disk is inverted: of the `pick`th, counted around, of its files.
     BitRot(Host, u32),
+    /// Somebody writes over what a client sends in a step, in its place: it holds this from then on. The same content is a
+    /// change too, since its time is another one.
+    SourceChanges {
+        /// Whose.
+        client: u32,
+        /// Which of its steps.
+        step: usize,
+        /// What it holds then.
+        content: Content,
+    },
+}
+
+/// How a primitive fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DiskFailure {
+    /// By an I/O error.
+    #[default]
+    Io,
+    /// For want of permission.
+    Denied,
+    /// Since the file system may not be written.
+    ReadOnly,
+    /// Since no more files may be open.
+    TooManyFiles,
+    /// Since something else uses it.
+    Busy,
+    /// Since the file would be too long.
+    TooLong,
+    /// Since something that is no folder stands where one is needed.
+    NotAFolder,
+    /// Since something that is no file stands there.
+    NotAFile,
+    /// Since the folder holds something.
+    NotEmpty,
+    /// Since a symbolic link is in the way.
+    Link,
+    /// Since the path leads out of the folder.
+    Outside,
+    /// Since the file system takes no such name.
+    BadName,
+}
+
+impl DiskFailure {
+    /// All of them.
+    pub const ALL: [DiskFailure; 12] = [
+        DiskFailure::Io,
+        DiskFailure::Denied,
+        DiskFailure::ReadOnly,
+        DiskFailure::TooManyFiles,
+        DiskFailure::Busy,
+        DiskFailure::TooLong,
+        DiskFailure::NotAFolder,
+        DiskFailure::NotAFile,
+        DiskFailure::NotEmpty,
+        DiskFailure::Link,
+        DiskFailure::Outside,
+        DiskFailure::BadName,
+    ];
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+    fn is_usual(&self) -> bool {
+        *self == DiskFailure::Io
+    }
+
+    /// As the store is told.
+    pub fn kind(self) -> FileErrorKind {
+        match self {
+            DiskFailure::Io => FileErrorKind::Other,
+            DiskFailure::Denied => FileErrorKind::Denied,
+            DiskFailure::ReadOnly => FileErrorKind::ReadOnly,
+            DiskFailure::TooManyFiles => FileErrorKind::TooManyFiles,
+            DiskFailure::Busy => FileErrorKind::Busy,
+            DiskFailure::TooLong => FileErrorKind::TooLong,
+            DiskFailure::NotAFolder => FileErrorKind::NotAFolder,
+            DiskFailure::NotAFile => FileErrorKind::NotAFile,
+            DiskFailure::NotEmpty => FileErrorKind::NotEmpty,
+            DiskFailure::Link => FileErrorKind::Link,
+            DiskFailure::Outside => FileErrorKind::Outside,
+            DiskFailure::BadName => FileErrorKind::BadName,
+        }
+    }
 }
 
 /// Which way a partition goes.
@@ -218,11 +308,13 @@ pub enum Trick {
     Stall,
     /// Sends echoes as fast as it may and reads nothing.
     Flood,
+    /// Begins a transfer or a question as it should, and breaks a rule later.
+    Breach,
 }
 
 impl Trick {
     /// All of them.
-    pub const ALL: [Trick; 8] = [
+    pub const ALL: [Trick; 9] = [
         Trick::Garbage,
         Trick::Truncate,
         Trick::Replay,
@@ -231,6 +323,7 @@ impl Trick {
         Trick::WrongState,
         Trick::Stall,
         Trick::Flood,
+        Trick::Breach,
     ];
 }
 

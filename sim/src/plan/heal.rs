@@ -25,6 +25,7 @@ impl What {
             What::KillClient(_) | What::PowerLossClient(_) | What::StartClient(_) => return None,
             What::Resume(_) | What::StartReading(_) | What::DiskFree(_) => return None,
             What::DiskError { .. } | What::SlowDisk(..) | What::BitRot(..) => return None,
+            What::SourceChanges { .. } | What::AcceptFails(_) => return None,
         })
     }
 }

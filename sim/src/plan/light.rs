@@ -1,6 +1,6 @@
 //! Plans without bulk: the same story with short files, for measuring what a plan costs beside the bytes that it moves.
 
-use super::{Content, Fault, Operation, Plan, Step, When};
+use super::{Content, Fault, Operation, Plan, Step, What, When};
 
 impl Plan {
     /// The same plan with no content longer than `most` bytes. A fault at a byte comes at `most` at the latest: while
@@ -16,11 +16,14 @@ impl Plan {
                 Operation::Put { content, .. } | Operation::Echo(content) | Operation::RawEcho(content) => {
                     short(content);
                 }
-                Operation::Get { .. } | Operation::List | Operation::Remove { .. } => {}
-                Operation::DatagramEcho { .. } => {}
+                Operation::Get { .. } | Operation::List | Operation::Stat { .. } => {}
+                Operation::Remove { .. } | Operation::DatagramEcho { .. } => {}
             }
         }
-        for Fault { when, .. } in &mut plan.faults {
+        for Fault { when, what } in &mut plan.faults {
+            if let What::SourceChanges { content, .. } = what {
+                short(content);
+            }
             if let When::Byte { byte, .. } = when {
                 *byte = (*byte).min(most);
             }

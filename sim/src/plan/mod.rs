@@ -26,7 +26,7 @@ use towline::proto::client::RetryPolicy;
 use towline::proto::{Limits, ListenLimits};
 use towline::time::Duration;
 
-pub use self::fault::{Cut, Fault, Host, Impostor, Stranger, Trick, What, When, Whom};
+pub use self::fault::{Cut, DiskFailure, Fault, Host, Impostor, Stranger, Trick, What, When, Whom};
 pub use self::generate::Scenario;
 pub use self::network::{Datagrams, Disks, Network, Shape, Span};
 pub use self::text::BadPlan;
@@ -68,6 +68,9 @@ pub struct Plan {
     /// What the server's folder holds at the beginning.
     #[serde(default, skip_serializing_if = "is_plain")]
     pub served: Vec<(String, Content)>,
+    /// How many more files it holds, empty ones with names so long that a list of them takes several pages.
+    #[serde(default, skip_serializing_if = "is_plain")]
+    pub crowd: u32,
     /// The clients, each with a machine of its own.
     pub clients: Vec<Application>,
     /// Clients that do not keep the rules.
@@ -115,6 +118,12 @@ pub struct Numbers {
     pub control: usize,
     /// Connections that the server has at once.
     pub connections: usize,
+    /// Connections that the server has of one address at once.
+    pub per_source: usize,
+    /// Bytes of files read ahead of what is sent, over all transfers of a connection.
+    pub read_ahead: usize,
+    /// Store operations of a connection under way before nothing more is read from its peer.
+    pub store_operations: usize,
 }
 
 impl Default for Numbers {
@@ -129,6 +138,9 @@ impl Default for Numbers {
             operations: limits.operations,
             control: limits.backlog,
             connections: listen.connections,
+            per_source: listen.per_source,
+            read_ahead: limits.read_ahead,
+            store_operations: limits.store_operations,
         }
     }
 }
@@ -173,6 +185,7 @@ impl Plan {
             retry: Retry::default(),
             server_at_start: true,
             served: Vec::new(),
+            crowd: 0,
             clients: vec![Application::default()],
             strangers: Vec::new(),
             impostors: Vec::new(),
@@ -199,9 +212,9 @@ impl Plan {
             What::Repair | What::Release | What::Resume(_) | What::StartReading(_) => false,
             What::Reset(_) | What::End(..) | What::Mute(..) | What::Damage(..) => false,
             What::ClockJump(..) => false,
-            What::StartServer | What::SecondServer => false,
+            What::StartServer | What::SecondServer | What::AcceptFails(_) => false,
             What::DiskFull(_) | What::DiskFree(_) | What::DiskError { .. } => false,
-            What::SlowDisk(..) | What::BitRot(..) => false,
+            What::SlowDisk(..) | What::BitRot(..) | What::SourceChanges { .. } => false,
         };
         let Datagrams { lost_percent, doubled_percent: _, late_percent } = self.datagrams;
         (lost_percent, late_percent) == (0, 0)
@@ -214,6 +227,11 @@ impl Plan {
     pub fn impostor_of(&self, client: u32, dial: u32) -> Option<(u32, Impostor)> {
         let is_it = |(_, impostor): &(u32, &Impostor)| (impostor.client, impostor.dial) == (client, dial);
         (0..).zip(&self.impostors).find(is_it).map(|(number, impostor)| (number, *impostor))
+    }
+
+    /// The names of the crowd.
+    pub fn crowd_names(&self) -> impl Iterator<Item = String> {
+        (0..self.crowd).map(|number| format!("crowd-{number:05}-{}", "x".repeat(200)))
     }
 
     /// The step of a client.
@@ -235,9 +253,18 @@ impl Plan {
         }))
     }
 
+    /// What the source of a step becomes, by each fault that changes it.
+    pub fn source_changes(&self, of: u32, at: usize) -> impl Iterator<Item = &Content> {
+        self.faults.iter().filter_map(move |fault| match &fault.what {
+            What::SourceChanges { client, step, content } if (*client, *step) == (of, at) => Some(content),
+            _ => None,
+        })
+    }
+
     /// The deadlines as machines take them.
     pub fn limits(&self) -> Limits {
         let Numbers { idle_ms, handshake_ms, linger_ms, window, operations, control, .. } = self.limits;
+        let Numbers { read_ahead, store_operations, .. } = self.limits;
         Limits {
             idle: Some(Duration::from_millis(idle_ms)),
             handshake: Some(Duration::from_millis(handshake_ms)),
@@ -245,15 +272,17 @@ impl Plan {
             window,
             operations,
             backlog: control,
+            read_ahead,
+            store_operations,
             ..Limits::default()
         }
     }
 
     /// The server's limits over all connections.
     pub fn listen_limits(&self) -> ListenLimits {
-        let Numbers { drain_ms, connections, .. } = self.limits;
+        let Numbers { drain_ms, connections, per_source, .. } = self.limits;
         let drain = Some(Duration::from_millis(drain_ms));
-        ListenLimits { drain, connections, per_source: connections, ..ListenLimits::default() }
+        ListenLimits { drain, connections, per_source, ..ListenLimits::default() }
     }
 
     /// The clients' retries as their machines take them.

@@ -9,7 +9,7 @@ use ron::ser::PrettyConfig;
 use towline::probe::{Bug, HAS_BUGS, NoneInThisBuild};
 use towline::wire::RelPath;
 
-use super::{Datagrams, Expect, Fault, Host, Operation, Plan, What, When, Whom};
+use super::{Application, Datagrams, Expect, Fault, Host, Operation, Plan, What, When, Whom};
 
 /// Why a text is no plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,24 +133,7 @@ impl Plan {
         if self.limits.window < 2 * 1024 * 1024 {
             return bad("limits.window is at least 2097152".to_owned());
         }
-        for step in self.steps() {
-            let path = match &step.operation {
-                Operation::Put { path, .. } | Operation::Get { path } | Operation::Remove { path } => path,
-                Operation::DatagramEcho { length, .. } if !(8..=65_507).contains(length) => {
-                    return bad("a datagram has 8 bytes, for its number, to 65507".to_owned());
-                }
-                Operation::List
-                | Operation::Echo(_)
-                | Operation::RawEcho(_)
-                | Operation::DatagramEcho { .. } => continue,
-            };
-            if let Err(error) = RelPath::new(path) {
-                return bad(format!("{path:?} is no path: {error}"));
-            }
-            if step.expect == Expect::Refused && self.server_at_start {
-                return bad("nobody is refused while a server is there from the beginning".to_owned());
-            }
-        }
+        self.check_steps()?;
         let served: BTreeSet<&String> = self.served.iter().map(|(path, _)| path).collect();
         if served.len() != self.served.len() {
             return bad("a path is served twice".to_owned());
@@ -158,6 +141,16 @@ impl Plan {
         let unknown = |fault: &&Fault| fault.client().is_some_and(|client| client >= clients);
         if let Some(fault) = self.faults.iter().find(unknown) {
             return bad(format!("{fault:?} names a client that it does not have"));
+        }
+        let is_put = |client, step| {
+            self.step(client, step).is_some_and(|step| matches!(step.operation, Operation::Put { .. }))
+        };
+        let sends_nothing = |fault: &Fault| match fault.what {
+            What::SourceChanges { client, step, .. } => !is_put(client, step),
+            _ => false,
+        };
+        if self.faults.iter().any(sends_nothing) {
+            return bad("a source changes in a step that sends none".to_owned());
         }
         if self.impostors.iter().any(|impostor| impostor.client >= clients) {
             return bad("an impostor waits for a client that it does not have".to_owned());
@@ -170,6 +163,45 @@ impl Plan {
         }
         Ok(())
     }
+
+    fn check_steps(&self) -> Result<(), BadPlan> {
+        let bad = |what: String| Err(BadPlan::Meaning(what));
+        for step in self.steps() {
+            if let Operation::DatagramEcho { length, .. } = &step.operation
+                && !(8..=65_507).contains(length)
+            {
+                return bad("a datagram has 8 bytes, for its number, to 65507".to_owned());
+            }
+            if let Some(path) = step.operation.path()
+                && let Err(error) = RelPath::new(path)
+            {
+                return bad(format!("{path:?} is no path: {error}"));
+            }
+            if step.give_up_ms.is_some() && step.expect != Expect::Any {
+                return bad("what is given up ends in whatever way: it needs `expect: any`".to_owned());
+            }
+            if step.expect == Expect::Refused && self.server_at_start {
+                return bad("nobody is refused while a server is there from the beginning".to_owned());
+            }
+        }
+        if self.clients.iter().any(has_no_job) {
+            return bad("raw echoes and datagrams are begun alone, and are not given up".to_owned());
+        }
+        let lists = |client: &Application, at: usize| {
+            let group = &client.steps[client.group_of(at)];
+            group.iter().filter(|step| step.operation == Operation::List).count()
+        };
+        if self.clients.iter().any(|client| (0..client.steps.len()).any(|at| lists(client, at) > 1)) {
+            return bad("a client lists one folder at a time".to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// True if something is asked of a step that only a job of the client's machine can do.
+fn has_no_job(client: &Application) -> bool {
+    let asks = |at: usize| client.steps[at].give_up_ms.is_some() || client.group_of(at).len() > 1;
+    (0..client.steps.len()).any(|at| asks(at) && !client.steps[at].operation.is_job())
 }
 
 impl Fault {
@@ -198,9 +230,10 @@ impl Fault {
                 of_host(host)
             }
             What::ClockJump(host, _) | What::DiskFull(host) | What::DiskFree(host) => of_host(host),
+            What::SourceChanges { client, .. } => Some(client),
             What::DiskError { host, .. } | What::SlowDisk(host, _) | What::BitRot(host, _) => of_host(host),
             What::Repair | What::Release | What::KillServer | What::PowerLossServer => None,
-            What::StartServer | What::SecondServer | What::DrainServer => None,
+            What::StartServer | What::SecondServer | What::DrainServer | What::AcceptFails(_) => None,
         };
         when.max(what)
     }

@@ -1,5 +1,7 @@
 //! What the applications do, and how it must end.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 use towline::proto::backoff::SplitMix;
 
@@ -34,7 +36,7 @@ impl Content {
     }
 }
 
-/// A client's application: steps, one after another.
+/// A client's application: steps, one after another, or several begun together.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Application {
@@ -43,6 +45,20 @@ pub struct Application {
     pub begins_ms: u64,
     /// What it does.
     pub steps: Vec<Step>,
+}
+
+impl Application {
+    /// The steps that begin together with the step `first`: it alone, mostly.
+    pub fn group(&self, first: usize) -> Range<usize> {
+        let more = self.steps.iter().skip(first + 1).take_while(|step| step.together).count();
+        first..(first + 1 + more).min(self.steps.len())
+    }
+
+    /// The steps that begin together with `step`, which may be any of them.
+    pub fn group_of(&self, step: usize) -> Range<usize> {
+        let steps = self.steps.get(..=step).unwrap_or_default();
+        self.group(steps.iter().rposition(|step| !step.together).unwrap_or(0))
+    }
 }
 
 /// One thing that a client does.
@@ -55,6 +71,24 @@ pub struct Step {
     /// How it must end, if it is carried out to its end.
     #[serde(default)]
     pub expect: Expect,
+    /// True if it begins together with the step before it, over the same connection. What comes after them waits for all.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub together: bool,
+    /// The application gives it up after so many milliseconds, and does not look what becomes of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub give_up_ms: Option<u64>,
+}
+
+impl Step {
+    /// A step by itself, that is waited for.
+    pub fn new(operation: Operation, expect: Expect) -> Step {
+        Step { operation, expect, together: false, give_up_ms: None }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// What a client can do.
@@ -75,6 +109,11 @@ pub enum Operation {
     },
     /// Lists the served folder.
     List,
+    /// Asks what stands at a path.
+    Stat {
+        /// Where.
+        path: String,
+    },
     /// Removes a file.
     Remove {
         /// Where it stands.
@@ -98,6 +137,34 @@ pub enum Operation {
 impl Operation {
     /// How long the client of a [`Operation::DatagramEcho`] waits after its last one, in milliseconds.
     pub const DATAGRAM_WAIT_MS: u64 = 2_000;
+
+    /// True for what the client's machine is asked; the others have a connection of their own, or none.
+    pub fn is_job(&self) -> bool {
+        match self {
+            Operation::Put { .. } | Operation::Get { .. } | Operation::List => true,
+            Operation::Stat { .. } | Operation::Remove { .. } | Operation::Echo(_) => true,
+            Operation::RawEcho(_) | Operation::DatagramEcho { .. } => false,
+        }
+    }
+
+    /// The file that it is about, if it is about one.
+    pub fn path(&self) -> Option<&str> {
+        match self {
+            Operation::Put { path, .. } | Operation::Get { path } => Some(path),
+            Operation::Stat { path } | Operation::Remove { path } => Some(path),
+            Operation::List | Operation::Echo(_) => None,
+            Operation::RawEcho(_) | Operation::DatagramEcho { .. } => None,
+        }
+    }
+
+    /// True if it changes what stands at its path.
+    pub fn writes(&self) -> bool {
+        match self {
+            Operation::Put { .. } | Operation::Remove { .. } => true,
+            Operation::Get { .. } | Operation::List | Operation::Stat { .. } => false,
+            Operation::Echo(_) | Operation::RawEcho(_) | Operation::DatagramEcho { .. } => false,
+        }
+    }
 }
 
 /// How a step must end.

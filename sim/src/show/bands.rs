@@ -70,8 +70,9 @@ fn edge(what: &What) -> Edge {
         What::SlowDisk(host, 0) => Edge::Ends(Ends::Speed(*host)),
         What::SlowDisk(host, _) => Edge::Begins(Ends::Speed(*host)),
         What::Reset(_) | What::End(..) | What::Mute(..) | What::Damage(..) => Edge::Moment,
-        What::SecondServer => Edge::Moment,
+        What::SecondServer | What::AcceptFails(_) => Edge::Moment,
         What::ClockJump(..) | What::DiskError { .. } | What::BitRot(..) => Edge::Moment,
+        What::SourceChanges { .. } => Edge::Moment,
     }
 }
 
@@ -88,7 +89,7 @@ fn about(what: &What, clients: u32) -> (&'static str, Vec<String>) {
         What::End(_, whom) | What::Mute(_, whom) | What::Damage(_, whom) => network(*whom),
         What::Repair | What::Release => network(Whom::All),
         What::KillServer | What::PowerLossServer | What::StartServer => ("process", name(Host::Server)),
-        What::SecondServer | What::DrainServer => ("process", name(Host::Server)),
+        What::SecondServer | What::DrainServer | What::AcceptFails(_) => ("process", name(Host::Server)),
         What::KillClient(client) | What::PowerLossClient(client) | What::StartClient(client) => {
             ("process", name(Host::Client(*client)))
         }
@@ -98,6 +99,7 @@ fn about(what: &What, clients: u32) -> (&'static str, Vec<String>) {
         What::ClockJump(host, _) => ("clock", name(*host)),
         What::DiskFull(host) | What::DiskFree(host) | What::DiskError { host, .. } => ("disk", name(*host)),
         What::SlowDisk(host, _) | What::BitRot(host, _) => ("disk", name(*host)),
+        What::SourceChanges { client, .. } => ("disk", name(Host::Client(*client))),
     }
 }
 

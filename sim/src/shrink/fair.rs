@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::plan::{Expect, Host, Operation, Plan, What};
+use crate::plan::{Expect, Host, Operation, Plan, Step, What};
 
 /// True if `candidate` asks nothing of its world that `original` did not: no wrong that is never put right, and nothing to be
 /// read that is not there.
@@ -53,7 +53,7 @@ fn wounds(plan: &Plan) -> BTreeSet<Wound> {
             What::SlowDisk(host, 0) => healed.insert(Wound::Slow(host)),
             What::SlowDisk(host, _) => open.insert(Wound::Slow(host)),
             What::SecondServer | What::Reset(_) | What::End(..) | What::Mute(..) => continue,
-            What::Damage(..) => continue,
+            What::Damage(..) | What::SourceChanges { .. } | What::AcceptFails(_) => continue,
             What::ClockJump(..) | What::DiskError { .. } | What::BitRot(..) => continue,
         };
     }
@@ -61,22 +61,29 @@ fn wounds(plan: &Plan) -> BTreeSet<Wound> {
 }
 
 /// Steps that read or remove a file and must succeed, although it was not served and their client has not put it there
-/// before: whether another client has is a matter of luck.
+/// before: whether another client has, or a put that runs at the same time, is a matter of luck.
 fn missing(plan: &Plan) -> usize {
     let mut missing = 0;
     for client in &plan.clients {
         let mut there: BTreeSet<&str> = plan.served.iter().map(|(path, _)| path.as_str()).collect();
-        for step in &client.steps {
+        for (at, step) in client.steps.iter().enumerate() {
             let is_wanted = step.expect == Expect::Success;
+            let Some(path) = step.operation.path() else { continue };
+            let is_put = |step: &Step| {
+                matches!(&step.operation, Operation::Put { path: at, .. } if at == path)
+                    && step.give_up_ms.is_none()
+            };
+            let is_sure = there.contains(path) && !client.steps[client.group_of(at)].iter().any(is_put);
             match &step.operation {
-                Operation::Put { path, .. } => drop(there.insert(path)),
-                Operation::Get { path } => {
-                    missing += usize::from(is_wanted && !there.contains(path.as_str()))
+                Operation::Put { .. } if is_put(step) => drop(there.insert(path)),
+                Operation::Remove { .. } => {
+                    missing += usize::from(is_wanted && !is_sure);
+                    there.remove(path);
                 }
-                Operation::Remove { path } => {
-                    missing += usize::from(!there.remove(path.as_str()) && is_wanted);
+                Operation::Get { .. } | Operation::Stat { .. } => {
+                    missing += usize::from(is_wanted && !is_sure);
                 }
-                Operation::List => {}
+                Operation::Put { .. } | Operation::List => {}
                 Operation::Echo(_) | Operation::RawEcho(_) | Operation::DatagramEcho { .. } => {}
             }
         }
@@ -117,5 +124,7 @@ mod tests {
         let race = plan(&format!("clients: [(steps: [{get}]), (steps: [{put}])]"));
         assert!(!is_fair(&whole, &race), "it may come first");
         assert!(is_fair(&race, &plan(&format!("clients: [(steps: [{get}])]"))), "as it was");
+        let together = "(do: get(path: \"a\"), together: true)";
+        assert!(!is_fair(&whole, &plan(&format!("clients: [(steps: [{put}, {together}])]"))), "at once");
     }
 }

@@ -24,6 +24,25 @@ pub(super) fn pass(search: &mut impl Tries) {
         thin(search, List::Steps(client));
     }
     join_faults(search);
+    for client in 0..search.best().clients.len() {
+        for step in 0..search.best().clients[client].steps.len() {
+            begin_alone(search, client, step);
+        }
+    }
+}
+
+/// A step begins when the one before it is over, and is waited for.
+fn begin_alone(search: &mut impl Tries, client: usize, step: usize) {
+    let mut plan = search.best().clone();
+    plan.clients[client].steps[step].together = false;
+    if plan != *search.best() {
+        search.offer(plan.clone());
+    }
+    plan.clone_from(search.best());
+    plan.clients[client].steps[step].give_up_ms = None;
+    if plan != *search.best() {
+        search.offer(plan);
+    }
 }
 
 fn thin(search: &mut impl Tries, list: List) {
@@ -78,7 +97,7 @@ impl List {
             // From the last, so that those that are still to go keep their places.
             List::Clients => range.rev().for_each(|client| remove_client(&mut plan, client as u32)),
             List::Faults => drop(plan.faults.drain(with_followers(&plan.faults, range))),
-            List::Steps(client) => drop(plan.clients[client].steps.drain(range)),
+            List::Steps(client) => range.rev().for_each(|step| remove_step(&mut plan, client, step)),
             List::Served => drop(plan.served.drain(range)),
             List::Strangers => drop(plan.strangers.drain(range)),
             List::Impostors => drop(plan.impostors.drain(range)),
@@ -91,6 +110,24 @@ impl List {
 fn with_followers(faults: &[Fault], range: Range<usize>) -> Range<usize> {
     let is_follower = |fault: &&Fault| matches!(fault.when, When::After(_));
     range.start..range.end + faults[range.end..].iter().take_while(is_follower).count()
+}
+
+/// A step goes, with what happens to its source; those after it move up.
+fn remove_step(plan: &mut Plan, of: usize, gone: usize) {
+    plan.clients[of].steps.remove(gone);
+    let mut at = 0;
+    while at < plan.faults.len() {
+        match &mut plan.faults[at].what {
+            What::SourceChanges { client, step, .. } if *client as usize == of && *step == gone => {
+                let chain = with_followers(&plan.faults, at..at + 1);
+                plan.faults.drain(chain);
+                continue;
+            }
+            What::SourceChanges { client, step, .. } if *client as usize == of && *step > gone => *step -= 1,
+            _ => {}
+        }
+        at += 1;
+    }
 }
 
 /// A client goes, with what happens to it alone; those after it move up.
@@ -136,13 +173,14 @@ fn names(fault: &mut Fault) -> Vec<&mut u32> {
         What::Partition(_, whom) | What::Hold(whom) | What::Reset(whom) => of_whom(whom),
         What::End(_, whom) | What::Mute(_, whom) | What::Damage(_, whom) => of_whom(whom),
         What::KillClient(client) | What::PowerLossClient(client) | What::StartClient(client) => Some(client),
+        What::SourceChanges { client, .. } => Some(client),
         What::Pause(host) | What::Resume(host) | What::StopReading(host) | What::StartReading(host) => {
             of_host(host)
         }
         What::ClockJump(host, _) | What::DiskFull(host) | What::DiskFree(host) => of_host(host),
         What::DiskError { host, .. } | What::SlowDisk(host, _) | What::BitRot(host, _) => of_host(host),
         What::Repair | What::Release | What::KillServer | What::PowerLossServer => None,
-        What::StartServer | What::SecondServer | What::DrainServer => None,
+        What::StartServer | What::SecondServer | What::DrainServer | What::AcceptFails(_) => None,
     };
     when.into_iter().chain(what).collect()
 }

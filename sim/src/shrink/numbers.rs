@@ -140,6 +140,9 @@ fn each(plan: &mut Plan, visit: &mut dyn FnMut(Kind, &mut u64)) {
     for client in &mut plan.clients {
         visit(Kind::Plain, &mut client.begins_ms);
         for step in &mut client.steps {
+            if let Some(ms) = &mut step.give_up_ms {
+                visit(Kind::Plain, ms);
+            }
             match &mut step.operation {
                 Operation::Put { content, .. } | Operation::Echo(content) | Operation::RawEcho(content) => {
                     visit(Kind::Length, &mut content.length);
@@ -150,7 +153,8 @@ fn each(plan: &mut Plan, visit: &mut dyn FnMut(Kind, &mut u64)) {
                     visit(Kind::Datagram, length);
                     visit(Kind::Plain, gap_ms);
                 }
-                Operation::Get { .. } | Operation::List | Operation::Remove { .. } => {}
+                Operation::Get { .. } | Operation::List | Operation::Stat { .. } => {}
+                Operation::Remove { .. } => {}
             }
         }
     }
@@ -175,8 +179,12 @@ fn each(plan: &mut Plan, visit: &mut dyn FnMut(Kind, &mut u64)) {
             What::ClockJump(_, ms) => visit(Kind::Plain, ms),
             // 0 is another fault: it puts things right.
             What::SlowDisk(_, ms) if *ms > 0 => visit(Kind::Count, ms),
-            What::DiskError { times, .. } => narrow(times, Kind::Count, visit),
+            What::DiskError { times, .. } | What::AcceptFails(times) => narrow(times, Kind::Count, visit),
             What::BitRot(_, pick) => narrow(pick, Kind::Plain, visit),
+            What::SourceChanges { content, .. } => {
+                visit(Kind::Length, &mut content.length);
+                visit(Kind::Noise, &mut content.noise);
+            }
             _ => {}
         }
     }

@@ -17,6 +17,7 @@ pub(super) fn pass(search: &mut impl Tries) {
 }
 
 const WHOLE: &[Plain] = &[
+    |plan| plan.crowd = 0,
     |plan| plan.shape = Shape::SMOOTH,
     |plan| plan.network = Network::default(),
     |plan| plan.datagrams = Datagrams::default(),
@@ -37,6 +38,7 @@ const PARTS: &[Plain] = parts! {
     datagrams: Datagrams::default(), lost_percent doubled_percent late_percent;
     disks: Disks::default(), latency_us server_capacity client_capacity;
     limits: Numbers::default(),
-        idle_ms handshake_ms linger_ms drain_ms window operations control connections;
+        idle_ms handshake_ms linger_ms drain_ms window operations control connections per_source read_ahead
+        store_operations;
     retry: Retry::default(), attempts base_ms cap_ms wait_ms connect_ms;
 };

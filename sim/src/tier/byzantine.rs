@@ -1,6 +1,8 @@
 //! Peers that do not keep the rules: what each does, as a list of acts, drawn from its own stream of random numbers. A
 //! tier plays them on a connection; the same peer does the same in every world.
 
+mod breach;
+
 use std::collections::VecDeque;
 
 use bytes::Bytes;
@@ -70,6 +72,7 @@ pub(super) fn acts(plan: &Plan, trick: Trick, noise: u64, side: Side) -> VecDequ
         Trick::WrongState => actor.wrong_state(),
         Trick::Stall => actor.stall(),
         Trick::Flood => actor.flood(),
+        Trick::Breach => actor.breach(plan),
     }
     actor.acts
 }
@@ -122,10 +125,14 @@ impl Actor {
 
     /// The handshake as it should be.
     fn opens(&mut self) {
+        let hello = self.hello();
+        self.greets(hello);
+    }
+
+    fn greets(&mut self, hello: Body) {
         if self.side == Side::Server {
             self.acts.push_back(Act::Hear(1));
         }
-        let hello = self.hello();
         self.say([PREAMBLE.as_slice(), &frame(0, hello)].concat());
         if self.side == Side::Client && self.flips() {
             self.acts.push_back(Act::Hear(1));
@@ -323,9 +330,14 @@ impl Actor {
         for operation in 1..=echoes as u32 {
             self.frame(operation, Body::Echo(payload.clone()));
         }
-        let pings = self.flood.min(70_000) / frame(0, Body::Ping(0)).len();
-        let pings = (0..pings as u64).flat_map(|number| frame(0, Body::Ping(number)));
-        self.say(pings.collect());
+        // At times more answers than a transport takes beside what it holds.
+        let most = if self.random.random_ratio(1, 4) { 1_200_000 } else { 70_000 };
+        let pings = self.flood.min(most) / frame(0, Body::Ping(0)).len();
+        let mut said = Vec::new();
+        for number in 0..pings as u64 {
+            let _no_payload = Frame::connection(Body::Ping(number)).encode(&mut said);
+        }
+        self.say(said);
         self.acts.push_back(Act::Stay);
     }
 

@@ -4,16 +4,15 @@ use std::sync::Arc;
 
 use rand::RngExt;
 use towline::proto::storage::{NameOp, StoreError, StoreOp};
-use towline::store::FileErrorKind;
 use towline::store::memory::MemoryFiles;
 use towline::wire::RESERVED;
 
 use super::facts::{Facts, client_name};
-use super::files::Folders;
+use super::files::{Folders, source_of};
 use crate::disk::{Power, PoweredFiles};
 use crate::ledger::Rare;
-use crate::outcome::{ContentId, Ended, PowerLoss, Published, Rotten};
-use crate::plan::{Host, Operation, Plan, What};
+use crate::outcome::{ContentId, Ended, PowerLoss, Published, Rotten, SourceChange};
+use crate::plan::{Content, Host, Operation, Plan, What};
 use crate::streams::Streams;
 use crate::trace::{Kind, Lane, Store};
 
@@ -39,12 +38,13 @@ pub(super) type Touch = Arc<dyn Fn(&mut dyn FnMut(&mut Facts)) + Send + Sync>;
 pub(super) fn is_of_disk(what: What) -> bool {
     match what {
         What::DiskFull(_) | What::DiskFree(_) | What::DiskError { .. } => true,
-        What::SlowDisk(..) | What::BitRot(..) => true,
+        What::SlowDisk(..) | What::BitRot(..) | What::SourceChanges { .. } => true,
         What::Partition(..) | What::Repair | What::Hold(_) | What::Release | What::Reset(_) => false,
         What::End(..) | What::Mute(..) | What::Damage(..) | What::KillServer | What::PowerLossServer => false,
         What::StartServer | What::SecondServer | What::DrainServer | What::KillClient(_) => false,
         What::PowerLossClient(_) | What::StartClient(_) | What::Pause(_) | What::Resume(_) => false,
         What::StopReading(_) | What::StartReading(_) | What::ClockJump(..) => false,
+        What::AcceptFails(_) => false,
     }
 }
 
@@ -99,12 +99,15 @@ impl Folders {
         match what {
             What::DiskFull(host) => self.disk(host).set_capacity(0),
             What::DiskFree(host) => self.disk(host).set_capacity(capacity(&facts.outcome.plan, host)),
-            What::DiskError { host, primitive, times } => {
-                let fail = |_| self.disk(host).fail(primitive, 0, FileErrorKind::Other.into());
+            What::DiskError { host, primitive, times, how } => {
+                let fail = |_| self.disk(host).fail(primitive, 0, how.kind().into());
                 (0..times).for_each(fail);
             }
             What::SlowDisk(host, ms) => drop(facts.slow_ms.insert(host, ms)),
             What::BitRot(host, pick) => self.rot(host, pick, facts),
+            What::SourceChanges { client, step, content } => {
+                self.change_source(client, step, &content, facts);
+            }
             other => unreachable!("{other:?} is no fault of a disk"),
         }
     }
@@ -139,6 +142,13 @@ impl Folders {
         if is_written {
             facts.rotting.push(Rotting { host, name: name.as_bytes().to_vec(), offset, mask });
         }
+    }
+
+    /// Not by a process of ours: it takes no space that a plan counts, and is durable at once.
+    fn change_source(&self, client: u32, step: usize, content: &Content, facts: &mut Facts) {
+        self.local[client as usize].overwrite(&source_of(step), &content.bytes());
+        let (at, content) = (facts.next_in_order(), content.id());
+        facts.outcome.source_changes.push(SourceChange { client, step, content, at });
     }
 
     fn content(&self, host: Host, path: &str) -> Option<ContentId> {

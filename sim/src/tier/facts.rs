@@ -15,7 +15,7 @@ use super::script::Script;
 use super::tap::Tap;
 use crate::disk::Power;
 use crate::ledger::Rare;
-use crate::outcome::{Bound, Drain, Job, Outcome, Traffic, Visit};
+use crate::outcome::{Bound, Drain, Ended, Job, Outcome, Traffic, Visit};
 use crate::plan::{Host, Operation, Plan, What};
 use crate::plant::Plant;
 use crate::trace::{self, Connection, Door, Frame, Kind, Lane, Network, Part, Recorded, Store};
@@ -53,6 +53,8 @@ pub(super) struct Facts {
     order: u64,
     /// How much slower hosts' disks are than they should be.
     pub(super) slow_ms: BTreeMap<Host, u64>,
+    /// Connections for which the server's system has no files.
+    pub(super) accept_failures: u32,
     /// Counts strangers that have dialed.
     pub(super) strangers_begun: usize,
     /// Counts what rots.
@@ -92,8 +94,10 @@ pub(super) struct Fuse {
 pub(super) struct Working {
     /// Counts its lives.
     pub(super) begun: u32,
-    /// The step to go on with.
+    /// The step to go on with, or the first of those that begin together with it.
     pub(super) next_step: usize,
+    /// The steps that this life's machine was asked for, by the numbers of their jobs.
+    pub(super) asked: Vec<usize>,
     pub(super) is_alive: bool,
     pub(super) is_done: bool,
 }
@@ -115,6 +119,7 @@ impl Facts {
             last_primitive: BTreeMap::new(),
             order: 0,
             slow_ms: BTreeMap::new(),
+            accept_failures: 0,
             strangers_begun: 0,
             rots: 0,
             rotting: Vec::new(),
@@ -191,15 +196,15 @@ impl Facts {
     /// True if no client does anything any more, and none is to come.
     pub(super) fn clients_are_over(&self, script: &Script) -> bool {
         let is_over = |(client, working): (usize, &Working)| {
-            let Working { begun, next_step: _, is_alive, is_done } = *working;
+            let Working { begun, is_alive, is_done, .. } = *working;
             is_done || (!is_alive && begun > 0 && !script.client_comes(client as u32))
         };
         self.clients.iter().enumerate().all(is_over)
     }
 
-    /// The job that a client has begun last.
-    pub(super) fn last_job(&mut self, client: u32) -> Option<&mut Job> {
-        self.outcome.jobs.iter_mut().rev().find(|job| job.client == client)
+    /// The last time that a client began a step.
+    pub(super) fn job_of(&mut self, client: u32, step: usize) -> Option<&mut Job> {
+        self.outcome.jobs.iter_mut().rev().find(|job| (job.client, job.step) == (client, step))
     }
 
     /// Every path that the plan names.
@@ -267,8 +272,10 @@ impl Facts {
         if !self.server.serves {
             return;
         }
-        // With one client it is known whose the files are.
-        let is_known = self.clients.len() == 1 && !self.server.uploads.is_empty();
+        // With one client that does one thing at a time it is known whose the files are.
+        let does_one = self.clients.len() == 1
+            && !self.outcome.plan.steps().any(|step| step.together || step.give_up_ms.is_some());
+        let is_known = does_one && !self.server.uploads.is_empty();
         let running = self.outcome.jobs.iter().enumerate().filter(|(_, job)| is_known && job.ended.is_none());
         let in_flight = running.map(|(index, job)| (index, job.retries)).collect();
         self.outcome.drains.push(Drain { told_ms: self.now_ms, stopped: None, in_flight });
@@ -293,6 +300,16 @@ impl Facts {
         self.server.connections.insert(connection);
         let network = Network::Accepted { number: connection, door };
         self.record(Lane::Server, None, Kind::Network(network));
+    }
+
+    /// True if the system has no files for a connection now.
+    pub(super) fn cannot_accept(&mut self) -> bool {
+        let cannot = self.accept_failures > 0;
+        self.accept_failures = self.accept_failures.saturating_sub(1);
+        if cannot {
+            self.event(SERVER, "cannot accept: too many open files");
+        }
+        cannot
     }
 
     /// A connection's session is over.
@@ -346,8 +363,12 @@ impl Facts {
     /// A client's process is gone.
     pub(super) fn client_died(&mut self, client: u32) {
         self.clients[client as usize].is_alive = false;
-        if let Some(job) = self.last_job(client).filter(|job| job.ended.is_none()) {
-            job.cut_off = true;
+        for job in self.outcome.jobs.iter_mut().filter(|job| job.client == client) {
+            match job.ended {
+                None => job.cut_off = true,
+                Some(Ended::GivenUp) => job.died_unanswered |= job.replies == 0,
+                Some(Ended::Done | Ended::Refused(_) | Ended::Failed(_)) => {}
+            }
         }
     }
 

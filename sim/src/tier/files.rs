@@ -24,6 +24,7 @@ impl Folders {
         for (path, content) in &plan.served {
             served.put(path, &content.bytes());
         }
+        plan.crowd_names().for_each(|name| served.put(&name, b""));
         served.sync_all();
         if let Some(bytes) = plan.disks.server_capacity {
             served.set_capacity(bytes);
@@ -88,11 +89,16 @@ impl Folders {
     }
 }
 
+/// Where a client has what it sends in this step.
+pub(super) fn source_of(step: usize) -> String {
+    format!("up-{step}")
+}
+
 fn local_files(client: &Application, plan: &Plan) -> MemoryFiles {
     let files = MemoryFiles::volatile();
     for (number, step) in client.steps.iter().enumerate() {
         if let Operation::Put { content, .. } = &step.operation {
-            files.put(&format!("up-{number}"), &content.bytes());
+            files.put(&source_of(number), &content.bytes());
         }
     }
     files.sync_all();

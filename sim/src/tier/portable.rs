@@ -8,12 +8,13 @@ pub(super) fn turmoil(plan: &Plan) -> Vec<&'static str> {
         What::Pause(_) | What::Resume(_) => Some("a host's process cannot be paused"),
         What::ClockJump(..) => Some("all hosts have one clock"),
         What::DiskFull(_) | What::DiskFree(_) | What::DiskError { .. } => None,
-        What::SlowDisk(..) | What::BitRot(..) => None,
+        What::SlowDisk(..) | What::BitRot(..) | What::SourceChanges { .. } => None,
         What::Hold(whom) => cut_and_held(plan, whom),
         What::Partition(..) | What::Repair | What::Release | What::Reset(_) | What::End(..) => None,
         What::Mute(..) | What::Damage(..) | What::StopReading(_) | What::StartReading(_) => None,
         What::KillServer | What::PowerLossServer | What::StartServer | What::SecondServer => None,
         What::DrainServer | What::KillClient(_) | What::PowerLossClient(_) | What::StartClient(_) => None,
+        What::AcceptFails(_) => None,
     };
     plan.faults
         .iter()
@@ -31,11 +32,11 @@ pub(super) fn real(plan: &Plan) -> Vec<&'static str> {
         What::Pause(_) | What::Resume(_) => Some("a host's process cannot be paused"),
         What::ClockJump(..) => Some("the clock is the system's"),
         What::DiskFull(_) | What::DiskFree(_) | What::DiskError { .. } => at_a_byte(plan, fault),
-        What::SlowDisk(..) | What::BitRot(..) => at_a_byte(plan, fault),
+        What::SlowDisk(..) | What::BitRot(..) | What::SourceChanges { .. } => at_a_byte(plan, fault),
         What::SecondServer | What::StartServer => None,
         What::Reset(_) | What::End(..) | What::Mute(..) | What::Damage(..) => at_a_byte(plan, fault),
         What::StopReading(_) | What::StartReading(_) => at_a_byte(plan, fault),
-        What::KillServer | What::DrainServer => at_a_byte(plan, fault),
+        What::KillServer | What::DrainServer | What::AcceptFails(_) => at_a_byte(plan, fault),
         What::KillClient(_) | What::StartClient(_) => at_a_byte(plan, fault),
     };
     let others = those([

@@ -13,6 +13,9 @@ pub(super) struct Script {
     faults: Vec<Fault>,
     /// When each happened.
     happened_ms: Vec<Option<u64>>,
+    happened: usize,
+    /// What waits for nothing but its own time: each fault by its place.
+    waiting: Vec<(usize, Fault)>,
 }
 
 /// Where a stream is held up until the script has gone on.
@@ -33,7 +36,19 @@ pub(super) fn allowed(gates: &[Gate], dial: Dial, side: Side) -> u64 {
 
 impl Script {
     pub(super) fn new(plan: &Plan) -> Script {
-        Script { faults: plan.faults.clone(), happened_ms: vec![None; plan.faults.len()] }
+        let (faults, happened_ms) = (plan.faults.clone(), vec![None; plan.faults.len()]);
+        let mut script = Script { faults, happened_ms, happened: 0, waiting: Vec::new() };
+        script.waiting = script.next_ones().collect();
+        script
+    }
+
+    /// How many have happened: what they change changes with it.
+    pub(super) fn happened(&self) -> usize {
+        self.happened
+    }
+
+    fn waiting(&self) -> impl Iterator<Item = (usize, Fault)> {
+        self.waiting.iter().copied()
     }
 
     /// What has not happened.
@@ -41,8 +56,8 @@ impl Script {
         self.faults.iter().zip(&self.happened_ms).filter(|(_, at)| at.is_none()).map(|(fault, _)| *fault)
     }
 
-    /// What waits for nothing but its own time: each fault by its place.
-    fn waiting(&self) -> impl Iterator<Item = (usize, Fault)> {
+    /// Looks for what waits for nothing but its own time.
+    fn next_ones(&self) -> impl Iterator<Item = (usize, Fault)> {
         let is_next = |at: usize, fault: &Fault| match fault.when {
             When::After(_) => at.checked_sub(1).is_some_and(|before| self.happened_ms[before].is_some()),
             When::At(_) | When::Byte { .. } | When::Primitive { .. } => true,
@@ -110,6 +125,8 @@ impl Script {
             |(_, fault): &(usize, Fault)| fault.what != What::StartServer || !facts.server.is_stopping;
         let (at, fault) = self.waiting().filter(is_time).find(is_free)?;
         self.happened_ms[at] = Some(facts.now_ms);
+        self.happened += 1;
+        self.waiting = self.next_ones().collect();
         facts.outcome.faults_at_ms[at] = Some(facts.now_ms);
         let is_there = match fault.what {
             What::StartServer => facts.server.serves,

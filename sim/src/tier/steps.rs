@@ -1,15 +1,17 @@
 //! The plan's steps as the client's application carries them out, on any tier.
 
 use bytes::Bytes;
-use towline::proto::client::{Event, JobError};
+use towline::proto::client::{Event, JobError, JobId};
 use towline::proto::machine::DialErrorKind;
-use towline::proto::op::{OpEvent, Question};
+use towline::proto::op::{OpDone, OpEvent, Question};
 use towline::proto::session::{Request, SessionEnd};
 use towline::proto::storage::RootId;
+#[cfg(feature = "turmoil")]
+use towline::wire::Entry;
 use towline::wire::{Attempt, Code, Get, RelPath, Remove, RequestId, Start};
 
 use super::facts::{Facts, client_name};
-use super::files::Folders;
+use super::files::{Folders, source_of};
 use crate::ledger::Rare;
 use crate::outcome::{DatagramsEchoed, Echoed, Ended, Job};
 use crate::plan::{Host, Operation, Plan};
@@ -44,7 +46,7 @@ pub(super) fn request(operation: &Operation, step: usize, client: u32, life: u32
     Some(match operation {
         Operation::Put { path: to, .. } => Request::Put {
             root: ROOT,
-            source: path(&format!("up-{step}")),
+            source: path(&source_of(step)),
             path: path(to),
             attempt: Attempt::new(id),
         },
@@ -53,6 +55,7 @@ pub(super) fn request(operation: &Operation, step: usize, client: u32, life: u32
             Request::Fetch { root: ROOT, at: path(&format!("down-{step}")), get, start: Start::Resume }
         }
         Operation::List => Request::Ask(Question::List(RelPath::ROOT)),
+        Operation::Stat { path: at } => Request::Ask(Question::Stat(path(at))),
         Operation::Remove { path: at } => {
             Request::Ask(Question::Remove(Remove { request: id, path: path(at) }))
         }
@@ -79,41 +82,90 @@ impl Facts {
         let working = &mut self.clients[client as usize];
         working.begun += 1;
         working.is_alive = true;
+        working.asked.clear();
         (working.begun - 1, working.next_step)
     }
 
-    /// A client begins a step in one of its lives; gives what it is, or `None` where all are done.
-    pub(super) fn step_begins(&mut self, client: u32, life: u32, step: usize) -> Option<Operation> {
-        let operation = self.outcome.plan.step(client, step)?.operation.clone();
+    /// The steps that begin together with `first`, without those that ended in an earlier life; none after the last.
+    pub(super) fn group(&self, client: u32, first: usize) -> Vec<usize> {
+        let group = self.outcome.plan.clients[client as usize].group(first);
+        group.filter(|step| !self.has_ended(client, *step)).collect()
+    }
+
+    /// True if the application was told, or gave it up.
+    pub(super) fn has_ended(&self, client: u32, step: usize) -> bool {
+        let is_it = |job: &Job| (job.client, job.step) == (client, step) && job.ended.is_some();
+        self.outcome.jobs.iter().rev().any(is_it)
+    }
+
+    /// The step that a job of a client's present machine is for.
+    pub(super) fn step_of(&self, client: u32, job: JobId) -> Option<usize> {
+        let asked = &self.clients[client as usize].asked;
+        usize::try_from(job.0).ok().and_then(|number| asked.get(number)).copied()
+    }
+
+    /// The job that a step is, at a client's present machine.
+    pub(super) fn number_of(&self, client: u32, step: usize) -> Option<JobId> {
+        let asked = &self.clients[client as usize].asked;
+        asked.iter().position(|asked| *asked == step).map(|number| JobId(number as u64))
+    }
+
+    /// A client begins a step in one of its lives; gives what it is.
+    pub(super) fn step_begins(&mut self, client: u32, life: u32, step: usize) -> Operation {
+        let operation = self.outcome.plan.clients[client as usize].steps[step].operation.clone();
         let begins = Application::Begins { step, operation: operation.clone() };
         self.record(Lane::Client(client), None, Kind::Application(begins));
         let begun_at = self.next_in_order();
         self.outcome.jobs.push(Job::begun(client, life, step, begun_at));
-        Some(operation)
+        if operation.is_job() {
+            self.clients[client as usize].asked.push(step);
+        }
+        operation
     }
 
-    /// A step is over: what stands where it worked is a fact.
-    pub(super) fn step_is_over(&mut self, client: u32, step: usize, ended: Ended, folders: &Folders) {
+    /// A step is over: what stands where it worked is a fact. Gives the step to go on with, once all that began with it
+    /// are over.
+    pub(super) fn step_is_over(
+        &mut self,
+        client: u32,
+        step: usize,
+        ended: Ended,
+        folders: &Folders,
+    ) -> Option<usize> {
         let (mut got, mut stood) = (None, None);
         match &self.outcome.plan.clients[client as usize].steps[step].operation {
             Operation::Get { .. } => got = folders.local_at(client, &format!("down-{step}")),
-            Operation::Put { path, content: sent } if ended == Ended::Done => {
+            Operation::Put { path, .. } if ended == Ended::Done => {
                 let origins = |is| self.outcome.origins(Host::Server, path, is);
                 let stands = folders.served_at(path).map(origins);
-                stood = Some(stands.is_some_and(|origins| origins.contains(&self.outcome.id(sent))));
+                let sent = self.outcome.sent(client, step);
+                stood = Some(stands.is_some_and(|origins| sent.iter().any(|sent| origins.contains(sent))));
             }
             _ => {}
         }
         let ends = Application::Ends { step, ended: ended.clone() };
         self.record(Lane::Client(client), None, Kind::Application(ends));
         let ended_at = self.next_in_order();
-        if let Some(job) = self.last_job(client) {
+        if let Some(job) = self.job_of(client, step) {
             job.ended = Some(ended);
             job.ended_at = Some(ended_at);
             job.got = got;
             job.stood = stood;
         }
-        self.clients[client as usize].next_step = step + 1;
+        let mut group = self.outcome.plan.clients[client as usize].group_of(step);
+        let next = group.end;
+        group.all(|step| self.has_ended(client, step)).then(|| {
+            self.clients[client as usize].next_step = next;
+            next
+        })
+    }
+
+    /// What a list told its caller, whatever was told on the way.
+    #[cfg(feature = "turmoil")]
+    pub(super) fn listed(&mut self, client: u32, step: usize, entries: &[Entry]) {
+        if let Some(job) = self.job_of(client, step) {
+            job.names = entries.iter().map(|entry| entry.name.escape_ascii().to_string()).collect();
+        }
     }
 
     /// All steps are over, and the client has closed.
@@ -163,10 +215,10 @@ impl Facts {
         self.outcome.echoes.push(Echoed { place, request, replies: vec![reply], done });
     }
 
-    /// What a client's machine told in one of its lives. It has one job at a time: the last that began.
+    /// What a client's machine told in one of its lives.
     pub(super) fn client_told(&mut self, client: u32, life: u32, event: &Event) {
         let waited = matches!(event, Event::Connected { .. })
-            && self.last_job(client).is_some_and(|job| job.retries > 0)
+            && self.outcome.jobs.iter().any(|job| job.client == client && job.retries > 0)
             && self.server.begun == 1
             && !self.outcome.plan.server_at_start;
         if waited {
@@ -187,7 +239,12 @@ impl Facts {
             self.event(client_name(client), &line);
         }
         let double = self.plant == Some(Plant::DoubleReply);
-        let Some(job) = self.last_job(client).filter(|job| job.life == life) else { return };
+        let job = match event {
+            Event::Retrying { job, .. } | Event::Job(job, _) | Event::Finished(job, _) => *job,
+            Event::Connected { .. } => return,
+        };
+        let Some(step) = self.step_of(client, job) else { return };
+        let Some(job) = self.job_of(client, step).filter(|job| job.life == life) else { return };
         match event {
             Event::Retrying { .. } => {
                 job.retries += 1;
@@ -196,7 +253,12 @@ impl Facts {
             Event::Job(_, OpEvent::Entries(entries)) => {
                 job.names.extend(entries.iter().map(|entry| entry.name.escape_ascii().to_string()));
             }
-            Event::Finished(..) => job.replies += if double { 2 } else { 1 },
+            Event::Finished(_, result) => {
+                job.replies += if double { 2 } else { 1 };
+                if let Ok(OpDone::Described(metadata)) = result {
+                    job.described = Some(metadata.length);
+                }
+            }
             Event::Connected { .. } | Event::Job(..) => {}
         }
     }

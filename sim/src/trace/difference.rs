@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 
-use super::digest::common;
 use super::{Checkpoints, Event, Trace};
 
 /// Neighbours that are shown before and after.
@@ -23,9 +22,8 @@ impl Trace {
     /// The number, from 0, of the first event that is not the same in both.
     pub fn first_difference(&self, other: &Trace) -> Option<usize> {
         let (one, two) = (self.events(), other.events());
-        let start = common(&self.checkpoints, &other.checkpoints) * Checkpoints::EVERY;
         let differs = |at: &usize| one.get(*at) != two.get(*at);
-        (start..one.len().max(two.len())).find(differs)
+        (0..one.len().max(two.len())).find(differs)
     }
 
     /// The event with this number, and its neighbours.

@@ -103,7 +103,7 @@ impl Checkpoints {
 }
 
 /// How many digests are the same at the beginning. A digest holds all that was before it: once they differ, they always do.
-pub(super) fn common(one: &[Digest], other: &[Digest]) -> usize {
+fn common(one: &[Digest], other: &[Digest]) -> usize {
     let (mut equal, mut ends) = (0, one.len().min(other.len()));
     while equal < ends {
         let middle = equal + (ends - equal) / 2;

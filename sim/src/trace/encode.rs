@@ -122,6 +122,7 @@ fn application(application: &Application, out: &mut Vec<u8>) {
                 Ended::Done => (0, ""),
                 Ended::Refused(why) => (1, why.as_str()),
                 Ended::Failed(why) => (2, why.as_str()),
+                Ended::GivenUp => (3, ""),
             };
             out.push(tag);
             text(why, out);

@@ -1,4 +1,4 @@
-//! What happened in a run, in order: events that are cheap to record, a digest that rolls along, text when it is asked for.
+//! What happened in a run, in order: events that are cheap to record, their digest and their text when they are asked for.
 //! Two runs are compared by it, and it is what `show` shows.
 //!
 //! | file | what |
@@ -25,15 +25,15 @@ pub use digest::{Checkpoints, Digest, NoDigest};
 pub use event::{Application, Connection, Door, Event, Frame, Kind, Lane, Network, Passed, Store};
 pub use recording::{Part, Recorded, Recording};
 
+/// Events that most runs have.
+const USUAL: usize = 512;
+/// Bytes that are hashed at once.
+const PIECE: usize = 32 * 1024;
+
 /// A run's events.
 #[derive(Clone, Debug, Default)]
 pub struct Trace {
     events: Vec<Event>,
-    hasher: blake3::Hasher,
-    /// The digests after every [`Checkpoints::EVERY`] events.
-    checkpoints: Vec<Digest>,
-    /// Room to encode in.
-    encoded: Vec<u8>,
     /// The text, once somebody asked for it.
     text: OnceLock<String>,
     recording: Option<Recording>,
@@ -50,13 +50,10 @@ impl Eq for Trace {}
 impl Trace {
     /// Appends an event.
     pub fn record(&mut self, event: Event) {
-        self.encoded.clear();
-        encode::encode(&event, &mut self.encoded);
-        self.hasher.update(&self.encoded);
-        self.events.push(event);
-        if self.events.len().is_multiple_of(Checkpoints::EVERY) {
-            self.checkpoints.push(self.digest());
+        if self.events.is_empty() {
+            self.events.reserve(USUAL);
         }
+        self.events.push(event);
         self.text.take();
     }
 
@@ -82,12 +79,30 @@ impl Trace {
 
     /// The digest of all events.
     pub fn digest(&self) -> Digest {
-        Digest::from(self.hasher.finalize())
+        let (mut hasher, mut encoded) = (blake3::Hasher::new(), Vec::new());
+        for event in &self.events {
+            encode::encode(event, &mut encoded);
+            // A hash takes much at once sooner than little often.
+            if encoded.len() >= PIECE {
+                hasher.update(&encoded);
+                encoded.clear();
+            }
+        }
+        Digest::from(hasher.update(&encoded).finalize())
     }
 
     /// The digests of the trace's beginnings, to be kept for a comparison with a run to come.
     pub fn checkpoints(&self) -> Checkpoints {
-        Checkpoints { events: self.events.len(), digests: self.checkpoints.clone(), last: self.digest() }
+        let (mut hasher, mut encoded, mut digests) = (blake3::Hasher::new(), Vec::new(), Vec::new());
+        for stretch in self.events.chunks(Checkpoints::EVERY) {
+            stretch.iter().for_each(|event| encode::encode(event, &mut encoded));
+            hasher.update(&encoded);
+            encoded.clear();
+            if stretch.len() == Checkpoints::EVERY {
+                digests.push(Digest::from(hasher.finalize()));
+            }
+        }
+        Checkpoints { events: self.events.len(), digests, last: Digest::from(hasher.finalize()) }
     }
 
     /// From now on the bytes of streams are kept.

@@ -6,6 +6,7 @@ mod connections;
 mod damage;
 mod datagrams;
 mod hosts;
+mod jobs;
 mod network;
 
 use towline_sim::invariants;

@@ -44,5 +44,5 @@ fn busy(echoes: usize) -> Plan {
 }
 
 fn step(operation: Operation) -> Step {
-    Step { operation, expect: Expect::Any }
+    Step::new(operation, Expect::Any)
 }

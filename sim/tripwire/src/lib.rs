@@ -6,8 +6,11 @@
 use std::backtrace::Backtrace;
 use std::cell::{Cell, RefCell};
 
+mod allocator;
 #[cfg(target_os = "linux")]
 mod symbols;
+
+pub use allocator::{MiMalloc, keep_memory};
 
 thread_local! {
     // Without a destructor, so that it can be looked at whenever the system's clock can.

@@ -218,14 +218,6 @@ impl Machine for Answer {
         }
     }
 
-    fn deadline(&self) -> Option<Time> {
-        None
-    }
-
-    fn wants_read(&self, (): ()) -> bool {
-        true
-    }
-
     fn footprint(&self) -> usize {
         let question = match &self.question {
             Question::Echo(bytes) => bytes.len(),
@@ -242,6 +234,4 @@ impl Machine for Answer {
     fn size(tx: &Body) -> usize {
         bulk(tx)
     }
-
-    fn rebase(&mut self, _now: Time) {}
 }

@@ -140,14 +140,6 @@ impl Machine for Ask {
         }
     }
 
-    fn deadline(&self) -> Option<Time> {
-        None
-    }
-
-    fn wants_read(&self, (): ()) -> bool {
-        true
-    }
-
     fn footprint(&self) -> usize {
         match &self.question {
             Question::Echo(bytes) => bytes.len(),
@@ -163,6 +155,4 @@ impl Machine for Ask {
     fn size(tx: &Body) -> usize {
         bulk(tx)
     }
-
-    fn rebase(&mut self, _now: Time) {}
 }

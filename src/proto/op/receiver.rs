@@ -347,14 +347,6 @@ impl Machine for Receiver {
         }
     }
 
-    fn deadline(&self) -> Option<Time> {
-        None
-    }
-
-    fn wants_read(&self, (): ()) -> bool {
-        true
-    }
-
     fn footprint(&self) -> usize {
         match &self.state {
             State::Opening(incoming) | State::Receiving(incoming, _) | State::Publishing(incoming, ..) => {
@@ -374,6 +366,4 @@ impl Machine for Receiver {
     fn size(tx: &Body) -> usize {
         bulk(tx)
     }
-
-    fn rebase(&mut self, _now: Time) {}
 }

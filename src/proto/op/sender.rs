@@ -256,6 +256,7 @@ impl Sender {
         out.push(Effect::Transmit((), Body::Commit(Commit { root })));
     }
 
+    /// Sends what fits, to the extent's end at most: there it is another sender's turn.
     fn on_room(&mut self, mut room: usize, out: &mut Out<Sender>) {
         let State::Sending(outgoing) = &mut self.state else { return };
         while outgoing.pipeline.next_len().is_some_and(|length| length <= room) {
@@ -263,6 +264,9 @@ impl Sender {
             room = room.saturating_sub(data.payload.len() + HEAD);
             out.event(OpEvent::Progress(data.payload.len() as u64));
             out.push(Effect::Transmit((), Body::Data(data)));
+            if !outgoing.pipeline.is_within_extent() {
+                break;
+            }
         }
         self.advance(out);
     }
@@ -340,14 +344,6 @@ impl Machine for Sender {
         }
     }
 
-    fn deadline(&self) -> Option<Time> {
-        None
-    }
-
-    fn wants_read(&self, (): ()) -> bool {
-        true
-    }
-
     fn footprint(&self) -> usize {
         match &self.state {
             State::Sending(outgoing) | State::Rechecking(outgoing) | State::Committing(outgoing, _) => {
@@ -365,6 +361,4 @@ impl Machine for Sender {
     fn size(tx: &Body) -> usize {
         bulk(tx)
     }
-
-    fn rebase(&mut self, _now: Time) {}
 }

@@ -166,8 +166,11 @@ impl Channel {
     }
 
     /// Sends the staged control as far as room and reserve allow, and ends the stream behind the last of it.
+    #[inline]
     pub(super) fn flush(&mut self, out: &mut Out<Session>) {
-        self.flush_staged(out);
+        if !self.staged.is_empty() {
+            self.flush_staged(out);
+        }
         if self.staged.is_empty() && self.writing == Writing::Finishing {
             self.writing = Writing::Finished;
             out.push(Effect::Finish(()));

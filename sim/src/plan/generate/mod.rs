@@ -3,9 +3,11 @@
 //! | file | what |
 //! |---|---|
 //! | `workload` | files, and what is done with them |
+//! | `habits` | what is done together, and what is given up |
 //! | `stories` | plans about one thing that goes wrong |
 //! | `swarm` | plans with each kind of fault or none |
 
+mod habits;
 mod stories;
 mod swarm;
 mod workload;
@@ -109,6 +111,16 @@ impl Plan {
             Scenario::Drain => stories::drain(&mut plan, &mut workload, &mut faults),
             Scenario::Swarm => swarm::swarm(&mut plan, &mut workload, &mut world, &mut faults),
         }
+        if matches!(scenario, Scenario::Clean | Scenario::PortTaken | Scenario::LateServer | Scenario::Swarm)
+        {
+            let mut random = streams.stream(Streams::HABITS);
+            habits::habits(&mut plan, &mut random);
+            if scenario == Scenario::Swarm {
+                habits::source_changes(&mut plan, &mut random);
+                habits::straits(&mut plan, &mut random);
+                habits::mistakes(&mut plan, &mut random);
+            }
+        }
         plan
     }
 
@@ -118,7 +130,7 @@ impl Plan {
 
     /// One step more of the first client, which must succeed.
     fn step_of_first(&mut self, operation: Operation) {
-        self.clients[0].steps.push(Step { operation, expect: Expect::Success });
+        self.clients[0].steps.push(Step::new(operation, Expect::Success));
     }
 }
 

@@ -8,11 +8,15 @@ use towline::store::memory::Primitive;
 
 use super::workload::Workload;
 use crate::plan::{
-    Application, Cut, Expect, Host, Impostor, Operation, Plan, Step, Stranger, Trick, What, When, Whom,
+    Application, Cut, DiskFailure, Expect, Host, Impostor, Operation, Plan, Step, Stranger, Trick, What,
+    When, Whom,
 };
 
 /// When the last fault begins, at most, in milliseconds.
 const FAULTS_UNTIL: u64 = 4_000;
+
+/// Of [`Trick::ALL`], those that are drawn here; late breaches are drawn in `habits`.
+const EARLY: usize = 8;
 
 /// A kind of fault; the numbers in `KINDS` say how often it is on, in a hundred plans.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,7 +140,7 @@ fn application(client: u32, workload: &mut Workload) -> Application {
             21..23 => (Operation::RawEcho(workload.content()), Expect::Any),
             _ => (datagrams(workload), Expect::Success),
         };
-        steps.push(Step { operation, expect });
+        steps.push(Step::new(operation, expect));
     }
     Application { begins_ms: workload.random.random_range(0..200) * u64::from(client), steps }
 }
@@ -157,13 +161,12 @@ fn add(plan: &mut Plan, kind: Kind, random: &mut ChaCha8Rng) {
     let noise = random.random();
     let (when, what, back) = match kind {
         Kind::Stranger => {
-            let trick = Trick::ALL[random.random_range(0..Trick::ALL.len())];
+            let trick = Trick::ALL[random.random_range(0..EARLY)];
             let begins_ms = random.random_range(0..FAULTS_UNTIL);
             return plan.strangers.push(Stranger { begins_ms, trick, noise });
         }
         Kind::Impostor => {
-            let (trick, dial) =
-                (Trick::ALL[random.random_range(0..Trick::ALL.len())], random.random_range(0..2));
+            let (trick, dial) = (Trick::ALL[random.random_range(0..EARLY)], random.random_range(0..2));
             return plan.impostors.push(Impostor { client, dial, trick, noise });
         }
         Kind::Partition | Kind::Hold | Kind::Reset | Kind::End | Kind::Mute | Kind::Damage => {
@@ -237,7 +240,10 @@ fn of_disk(kind: Kind, host: Host, random: &mut ChaCha8Rng) -> (What, Option<Wha
         Kind::DiskFull => (What::DiskFull(host), Some(What::DiskFree(host))),
         Kind::DiskError => {
             let primitive = Primitive::ALL[random.random_range(0..Primitive::ALL.len())];
-            (What::DiskError { host, primitive, times: random.random_range(1..4) }, None)
+            (
+                What::DiskError { host, primitive, times: random.random_range(1..4), how: DiskFailure::Io },
+                None,
+            )
         }
         Kind::SlowDisk => (What::SlowDisk(host, random.random_range(1..60)), Some(What::SlowDisk(host, 0))),
         _ => (What::BitRot(host, random.random_range(0..8)), None),

@@ -107,7 +107,7 @@ impl Workload {
             Operation::Put { path: "new".to_owned(), content: self.content() },
             Operation::Echo(self.payload()),
         ];
-        let refused = |operation| Step { operation, expect: Expect::Refused };
+        let refused = |operation| Step::new(operation, Expect::Refused);
         plan.clients[0].steps.extend(operations.map(refused));
     }
 

@@ -1,17 +1,25 @@
-//! A client's host: the plan's steps, one after another.
+//! A client's host: the plan's steps, one after another, and several at once where the plan says so.
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use towline::drive::{Completions, Jobs};
+use towline::client::{Client, ClientConfig, ClientError};
+use towline::drive::Completions;
+use towline::proto::client::Event;
+use towline::wire::RelPath;
 
+use super::super::files::source_of;
 use super::super::steps;
 use super::Network;
 use super::sockets::NetworkDial;
 use super::state::{Shared, lock};
 use super::store::Store;
-use crate::disk::Power;
+use crate::disk::{Power, PoweredFiles};
 use crate::outcome::Ended;
 use crate::plan::{Content, Host, Operation};
 
@@ -28,45 +36,115 @@ pub(in crate::tier) async fn run<N: Network>(shared: Shared, network: N, client:
         state.facts.client_begins(client)
     };
     let nonce = steps::store_of(client, number);
-    let Some((store, disk, _)) = Store::open(&shared, Host::Client(client), nonce, &power).await else {
+    let Some((store, disk, root)) = Store::open(&shared, Host::Client(client), nonce, &power).await else {
         return std::future::pending().await;
     };
-    lock(&shared).clients[client as usize].disk = Some(disk);
+    // Each job opens the folder by itself, as users' jobs do. What cannot be tidied up is left to the next.
+    let _ = disk.close_root(root).await;
+    lock(&shared).clients[client as usize].disk = Some(disk.clone());
     let dialer = NetworkDial { network, shared: shared.clone(), power: power.clone(), client };
     let watching = (shared.clone(), power.clone());
-    let jobs = Jobs::start(
-        dialer.clone(),
-        Completions::new(Arc::new(store)),
-        shared.plan().limits(),
-        shared.plan().policy(),
-        steps::seed_of(shared.plan(), client, number),
-        move |event| {
-            if watching.1.is_on() {
-                lock(&watching.0).facts.client_told(client, number, event);
-            }
-        },
-    );
-    for step in first.. {
-        let Some(operation) = lock(&shared).facts.step_begins(client, number, step) else { break };
-        let ended = match (steps::request(&operation, step, client, number), operation) {
-            (None, Operation::RawEcho(content)) => raw_echo(&shared, &dialer, &content).await,
-            // Plans with datagrams are not for the tiers that come here: see `Tier::cannot`.
-            (None, operation) => Ended::Failed(format!("{operation:?} is not on this tier")),
-            (Some(request), _) => match jobs.carry_out(request).await {
-                Ok(Ok(_)) => Ended::Done,
-                Ok(Err(error)) => steps::ended(&error),
-                Err(stopped) => Ended::Failed(format!("{stopped:?}")),
-            },
-        };
-        // A process without power does nothing more; the script takes it away.
-        if !power.is_on() {
-            return std::future::pending().await;
+    let watch = move |event: &Event| {
+        if watching.1.is_on() {
+            lock(&watching.0).facts.client_told(client, number, event);
         }
-        lock(&shared).facts.step_is_over(client, step, ended, &shared.folders);
+    };
+    let low = u128::from(client) << 48 | u128::from(number) << 32;
+    let config = ClientConfig {
+        limits: shared.plan().limits(),
+        policy: shared.plan().policy(),
+        seed: u128::from(steps::seed_of(shared.plan(), client, number)) << 64 | low,
+        ..ClientConfig::default()
+    };
+    let library = Client::over(dialer.clone(), disk, Completions::new(Arc::new(store)), config, watch);
+    let at = At { shared: shared.clone(), dialer, library, number };
+    let mut next = first;
+    loop {
+        let group = lock(&shared).facts.group(client, next);
+        if group.is_empty() {
+            break;
+        }
+        let steps = group.into_iter().map(|step| at.carry_out(step));
+        all(steps).await;
+        next = lock(&shared).facts.clients[client as usize].next_step;
     }
-    jobs.close().await;
+    at.library.close().await;
     lock(&shared).facts.client_closed(client);
     std::future::pending().await
+}
+
+/// Begins them in their order, and waits for all.
+async fn all(futures: impl Iterator<Item = impl Future<Output = ()>>) {
+    let mut open: Vec<Pin<Box<_>>> = futures.map(Box::pin).collect();
+    poll_fn(|cx| {
+        open.retain_mut(|future| future.as_mut().poll(cx).is_pending());
+        if open.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+}
+
+/// What a life of a client works with.
+struct At<N: Network> {
+    shared: Shared,
+    dialer: NetworkDial<N>,
+    library: Client<PoweredFiles>,
+    number: u32,
+}
+
+impl<N: Network> At<N> {
+    /// Carries out one step, or gives it up.
+    async fn carry_out(&self, step: usize) {
+        let (shared, client) = (&self.shared, self.dialer.client);
+        let operation = lock(shared).facts.step_begins(client, self.number, step);
+        let ended = match operation {
+            Operation::RawEcho(content) => raw_echo(shared, &self.dialer, &content).await,
+            operation => {
+                let job = self.ask(step, &operation);
+                let result = match shared.plan().step(client, step).and_then(|step| step.give_up_ms) {
+                    // What is dropped is cancelled.
+                    Some(ms) => tokio::time::timeout(Duration::from_millis(ms), job).await.ok(),
+                    None => Some(job.await),
+                };
+                match result {
+                    Some(Ok(())) => Ended::Done,
+                    Some(Err(ClientError::Job(error))) => steps::ended(&error),
+                    Some(Err(error)) => Ended::Failed(error.to_string()),
+                    None => Ended::GivenUp,
+                }
+            }
+        };
+        // A process without power does nothing more; the script takes it away.
+        if !self.dialer.power.is_on() {
+            return std::future::pending().await;
+        }
+        lock(shared).facts.step_is_over(client, step, ended, &shared.folders);
+    }
+
+    /// Asks the library as users do.
+    async fn ask(&self, step: usize, operation: &Operation) -> Result<(), ClientError> {
+        let path = |text: &str| RelPath::new(text).expect("the plan's paths are good");
+        let host = Host::Client(self.dialer.client);
+        let folder = || self.shared.files(host, &self.dialer.power);
+        let library = &self.library;
+        match operation {
+            Operation::Put { path: to, .. } => {
+                library.put_from(folder(), path(&source_of(step)), path(to)).await.map(drop)
+            }
+            Operation::Get { path: from } => {
+                library.get_to(path(from), folder(), path(&format!("down-{step}"))).await.map(drop)
+            }
+            Operation::List => {
+                let entries = library.list(RelPath::ROOT).await?;
+                lock(&self.shared).facts.listed(self.dialer.client, step, &entries);
+                Ok(())
+            }
+            Operation::Stat { path: at } => library.stat(path(at)).await.map(drop),
+            Operation::Remove { path: at } => library.remove(path(at)).await,
+            Operation::Echo(content) => library.echo(Bytes::from(content.bytes())).await.map(drop),
+            // Plans with datagrams are not for the tiers that come here: see `Tier::cannot`.
+            Operation::RawEcho(_) | Operation::DatagramEcho { .. } => Err(ClientError::Stopped),
+        }
+    }
 }
 
 /// Sends all and reads until the end, for a limited time.

@@ -110,12 +110,13 @@ fn carry_out(what: What, hosts: &mut impl Hosts, shared: &Shared) {
             begins(shared, Host::Client(client));
             hosts.start(Host::Client(client));
         }
+        What::AcceptFails(times) => lock(shared).facts.accept_failures += times,
         What::StopReading(host) => drop(lock(shared).not_reading.insert(host)),
         What::StartReading(host) => drop(lock(shared).not_reading.remove(&host)),
         // Neither world can: see `Tier::cannot`.
         What::Pause(_) | What::Resume(_) | What::ClockJump(..) => {}
         What::DiskFull(_) | What::DiskFree(_) | What::DiskError { .. } => strike(what, shared),
-        What::SlowDisk(..) | What::BitRot(..) => strike(what, shared),
+        What::SlowDisk(..) | What::BitRot(..) | What::SourceChanges { .. } => strike(what, shared),
     }
 }
 

@@ -31,6 +31,8 @@ type Accepting<S> = Pin<Box<dyn Future<Output = io::Result<(S, SocketAddr)>> + S
 pub(super) struct NetworkAccept<N: Network> {
     listener: Arc<N::Listener>,
     accepting: Option<Accepting<N::Stream>>,
+    /// Ready, and not accepted yet for want of files.
+    ready: Option<(N::Stream, SocketAddr)>,
     shared: Shared,
     power: Power,
 }
@@ -43,7 +45,7 @@ impl<N: Network> NetworkAccept<N> {
         power: Power,
     ) -> io::Result<NetworkAccept<N>> {
         let listener = Arc::new(network.listen(door).await?);
-        Ok(NetworkAccept { listener, accepting: None, shared, power })
+        Ok(NetworkAccept { listener, accepting: None, ready: None, shared, power })
     }
 }
 
@@ -51,10 +53,16 @@ impl<N: Network> Accept for NetworkAccept<N> {
     type Stream = Stream<N::Stream>;
 
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Self::Stream, SocketAddr)>> {
-        let accepting = self.accepting.get_or_insert_with(|| Box::pin(N::accept(Arc::clone(&self.listener))));
-        let accepted = std::task::ready!(accepting.as_mut().poll(cx));
-        self.accepting = None;
-        let (stream, peer) = accepted?;
+        if self.ready.is_none() {
+            let accept = || Box::pin(N::accept(Arc::clone(&self.listener))) as Accepting<N::Stream>;
+            let accepted = std::task::ready!(self.accepting.get_or_insert_with(accept).as_mut().poll(cx));
+            self.accepting = None;
+            self.ready = Some(accepted?);
+        }
+        if lock(&self.shared).facts.cannot_accept() {
+            return Poll::Ready(Err(io::Error::other("too many open files")));
+        }
+        let Some((stream, peer)) = self.ready.take() else { return Poll::Pending };
         let (local, _) = N::addresses(&stream)?;
         let number = {
             let mut state = lock(&self.shared);

@@ -1,21 +1,23 @@
 //! What breaks connections at a plan's word: resets, early ends, half-open streams; bits that are inverted; and messages that are held up on
 //! their way. What a reader has heard before it is exact: nothing that is on its way, or was not read, comes after.
 
+use std::sync::Mutex;
+
 use bytes::Bytes;
 use towline::harness::Side;
 use towline::proto::machine::End;
 
 use super::super::facts::{Facts, Place};
 use super::net::{ConnId, Connection, Pipe, Read, other};
-use super::world::{Due, World};
+use super::world::{Due, World, lock};
 use crate::plan::Whom;
 use crate::trace::{self, Kind};
 
 impl World {
     /// The connections of these clients, of those that stand.
     fn standing(&self, whom: Whom) -> Vec<ConnId> {
-        let stands = |(_, conn): &(&ConnId, &Connection)| conn.is_up && whom.means(conn.place.client());
-        self.conns.iter().filter(stands).map(|(conn, _)| *conn).collect()
+        let stands = |(_, conn): &(ConnId, &Connection)| conn.is_up && whom.means(conn.place.client());
+        self.conns.iter().filter(stands).map(|(conn, _)| conn).collect()
     }
 
     /// They are broken, and both ends are told.
@@ -97,6 +99,7 @@ impl World {
             Due::SendDatagram(..) | Due::DatagramsOver(..) => None,
             Due::Stranger(_) | Due::Play(..) => None,
             Due::Write(..) | Due::Read(..) | Due::Room(..) | Due::ToClient(..) | Due::Store(..) => None,
+            Due::GiveUp(..) => None,
             Due::Step(..) | Due::Begin(_) | Due::FlushLimit(_) | Due::RawQuiet(..) | Due::Drain => None,
         };
         client.is_some_and(|client| self.holds.iter().any(|whom| whom.means(client)))
@@ -107,7 +110,7 @@ impl Pipe {
     /// What is heard, with those bits inverted that are due.
     pub(super) fn invert(
         &mut self,
-        facts: &mut Facts,
+        facts: &Mutex<Facts>,
         place: Place,
         writer: Side,
         start: u64,
@@ -117,7 +120,7 @@ impl Pipe {
             return bytes;
         }
         let mut bytes = Vec::from(bytes);
-        self.damage.strike(facts, place, writer, start, &mut bytes);
+        self.damage.strike(&mut lock(facts), place, writer, start, &mut bytes);
         bytes.into()
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use rand::RngExt;
 use towline::harness::{Checked, Side, carry_out};
-use towline::proto::client::{Client, Command, Event, JobId, LinkId};
+use towline::proto::client::{Client, Command, Event, LinkId};
 use towline::proto::machine::{DialError, DialErrorKind, Effect, End, Input, Out};
 use towline::proto::session::Session;
 use towline::store::Names;
@@ -29,6 +29,7 @@ use crate::trace::{Network, Recorded};
 impl World {
     /// A client's process begins, with the step that the last one did not finish.
     pub(super) fn start_client(&mut self, client: u32) {
+        self.deadline = None;
         self.mute.remove(&Host::Client(client));
         self.is_fresh(Host::Client(client));
         let (number, step) = self.facts().client_begins(client);
@@ -44,7 +45,7 @@ impl World {
         let (machine, links) = (machine.drawn(seed, self.observed_one_in), BTreeMap::new());
         let host = ClientHost { power, names, machine, links, life, raw: None, probe: None };
         self.clients[client as usize] = Some(host);
-        self.begin_step(client, step);
+        self.begin_group(life, step);
     }
 
     /// A host's store as a new process opens it: again and again, if its disk fails; `None` if the power went meanwhile.
@@ -67,6 +68,7 @@ impl World {
 
     /// The process is gone, and what it knew.
     pub(super) fn kill_client(&mut self, client: u32) {
+        self.deadline = None;
         self.facts().client_died(client);
         self.memory.forget_all(Host::Client(client));
         if let Some(host) = self.clients[client as usize].take() {
@@ -79,15 +81,26 @@ impl World {
         self.clients[client as usize].as_mut()
     }
 
-    /// The application goes on.
-    pub(super) fn begin_step(&mut self, client: u32, step: usize) {
-        let Some(Life { number, .. }) = self.client(client).map(|host| host.life) else { return };
-        let Some(operation) = self.facts().step_begins(client, number, step) else {
-            return self.step_client(client, Input::Command(Command::Close));
-        };
+    /// The application goes on: with a step, or several together.
+    pub(super) fn begin_group(&mut self, life: Life, first: usize) {
+        let group = self.facts().group(life.client, first);
+        if group.is_empty() {
+            return self.step_client(life.client, Input::Command(Command::Close));
+        }
+        group.into_iter().for_each(|step| self.begin_step(life, step));
+    }
+
+    fn begin_step(&mut self, life: Life, step: usize) {
+        let Life { client, number } = life;
+        let operation = self.facts().step_begins(client, number, step);
+        let give_up_ms = self.plan.step(client, step).and_then(|step| step.give_up_ms);
+        if let Some(ms) = give_up_ms {
+            self.after(Duration::from_millis(ms), Due::GiveUp(life, step));
+        }
         match (steps::request(&operation, step, client, number), operation) {
             (Some(request), _) => {
-                self.step_client(client, Input::Command(Command::Start(JobId(step as u64), request)));
+                let job = self.facts().number_of(client, step).expect("it was counted as it began");
+                self.step_client(client, Input::Command(Command::Start(job, request)));
             }
             (None, Operation::RawEcho(content)) => {
                 let place = Place::Echo(self.next_dial(client, 1));
@@ -111,14 +124,30 @@ impl World {
 
     pub(super) fn step_is_over(&mut self, client: u32, step: usize, ended: Ended) {
         let Some(life) = self.client(client).map(|host| host.life) else { return };
-        lock(&self.facts).step_is_over(client, step, ended, &self.folders);
-        self.after(Duration::ZERO, Due::Step(life, step + 1));
+        if self.facts().has_ended(client, step) {
+            return;
+        }
+        let next = lock(&self.facts).step_is_over(client, step, ended, &self.folders);
+        if let Some(next) = next {
+            self.after(Duration::ZERO, Due::Step(life, next));
+        }
+    }
+
+    /// The application waits for this step no more.
+    pub(super) fn give_up(&mut self, life: Life, step: usize) {
+        let Some(job) = self.facts().number_of(life.client, step) else { return };
+        if self.facts().has_ended(life.client, step) {
+            return;
+        }
+        self.step_is_over(life.client, step, Ended::GivenUp);
+        self.step_client(life.client, Input::Command(Command::Cancel(job)));
     }
 
     /// Sends a wish to connect.
     pub(super) fn dial(&mut self, place: Place, link: LinkId) -> ConnId {
-        let conn = ConnId(self.conns.len() as u64);
-        self.conns.insert(conn, Connection::new(&self.plan, conn, place, link));
+        let conn = self.conns.next();
+        let notes = self.notes(place);
+        self.conns.push(Connection::new(&self.plan, conn, place, link, notes));
         self.facts().keep(Side::Client, place.into(), || Recorded::Dialed);
         if !self.is_cut(place.client(), Side::Client) {
             let latency = latency(&mut self.random, &self.plan);
@@ -151,6 +180,7 @@ impl World {
             return;
         }
         connection.is_up = is_yes;
+        self.stirs += 1;
         connection.end_mut(Side::Client).is_held = is_yes;
         if let Some(stranger) = client.checked_sub(STRANGERS) {
             return self.answer_stranger(conn, stranger, is_yes);
@@ -230,12 +260,13 @@ impl World {
     }
 
     pub(super) fn step_client(&mut self, client: u32, input: Input<Client>) {
+        self.deadline = None;
         let now = self.clock(Host::Client(client));
         let host = self.clients[client as usize].as_mut();
         let Some(host) = host.filter(|host| !host.machine.is_closed()) else { return };
         let life = host.life;
         let effects = host.machine.step(now, input);
-        self.memory.note(Host::Client(client), None, host.machine.machine());
+        self.memory.note(Host::Client(client), None, &host.machine);
         for effect in effects {
             self.carry_out_client(life, effect);
         }
@@ -284,9 +315,12 @@ impl World {
             }
             Effect::Event(event) => {
                 self.facts().client_told(client, number, &event);
-                if let Event::Finished(JobId(step), result) = event {
+                let step = |job| self.facts().step_of(client, job);
+                if let Event::Finished(job, result) = event
+                    && let Some(step) = step(job)
+                {
                     let ended = result.map_or_else(|error| steps::ended(&error), |_| Ended::Done);
-                    self.step_is_over(client, step as usize, ended);
+                    self.step_is_over(client, step, ended);
                 }
             }
             Effect::Close(()) => self.facts().client_closed(client),

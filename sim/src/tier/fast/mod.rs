@@ -5,7 +5,9 @@
 //! | file | what |
 //! |---|---|
 //! | `world` | the loop, the clock, what is on its way |
-//! | `net` | connections as the systems hold them |
+//! | `queue`, `deadlines` | what is to happen, in its order |
+//! | `net`, `conns` | connections as the systems hold them, and all of them |
+//! | `notes` | what passes at their ends, written down |
 //! | `wires` | bytes from machine to machine, partitions, ends |
 //! | `breaks` | resets, early ends, half-open streams, messages held up |
 //! | `processes` | processes that stand still or do not read, clocks that differ |
@@ -16,11 +18,15 @@
 
 mod breaks;
 mod client;
+mod conns;
 mod datagrams;
+mod deadlines;
 mod hosts;
 mod memory;
 mod net;
+mod notes;
 mod processes;
+mod queue;
 mod server;
 mod strangers;
 mod wires;
@@ -108,6 +114,7 @@ impl World {
                 self.folders.rob(Host::Client(client), &mut lock(&self.facts));
             }
             What::StartClient(client) => self.start_client(client),
+            What::AcceptFails(times) => self.facts().accept_failures += times,
             What::Hold(whom) => self.hold(whom),
             What::Release => self.let_pass(),
             What::Reset(whom) => self.reset(whom),
@@ -120,7 +127,7 @@ impl World {
             What::StartReading(host) => self.start_reading(host),
             What::ClockJump(host, ms) => self.leap(host, ms),
             What::DiskFull(_) | What::DiskFree(_) | What::DiskError { .. } => self.strike(what),
-            What::SlowDisk(..) | What::BitRot(..) => self.strike(what),
+            What::SlowDisk(..) | What::BitRot(..) | What::SourceChanges { .. } => self.strike(what),
         }
     }
 
@@ -131,7 +138,7 @@ impl World {
     /// A process's connections are closed by its system.
     fn release_all(&mut self, side: Side, whom: Whom) {
         let of_whom = self.conns.iter().filter(|(_, conn)| whom.means(conn.place.client()));
-        let conns: Vec<ConnId> = of_whom.map(|(conn, _)| *conn).collect();
+        let conns: Vec<ConnId> = of_whom.map(|(conn, _)| conn).collect();
         conns.into_iter().for_each(|conn| self.release(conn, side));
     }
 

@@ -13,6 +13,7 @@ use towline::wire::Rope;
 use super::super::damage::Damage;
 use super::super::facts::{Facts, Place};
 use super::super::tap::Tap;
+use super::notes::Notes;
 use crate::ledger::Rare;
 use crate::plan::{Cut, Network, Plan, Shape};
 use crate::streams::Streams;
@@ -46,11 +47,13 @@ pub(super) struct Connection {
     /// True once its client was answered.
     pub(super) is_up: bool,
     /// By the side whose end it is.
-    ends: [Socket; 2],
+    pub(super) ends: [Socket; 2],
     /// By the side that writes.
     pipes: [Pipe; 2],
     /// True if what is lost is sent again once the network has healed.
     pub(super) resends: bool,
+    /// How what passes is written down.
+    pub(super) notes: Notes,
 }
 
 /// One end.
@@ -117,10 +120,15 @@ pub(super) struct Pipe {
 
 impl Connection {
     /// The `number`th connection of the run.
-    pub(super) fn new(plan: &Plan, number: ConnId, place: Place, link: LinkId) -> Connection {
+    pub(super) fn new(plan: &Plan, number: ConnId, place: Place, link: LinkId, notes: Notes) -> Connection {
         let streams = Streams::new(plan.seed);
         let mut random = streams.part(Streams::BYTES, "connection", number.0);
-        let socket = |is_held, side| Socket { is_held, tap: Tap::new(place.to_string(), side) };
+        let socket = |is_held, side| {
+            let tap = Tap::new(place.to_string(), side);
+            // See [`super::world::World::conclude`]: an echo is judged by what its client saw.
+            let is_asked = side == Side::Client && place.keeps_rules(plan);
+            Socket { is_held, tap: if is_asked { tap } else { tap.without_echoes() } }
+        };
         let queue_max = match place {
             Place::Files(..) => QUEUE,
             Place::Echo(..) => {
@@ -139,6 +147,7 @@ impl Connection {
             ends: [socket(true, Side::Client), socket(false, Side::Server)],
             pipes: [pipe("fast client"), pipe("fast server")],
             resends: random.random_ratio(plan.network.resent_percent, 100),
+            notes,
         }
     }
 
@@ -267,7 +276,7 @@ impl Pipe {
 
     /// What the writes of `side` that come now take, and when the next may come.
     pub(super) fn take(&mut self, facts: &mut Facts, side: Side) -> (Bytes, Duration) {
-        let (mut taken, mut pause, mut nap) = (0, Duration::ZERO, None);
+        let (mut taken, mut pause, mut nap, mut is_partial) = (0, Duration::ZERO, None, false);
         for _ in 0..self.burst {
             let count_max = self.shape.write_max;
             let drawn = if count_max == 0 { usize::MAX } else { self.random.random_range(1..=count_max) };
@@ -281,11 +290,12 @@ impl Pipe {
             self.unread += count;
             pause += Duration::from_millis(1) / Shape::WRITES_PER_MS;
             nap = self.nap();
-            if taken < self.queue.len() {
-                facts.reach(Rare::PartialWrite);
-            }
+            is_partial |= taken < self.queue.len();
         }
-        (self.queue.split_to(taken).into_bytes(), nap.unwrap_or(pause))
+        if is_partial {
+            facts.reach(Rare::PartialWrite);
+        }
+        (self.queue.take(taken), nap.unwrap_or(pause))
     }
 
     /// A pause that this direction makes now, seldom.
@@ -321,7 +331,7 @@ impl Pipe {
         let count = drawn.min(self.inbox.len()).min(allowed);
         self.unread -= count;
         self.heard += count as u64;
-        self.inbox.split_to(count).into_bytes()
+        self.inbox.take(count)
     }
 
     /// A drawn choice.

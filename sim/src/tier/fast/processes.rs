@@ -11,6 +11,7 @@ use crate::plan::Host;
 impl World {
     /// The process stands still. Its system accepts, receives and sends what was handed to it.
     pub(super) fn pause(&mut self, host: Host) {
+        self.deadline = None;
         self.paused.insert(host);
     }
 
@@ -22,6 +23,7 @@ impl World {
         let (mine, others): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.asleep).into_iter().partition(|(whose, _)| *whose == host);
         self.asleep = others;
+        self.deadline = None;
         self.read_mail(host);
         mine.into_iter().for_each(|(_, due)| self.happen(due));
         self.kick_all(host);
@@ -53,7 +55,7 @@ impl World {
     }
 
     fn kick_all(&mut self, of: Host) {
-        for conn in self.conns.keys().copied().collect::<Vec<_>>() {
+        for conn in self.conns.ids() {
             for side in [Side::Client, Side::Server] {
                 if self.conns.get(&conn).is_some_and(|conn| host(side, conn.place) == of) {
                     self.kick(conn, side);
@@ -75,7 +77,9 @@ impl World {
             Due::Read(conn, side) | Due::Room(conn, side) => at(conn, *side),
             // The system has the answer; the process hears it later.
             Due::Answer(conn, _) => at(conn, Side::Client),
-            Due::ToClient(life, _) | Due::Step(life, _) => Some(Host::Client(life.client)),
+            Due::ToClient(life, _) | Due::Step(life, _) | Due::GiveUp(life, _) => {
+                Some(Host::Client(life.client))
+            }
             Due::RawQuiet(life, ..) | Due::SendDatagram(life, _) | Due::DatagramsOver(life, _) => {
                 Some(Host::Client(life.client))
             }
@@ -99,6 +103,7 @@ impl World {
 
     /// The host's clock leaps forward.
     pub(super) fn leap(&mut self, host: Host, ms: u64) {
+        self.deadline = None;
         *self.clocks.entry(host).or_default() += Duration::from_millis(ms);
     }
 }

@@ -28,6 +28,7 @@ const FLUSH_LIMIT: Duration = Duration::from_secs(2);
 impl World {
     /// A server's process begins. The one before, if it stopped in order, must have left nothing open.
     pub(super) fn start_server(&mut self) {
+        self.deadline = None;
         let before = self.server.take().map_or(0, |host| host.names.leases().count());
         self.mute.remove(&Host::Server);
         self.is_fresh(Host::Server);
@@ -79,6 +80,7 @@ impl World {
 
     /// The process is gone: its store does nothing any more, and what it knew is forgotten.
     pub(super) fn kill_server(&mut self) {
+        self.deadline = None;
         self.facts().server_died();
         self.memory.forget_all(Host::Server);
         if let Some(host) = self.server.take() {
@@ -117,8 +119,12 @@ impl World {
             && let Some(host) = &mut self.server
             && host.is_open
             && host.listener.machine().wants_read(())
-            && let Some(conn) = host.backlog.pop_front()
+            && let Some(conn) = host.backlog.front().copied()
         {
+            if lock(&self.facts).cannot_accept() {
+                return self.step_listener(Input::Command(ListenInput::AcceptFailed));
+            }
+            host.backlog.pop_front();
             let number = host.next_number;
             host.next_number += 1;
             host.numbers.insert(conn, number);
@@ -134,6 +140,7 @@ impl World {
     }
 
     pub(super) fn step_listener(&mut self, input: Input<Listener>) {
+        self.deadline = None;
         let now = self.clock(Host::Server);
         let Some(host) = self.server.as_mut().filter(|host| !host.listener.is_closed()) else { return };
         for effect in host.listener.step(now, input) {
@@ -168,6 +175,7 @@ impl World {
     }
 
     fn tell_all(&mut self, command: &session::Command) {
+        self.deadline = None;
         let Some(host) = &self.server else { return };
         let (sessions, echoes): (Vec<_>, Vec<_>) =
             (host.sessions.keys().copied().collect(), host.echoes.keys().copied().collect());
@@ -182,6 +190,7 @@ impl World {
     }
 
     fn begin(&mut self, id: ConnectionId, refusal: Option<Failure>) {
+        self.deadline = None;
         let now = self.clock(Host::Server);
         let Some(host) = &mut self.server else { return };
         let Some(conn) = host.numbers.iter().find(|(_, number)| **number == id.0).map(|(conn, _)| *conn)
@@ -218,11 +227,12 @@ impl World {
     }
 
     pub(super) fn step_session(&mut self, conn: ConnId, input: Input<Session>) {
+        self.deadline = None;
         let now = self.clock(Host::Server);
         let session = self.server.as_mut().and_then(|host| host.sessions.get_mut(&conn));
         let Some(session) = session else { return };
         let effects = session.step(now, input);
-        self.memory.note(Host::Server, Some(conn), session.machine());
+        self.memory.note(Host::Server, Some(conn), session);
         self.carry_out_session(conn, effects);
         self.kick(conn, Side::Server);
     }
@@ -268,6 +278,7 @@ impl World {
     }
 
     pub(super) fn step_echo(&mut self, conn: ConnId, input: Input<Echo>) {
+        self.deadline = None;
         let now = self.clock(Host::Server);
         let echo = self.server.as_mut().and_then(|host| host.echoes.get_mut(&conn));
         let Some(echo) = echo else { return };
@@ -286,6 +297,7 @@ impl World {
 
     /// A machine has closed: what it sent leaves, for a limited time.
     fn on_closed(&mut self, conn: ConnId, ending: Ending) {
+        self.deadline = None;
         let Some(host) = &mut self.server else { return };
         host.sessions.remove(&conn);
         self.memory.forget(Host::Server, Some(conn));

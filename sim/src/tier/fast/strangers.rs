@@ -43,10 +43,7 @@ impl World {
         let Some(stranger) = self.plan.strangers.get(number as usize).copied() else { return };
         let place = Place::Files(Dial { client: STRANGERS + number, number: 0 });
         let conn = self.dial(place, LinkId(u32::MAX));
-        let player = Player::new(
-            format!("stranger{number}"),
-            acts(&self.plan, stranger.trick, stranger.noise, Side::Client),
-        );
+        let player = Player::new(format!("stranger{number}"), VecDeque::new());
         self.facts().event(&player.name, &format!("dials, and will play {:?}", stranger.trick));
         self.facts().strangers_begun += 1;
         self.players.insert((conn, Side::Client), player);
@@ -56,6 +53,10 @@ impl World {
     pub(super) fn answer_stranger(&mut self, conn: ConnId, number: u32, is_yes: bool) {
         if is_yes {
             self.facts().stranger_connected(number);
+            if let Some(stranger) = self.plan.strangers.get(number as usize) {
+                let acts = acts(&self.plan, stranger.trick, stranger.noise, Side::Client);
+                player_of(&mut self.players, conn, Side::Client, |player| player.acts = acts);
+            }
             self.play(conn, Side::Client);
         } else {
             self.players.remove(&(conn, Side::Client));

@@ -1,7 +1,5 @@
 //! Bytes from machine to machine: written, on their way, read; and how connections end.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use towline::harness::Side;
 use towline::proto::machine::{End, Input};
@@ -9,6 +7,7 @@ use towline::proto::machine::{End, Input};
 use super::super::facts::Place;
 use super::super::script::allowed;
 use super::net::{ConnId, Connection, Read, Segment, Write, cuts, other};
+use super::queue::Queue;
 use super::world::{Due, World, lock};
 use crate::ledger::Rare;
 use crate::plan::{Cut, Host, Whom};
@@ -74,9 +73,7 @@ impl World {
     }
 
     pub(super) fn on_write(&mut self, conn: ConnId, side: Side) {
-        let shared = Arc::clone(&self.facts);
         let Some(connection) = self.conns.get_mut(&conn) else { return };
-        let place = connection.place;
         let pipe = connection.pipe(side);
         pipe.is_writing = false;
         if pipe.queue.is_empty() {
@@ -85,9 +82,11 @@ impl World {
                 self.send(conn, side, Segment::End(End::Orderly));
             }
         } else if pipe.takes() {
-            let (bytes, pause) = pipe.take(&mut lock(&shared), side);
+            let mut facts = lock(&self.facts);
+            let (bytes, pause) = pipe.take(&mut facts, side);
             pipe.is_writing = true;
-            note(&mut lock(&shared), &mut connection.end_mut(side).tap, place, side, side, &bytes);
+            connection.said(&mut facts, side, &bytes);
+            drop(facts);
             self.after(pause, Due::Write(conn, side));
             self.send(conn, side, Segment::Bytes(bytes));
         }
@@ -207,10 +206,11 @@ impl World {
             return false;
         }
         let start = pipe.heard;
-        let bytes = pipe.give(allowed);
-        let bytes = spoil(lock(&self.facts).plant, place, side, start, bytes);
-        let bytes = pipe.invert(&mut lock(&self.facts), place, other(side), start, bytes);
-        note(&mut lock(&self.facts), &mut connection.end_mut(side).tap, place, side, other(side), &bytes);
+        let given = pipe.give(allowed);
+        self.stirs += u64::from(given.len() as u64 == allowed);
+        let bytes = spoil(self.plant, place, side, start, given);
+        let bytes = pipe.invert(&self.facts, place, other(side), start, bytes);
+        connection.has_heard(&self.facts, side, &bytes);
         if !bytes.is_empty() {
             self.deliver(conn, side, Input::Received((), bytes));
         }
@@ -257,11 +257,9 @@ impl World {
             let passed = self.pass(cut, whom, due);
             self.waiting.extend(passed);
         }
-        for (at, due) in std::mem::take(&mut self.due) {
-            if let Some(due) = self.pass(cut, whom, due) {
-                self.due.insert(at, due);
-            }
-        }
+        let mut due = std::mem::replace(&mut self.due, Queue::new());
+        due.filter_map(|due| self.pass(cut, whom, due));
+        self.due = due;
     }
 
     /// Gives it back, unless it is a message that is lost in this cut.
@@ -293,7 +291,7 @@ impl World {
     /// The network is whole again; what was lost is sent again where the systems still try.
     pub(super) fn heal(&mut self) {
         self.cuts.clear();
-        for conn in self.conns.keys().copied().collect::<Vec<_>>() {
+        for conn in self.conns.ids() {
             for writer in [Side::Client, Side::Server] {
                 let held = self.conns.get_mut(&conn).map(|conn| std::mem::take(&mut conn.pipe(writer).held));
                 for segment in held.unwrap_or_default() {
@@ -309,26 +307,6 @@ pub(super) fn host(side: Side, place: Place) -> Host {
     match side {
         Side::Server => Host::Server,
         Side::Client => Host::Client(place.client()),
-    }
-}
-
-/// Writes down what `who` said, as seen at the end `side`.
-fn note(
-    facts: &mut super::super::facts::Facts,
-    tap: &mut super::super::tap::Tap,
-    place: Place,
-    side: Side,
-    who: Side,
-    bytes: &Bytes,
-) {
-    facts.keep(side, place.into(), || Recorded::Bytes(who, bytes.clone()));
-    if !matches!(place, Place::Files(_)) {
-        return;
-    }
-    let (frames, is_header_cut) = tap.bytes(who, bytes.clone());
-    facts.frames(side, place.into(), frames);
-    if is_header_cut && who != side {
-        facts.reach(Rare::HeaderCut);
     }
 }
 

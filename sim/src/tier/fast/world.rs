@@ -5,11 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rand_chacha::ChaCha8Rng;
 use towline::harness::Side;
-use towline::proto::Echo;
 use towline::proto::backoff::SplitMix;
 use towline::proto::client::Client;
 use towline::proto::datagram::Datagram;
-use towline::proto::machine::{Input, Machine};
+use towline::proto::machine::Input;
 use towline::proto::storage::{StoreOp, Ticket};
 use towline::time::{Duration, Time};
 
@@ -17,12 +16,16 @@ use super::super::facts::{Facts, Place};
 use super::super::files::Folders;
 use super::super::script::{Gate, Script};
 use super::super::stage::{Next, Stage};
+use super::conns::Connections;
 use super::datagrams::DatagramNet;
+use super::deadlines::Who;
 use super::hosts::{ClientHost, ServerHost};
 use super::memory::Memory;
 use super::net::{ConnId, Connection, Segment, cuts};
+use super::queue::Queue;
 use super::strangers::Players;
 use crate::plan::{Cut, Host, Plan, Whom};
+use crate::plant::Plant;
 use crate::streams::Streams;
 
 /// More events than any plan needs: a loop that does not end is a failure of its seed.
@@ -46,6 +49,8 @@ pub(super) enum Due {
     Store(ConnId, Ticket, Box<StoreOp>),
     /// A client's application goes on with this step.
     Step(Life, usize),
+    /// It gives this one up.
+    GiveUp(Life, usize),
     /// A client's application begins for the first time.
     Begin(u32),
     /// A stranger dials.
@@ -72,25 +77,24 @@ pub(super) struct Life {
     pub(super) number: u32,
 }
 
-/// Whose deadline it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Who {
-    Client(u32),
-    Listener,
-    Session(ConnId),
-    Echo(ConnId),
-}
-
 /// Everything there is.
 pub(super) struct World {
     pub(super) plan: Plan,
     pub(super) now: Time,
-    pub(super) due: BTreeMap<(Time, u64), Due>,
-    next_due: u64,
+    pub(super) due: Queue<Due>,
+    /// Whose deadline comes first, while it is known: whatever may move one forgets it.
+    pub(super) deadline: Option<Option<(Time, Who)>>,
+    /// How far the script was when what waits for it was told so.
+    scripted: Option<(usize, usize)>,
+    /// All that tells whether a fault is due, as it was when none was.
+    stood: Option<(u64, usize, usize, bool, u64)>,
+    /// Counts what may bring a fault at a byte about: bytes up to a gate, and dials that are answered.
+    pub(super) stirs: u64,
     pub(super) facts: Arc<Mutex<Facts>>,
+    pub(super) plant: Option<Plant>,
     pub(super) folders: Folders,
     pub(super) script: Script,
-    pub(super) conns: BTreeMap<ConnId, Connection>,
+    pub(super) conns: Connections,
     /// Ends of connections at which somebody keeps no rules.
     pub(super) players: Players,
     pub(super) memory: Memory,
@@ -135,14 +139,19 @@ pub(super) fn lock(facts: &Mutex<Facts>) -> MutexGuard<'_, Facts> {
 
 impl World {
     pub(super) fn new(plan: Plan, facts: Arc<Mutex<Facts>>) -> World {
+        let plant = lock(&facts).plant;
         World {
             now: Time::ZERO,
-            due: BTreeMap::new(),
-            next_due: 0,
+            due: Queue::new(),
+            deadline: None,
+            scripted: None,
+            stood: None,
+            stirs: 0,
+            plant,
             facts,
             folders: Folders::new(&plan),
             script: Script::new(&plan),
-            conns: BTreeMap::new(),
+            conns: Connections::default(),
             players: Players::new(),
             memory: Memory::default(),
             dials: vec![[0, 0]; plan.clients.len()],
@@ -169,8 +178,7 @@ impl World {
     }
 
     pub(super) fn at(&mut self, at: Time, due: Due) {
-        self.due.insert((at, self.next_due), due);
-        self.next_due += 1;
+        self.due.push(self.now, at, due);
     }
 
     pub(super) fn after(&mut self, after: Duration, due: Due) {
@@ -190,8 +198,7 @@ impl World {
             self.at(Time::from_millis(stranger.begins_ms), Due::Stranger(number));
         }
         for _ in 0..EVENTS_MAX {
-            self.advance_script();
-            let next = stage.next(&mut self.facts(), &self.script);
+            let next = self.consider(stage);
             let before = stage;
             stage = match next {
                 Next::Over => return self.conclude(),
@@ -226,14 +233,13 @@ impl World {
         let scripted = self.script.due_ms(now_ms).map(Time::from_millis);
         let outer = [until, scripted].into_iter().flatten().fold(bound, Time::min);
         let deadline = self.deadline();
-        let due = self.due.keys().next().map(|(at, _)| *at);
-        match (due, deadline) {
+        match (self.due.next_at(), deadline) {
             // A deadline may have passed while its process stood still, or as its clock leapt.
             (Some(at), deadline)
                 if at <= outer && deadline.is_none_or(|(deadline, _)| at <= deadline.max(self.now)) =>
             {
                 self.jump(at);
-                if let Some((_, due)) = self.due.pop_first() {
+                if let Some(due) = self.due.pop() {
                     self.happen(due);
                 }
             }
@@ -250,39 +256,6 @@ impl World {
         let (ms, nanos) = (self.now.as_nanos() / 1_000_000, self.now.as_nanos() % 1_000_000);
         let mut facts = self.facts();
         (facts.now_ms, facts.now_nanos) = (ms, nanos as u32);
-    }
-
-    fn deadline(&self) -> Option<(Time, Who)> {
-        let mut first: Option<(Time, Who)> = None;
-        let mut see = |host: Host, at: Option<Time>, who: Who| {
-            if let Some(at) = at.filter(|_| !self.paused.contains(&host)) {
-                let at = self.moment(host, at);
-                first = Some(first.map_or((at, who), |first| first.min((at, who))));
-            }
-        };
-        for (client, host) in (0..).zip(&self.clients) {
-            let deadline = host.as_ref().and_then(|host| host.machine.machine().deadline());
-            see(Host::Client(client), deadline, Who::Client(client));
-        }
-        if let Some(host) = &self.server {
-            see(Host::Server, host.listener.machine().deadline(), Who::Listener);
-            for (conn, session) in &host.sessions {
-                see(Host::Server, session.machine().deadline(), Who::Session(*conn));
-            }
-            for (conn, echo) in &host.echoes {
-                see(Host::Server, echo.machine().deadline(), Who::Echo(*conn));
-            }
-        }
-        first
-    }
-
-    fn elapse(&mut self, who: Who) {
-        match who {
-            Who::Client(client) => self.step_client(client, Input::Elapsed),
-            Who::Listener => self.step_listener(Input::Elapsed),
-            Who::Session(conn) => self.step_session(conn, Input::Elapsed),
-            Who::Echo(conn) => self.step_echo(conn, Input::<Echo>::Elapsed),
-        }
     }
 
     /// Happens, or waits for a network or a process that stands still.
@@ -308,7 +281,12 @@ impl World {
             Due::Store(conn, ticket, op) => self.on_store_served(conn, ticket, *op),
             Due::Step(life, step) => {
                 if self.lives(life) {
-                    self.begin_step(life.client, step);
+                    self.begin_group(life, step);
+                }
+            }
+            Due::GiveUp(life, step) => {
+                if self.lives(life) {
+                    self.give_up(life, step);
                 }
             }
             Due::Begin(client) => {
@@ -350,22 +328,42 @@ impl World {
         self.cuts.iter().any(|(cut, whom)| whom.means(client) && cuts(*cut, writer))
     }
 
-    /// Carries out what is due, and lets go of the streams that waited for it.
-    fn advance_script(&mut self) {
+    /// Carries out what is due, lets go of the streams that waited for it, and looks where the run stands.
+    fn consider(&mut self, stage: Stage) -> Next {
+        let shared = Arc::clone(&self.facts);
         loop {
             let heard = |dial, side| {
                 let of_dial = |conn: &&Connection| conn.place == Place::Files(dial) && conn.is_up;
                 self.conns.values().find(of_dial).map(|conn| conn.heard(side))
             };
-            let Some(what) = self.script.take(&mut lock(&self.facts), heard) else { break };
-            self.carry_out(what);
+            let mut facts = lock(&shared);
+            let (blown, is_stopping) = (facts.blown.len(), facts.server.is_stopping);
+            let stands = Some((facts.now_ms, blown, self.script.happened(), is_stopping, self.stirs));
+            if stands != self.stood || self.observed_one_in == 1 {
+                if let Some(what) = self.script.take(&mut facts, heard) {
+                    assert!(stands != self.stood, "{what:?} was due and not noticed");
+                    drop(facts);
+                    self.carry_out(what);
+                    continue;
+                }
+                self.stood = stands;
+            }
+            let scripted = Some((self.script.happened(), facts.blown.len()));
+            if scripted == self.scripted {
+                return stage.next(&mut facts, &self.script);
+            }
+            self.scripted = scripted;
+            facts.fuses = self.script.fuses(&facts);
+            drop(facts);
+            self.set_gates();
         }
-        let fuses = self.script.fuses(&self.facts());
-        self.facts().fuses = fuses;
+    }
+
+    fn set_gates(&mut self) {
         let gates = self.script.gates();
         if gates != self.gates {
             self.gates = gates;
-            for conn in self.conns.keys().copied().collect::<Vec<_>>() {
+            for conn in self.conns.ids() {
                 self.kick(conn, Side::Client);
                 self.kick(conn, Side::Server);
             }
