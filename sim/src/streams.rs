@@ -20,6 +20,8 @@ impl Streams {
     pub const MISCHIEF: &str = "mischief";
     /// What clients do at once, and what they give up.
     pub const HABITS: &str = "habits";
+    /// Long files that break off.
+    pub const RESUMES: &str = "resumes";
     /// Latency, limits, retries.
     pub const WORLD: &str = "world";
 

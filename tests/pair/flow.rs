@@ -73,12 +73,8 @@ fn senders_take_turns_at_the_ends_of_extents() {
     }
     // Both are told at once, before a read completes.
     for operation in [1, 2] {
-        let have = towline::wire::HavePage {
-            upload: Default::default(),
-            first: 0,
-            cvs: Vec::new(),
-            last: true,
-        };
+        let have =
+            towline::wire::HavePage { upload: Default::default(), first: 0, cvs: Vec::new(), last: true };
         lone.hear(operation, Body::Have(have));
     }
     lone.step(Input::Room((), 0));

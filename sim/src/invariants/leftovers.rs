@@ -7,15 +7,29 @@ use towline::store::memory::Primitive;
 use crate::outcome::{Ended, Outcome};
 use crate::plan::{Fault, Host, Operation, What};
 
+/// What a store does to sweep.
+const SWEEPING: [Primitive; 8] = [
+    Primitive::OpenFolder,
+    Primitive::OpenOwn,
+    Primitive::OpenFile,
+    Primitive::Lock,
+    Primitive::Status,
+    Primitive::List,
+    Primitive::NextNames,
+    Primitive::RemoveFile,
+];
+
 pub(super) fn check(outcome: &Outcome) -> Vec<String> {
     let left = &outcome.leftovers;
     let mut broken = Vec::new();
     if !outcome.is_complete() {
         return broken;
     }
-    // One that cannot be removed is left to the next process.
-    let may_stay =
-        |fault: &Fault| matches!(fault.what, What::DiskError { primitive: Primitive::RemoveFile, .. });
+    // One that cannot be removed is left to the next process, and so is all where it cannot be looked for.
+    let may_stay = |fault: &Fault| match fault.what {
+        What::DiskError { primitive, .. } => SWEEPING.contains(&primitive),
+        _ => false,
+    };
     if !outcome.plan.faults.iter().any(may_stay) {
         if !left.partials.is_empty() {
             broken.push(format!("partial files are left: {:?}", left.partials));

@@ -124,6 +124,8 @@ pub struct Numbers {
     pub read_ahead: usize,
     /// Store operations of a connection under way before nothing more is read from its peer.
     pub store_operations: usize,
+    /// Verified bytes of a transfer between two notes of what is held.
+    pub note_every: u64,
 }
 
 impl Default for Numbers {
@@ -141,6 +143,7 @@ impl Default for Numbers {
             per_source: listen.per_source,
             read_ahead: limits.read_ahead,
             store_operations: limits.store_operations,
+            note_every: limits.note_every,
         }
     }
 }
@@ -264,7 +267,7 @@ impl Plan {
     /// The deadlines as machines take them.
     pub fn limits(&self) -> Limits {
         let Numbers { idle_ms, handshake_ms, linger_ms, window, operations, control, .. } = self.limits;
-        let Numbers { read_ahead, store_operations, .. } = self.limits;
+        let Numbers { read_ahead, store_operations, note_every, .. } = self.limits;
         Limits {
             idle: Some(Duration::from_millis(idle_ms)),
             handshake: Some(Duration::from_millis(handshake_ms)),
@@ -274,6 +277,7 @@ impl Plan {
             backlog: control,
             read_ahead,
             store_operations,
+            note_every,
             ..Limits::default()
         }
     }

@@ -8,6 +8,7 @@
 //! | `swarm` | plans with each kind of fault or none |
 
 mod habits;
+mod resumes;
 mod stories;
 mod swarm;
 mod workload;
@@ -120,6 +121,9 @@ impl Plan {
                 habits::straits(&mut plan, &mut random);
                 habits::mistakes(&mut plan, &mut random);
             }
+        }
+        if matches!(scenario, Scenario::Clean | Scenario::Partition | Scenario::Swarm) {
+            resumes::resumes(&mut plan, &mut streams.stream(Streams::RESUMES));
         }
         plan
     }
