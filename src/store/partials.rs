@@ -134,7 +134,7 @@ impl<F: Files> Names<F> {
         let intent = Intent::publish(root, &partial.offer.path, hash);
         if self.requests.succeeded(request, intent) {
             mark(Mark::AnsweredAgain);
-            self.abandon(lease);
+            let _left_to_the_next_sweep = self.discard(lease);
             return Ok(NameDone::Published);
         }
         let current = self.requests.is_current(attempt);

@@ -4,7 +4,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::{fs, path::Path};
 
 use tempfile::TempDir;
-use towline::proto::storage::{NameDone, NameOp};
+use towline::proto::storage::{BlockSet, Lease, NameDone, NameOp};
 use towline::store::os::{OsFiles, OsFolder};
 use towline::store::{File, Files, Links, Lock, Names, Status};
 use towline::wire::Code;
@@ -300,4 +300,40 @@ fn processes_that_come_and_go_do_not_hurt_each_other() {
     assert_eq!(listed(&mut names, root, ""), ["0", "1", "2", "3"]);
     names.close_root(root).unwrap();
     assert_eq!(world.look(".towline"), None);
+}
+
+/// As after a crash that brought back the name of a partial that had been published: it has two names, and one of them is
+/// the file that was acknowledged.
+#[test]
+fn a_partial_that_has_another_name_is_not_written_to() {
+    let content = bytes(1_500_000);
+    for in_a_new_process in [false, true] {
+        let world = Kernel::default();
+        let (mut names, root) = store(&world, 1);
+        let open = NameOp::OpenPartial { root, offer: offer("f", &content) };
+        let NameDone::Partial { lease, .. } = names.execute(open.clone()).unwrap() else { panic!("another") };
+        fill(&names, lease, &content).unwrap();
+        names.execute(NameOp::Keep { lease, held: BlockSet::first(9) }).unwrap();
+        let folder = fs::read_dir(world.path().join(".towline")).unwrap();
+        let partial = folder.map(|entry| entry.unwrap().path());
+        let partial = partial.filter(|path| path.extension().is_some_and(|end| end == "partial")).last();
+        fs::hard_link(partial.expect("it is kept"), world.path().join("f")).unwrap();
+        if in_a_new_process {
+            drop(names);
+            (names, _) = store(&world, 2);
+        }
+        let NameDone::Partial { lease, held, basis, .. } = names.execute(open).unwrap() else {
+            panic!("another")
+        };
+        assert!(held.is_empty() && basis.len() == 23, "the file that stands there is as good");
+        assert_eq!(upload_into(&names, lease, b"else"), 4);
+        assert!(world.get("f").unwrap() == content, "it was not written to");
+        discard(&mut names, lease).unwrap();
+    }
+}
+
+/// Writes at the beginning of a partial.
+fn upload_into(names: &Names<OsFiles>, lease: Lease, content: &[u8]) -> usize {
+    let file = names.open(lease).expect("an open lease").file;
+    file.write_at(0, &[::bytes::Bytes::copy_from_slice(content)]).unwrap()
 }

@@ -28,12 +28,6 @@ impl Workload {
         Workload { random, length_max: (narrower * WRITES_MAX / 2).min(LENGTH_MAX) }
     }
 
-    /// True if a file of [`LENGTH_MAX`] fits through streams of this shape.
-    pub(super) fn is_wide(shape: &Shape) -> bool {
-        let width = |most: usize| if most == 0 { LENGTH_MAX } else { most as u64 };
-        width(shape.write_max).min(4 * width(shape.read_max)) * WRITES_MAX / 2 >= LENGTH_MAX
-    }
-
     /// Of any length: mostly short, lengths around the edges of a block among them.
     pub(super) fn content(&mut self) -> Content {
         const EDGES: [u64; 9] = [0, 1, 100, 65_535, 65_536, 65_537, 131_072, 1 << 20, (1 << 20) + 1];
