@@ -1,4 +1,4 @@
-//! How a path leads to a node, over links.
+//! How a path leads to a node, over links, and how many names do.
 
 use std::collections::VecDeque;
 
@@ -9,6 +9,15 @@ use super::disk::{Content, Disk, Inode};
 const LINKS_MAX: usize = 40;
 
 impl Disk {
+    /// How many names a node has.
+    pub(super) fn names(&self, inode: Inode) -> u64 {
+        let folders = self.nodes.values().filter_map(|node| match &node.content {
+            Content::Folder(entries) => Some(entries),
+            Content::File(_) | Content::Link(_) | Content::Other => None,
+        });
+        folders.flat_map(|entries| entries.values()).filter(|other| **other == inode).count() as u64
+    }
+
     /// Follows `path` from `from`. What `..` in a link's target leads to is the folder that was passed on the way, so
     /// that `from` is never left.
     pub(super) fn resolve(&self, from: Inode, path: &[u8], links: Links) -> Result<Inode, FileError> {
