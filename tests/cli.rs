@@ -310,3 +310,61 @@ fn what_an_ordinary_user_may_not_touch_is_denied_and_stays() {
     std::fs::set_permissions(&closed, Permissions::from_mode(0o700)).unwrap();
     assert_eq!(std::fs::read(closed.join("old")).unwrap(), b"old");
 }
+
+/// Carries one connection to `to`, but of what the client says only so many bytes, and then ends it. Gives its address.
+fn cut_after(bytes: u64, to: &str) -> (String, std::thread::JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (address, to) = (listener.local_addr().unwrap().to_string(), to.to_owned());
+    let thread = std::thread::spawn(move || {
+        let (client, _) = listener.accept().unwrap();
+        let server = TcpStream::connect(to).unwrap();
+        let (mut answers, mut back) = (server.try_clone().unwrap(), client.try_clone().unwrap());
+        let replies = std::thread::spawn(move || {
+            let _ended = std::io::copy(&mut answers, &mut back);
+        });
+        std::io::copy(&mut (&client).take(bytes), &mut &server).unwrap();
+        // What has gone out arrives before the end does.
+        server.shutdown(Shutdown::Write).unwrap();
+        replies.join().unwrap();
+        let _gone = client.shutdown(Shutdown::Both);
+    });
+    (address, thread)
+}
+
+#[test]
+fn a_transfer_that_breaks_off_goes_on() {
+    let (served, here) = (Served::start(), tempfile::tempdir().unwrap());
+    let source = here.path().join("film");
+    let bytes: Vec<u8> = (0..2_000_000u32).flat_map(u32::to_le_bytes).collect();
+    std::fs::write(&source, &bytes).unwrap();
+    let folder = path_text(served.folder.path());
+
+    let (through, proxy) = cut_after(5_000_000, &served.address);
+    fails(&["put", path_text(&source), &format!("{through}/film"), "--retries", "0"], 4, &["connection"]);
+    proxy.join().unwrap();
+    let (code, out, _) = run(&["partials", folder]);
+    assert!(code == 0 && out.contains(" of 7.6 MiB") && out.ends_with("  film\n"), "{out}");
+
+    let (code, _, error) = run(&["put", path_text(&source), &served.at("/film")]);
+    assert!(code == 0 && error.contains(" of 7.6 MiB were there already"), "{error}");
+    assert_eq!(std::fs::read(served.path("film")).unwrap(), bytes);
+    assert_eq!(run(&["partials", folder]), (0, String::new(), String::new()));
+
+    // The other way, and what differs from the version that stands there.
+    let copy = here.path().join("copy");
+    let mut older = bytes.clone();
+    older[6_000_000] ^= 1;
+    std::fs::write(&copy, &older).unwrap();
+    let (code, _, error) = run(&["get", &served.at("/film"), path_text(&copy)]);
+    assert!(code == 0 && error.starts_with("received 64.0 KiB in "), "{error}");
+    assert_eq!(std::fs::read(&copy).unwrap(), bytes);
+    let (code, _, error) = run(&["get", &served.at("/film"), path_text(&copy), "--no-resume"]);
+    assert!(code == 0 && error.starts_with("received 7.6 MiB in "), "{error}");
+
+    let (through, proxy) = cut_after(5_000_000, &served.address);
+    fails(&["put", path_text(&source), &format!("{through}/other"), "--retries", "0"], 4, &[]);
+    proxy.join().unwrap();
+    let (code, out, _) = run(&["partials", folder, "--remove"]);
+    assert!(code == 0 && out.starts_with("removed  ") && out.ends_with("  other\n"), "{out}");
+    assert_eq!(run(&["partials", folder]).1, "");
+}
