@@ -79,6 +79,17 @@ const STORIES: &[Story] = &[
         ],
     ),
     (
+        "resume",
+        &[
+            "begins to receive file",
+            "Reset(All)",
+            "KillServer",
+            "Have from 0: 48 of 48",
+            "publishes file as 5000000 bytes",
+        ],
+    ),
+    ("delta", &["Have from 0: ", "publishes file as 4100000 bytes", "step 0 is over: Done"]),
+    (
         "look-alikes",
         &["begins to receive file", "begins to receive file", "publishes file", "publishes file"],
     ),
