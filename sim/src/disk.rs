@@ -181,6 +181,11 @@ impl File for PoweredFile {
         self.inner.status()
     }
 
+    fn names(&self) -> Result<u64, FileError> {
+        self.wires.begin(Primitive::FileStatus)?;
+        self.inner.names()
+    }
+
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize, FileError> {
         self.wires.begin(Primitive::ReadAt)?;
         self.inner.read_at(offset, buffer)

@@ -104,6 +104,7 @@ pub const SELDOM: &[Mark] = &[
     Mark::BlockRefused,
     Mark::HeldRefused,
     Mark::JournalDamaged,
+    Mark::PartialHasAnotherName,
     Mark::Superseded,
     Mark::BlocksWanted,
     Mark::LostInAnswer,

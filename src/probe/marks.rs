@@ -60,6 +60,7 @@ marks! {
     Superseded "an attempt that a later one took the place of",
     PartialKept "a partial that is kept for the next attempt",
     PartialResumed "a partial that was kept, and is gone on with",
+    PartialHasAnotherName "a partial whose name a crash brought back after it was published",
     JournalDamaged "a journal that was damaged",
     BlocksCopied "blocks copied from the version that stands there, or from another's partial",
     HeldRefused "a block that was held, and is not the sender's",

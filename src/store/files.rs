@@ -98,6 +98,10 @@ pub trait File {
     /// Describes the file that is open, whatever has its name now.
     fn status(&self) -> Result<Status, FileError>;
 
+    /// How many names the file has: none once it is removed, more than one where somebody linked it, or where a crash
+    /// left the old name of a rename beside the new one.
+    fn names(&self) -> Result<u64, FileError>;
+
     /// Reads at `offset`; fewer bytes than `buffer` holds are no error, and 0 is the end of the file.
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize, FileError>;
 

@@ -335,6 +335,10 @@ impl File for MemoryFile {
         Ok(self.begin(Primitive::FileStatus)?.status(self.inode))
     }
 
+    fn names(&self) -> Result<u64, FileError> {
+        Ok(self.begin(Primitive::FileStatus)?.names(self.inode))
+    }
+
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize, FileError> {
         let count = buffer.len().min(SHORT);
         Ok(self.begin(Primitive::ReadAt)?.pages(self.inode)?.read(offset, &mut buffer[..count]))

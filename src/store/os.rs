@@ -229,6 +229,10 @@ impl File for OsFile {
         Ok(status_of(&rustix::fs::fstat(&self.0)?))
     }
 
+    fn names(&self) -> Result<u64, FileError> {
+        Ok(rustix::fs::fstat(&self.0)?.st_nlink as u64)
+    }
+
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize, FileError> {
         retry(|| rustix::io::pread(&self.0, &mut *buffer, offset))
     }

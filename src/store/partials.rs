@@ -7,7 +7,7 @@ use super::errors::{because, failed, no_lease, refused};
 use super::journal::Note;
 use super::names::Held;
 use super::requests::Intent;
-use super::reserved::partial_name;
+use super::reserved::{partial_name, short};
 use super::root::Root;
 use super::slots::{Slot, Taken};
 use super::{File, FileError, FileErrorKind, Files, Names, Open};
@@ -117,6 +117,9 @@ impl<F: Files> Names<F> {
         }
         mark(Mark::PartialKept);
         let (root, key) = (partial.root, partial.key);
+        if let Some(reserved) = &mut self.root_mut(root)?.reserved {
+            reserved.kept.insert(short(&key));
+        }
         self.leases.remove(&lease);
         self.openers.close(root, key);
         Ok(NameDone::Released)
@@ -197,7 +200,7 @@ impl<F: Files> Partial<F> {
         let folder = place.folder_for(&path)?;
         let name = path.name().expect("checked when it was opened");
         place.check_target(&folder, name, &path)?;
-        let Some(reserved) = &place.reserved else { return Err(vanished(&path)) };
+        let Some(reserved) = &mut place.reserved else { return Err(vanished(&path)) };
         if planted(Bug::NeverRename) {
             return Ok(());
         }
@@ -207,7 +210,10 @@ impl<F: Files> Partial<F> {
             Err(error) => return Err(failed("publish", &path, error)),
         }
         if let Some(slot) = &mut self.slot {
-            let _left_to_the_next_sweep = slot.clear(&place.files, &reserved.folder, &self.key);
+            let _left_to_the_next_sweep = slot.drop_journal(&place.files, &reserved.folder);
+        }
+        if reserved.kept.remove(&short(&self.key)) {
+            let _left_to_the_next_sweep = Slot::clear(&place.files, &reserved.folder, &self.key);
         }
         if planted(Bug::RenameBeforeSync) {
             self.sync()?;

@@ -7,6 +7,8 @@
 //! exclusively, and whoever takes the lock then looks whether the file still has its name: else two processes could hold
 //! the locks of two files.
 
+use std::collections::BTreeSet;
+
 use super::journal::Journal;
 use super::{File, FileError, FileErrorKind, Files, Links, Lock};
 use crate::probe::{Bug, planted};
@@ -30,13 +32,20 @@ pub(super) struct Reserved<F: Files> {
     pub(super) folder: F::Folder,
     /// Whatever name the file system finds it by.
     pub(super) identity: (u64, u64),
+    /// Of which paths partials were kept, by [`short`], as far as this process knows: those of another that is alive are its
+    /// business.
+    pub(super) kept: BTreeSet<u128>,
     lock: F::File,
+}
+
+/// The part of a key that names files.
+pub(super) fn short(key: &[u8; 32]) -> u128 {
+    u128::from_be_bytes(key[..16].try_into().expect("16 of 32 bytes"))
 }
 
 /// The name of a partial: of a hash over what is received, of the opener's generation, and of a number of this process.
 pub(super) fn partial_name(key: &[u8; 32], generation: u64, nonce: u64) -> Vec<u8> {
-    let key = u128::from_be_bytes(key[..16].try_into().expect("16 of 32 bytes"));
-    let mut name = format!("{key:032x}-{generation}-{nonce:016x}").into_bytes();
+    let mut name = format!("{:032x}-{generation}-{nonce:016x}", short(key)).into_bytes();
     name.extend_from_slice(PARTIAL_END);
     name
 }
@@ -44,6 +53,7 @@ pub(super) fn partial_name(key: &[u8; 32], generation: u64, nonce: u64) -> Vec<u
 impl<F: Files> Reserved<F> {
     /// Holds the folder, having swept it if nobody else holds it; `None` if there is none.
     pub(super) fn open(files: &F, top: &F::Folder) -> Result<Option<Reserved<F>>, FileError> {
+        let mut kept = BTreeSet::new();
         for _ in 0..ATTEMPTS {
             let folder = match files.open_folder(top, RESERVED, Links::None) {
                 Err(error) if error.kind == FileErrorKind::NotFound => return Ok(None),
@@ -57,12 +67,12 @@ impl<F: Files> Reserved<F> {
                 return Err(FileErrorKind::NotAFile.into());
             }
             if lock.lock(Lock::TryExclusive)? && is_named(files, &folder, &lock)? {
-                sweep(files, &folder)?;
+                kept = sweep(files, &folder)?;
             }
             // To go from exclusive to shared is to let go for a moment: only what is found now counts.
             if lock.lock(Lock::Shared)? && is_named(files, &folder, &lock)? {
                 let identity = files.status(&folder, b"")?.identity();
-                return Ok(Some(Reserved { folder, identity, lock }));
+                return Ok(Some(Reserved { folder, identity, kept, lock }));
             }
         }
         Err(FileErrorKind::Other.into())
@@ -105,32 +115,36 @@ fn is_named<F: Files>(files: &F, folder: &F::Folder, lock: &F::File) -> Result<b
     }
 }
 
-/// Removes partials but for those that were kept. One that cannot be removed stays, and is tried again by the next
-/// process.
-fn sweep<F: Files>(files: &F, folder: &F::Folder) -> Result<(), FileError> {
+/// Removes partials but for those that were kept, and gives their keys. One that cannot be removed stays, and is tried
+/// again by the next process.
+fn sweep<F: Files>(files: &F, folder: &F::Folder) -> Result<BTreeSet<u128>, FileError> {
     let mut listing = files.list(folder)?;
+    let mut kept = BTreeSet::new();
     if planted(Bug::SkipSweep) {
-        return Ok(());
+        return Ok(kept);
     }
     loop {
         let names = files.next_names(&mut listing, SWEEP_BATCH)?;
         if names.is_empty() {
-            return Ok(());
+            return Ok(kept);
         }
         for name in names {
             if is_swept(files, folder, &name)? {
                 let _stays = files.remove_file(folder, &name);
+            } else if name.ends_with(PARTIAL_END) {
+                let key = name.get(..32).and_then(|digits| core::str::from_utf8(digits).ok());
+                kept.extend(key.and_then(|digits| u128::from_str_radix(digits, 16).ok()));
             }
         }
     }
 }
 
-/// True for a partial without a journal, for a journal without a partial, and for both where the journal is too old or
+/// True for a partial without a journal, or with another name beside its own, for a journal without a partial, and for both where the journal is too old or
 /// says nothing.
 fn is_swept<F: Files>(files: &F, folder: &F::Folder, name: &[u8]) -> Result<bool, FileError> {
     let other = |end: &[u8], other: &[u8]| Some([name.strip_suffix(end)?, other].concat());
     if let Some(journal) = other(PARTIAL_END, JOURNAL_END) {
-        return Ok(!is_kept(files, folder, &journal)?);
+        return Ok(!is_kept(files, folder, &journal)? || files.open_file(folder, name)?.names()? > 1);
     }
     let Some(partial) = other(JOURNAL_END, PARTIAL_END) else { return Ok(false) };
     Ok(files.status(folder, &partial).is_err() || !is_kept(files, folder, name)?)

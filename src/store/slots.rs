@@ -2,7 +2,7 @@
 //! receives a file there finds it. Who has it open holds its lock; a second one takes the next name, and may copy.
 
 use super::journal::{Journal, Note};
-use super::reserved::{JOURNAL_END, PARTIAL_END, Reserved};
+use super::reserved::{JOURNAL_END, PARTIAL_END, Reserved, short};
 use super::{File, FileError, FileErrorKind, Files, Lock};
 use crate::probe::{Mark, mark};
 use crate::proto::storage::BlockSet;
@@ -30,8 +30,7 @@ pub(super) struct Taken<F: Files> {
 
 impl<F: Files> Slot<F> {
     fn new(key: &[u8; 32], number: u8) -> Slot<F> {
-        let key = u128::from_be_bytes(key[..16].try_into().expect("16 of 32 bytes"));
-        let name = |end: &[u8]| [format!("{key:032x}-{number}").as_bytes(), end].concat();
+        let name = |end: &[u8]| [format!("{:032x}-{number}", short(key)).as_bytes(), end].concat();
         Slot { name: name(PARTIAL_END), journal_name: name(JOURNAL_END), journal: None }
     }
 
@@ -57,6 +56,13 @@ impl<F: Files> Slot<F> {
             let file = files.open_own(folder, &slot.name)?;
             let mine = slot.is_mine(files, folder, &file)?;
             let note = slot.read(files, folder)?.filter(|_| start == Start::Resume);
+            if mine && file.names()? > 1 {
+                // It was published, and a crash brought the old name back: what has another name is not written to.
+                mark(Mark::PartialHasAnotherName);
+                slot.remove(files, folder)?;
+                free.push(slot);
+                continue;
+            }
             if !mine {
                 let same = note.filter(|note| note.is_about(offer)).map(|note| note.held_of(offer));
                 busy = busy.or(same.filter(|held| !held.is_empty()).map(|held| (file, held)));
@@ -123,18 +129,23 @@ impl<F: Files> Slot<F> {
         absent(files.remove_file(folder, &self.journal_name))
     }
 
-    /// The file is published: partials of it that were kept, and that nobody holds, are of no use any more.
-    pub(super) fn clear(&mut self, files: &F, folder: &F::Folder, key: &[u8; 32]) -> Result<(), FileError> {
-        self.drop_journal(files, folder)?;
+    fn remove(&mut self, files: &F, folder: &F::Folder) -> Result<(), FileError> {
+        self.journal = None;
+        absent(files.remove_file(folder, &self.name))?;
+        absent(files.remove_file(folder, &self.journal_name))
+    }
+
+    /// A file is published where these partials were to stand: those that were kept, and that nobody holds, are of no use
+    /// any more.
+    pub(super) fn clear(files: &F, folder: &F::Folder, key: &[u8; 32]) -> Result<(), FileError> {
         for number in 0..SLOTS {
-            let other: Slot<F> = Slot::new(key, number);
-            if other.name == self.name || files.status(folder, &other.name).is_err() {
+            let mut slot: Slot<F> = Slot::new(key, number);
+            if files.status(folder, &slot.name).is_err() {
                 continue;
             }
-            let file = files.open_own(folder, &other.name)?;
-            if other.is_mine(files, folder, &file)? {
-                absent(files.remove_file(folder, &other.name))?;
-                absent(files.remove_file(folder, &other.journal_name))?;
+            let file = files.open_own(folder, &slot.name)?;
+            if slot.is_mine(files, folder, &file)? {
+                slot.remove(files, folder)?;
             }
         }
         Ok(())

@@ -199,6 +199,14 @@ impl Disk {
         self.entries(folder)?.get(name).copied().ok_or(FileErrorKind::NotFound.into())
     }
 
+    pub(super) fn names(&self, inode: Inode) -> u64 {
+        let folders = self.nodes.values().filter_map(|node| match &node.content {
+            Content::Folder(entries) => Some(entries),
+            Content::File(_) | Content::Link(_) | Content::Other => None,
+        });
+        folders.flat_map(|entries| entries.values()).filter(|other| **other == inode).count() as u64
+    }
+
     pub(super) fn names_after(
         &self,
         folder: Inode,
