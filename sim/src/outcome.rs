@@ -226,6 +226,8 @@ pub struct Outcome {
     pub echoes: Vec<Echoed>,
     /// Echoes of datagrams.
     pub datagrams: Vec<DatagramsEchoed>,
+    /// What the server answered though no client had sent it.
+    pub forged_answers: Vec<String>,
     /// What was published at the server, in order.
     pub published: Vec<Published>,
     /// Servers' attempts at the port, in order.
@@ -285,6 +287,7 @@ impl Outcome {
             jobs: Vec::new(),
             echoes: Vec::new(),
             datagrams: Vec::new(),
+            forged_answers: Vec::new(),
             published: Vec::new(),
             bound: Vec::new(),
             drains: Vec::new(),

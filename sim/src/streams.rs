@@ -22,6 +22,8 @@ impl Streams {
     pub const HABITS: &str = "habits";
     /// Long files that break off.
     pub const RESUMES: &str = "resumes";
+    /// What is in the way of a path, and who lies about where a datagram comes from.
+    pub const OBSTACLES: &str = "obstacles";
     /// Latency, limits, retries.
     pub const WORLD: &str = "world";
 

@@ -238,11 +238,9 @@ impl<A: Accept> Serving<A> {
             }
             ListenEvent::DrainAll => {
                 (self.config.watch)(ServerEvent::Draining { connections: self.listener.connections() });
-                // Who dials now is refused by the system, and may try again, instead of waiting for nothing.
-                self.config.doors.clear();
-                self.tell_all(&session::Command::Drain);
+                self.close_doors(&session::Command::Drain);
             }
-            ListenEvent::AbortAll(failure) => self.tell_all(&session::Command::Abort(failure)),
+            ListenEvent::AbortAll(failure) => self.close_doors(&session::Command::Abort(failure)),
         }
     }
 
@@ -294,6 +292,12 @@ impl<A: Accept> Serving<A> {
             drop(over);
         });
         Task::Echo(task.abort_handle())
+    }
+
+    /// Who dials now is refused by the system, and may try again, instead of waiting for nothing.
+    fn close_doors(&mut self, command: &session::Command) {
+        self.config.doors.clear();
+        self.tell_all(command);
     }
 
     fn tell_all(&mut self, command: &session::Command) {

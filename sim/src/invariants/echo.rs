@@ -1,5 +1,6 @@
 //! What comes back is what was sent: all of it where the application was told so, and otherwise a part from the start;
-//! nothing twice, nothing invented. A datagram comes back whole or not, and no oftener than the network doubles it.
+//! nothing twice, nothing invented. A datagram comes back whole or not, and no oftener than the network doubles it; one
+//! that is forged is not answered.
 
 use std::collections::BTreeMap;
 
@@ -22,6 +23,7 @@ pub(super) fn check(outcome: &Outcome) -> Vec<String> {
             more => broken.push(format!("{place}: {} replies to one request", more.len())),
         }
     }
+    broken.extend(outcome.forged_answers.iter().cloned());
     broken.extend(outcome.datagrams.iter().flat_map(|echoed| datagrams(outcome, echoed)));
     broken
 }

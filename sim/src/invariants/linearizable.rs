@@ -77,6 +77,10 @@ pub(super) fn check(outcome: &Outcome) -> Vec<String> {
 fn action<'a>(outcome: &'a Outcome, job: &'a Job) -> Option<(&'a str, Action)> {
     let is_done = job.ended == Some(Ended::Done);
     let (path, what) = match outcome.operation(job) {
+        // A link leads to what stands at another path, and of what is no file nothing is read.
+        Operation::Get { path } | Operation::Stat { path } if outcome.plan.is_in_the_way(path) => {
+            return None;
+        }
         Operation::Put { path, .. } => {
             let sent = outcome.sent_by(job).into_iter();
             let values = sent.flat_map(|id| outcome.received_as(Host::Server, path, id));

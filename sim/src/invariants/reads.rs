@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use towline::wire::RESERVED;
+
 use crate::outcome::{Ended, Job, Outcome};
 use crate::plan::Operation;
 
@@ -44,7 +46,10 @@ fn wrong_names(outcome: &Outcome, list: &Job) -> Option<String> {
     };
     let mut must = names_of(Presence::Certain);
     must.extend(outcome.plan.crowd_names());
-    let may: BTreeSet<String> = &names_of(Presence::Possible) | &must;
+    let mut may: BTreeSet<String> = &names_of(Presence::Possible) | &must;
+    // The folder for partial files is not shown, whatever it is.
+    let is_shown = |name: &String| name.as_bytes() != RESERVED;
+    may.extend(outcome.plan.obstacle_names().filter(is_shown));
     let listed: BTreeSet<String> = listed.into_iter().map(str::to_owned).collect();
     if must.is_subset(&listed) && listed.is_subset(&may) {
         return None;

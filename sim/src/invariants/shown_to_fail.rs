@@ -227,6 +227,7 @@ fn echo() {
     assert_eq!(broken(|outcome| outcome.echoes[0].replies.push(b"abc".to_vec())), ["echo"]);
     assert_eq!(broken(|outcome| outcome.echoes[0].replies.clear()), ["echo"]);
     assert_eq!(broken(|outcome| outcome.echoes[0].replies[0].truncate(2)), ["echo"]);
+    assert_eq!(broken(|outcome| outcome.forged_answers.push("to a group".to_owned())), ["echo"]);
 }
 
 #[test]

@@ -16,7 +16,8 @@ impl Plan {
     /// True if all that goes wrong is addressed by bytes, and its consequences do not depend on time.
     fn is_scripted(&self) -> bool {
         // How often a client dials a server that is gone for a while is a matter of time: later dials have no number.
-        let is_gone = |fault: &Fault| matches!(fault.what, What::KillServer | What::DrainServer);
+        let is_gone =
+            |fault: &Fault| matches!(fault.what, What::KillServer | What::DrainServer | What::AbortServer);
         let is_gone = self.faults.iter().any(is_gone);
         let is_addressed = |fault: &Fault| match fault.when {
             When::Byte { dial, .. } => dial == 0 || !is_gone,

@@ -5,7 +5,7 @@ use towline::harness::Side;
 use towline::store::FileErrorKind;
 use towline::store::memory::Primitive;
 
-use super::Content;
+use super::{Content, Forged};
 
 /// Something that goes wrong. Each waits for its own time; one that comes [`When::After`] waits for the one before it
 /// in the plan's list, so that a list is made of chains, which do not wait for one another.
@@ -96,6 +96,10 @@ pub enum What {
     SecondServer,
     /// The server is told to finish what runs.
     DrainServer,
+    /// The server is told to stop at once.
+    AbortServer,
+    /// A datagram arrives at the server that is not of whom it says.
+    Forged(Forged),
     /// The server's system has no files left for its next so many connections; they wait to be accepted.
     AcceptFails(u32),
     /// As for the server.

@@ -21,7 +21,8 @@ impl What {
             // The bit that is hit was the only one.
             What::Damage(..) => return None,
             What::KillServer | What::PowerLossServer | What::StartServer => return None,
-            What::SecondServer | What::DrainServer | What::ClockJump(..) => return None,
+            What::SecondServer | What::DrainServer | What::AbortServer => return None,
+            What::ClockJump(..) | What::Forged(_) => return None,
             What::KillClient(_) | What::PowerLossClient(_) | What::StartClient(_) => return None,
             What::Resume(_) | What::StartReading(_) | What::DiskFree(_) => return None,
             What::DiskError { .. } | What::SlowDisk(..) | What::BitRot(..) => return None,

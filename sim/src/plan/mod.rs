@@ -5,6 +5,7 @@
 //! | `network` | latency, cuts, losses, disks |
 //! | `work` | what the applications do |
 //! | `fault` | what goes wrong, and when |
+//! | `obstacle` | what stands in the way of a path |
 //! | `heal` | what must be put right again |
 //! | `text` | a plan as a file, and back |
 //! | `compared` | whether every world shows its applications the same |
@@ -18,6 +19,7 @@ mod generate;
 mod heal;
 mod light;
 mod network;
+mod obstacle;
 mod text;
 mod work;
 
@@ -28,7 +30,8 @@ use towline::time::Duration;
 
 pub use self::fault::{Cut, DiskFailure, Fault, Host, Impostor, Stranger, Trick, What, When, Whom};
 pub use self::generate::Scenario;
-pub use self::network::{Datagrams, Disks, Network, Shape, Span};
+pub use self::network::{Datagrams, Disks, Forged, Network, Shape, Span};
+pub use self::obstacle::Obstacle;
 pub use self::text::BadPlan;
 pub use self::work::{Application, Content, Expect, Operation, Step};
 
@@ -71,6 +74,9 @@ pub struct Plan {
     /// How many more files it holds, empty ones with names so long that a list of them takes several pages.
     #[serde(default, skip_serializing_if = "is_plain")]
     pub crowd: u32,
+    /// What else stands in the served folder, by its path: links, devices, other file systems.
+    #[serde(default, skip_serializing_if = "is_plain")]
+    pub obstacles: Vec<(String, Obstacle)>,
     /// The clients, each with a machine of its own.
     pub clients: Vec<Application>,
     /// Clients that do not keep the rules.
@@ -189,6 +195,7 @@ impl Plan {
             server_at_start: true,
             served: Vec::new(),
             crowd: 0,
+            obstacles: Vec::new(),
             clients: vec![Application::default()],
             strangers: Vec::new(),
             impostors: Vec::new(),
@@ -210,11 +217,11 @@ impl Plan {
     pub fn keeps_datagrams(&self) -> bool {
         let touches = |fault: &Fault| match fault.what {
             What::Partition(..) | What::Hold(_) | What::Pause(_) | What::StopReading(_) => true,
-            What::KillServer | What::PowerLossServer | What::DrainServer => true,
+            What::KillServer | What::PowerLossServer | What::DrainServer | What::AbortServer => true,
             What::KillClient(_) | What::PowerLossClient(_) | What::StartClient(_) => true,
             What::Repair | What::Release | What::Resume(_) | What::StartReading(_) => false,
             What::Reset(_) | What::End(..) | What::Mute(..) | What::Damage(..) => false,
-            What::ClockJump(..) => false,
+            What::ClockJump(..) | What::Forged(_) => false,
             What::StartServer | What::SecondServer | What::AcceptFails(_) => false,
             What::DiskFull(_) | What::DiskFree(_) | What::DiskError { .. } => false,
             What::SlowDisk(..) | What::BitRot(..) | What::SourceChanges { .. } => false,

@@ -100,3 +100,39 @@ impl Default for Disks {
         Disks { latency_us: Span { min: 0, max: 499 }, server_capacity: None, client_capacity: None }
     }
 }
+
+/// How a datagram lies about where it comes from, or goes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Forged {
+    /// From a port that is reserved for servers.
+    Reserved,
+    /// From the port of a server that answers whatever comes.
+    Service,
+    /// From another echo's port.
+    OwnPort,
+    /// From no host of IPv4.
+    Nobody,
+    /// From no host of IPv6.
+    Nothing,
+    /// From a group of IPv4.
+    Group,
+    /// From a group of IPv6.
+    Groups,
+    /// To many hosts.
+    ToMany,
+}
+
+impl Forged {
+    /// All of them.
+    pub const ALL: [Forged; 8] = [
+        Forged::Reserved,
+        Forged::Service,
+        Forged::OwnPort,
+        Forged::Nobody,
+        Forged::Nothing,
+        Forged::Group,
+        Forged::Groups,
+        Forged::ToMany,
+    ];
+}

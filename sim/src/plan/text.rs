@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use ron::extensions::Extensions;
 use ron::ser::PrettyConfig;
 use towline::probe::{Bug, HAS_BUGS, NoneInThisBuild};
-use towline::wire::RelPath;
+use towline::wire::{RESERVED, RelPath};
 
 use super::{Application, Datagrams, Expect, Fault, Host, Operation, Plan, What, When, Whom};
 
@@ -138,6 +138,11 @@ impl Plan {
         if served.len() != self.served.len() {
             return bad("a path is served twice".to_owned());
         }
+        let is_taken = |at: &String| served.contains(at) || RelPath::new(at).is_err() && !is_reserved(at);
+        let obstacles: BTreeSet<&String> = self.obstacles.iter().map(|(path, _)| path).collect();
+        if obstacles.len() != self.obstacles.len() || obstacles.into_iter().any(is_taken) {
+            return bad("an obstacle stands where something else does, or at no path".to_owned());
+        }
         let unknown = |fault: &&Fault| fault.client().is_some_and(|client| client >= clients);
         if let Some(fault) = self.faults.iter().find(unknown) {
             return bad(format!("{fault:?} names a client that it does not have"));
@@ -198,6 +203,11 @@ impl Plan {
     }
 }
 
+/// True in the folder for partial files, and for that itself: no path of a peer's is.
+fn is_reserved(path: &str) -> bool {
+    path.as_bytes().strip_prefix(RESERVED).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+}
+
 /// True if something is asked of a step that only a job of the client's machine can do.
 fn has_no_job(client: &Application) -> bool {
     let asks = |at: usize| client.steps[at].give_up_ms.is_some() || client.group_of(at).len() > 1;
@@ -233,7 +243,8 @@ impl Fault {
             What::SourceChanges { client, .. } => Some(client),
             What::DiskError { host, .. } | What::SlowDisk(host, _) | What::BitRot(host, _) => of_host(host),
             What::Repair | What::Release | What::KillServer | What::PowerLossServer => None,
-            What::StartServer | What::SecondServer | What::DrainServer | What::AcceptFails(_) => None,
+            What::StartServer | What::SecondServer | What::DrainServer | What::AbortServer => None,
+            What::AcceptFails(_) | What::Forged(_) => None,
         };
         when.max(what)
     }

@@ -53,7 +53,7 @@ fn edge(what: &What) -> Edge {
         What::Repair => Edge::Ends(Ends::Repair),
         What::Hold(_) => Edge::Begins(Ends::Release),
         What::Release => Edge::Ends(Ends::Release),
-        What::KillServer | What::PowerLossServer | What::DrainServer => {
+        What::KillServer | What::PowerLossServer | What::DrainServer | What::AbortServer => {
             Edge::Begins(Ends::Start(Host::Server))
         }
         What::StartServer => Edge::Ends(Ends::Start(Host::Server)),
@@ -70,7 +70,7 @@ fn edge(what: &What) -> Edge {
         What::SlowDisk(host, 0) => Edge::Ends(Ends::Speed(*host)),
         What::SlowDisk(host, _) => Edge::Begins(Ends::Speed(*host)),
         What::Reset(_) | What::End(..) | What::Mute(..) | What::Damage(..) => Edge::Moment,
-        What::SecondServer | What::AcceptFails(_) => Edge::Moment,
+        What::SecondServer | What::AcceptFails(_) | What::Forged(_) => Edge::Moment,
         What::ClockJump(..) | What::DiskError { .. } | What::BitRot(..) => Edge::Moment,
         What::SourceChanges { .. } => Edge::Moment,
     }
@@ -89,7 +89,10 @@ fn about(what: &What, clients: u32) -> (&'static str, Vec<String>) {
         What::End(_, whom) | What::Mute(_, whom) | What::Damage(_, whom) => network(*whom),
         What::Repair | What::Release => network(Whom::All),
         What::KillServer | What::PowerLossServer | What::StartServer => ("process", name(Host::Server)),
-        What::SecondServer | What::DrainServer | What::AcceptFails(_) => ("process", name(Host::Server)),
+        What::SecondServer | What::DrainServer | What::AbortServer | What::AcceptFails(_) => {
+            ("process", name(Host::Server))
+        }
+        What::Forged(_) => ("network", name(Host::Server)),
         What::KillClient(client) | What::PowerLossClient(client) | What::StartClient(client) => {
             ("process", name(Host::Client(*client)))
         }

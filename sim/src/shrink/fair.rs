@@ -36,7 +36,7 @@ fn wounds(plan: &Plan) -> BTreeSet<Wound> {
             What::Repair => healed.insert(Wound::Parted),
             What::Hold(_) => open.insert(Wound::Held),
             What::Release => healed.insert(Wound::Held),
-            What::KillServer | What::PowerLossServer | What::DrainServer => {
+            What::KillServer | What::PowerLossServer | What::DrainServer | What::AbortServer => {
                 open.insert(Wound::Down(Host::Server))
             }
             What::StartServer => healed.insert(Wound::Down(Host::Server)),
@@ -54,6 +54,7 @@ fn wounds(plan: &Plan) -> BTreeSet<Wound> {
             What::SlowDisk(host, _) => open.insert(Wound::Slow(host)),
             What::SecondServer | What::Reset(_) | What::End(..) | What::Mute(..) => continue,
             What::Damage(..) | What::SourceChanges { .. } | What::AcceptFails(_) => continue,
+            What::Forged(_) => continue,
             What::ClockJump(..) | What::DiskError { .. } | What::BitRot(..) => continue,
         };
     }

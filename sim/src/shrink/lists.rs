@@ -12,12 +12,14 @@ enum List {
     Faults,
     Steps(usize),
     Served,
+    Obstacles,
     Strangers,
     Impostors,
 }
 
 pub(super) fn pass(search: &mut impl Tries) {
-    for list in [List::Clients, List::Faults, List::Strangers, List::Impostors, List::Served] {
+    let lists = [List::Clients, List::Faults, List::Strangers, List::Impostors, List::Served];
+    for list in lists.into_iter().chain([List::Obstacles]) {
         thin(search, list);
     }
     for client in 0..search.best().clients.len() {
@@ -86,6 +88,7 @@ impl List {
             List::Faults => plan.faults.len(),
             List::Steps(client) => plan.clients.get(client).map_or(0, |client| client.steps.len()),
             List::Served => plan.served.len(),
+            List::Obstacles => plan.obstacles.len(),
             List::Strangers => plan.strangers.len(),
             List::Impostors => plan.impostors.len(),
         }
@@ -99,6 +102,7 @@ impl List {
             List::Faults => drop(plan.faults.drain(with_followers(&plan.faults, range))),
             List::Steps(client) => range.rev().for_each(|step| remove_step(&mut plan, client, step)),
             List::Served => drop(plan.served.drain(range)),
+            List::Obstacles => drop(plan.obstacles.drain(range)),
             List::Strangers => drop(plan.strangers.drain(range)),
             List::Impostors => drop(plan.impostors.drain(range)),
         }
@@ -180,7 +184,8 @@ fn names(fault: &mut Fault) -> Vec<&mut u32> {
         What::ClockJump(host, _) | What::DiskFull(host) | What::DiskFree(host) => of_host(host),
         What::DiskError { host, .. } | What::SlowDisk(host, _) | What::BitRot(host, _) => of_host(host),
         What::Repair | What::Release | What::KillServer | What::PowerLossServer => None,
-        What::StartServer | What::SecondServer | What::DrainServer | What::AcceptFails(_) => None,
+        What::StartServer | What::SecondServer | What::DrainServer | What::AbortServer => None,
+        What::AcceptFails(_) | What::Forged(_) => None,
     };
     when.into_iter().chain(what).collect()
 }

@@ -44,7 +44,7 @@ pub(super) fn is_of_disk(what: What) -> bool {
         What::StartServer | What::SecondServer | What::DrainServer | What::KillClient(_) => false,
         What::PowerLossClient(_) | What::StartClient(_) | What::Pause(_) | What::Resume(_) => false,
         What::StopReading(_) | What::StartReading(_) | What::ClockJump(..) => false,
-        What::AcceptFails(_) => false,
+        What::AcceptFails(_) | What::AbortServer | What::Forged(_) => false,
     }
 }
 

@@ -7,7 +7,7 @@ use towline::store::memory::MemoryFiles;
 use super::facts::{Facts, SERVER, client_name};
 use crate::ledger::Rare;
 use crate::outcome::{ContentId, Ended};
-use crate::plan::{Application, Host, Operation, Plan};
+use crate::plan::{Application, Host, Obstacle, Operation, Plan};
 
 /// The disks of all hosts. A clone is the same.
 #[derive(Clone)]
@@ -25,6 +25,14 @@ impl Folders {
             served.put(path, &content.bytes());
         }
         plan.crowd_names().for_each(|name| served.put(&name, b""));
+        for (path, obstacle) in &plan.obstacles {
+            match obstacle {
+                Obstacle::Link(target) => served.put_link(path, target),
+                Obstacle::Device => served.put_other(path),
+                Obstacle::Folder => served.put_folder(path),
+                Obstacle::Mount => served.put_mount(path),
+            }
+        }
         served.sync_all();
         if let Some(bytes) = plan.disks.server_capacity {
             served.set_capacity(bytes);
@@ -73,7 +81,9 @@ impl Folders {
             files.heal();
             let strays = strays(files).into_iter().filter(|file| file.ends_with(".partial"));
             facts.outcome.leftovers.partials.extend(strays.map(|file| format!("{name}: {file}")));
-            let kept = kept(files).expect("memory can be read");
+            // Nothing is kept in what is no folder.
+            let is_blocked = host == Host::Server && facts.outcome.plan.has_reserved_blocked();
+            let kept = if is_blocked { Vec::new() } else { kept(files).expect("memory can be read") };
             facts.outcome.leftovers.kept.extend(kept.iter().map(|entry| (host, entry.path.to_string())));
         }
         facts.outcome.leftovers.leases += leases;

@@ -128,3 +128,21 @@ fn a_client_that_begins_again_sends_again() {
     assert!(!outcome.datagrams[0].done && outcome.datagrams[1].done);
     assert_eq!(outcome.datagrams[1].replies.len(), 50);
 }
+
+#[test]
+fn what_is_forged_is_not_answered() {
+    for (forged, why) in [
+        ("reserved", "ReservedPort"),
+        ("service", "ReservedPort"),
+        ("own_port", "OwnPort"),
+        ("nobody", "NoSource"),
+        ("nothing", "NoSource"),
+        ("group", "NoSource"),
+        ("groups", "NoSource"),
+        ("to_many", "ToMany"),
+    ] {
+        let outcome = run(&plan(20, &format!("faults: [(when: at(10), what: forged({forged}))],")));
+        assert_eq!(lines(&outcome, &format!("does not answer a datagram: {why}")).len(), 1, "{forged}");
+        assert_eq!(echoed(&outcome).replies.len(), 20, "{forged}");
+    }
+}

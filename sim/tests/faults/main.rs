@@ -8,6 +8,7 @@ mod datagrams;
 mod hosts;
 mod jobs;
 mod network;
+mod obstacles;
 
 use towline_sim::invariants;
 use towline_sim::outcome::{Ended, Outcome};

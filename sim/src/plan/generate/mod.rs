@@ -4,10 +4,12 @@
 //! |---|---|
 //! | `workload` | files, and what is done with them |
 //! | `habits` | what is done together, and what is given up |
+//! | `obstacles` | what is in the way of a path; servers that stop at once; forged datagrams |
 //! | `stories` | plans about one thing that goes wrong |
 //! | `swarm` | plans with each kind of fault or none |
 
 mod habits;
+mod obstacles;
 mod resumes;
 mod stories;
 mod swarm;
@@ -124,6 +126,9 @@ impl Plan {
         }
         if matches!(scenario, Scenario::Clean | Scenario::Partition | Scenario::Swarm) {
             resumes::resumes(&mut plan, &mut streams.stream(Streams::RESUMES));
+        }
+        if scenario == Scenario::Swarm {
+            obstacles::obstacles(&mut plan, &mut streams.stream(Streams::OBSTACLES));
         }
         plan
     }

@@ -36,7 +36,8 @@ pub(in crate::tier) async fn run<N: Network>(shared: Shared, network: N, client:
         state.facts.client_begins(client)
     };
     let nonce = steps::store_of(client, number);
-    let Some((store, disk, root)) = Store::open(&shared, Host::Client(client), nonce, &power).await else {
+    let Some((store, disk, root)) = Store::open(&shared, Host::Client(client), nonce, N::STORE, &power).await
+    else {
         return std::future::pending().await;
     };
     // Each job opens the folder by itself, as users' jobs do. What cannot be tidied up is left to the next.

@@ -24,7 +24,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError};
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use towline::drive::Door;
+use towline::drive::{Door, Mode};
 
 use self::state::{Shared, lock};
 
@@ -34,6 +34,8 @@ pub(super) trait Network: Clone + Send + Sync + 'static {
     type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
     /// A socket that listens.
     type Listener: Send + Sync + 'static;
+    /// Where store operations run: on threads where there may be any.
+    const STORE: Mode;
 
     /// The server takes the port of a door.
     fn listen(&self, door: Door) -> impl Future<Output = io::Result<Self::Listener>> + Send + 'static;

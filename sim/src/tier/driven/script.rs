@@ -98,6 +98,10 @@ fn carry_out(what: What, hosts: &mut impl Hosts, shared: &Shared) {
             }
             order(shared, Order::Drain);
         }
+        What::AbortServer => {
+            lock(shared).facts.server_stops();
+            order(shared, Order::Abort);
+        }
         What::KillClient(client) => kill_client(hosts, shared, client),
         What::PowerLossClient(client) => {
             hosts.link(client, Link::Cut(Cut::Both));
@@ -114,7 +118,7 @@ fn carry_out(what: What, hosts: &mut impl Hosts, shared: &Shared) {
         What::StopReading(host) => drop(lock(shared).not_reading.insert(host)),
         What::StartReading(host) => drop(lock(shared).not_reading.remove(&host)),
         // Neither world can: see `Tier::cannot`.
-        What::Pause(_) | What::Resume(_) | What::ClockJump(..) => {}
+        What::Pause(_) | What::Resume(_) | What::ClockJump(..) | What::Forged(_) => {}
         What::DiskFull(_) | What::DiskFree(_) | What::DiskError { .. } => strike(what, shared),
         What::SlowDisk(..) | What::BitRot(..) | What::SourceChanges { .. } => strike(what, shared),
     }

@@ -23,6 +23,8 @@ use crate::trace;
 pub(in crate::tier) enum Order {
     /// Finish what runs.
     Drain,
+    /// Stop at once.
+    Abort,
     /// Let another server begin on the same ports.
     Second,
 }
@@ -48,7 +50,7 @@ async fn serve<N: Network>(shared: &Shared, network: &N) -> Result<(), String> {
     };
     let Ok(doors) = bind(shared, network, &power, false).await else { return Ok(()) };
     let partials = shared.folders.served_partials();
-    let opened = Store::open(shared, Host::Server, u64::from(number), &power).await;
+    let opened = Store::open(shared, Host::Server, u64::from(number), N::STORE, &power).await;
     let Some((store, disk, root)) = opened else { return Ok(()) };
     {
         let mut state = lock(shared);
@@ -92,6 +94,7 @@ async fn obey<N: Network>(shared: Shared, network: N, mut inbox: UnboundedReceiv
     while let Some(order) = inbox.recv().await {
         match order {
             Order::Drain => stopper.drain(),
+            Order::Abort => stopper.abort(),
             Order::Second => {
                 let power = Power::new();
                 // If it got the ports it would hold them for a while, to the first one's harm.

@@ -29,11 +29,12 @@ impl Store {
         shared: &Shared,
         host: Host,
         nonce: u64,
+        mode: Mode,
         power: &Power,
     ) -> Option<(Store, Disk<PoweredFiles>, RootId)> {
         let random = Streams::new(shared.plan().seed).part(Streams::DISK, "turmoil store", nonce);
         while power.is_on() {
-            let disk: Disk<PoweredFiles> = Disk::new(nonce, Mode::Inline);
+            let disk: Disk<PoweredFiles> = Disk::new(nonce, mode);
             match disk.add_root(shared.files(host, power)).await {
                 Ok(root) => {
                     let random = Arc::new(Mutex::new(random));

@@ -100,7 +100,8 @@ impl World {
             Due::Stranger(_) | Due::Play(..) => None,
             Due::Write(..) | Due::Read(..) | Due::Room(..) | Due::ToClient(..) | Due::Store(..) => None,
             Due::GiveUp(..) => None,
-            Due::Step(..) | Due::Begin(_) | Due::FlushLimit(_) | Due::RawQuiet(..) | Due::Drain => None,
+            Due::Step(..) | Due::Begin(_) | Due::FlushLimit(_) | Due::RawQuiet(..) => None,
+            Due::Drain | Due::Abort => None,
         };
         client.is_some_and(|client| self.holds.iter().any(|whom| whom.means(client)))
     }

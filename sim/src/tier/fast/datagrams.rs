@@ -17,7 +17,7 @@ use super::super::facts::{SERVER, client_name};
 use super::net::{latency, other};
 use super::world::{Due, Life, World};
 use crate::outcome::Ended;
-use crate::plan::{Datagrams, Host, Operation, Plan};
+use crate::plan::{Datagrams, Forged, Host, Operation, Plan};
 use crate::streams::Streams;
 
 /// Bytes of datagrams that a system keeps for a process, and takes of it: Linux's default (`net.core.rmem_default`).
@@ -25,6 +25,9 @@ const BUFFER: usize = 212_992;
 
 /// Where the server's echo is.
 const SERVED: Address = Address::v4([10, 0, 0, 1], 8697);
+
+/// The last byte of the address of who forges datagrams: no client's.
+const FORGER: u8 = 200;
 
 /// The first port that systems give to clients (RFC 6335, section 6: the dynamic ports).
 const FIRST_PORT: u16 = 49_152;
@@ -184,12 +187,36 @@ impl World {
         self.datagrams.mail.remove(&host);
     }
 
+    /// One arrives at the server that is not of whom it says, or not for the server alone.
+    pub(super) fn forged(&mut self, forged: Forged) {
+        let (mut from, mut to) = (Address::v4([10, 0, 1, FORGER], FIRST_PORT), SERVED);
+        let group = |host| Address { host, port: SERVED.port };
+        match forged {
+            Forged::Reserved => from.port = 7,
+            Forged::Service => from.port = 5353,
+            Forged::OwnPort => from.port = to.port,
+            Forged::Nobody => from = Address::v4([0, 0, 0, FORGER], FIRST_PORT),
+            Forged::Nothing => from.host = 0,
+            Forged::Group => from = Address::v4([224, 0, 0, 1], FIRST_PORT),
+            Forged::Groups => from.host = 0xff02 << 112 | 1,
+            Forged::ToMany => to = group(0xff02 << 112 | 1),
+        }
+        let datagram = Datagram { from, to, payload: Bytes::from_static(b"a forged datagram") };
+        self.facts().event("fault", &told(&datagram));
+        self.on_datagram(u32::from(FORGER), Side::Client, datagram);
+    }
+
     /// The server's echo hears something.
     pub(super) fn step_datagrams(&mut self, input: Input<DatagramEcho>) {
         let now = self.clock(Host::Server);
         let Some(host) = self.server.as_mut().filter(|host| !host.datagrams.is_closed()) else { return };
         for effect in host.datagrams.step(now, input) {
             match effect {
+                Effect::Transmit((), datagram) if !self.is_asked_for(&datagram) => {
+                    let words = format!("answers a forged datagram: {}", told(&datagram));
+                    self.facts().event(SERVER, &words);
+                    self.facts().outcome.forged_answers.push(words);
+                }
                 Effect::Transmit((), datagram) => {
                     // The last byte of a client's address is its place in the plan.
                     self.post((datagram.to.host & 0xff) as u32, Side::Server, datagram);
@@ -203,6 +230,14 @@ impl World {
                 }
             }
         }
+    }
+}
+
+impl World {
+    /// True if a client of the plan has asked for it.
+    fn is_asked_for(&self, answer: &Datagram) -> bool {
+        let of_client = |client: usize| Address::v4([10, 0, 1, client as u8], answer.to.port) == answer.to;
+        (0..self.plan.clients.len()).any(of_client) && answer.to.port >= FIRST_PORT && answer.from == SERVED
     }
 }
 

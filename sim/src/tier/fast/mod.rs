@@ -102,6 +102,11 @@ impl World {
                 self.facts().reach_in_put(Rare::DrainInPut);
                 self.happen(Due::Drain);
             }
+            What::AbortServer => {
+                self.facts().server_stops();
+                self.happen(Due::Abort);
+            }
+            What::Forged(forged) => self.forged(forged),
             What::KillClient(client) => {
                 self.facts().reach_in_put(Rare::ClientDiedInPut);
                 self.kill_client(client);

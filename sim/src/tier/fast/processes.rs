@@ -83,7 +83,8 @@ impl World {
             Due::RawQuiet(life, ..) | Due::SendDatagram(life, _) | Due::DatagramsOver(life, _) => {
                 Some(Host::Client(life.client))
             }
-            Due::Store(..) | Due::FlushLimit(_) | Due::Drain => Some(Host::Server),
+            Due::Store(..) | Due::FlushLimit(_) => Some(Host::Server),
+            Due::Drain | Due::Abort => Some(Host::Server),
             Due::Datagram(..) => None,
             Due::Stranger(_) | Due::Play(..) => None,
             Due::Syn(_) | Due::Arrive(..) | Due::Write(..) | Due::Begin(_) => None,

@@ -160,18 +160,26 @@ impl World {
             ListenEvent::Refuse(id, failure) => self.begin(id, Some(failure)),
             ListenEvent::Paused => {}
             ListenEvent::DrainAll => {
-                let Some(host) = &mut self.server else { return };
-                host.is_open = false;
-                let backlog = std::mem::take(&mut host.backlog);
+                let Some(host) = &self.server else { return };
                 let connections = host.listener.machine().connections();
                 self.facts().event(SERVER, &format!("stops, with {connections} connections"));
-                // Who dials now is refused by the system, and may try again, instead of waiting for nothing.
-                backlog.into_iter().for_each(|conn| self.release(conn, Side::Server));
-                self.step_datagrams(Input::Ended((), End::Orderly));
+                self.close_doors();
                 self.tell_all(&session::Command::Drain);
             }
-            ListenEvent::AbortAll(failure) => self.tell_all(&session::Command::Abort(failure)),
+            ListenEvent::AbortAll(failure) => {
+                self.close_doors();
+                self.tell_all(&session::Command::Abort(failure));
+            }
         }
+    }
+
+    /// Who dials now is refused by the system, and may try again, instead of waiting for nothing.
+    fn close_doors(&mut self) {
+        let Some(host) = &mut self.server else { return };
+        host.is_open = false;
+        let backlog = std::mem::take(&mut host.backlog);
+        backlog.into_iter().for_each(|conn| self.release(conn, Side::Server));
+        self.step_datagrams(Input::Ended((), End::Orderly));
     }
 
     fn tell_all(&mut self, command: &session::Command) {

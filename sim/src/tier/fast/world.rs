@@ -8,6 +8,7 @@ use towline::harness::Side;
 use towline::proto::backoff::SplitMix;
 use towline::proto::client::Client;
 use towline::proto::datagram::Datagram;
+use towline::proto::listener::ListenInput;
 use towline::proto::machine::Input;
 use towline::proto::storage::{StoreOp, Ticket};
 use towline::time::{Duration, Time};
@@ -61,6 +62,8 @@ pub(super) enum Due {
     FlushLimit(ConnId),
     /// The server is told to finish what runs.
     Drain,
+    /// The server is told to stop at once.
+    Abort,
     /// A raw echo's client looks whether anything has moved beyond this.
     RawQuiet(Life, ConnId, usize),
     /// A datagram arrives that this side of this client sent.
@@ -299,6 +302,7 @@ impl World {
             Due::Play(conn, side) => self.player_wakes(conn, side),
             Due::FlushLimit(conn) => self.let_go(conn),
             Due::Drain => self.drain_server(),
+            Due::Abort => self.step_listener(Input::Command(ListenInput::Abort)),
             Due::RawQuiet(life, conn, moved) => {
                 if self.lives(life) {
                     self.watch_raw_echo(life, conn, moved);

@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use towline::drive::Door;
+use towline::drive::{Door, Mode};
 use towline::net::{Endpoint, SocketOptions};
 
 use super::super::driven::Network;
@@ -46,6 +46,7 @@ impl Loopback {
 impl Network for Loopback {
     type Stream = TcpStream;
     type Listener = TcpListener;
+    const STORE: Mode = Mode::Threads;
 
     fn listen(&self, door: Door) -> impl Future<Output = io::Result<TcpListener>> + Send + 'static {
         let (address, backlog) = (SocketAddr::from((Ipv4Addr::LOCALHOST, self.port(door))), self.backlog);

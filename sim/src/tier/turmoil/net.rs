@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use towline::drive::Door;
+use towline::drive::{Door, Mode};
 use turmoil::net::{TcpListener, TcpStream};
 
 use super::super::driven::Network;
@@ -58,6 +58,7 @@ impl Drop for Seat {
 impl Network for TurmoilNetwork {
     type Stream = TcpStream;
     type Listener = TcpListener;
+    const STORE: Mode = Mode::Inline;
 
     fn listen(&self, door: Door) -> impl Future<Output = io::Result<TcpListener>> + Send + 'static {
         TcpListener::bind(("0.0.0.0", port(door)))
