@@ -61,6 +61,7 @@ marks! {
     PartialKept "a partial that is kept for the next attempt",
     PartialResumed "a partial that was kept, and is gone on with",
     JournalDamaged "a journal that was damaged",
+    LogDamaged "a log of requests that ends with a damaged record",
     BlocksCopied "blocks copied from the version that stands there, or from another's partial",
     HeldRefused "a block that was held, and is not the sender's",
     ShortWrite "a write to a file that took a part",

@@ -8,6 +8,7 @@
 //! the locks of two files.
 
 use super::journal::Journal;
+use super::log::{self, LOG_NAME};
 use super::{File, FileError, FileErrorKind, Files, Links, Lock};
 use crate::probe::{Bug, planted};
 use crate::wire::{FileKind, RESERVED};
@@ -83,12 +84,18 @@ impl<F: Files> Reserved<F> {
         Err(FileErrorKind::Other.into())
     }
 
-    /// Lets go of the folder, and removes it if nobody else holds it and nothing foreign is in it.
+    /// Lets go of the folder, and removes it if nobody else holds it, no request is remembered in it and nothing foreign
+    /// is there.
     pub(super) fn close(self, files: &F, top: &F::Folder) -> Result<(), FileError> {
         if !self.lock.lock(Lock::TryExclusive)? || !is_named(files, &self.folder, &self.lock)? {
             return Ok(());
         }
-        sweep(files, &self.folder)?;
+        if sweep(files, &self.folder)? {
+            if !log::is_spent(files, &self.folder)? {
+                return Ok(());
+            }
+            files.remove_file(&self.folder, LOG_NAME)?;
+        }
         files.remove_file(&self.folder, LOCK_NAME)?;
         match files.remove_folder(top, RESERVED) {
             Err(error) if error.kind == FileErrorKind::NotEmpty => Ok(()),
@@ -106,19 +113,18 @@ fn is_named<F: Files>(files: &F, folder: &F::Folder, lock: &F::File) -> Result<b
 }
 
 /// Removes partials but for those that were kept. One that cannot be removed stays, and is tried again by the next
-/// process.
-fn sweep<F: Files>(files: &F, folder: &F::Folder) -> Result<(), FileError> {
+/// process. True if there is a log of requests.
+fn sweep<F: Files>(files: &F, folder: &F::Folder) -> Result<bool, FileError> {
     let mut listing = files.list(folder)?;
-    if planted(Bug::SkipSweep) {
-        return Ok(());
-    }
+    let mut has_log = false;
     loop {
         let names = files.next_names(&mut listing, SWEEP_BATCH)?;
         if names.is_empty() {
-            return Ok(());
+            return Ok(has_log);
         }
         for name in names {
-            if is_swept(files, folder, &name)? {
+            has_log |= name == LOG_NAME;
+            if !planted(Bug::SkipSweep) && is_swept(files, folder, &name)? {
                 let _stays = files.remove_file(folder, &name);
             }
         }
