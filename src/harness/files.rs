@@ -41,5 +41,5 @@ pub fn partials(files: &MemoryFiles) -> Vec<String> {
     let mut listing = files.list(&folder).expect("memory can be read");
     let names = files.next_names(&mut listing, usize::MAX).expect("memory can be read");
     let names = names.iter().map(|name| name.escape_ascii().to_string());
-    names.filter(|name| name != "lock").collect()
+    names.filter(|name| name != "lock" && name != "requests").collect()
 }

@@ -62,6 +62,7 @@ marks! {
     PartialResumed "a partial that was kept, and is gone on with",
     PartialHasAnotherName "a partial whose name a crash brought back after it was published",
     JournalDamaged "a journal that was damaged",
+    LogDamaged "a log of requests that ends with a damaged record",
     BlocksCopied "blocks copied from the version that stands there, or from another's partial",
     HeldRefused "a block that was held, and is not the sender's",
     ShortWrite "a write to a file that took a part",

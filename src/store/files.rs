@@ -1,6 +1,6 @@
 //! The primitive file operations that a store is made of. Each durability step is one of them, so that a simulated disk
 //! can lose exactly what was not made durable. A primitive either happened or did not; none waits but `sync`,
-//! `sync_folder` and a shared `lock`.
+//! `sync_folder` and a `lock` that is not tried.
 
 use core::fmt;
 
@@ -22,6 +22,9 @@ pub enum Links {
 pub enum Lock {
     /// By nobody else: taken only if that is so now.
     TryExclusive,
+    /// By nobody else: waits until that is so, which is only while they carry out one operation. Where all is in memory,
+    /// and nobody could let go meanwhile, false.
+    Exclusive,
     /// Along with others: waits until nobody holds it exclusively, which is only while they sweep.
     Shared,
 }

@@ -27,6 +27,8 @@
 //! | `sources` | files read, folders listed, paths described and removed |
 //! | `reserved` | the reserved folder: its lock, and sweeping what a crash left |
 //! | `requests` | the outcomes remembered for retries |
+//! | `log` | those of them that outlive the process, and deciding what a crash left undecided |
+//! | `record` | its records, as bytes |
 //! | `blocks` | the bytes: read, write, zero, hash |
 //! | `errors` | from what a primitive said to what a person and a peer are told |
 
@@ -35,12 +37,14 @@ mod errors;
 mod files;
 mod journal;
 mod kept;
+mod log;
 #[cfg(feature = "harness")]
 pub mod memory;
 mod names;
 #[cfg(feature = "net")]
 pub mod os;
 mod partials;
+mod record;
 mod requests;
 mod reserved;
 mod root;

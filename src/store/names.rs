@@ -5,14 +5,13 @@ use std::sync::Arc;
 
 use super::errors::{no_lease, no_root};
 use super::partials::{Openers, Partial};
-use super::requests::Requests;
 use super::root::Root;
 use super::sources::{FolderLease, SourceLease};
 use super::{Files, Open, errors};
 use crate::proto::storage::{Lease, NameDone, NameOp, RootId, StoreError};
 use crate::wire::RelPath;
 
-/// The roots, what is open below them, and what is remembered.
+/// The roots, and what is open below them.
 ///
 /// Every [`NameOp`] is carried out to its end by [`Names::execute`], which waits for the disk: a driver calls it where it
 /// may block.
@@ -22,7 +21,6 @@ pub struct Names<F: Files> {
     pub(super) roots: BTreeMap<RootId, Root<F>>,
     pub(super) leases: BTreeMap<Lease, Held<F>>,
     pub(super) openers: Openers,
-    pub(super) requests: Requests,
     /// Roots that are closed once their last lease has ended.
     retired: BTreeSet<RootId>,
     next_lease: u64,
@@ -44,7 +42,6 @@ impl<F: Files> Names<F> {
             roots: BTreeMap::new(),
             leases: BTreeMap::new(),
             openers: Openers::default(),
-            requests: Requests::default(),
             retired: BTreeSet::new(),
             next_lease: 1,
             next_root: 0,
@@ -63,8 +60,8 @@ impl<F: Files> Names<F> {
         Ok(id)
     }
 
-    /// Ends all leases of a root and forgets it; the reserved folder is removed unless another process uses it. Waits for
-    /// no block operation: the caller has.
+    /// Ends all leases of a root and forgets it; the reserved folder is removed unless another process uses it, or
+    /// requests are remembered there. Waits for no block operation: the caller has.
     pub fn close_root(&mut self, id: RootId) -> Result<(), StoreError> {
         let of_root = |(lease, held): (&Lease, &Held<F>)| (held.root() == id).then_some(*lease);
         let leases: Vec<Lease> = self.leases.iter().filter_map(of_root).collect();

@@ -279,6 +279,7 @@ impl File for OsFile {
     fn lock(&self, lock: Lock) -> Result<bool, FileError> {
         let operation = match lock {
             Lock::TryExclusive => FlockOperation::NonBlockingLockExclusive,
+            Lock::Exclusive => FlockOperation::LockExclusive,
             Lock::Shared => FlockOperation::LockShared,
         };
         match retry(|| rustix::fs::flock(&self.0, operation)) {

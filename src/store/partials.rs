@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use super::errors::{because, failed, no_lease, refused};
 use super::journal::Note;
+use super::log::Acting;
 use super::names::Held;
+use super::record::{Target, What};
 use super::requests::Intent;
 use super::reserved::{partial_name, short};
 use super::root::Root;
@@ -68,9 +70,10 @@ impl Openers {
 
 impl<F: Files> Names<F> {
     pub(super) fn open_partial(&mut self, root: RootId, offer: Offer) -> Result<NameDone, StoreError> {
-        self.requests
-            .begins(offer.attempt)
-            .map_err(|why| refused(Code::SUPERSEDED, "receive", &offer.path, why))?;
+        let place = self.root_mut(root)?;
+        let now = place.files.now().seconds;
+        let begins = place.requests.begins(offer.attempt, now);
+        begins.map_err(|why| refused(Code::SUPERSEDED, "receive", &offer.path, why))?;
         let start = offer.attempt.start;
         let key = key(&offer);
         let generation = self.openers.next(root, key);
@@ -105,7 +108,7 @@ impl<F: Files> Names<F> {
     pub(super) fn keep(&mut self, lease: Lease, held: BlockSet) -> Result<NameDone, StoreError> {
         let Some(Held::Partial(partial)) = self.leases.get_mut(&lease) else { return Err(no_lease(lease)) };
         let place = self.roots.get(&partial.root).expect("a root outlives its leases");
-        let is_current = self.requests.is_current(partial.offer.attempt).is_ok();
+        let is_current = place.requests.is_current(partial.offer.attempt).is_ok();
         let kept = match (&mut partial.slot, &place.reserved) {
             (Some(slot), Some(reserved)) if !held.is_empty() && partial.broken.is_none() && is_current => {
                 slot.note(&place.files, &reserved.folder, Note::new(&partial.offer, held)).is_ok()
@@ -130,20 +133,21 @@ impl<F: Files> Names<F> {
     pub(super) fn publish(&mut self, lease: Lease, hash: Cv) -> Result<NameDone, StoreError> {
         let Some(Held::Partial(partial)) = self.leases.get_mut(&lease) else { return Err(no_lease(lease)) };
         let (root, key, attempt) = (partial.root, partial.key, partial.offer.attempt);
-        let request = attempt.request;
-        let intent = Intent::publish(root, &partial.offer.path, hash);
-        if self.requests.succeeded(request, intent) {
+        let intent = Intent::publish(&partial.offer.path, hash);
+        let place = self.roots.get_mut(&root).expect("a root outlives its leases");
+        let mut acting = place.act(attempt, intent)?;
+        if place.requests.succeeded(attempt.request, intent) {
             mark(Mark::AnsweredAgain);
             let _left_to_the_next_sweep = self.discard(lease);
             return Ok(NameDone::Published);
         }
-        let current = self.requests.is_current(attempt);
+        let current = place.requests.is_current(attempt);
         current.map_err(|why| refused(Code::SUPERSEDED, "publish", &partial.offer.path, why))?;
-        let place = self.roots.get_mut(&root).expect("a root outlives its leases");
-        partial.publish(place)?;
+        let published = partial.publish(place, &mut acting);
+        place.acted(acting, published.is_ok());
+        published?;
         self.leases.remove(&lease);
         self.openers.close(root, key);
-        self.requests.remember(request, intent);
         Ok(NameDone::Published)
     }
 
@@ -180,12 +184,12 @@ impl<F: Files> Partial<F> {
         self.slot.as_ref().map(Slot::noted).unwrap_or_default()
     }
 
-    /// Makes the file durable, then its folders, then its name. Until the rename nothing that was there has changed but
+    /// Makes the file durable, then its folders, then what is intended, then its name. Until the rename nothing that was there has changed but
     /// for folders that were missing. The rename takes the name out of the reserved folder, which is not synced: if a
     /// crash brings the name back, it is swept.
     ///
     /// An error after the rename (the last sync) leaves the new file visible, but not known to be durable.
-    fn publish(&mut self, place: &mut Root<F>) -> Result<(), StoreError> {
+    fn publish(&mut self, place: &mut Root<F>, acting: &mut Acting<F::File>) -> Result<(), StoreError> {
         if let Some(error) = &self.broken {
             return Err(error.clone());
         }
@@ -200,6 +204,8 @@ impl<F: Files> Partial<F> {
         let folder = place.folder_for(&path)?;
         let name = path.name().expect("checked when it was opened");
         place.check_target(&folder, name, &path)?;
+        let status = self.file.status().map_err(because("look at the partial file of", &path))?;
+        place.intend(acting, What::Publishes(Target::new(&path, &status)))?;
         let Some(reserved) = &mut place.reserved else { return Err(vanished(&path)) };
         if planted(Bug::NeverRename) {
             return Ok(());

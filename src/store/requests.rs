@@ -1,39 +1,40 @@
-//! The outcomes that are remembered, so that a retry after a lost answer does not act twice.
+//! The requests that were begun or succeeded below a root, so that a retry after a lost answer does not act twice. What
+//! of it outlives the process is in the [`log`](super::log).
 
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::probe::{Bug, Mark, mark, planted};
-use crate::proto::storage::RootId;
 use crate::wire::{Attempt, Cv, RelPath, RequestId};
 
-/// How many outcomes are remembered; the oldest goes first.
-const REMEMBERED_MAX: usize = 4096;
+/// How many are remembered; the oldest goes first.
+pub(super) const REMEMBERED_MAX: usize = 4096;
+/// For how many seconds they are: longer than any client tries again.
+pub(super) const REMEMBERED_SECONDS: i64 = 24 * 60 * 60;
 
 /// What a request asks for, as a hash. A request id that comes back with another intent is another request: to answer
 /// it with the first one's success would be a lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Intent([u8; 32]);
+pub(super) struct Intent(pub(super) [u8; 32]);
 
 impl Intent {
     /// Publish a file with this root hash at `path`.
-    pub(super) fn publish(root: RootId, path: &RelPath, hash: Cv) -> Intent {
-        Intent::new(b"publish", root, path, &hash.0)
+    pub(super) fn publish(path: &RelPath, hash: Cv) -> Intent {
+        Intent::new(b"publish", path, &hash.0)
     }
 
     /// Remove `path`.
-    pub(super) fn remove(root: RootId, path: &RelPath) -> Intent {
-        Intent::new(b"remove.", root, path, &[])
+    pub(super) fn remove(path: &RelPath) -> Intent {
+        Intent::new(b"remove.", path, &[])
     }
 
-    fn new(kind: &[u8; 7], root: RootId, path: &RelPath, hash: &[u8]) -> Intent {
+    fn new(kind: &[u8; 7], path: &RelPath, hash: &[u8]) -> Intent {
         let mut hasher = blake3::Hasher::new();
-        hasher.update(kind).update(&root.0.to_le_bytes()).update(hash).update(path.as_bytes());
+        hasher.update(kind).update(hash).update(path.as_bytes());
         Intent(hasher.finalize().into())
     }
 }
 
-/// The requests that were begun or succeeded. In memory only: a retry that comes after the process ended acts again. Persisting it is
-/// later work.
+/// The requests that are remembered.
 #[derive(Debug, Default)]
 pub(super) struct Requests {
     known: BTreeMap<RequestId, Known>,
@@ -42,12 +43,14 @@ pub(super) struct Requests {
 }
 
 /// What is known of a request.
-#[derive(Debug, Default)]
-struct Known {
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Known {
     /// The number of its latest attempt.
-    attempt: u32,
+    pub(super) attempt: u32,
     /// What it was carried out with.
-    succeeded: Option<Intent>,
+    pub(super) succeeded: Option<Intent>,
+    /// When that was, in seconds.
+    pub(super) at: i64,
 }
 
 impl Requests {
@@ -57,12 +60,17 @@ impl Requests {
     }
 
     /// An attempt begins, if there was no later one: what its client has given up must not come after what took its place.
-    pub(super) fn begins(&mut self, attempt: Attempt) -> Result<(), String> {
+    pub(super) fn begins(&mut self, attempt: Attempt, now: i64) -> Result<(), String> {
         self.is_current(attempt)?;
-        if let Some(known) = self.entry(attempt.request) {
-            known.attempt = attempt.number;
-        }
+        self.has_begun(attempt.request, attempt.number, now);
         Ok(())
+    }
+
+    /// There was this attempt, however late that is learnt.
+    pub(super) fn has_begun(&mut self, request: RequestId, number: u32, now: i64) {
+        if let Some(known) = self.entry(request, now) {
+            known.attempt = known.attempt.max(number);
+        }
     }
 
     /// Fails with the reason if there was a later attempt.
@@ -77,52 +85,80 @@ impl Requests {
     }
 
     /// Remembers a success; id 0 is never remembered.
-    pub(super) fn remember(&mut self, request: RequestId, intent: Intent) {
+    pub(super) fn remember(&mut self, request: RequestId, intent: Intent, now: i64) {
         if !planted(Bug::ForgetRequests)
-            && let Some(known) = self.entry(request)
+            && let Some(known) = self.entry(request, now)
         {
             known.succeeded = Some(intent);
         }
     }
 
+    /// What is to be remembered at `now`, oldest first.
+    pub(super) fn remembered(&self, now: i64) -> impl Iterator<Item = (RequestId, Known)> + '_ {
+        let all = self.order.iter().map(|request| (*request, self.known[request]));
+        all.filter(move |(_, known)| !is_expired(known.at, now))
+    }
+
     /// `None` for id 0.
-    fn entry(&mut self, request: RequestId) -> Option<&mut Known> {
+    fn entry(&mut self, request: RequestId, now: i64) -> Option<&mut Known> {
         if request == RequestId::default() {
             return None;
         }
         if !self.known.contains_key(&request) {
             self.order.push_back(request);
         }
-        if self.order.len() > REMEMBERED_MAX
-            && let Some(oldest) = self.order.pop_front()
+        let known = self.known.entry(request).or_default();
+        known.at = known.at.max(now);
+        while let Some(oldest) = self.order.front().copied()
+            && oldest != request
+            && (self.order.len() > REMEMBERED_MAX || is_expired(self.known[&oldest].at, now))
         {
+            self.order.pop_front();
             self.known.remove(&oldest);
         }
-        Some(self.known.entry(request).or_default())
+        self.known.get_mut(&request)
     }
+}
+
+/// True if what was done at `at` need not be remembered any more.
+pub(super) fn is_expired(at: i64, now: i64) -> bool {
+    at.saturating_add(REMEMBERED_SECONDS) < now
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Intent, REMEMBERED_MAX, Requests};
-    use crate::proto::storage::RootId;
+    use super::{Intent, REMEMBERED_MAX, REMEMBERED_SECONDS, Requests};
     use crate::wire::{RelPath, RequestId};
 
     #[test]
     fn the_oldest_goes_first_and_zero_is_not_remembered() {
-        let intent = Intent::remove(RootId(0), &RelPath::new("a").unwrap());
-        let other = Intent::remove(RootId(0), &RelPath::new("b").unwrap());
+        let intent = Intent::remove(&RelPath::new("a").unwrap());
+        let other = Intent::remove(&RelPath::new("b").unwrap());
         let mut requests = Requests::default();
         for id in 0..=REMEMBERED_MAX as u128 {
-            requests.remember(RequestId(id), intent);
-            requests.remember(RequestId(id), intent);
+            requests.remember(RequestId(id), intent, 0);
+            requests.remember(RequestId(id), intent, 0);
         }
         assert!(!requests.succeeded(RequestId(0), intent));
         assert!(requests.succeeded(RequestId(1), intent));
         assert!(!requests.succeeded(RequestId(1), other), "the same id for another intent");
-        requests.remember(RequestId(u128::MAX), intent);
+        requests.remember(RequestId(u128::MAX), intent, 0);
         assert!(!requests.succeeded(RequestId(1), intent));
         assert!(requests.succeeded(RequestId(2), intent));
         assert_eq!(requests.order.len(), requests.known.len());
+    }
+
+    #[test]
+    fn what_is_old_goes() {
+        let intent = Intent::remove(&RelPath::new("a").unwrap());
+        let mut requests = Requests::default();
+        requests.remember(RequestId(1), intent, 10);
+        requests.remember(RequestId(2), intent, 11);
+        requests.remember(RequestId(3), intent, 10 + REMEMBERED_SECONDS);
+        assert!(requests.succeeded(RequestId(1), intent), "to the last second");
+        assert_eq!(requests.remembered(11 + REMEMBERED_SECONDS).count(), 2);
+        requests.remember(RequestId(4), intent, 11 + REMEMBERED_SECONDS);
+        assert!(!requests.succeeded(RequestId(1), intent));
+        assert!(requests.succeeded(RequestId(2), intent));
     }
 }

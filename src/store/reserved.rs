@@ -10,6 +10,7 @@
 use std::collections::BTreeSet;
 
 use super::journal::Journal;
+use super::log::{self, LOG_NAME};
 use super::{File, FileError, FileErrorKind, Files, Links, Lock};
 use crate::probe::{Bug, planted};
 use crate::wire::{FileKind, RESERVED};
@@ -67,7 +68,7 @@ impl<F: Files> Reserved<F> {
                 return Err(FileErrorKind::NotAFile.into());
             }
             if lock.lock(Lock::TryExclusive)? && is_named(files, &folder, &lock)? {
-                kept = sweep(files, &folder)?;
+                kept = sweep(files, &folder)?.kept;
             }
             // To go from exclusive to shared is to let go for a moment: only what is found now counts.
             if lock.lock(Lock::Shared)? && is_named(files, &folder, &lock)? {
@@ -93,12 +94,18 @@ impl<F: Files> Reserved<F> {
         Err(FileErrorKind::Other.into())
     }
 
-    /// Lets go of the folder, and removes it if nobody else holds it and nothing foreign is in it.
+    /// Lets go of the folder, and removes it if nobody else holds it, no request is remembered in it and nothing foreign
+    /// is there.
     pub(super) fn close(self, files: &F, top: &F::Folder) -> Result<(), FileError> {
         if !self.lock.lock(Lock::TryExclusive)? || !is_named(files, &self.folder, &self.lock)? {
             return Ok(());
         }
-        sweep(files, &self.folder)?;
+        if sweep(files, &self.folder)?.has_log {
+            if !log::is_spent(files, &self.folder)? {
+                return Ok(());
+            }
+            files.remove_file(&self.folder, LOG_NAME)?;
+        }
         files.remove_file(&self.folder, LOCK_NAME)?;
         match files.remove_folder(top, RESERVED) {
             Err(error) if error.kind == FileErrorKind::NotEmpty => Ok(()),
@@ -115,25 +122,32 @@ fn is_named<F: Files>(files: &F, folder: &F::Folder, lock: &F::File) -> Result<b
     }
 }
 
-/// Removes partials but for those that were kept, and gives their keys. One that cannot be removed stays, and is tried
-/// again by the next process.
-fn sweep<F: Files>(files: &F, folder: &F::Folder) -> Result<BTreeSet<u128>, FileError> {
+/// What a sweep found.
+#[derive(Default)]
+struct Swept {
+    /// The keys of partials that were kept.
+    kept: BTreeSet<u128>,
+    /// There is a log of requests.
+    has_log: bool,
+}
+
+/// Removes partials but for those that were kept. One that cannot be removed stays, and is tried again by the next
+/// process.
+fn sweep<F: Files>(files: &F, folder: &F::Folder) -> Result<Swept, FileError> {
     let mut listing = files.list(folder)?;
-    let mut kept = BTreeSet::new();
-    if planted(Bug::SkipSweep) {
-        return Ok(kept);
-    }
+    let mut swept = Swept::default();
     loop {
         let names = files.next_names(&mut listing, SWEEP_BATCH)?;
         if names.is_empty() {
-            return Ok(kept);
+            return Ok(swept);
         }
         for name in names {
-            if is_swept(files, folder, &name)? {
+            swept.has_log |= name == LOG_NAME;
+            if !planted(Bug::SkipSweep) && is_swept(files, folder, &name)? {
                 let _stays = files.remove_file(folder, &name);
             } else if name.ends_with(PARTIAL_END) {
                 let key = name.get(..32).and_then(|digits| core::str::from_utf8(digits).ok());
-                kept.extend(key.and_then(|digits| u128::from_str_radix(digits, 16).ok()));
+                swept.kept.extend(key.and_then(|digits| u128::from_str_radix(digits, 16).ok()));
             }
         }
     }

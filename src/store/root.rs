@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::errors::{because, failed, refused};
+use super::log::Log;
+use super::requests::Requests;
 use super::reserved::Reserved;
 use super::{FileError, FileErrorKind, Files, Links};
 use crate::probe::{Bug, Mark, mark, planted};
@@ -23,10 +25,13 @@ pub(super) struct Root<F: Files> {
     /// Folders, by identity, whose names are durable in the folders above them, up to the root. A folder that was there
     /// already counts only after a sync of its parent: whoever made it may not have synced it.
     durable: BTreeSet<(u64, u64)>,
+    pub(super) requests: Requests,
+    pub(super) log: Log,
 }
 
 impl<F: Files> Root<F> {
-    /// Takes the root over from processes before this one: sweeps their partials if none of them is alive. What forbids
+    /// Takes the root over from processes before this one: sweeps their partials if none of them is alive, and remembers
+    /// what they logged. What forbids
     /// to write does not forbid to serve: it is reported when something is to be received.
     pub(super) fn new(files: F) -> Result<Root<F>, StoreError> {
         let top = files.root().map_err(because("open", &RelPath::ROOT))?;
@@ -41,7 +46,11 @@ impl<F: Files> Root<F> {
                 FileErrorKind::BadName | FileErrorKind::TooLong => None,
             },
         };
-        Ok(Root { files, top, reserved, durable: BTreeSet::new() })
+        let (requests, log) = Default::default();
+        let mut root = Root { files, top, reserved, durable: BTreeSet::new(), requests, log };
+        // What fails is tried again before anything is done for a request.
+        let _later = root.catch_up();
+        Ok(root)
     }
 
     /// Holds the reserved folder from now on; makes it if there is none.

@@ -4,14 +4,19 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::errors::{because, failed, no_lease, refused};
+use super::log::Acting;
 use super::names::Held;
+use super::record::{Target, What};
 use super::requests::Intent;
 use super::root::Root;
 use super::{File, FileErrorKind, Files, Links, Names, Status};
 use crate::probe::{Mark, mark};
 use crate::proto::storage::{Lease, NameDone, RootId, StoreError};
-use crate::wire::{Code, Entry, FileKind, RelPath, RequestId, limits};
+use crate::wire::{Attempt, Code, Entry, FileKind, RelPath, RequestId, limits};
 
+/// Where a removal that cannot be logged for this is done all the same.
+const UNLOGGED: [Code; 6] =
+    [Code::NO_SPACE, Code::DENIED, Code::READ_ONLY, Code::OUTSIDE, Code::NOT_A_FOLDER, Code::NOT_A_FILE];
 /// Names read from the system at once.
 const NAMES_BATCH: usize = 256;
 
@@ -116,14 +121,16 @@ impl<F: Files> Names<F> {
         path: &RelPath,
         request: RequestId,
     ) -> Result<NameDone, StoreError> {
-        let intent = Intent::remove(root, path);
-        if self.requests.succeeded(request, intent) {
+        let (attempt, intent) = (Attempt::new(request), Intent::remove(path));
+        let place = self.root_mut(root)?;
+        let mut acting = place.act(attempt, intent)?;
+        if place.requests.succeeded(request, intent) {
             mark(Mark::AnsweredAgain);
             return Ok(NameDone::Removed);
         }
-        remove(self.root_mut(root)?, path)?;
-        self.requests.remember(request, intent);
-        Ok(NameDone::Removed)
+        let removed = remove(place, path, &mut acting);
+        place.acted(acting, removed.is_ok());
+        removed.map(|()| NameDone::Removed)
     }
 }
 
@@ -156,7 +163,11 @@ impl<F: Files> FolderLease<F> {
     }
 }
 
-fn remove<F: Files>(place: &mut Root<F>, path: &RelPath) -> Result<(), StoreError> {
+fn remove<F: Files>(
+    place: &mut Root<F>,
+    path: &RelPath,
+    acting: &mut Acting<F::File>,
+) -> Result<(), StoreError> {
     let Some((parent, name)) = path.parent().zip(path.name()) else {
         return Err(refused(Code::BAD_PATH, "remove", path, "it is the root"));
     };
@@ -166,6 +177,12 @@ fn remove<F: Files>(place: &mut Root<F>, path: &RelPath) -> Result<(), StoreErro
     let status = place.files.status(&folder, name).map_err(because("remove", path))?;
     if place.reserved.as_ref().is_some_and(|reserved| reserved.identity == status.identity()) {
         return Err(refused(Code::BAD_PATH, "remove", path, "it is the folder for partial files"));
+    }
+    match place.intend(acting, What::Removes(Target::new(path, &status))) {
+        // A full disk is emptied by removing, and who may not write a log here may still remove below: then it is
+        // remembered as long as the process lives.
+        Err(error) if UNLOGGED.contains(&error.code) => {}
+        intended => intended?,
     }
     let removed = match status.kind {
         FileKind::Folder => place.files.remove_folder(&folder, name),

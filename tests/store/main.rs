@@ -6,6 +6,7 @@ mod crash;
 mod help;
 mod journal;
 mod memory;
+mod once;
 mod suite;
 #[cfg(feature = "net")]
 mod system;

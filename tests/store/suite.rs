@@ -5,11 +5,13 @@ use towline::store::blocks;
 use towline::wire::{Code, Cv, FileKind, Modified, RESERVED, RelPath, RequestId};
 
 mod kept;
+mod once;
 mod reading;
 mod reserved;
 
 use super::help::*;
 use kept::*;
+use once::*;
 use reading::*;
 use reserved::*;
 
@@ -37,6 +39,10 @@ suite! {
     of_two_offers_the_last_publisher_wins
     a_retry_is_answered_with_the_same_success_and_acts_once
     a_request_id_for_something_else_is_another_request
+    a_retry_in_a_new_process_acts_once
+    processes_that_live_at_once_share_what_they_remember
+    attempts_are_remembered_with_what_they_did
+    what_needs_no_memory_leaves_none
     a_source_is_a_regular_file
     a_source_that_changed_is_told
     links_lead_readers_beneath_the_root_only

@@ -43,15 +43,14 @@ pub(super) fn check(outcome: &Outcome) -> Vec<String> {
     then.chain(survived).chain(end).chain(again(outcome)).collect()
 }
 
-/// Files that were published more often than they were sent: by a server that does not remember what it did. What one
-/// remembers ends with its process.
+/// Files that were published more often than they were sent: by a server that does not remember what it did, or what one
+/// before it did.
 fn again(outcome: &Outcome) -> Vec<String> {
-    let has_restarted = outcome.bound.iter().filter(|bound| bound.error.is_none()).count() > 1;
     // A file that has its name, and not known to be durable, is a failure: it is published again when it is sent again.
     let is_unsynced = |fault: &Fault| {
         matches!(fault.what, What::DiskError { host: Host::Server, primitive: Primitive::SyncFolder, .. })
     };
-    if has_restarted || outcome.plan.faults.iter().any(is_unsynced) {
+    if outcome.plan.faults.iter().any(is_unsynced) {
         return Vec::new();
     }
     let mut times: BTreeMap<&str, (usize, usize)> = BTreeMap::new();

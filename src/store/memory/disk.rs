@@ -366,12 +366,12 @@ impl Disk {
         self.unlock(inode, handle);
         let node = self.node_mut(inode);
         match lock {
-            Lock::TryExclusive if node.exclusive.is_none() && node.shared.is_empty() => {
+            Lock::TryExclusive | Lock::Exclusive if node.exclusive.is_none() && node.shared.is_empty() => {
                 node.exclusive = Some(handle);
                 true
             }
             Lock::Shared if node.exclusive.is_none() => node.shared.insert(handle),
-            Lock::TryExclusive | Lock::Shared => false,
+            Lock::TryExclusive | Lock::Exclusive | Lock::Shared => false,
         }
     }
 
