@@ -123,7 +123,7 @@ bugs! {
     SkipSweep "skip-sweep" Store "What a dead process left is not swept.",
     TakeShortWrite "take-short-write" Store "A write that took a part is taken for whole.",
     ForgetRequests "forget-requests" Store "Outcomes are not remembered.",
-    ForgetLog "forget-log" Store "What a request is about to change is logged, and the log not synced.",
+    ForgetLog "forget-log" Store "What a process before this one has logged is not taken in.",
     ForgetAttempts "forget-attempts" Store "An attempt that a later one took the place of is published.",
     CloseUnflushed "close-unflushed" Drive "What a machine sent before it closed does not leave.",
     EndBeforeQueue "end-before-queue" Drive "The stream is half-closed while bytes are queued.",

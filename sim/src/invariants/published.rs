@@ -60,6 +60,11 @@ fn again(outcome: &Outcome) -> Vec<String> {
             times.entry(path).or_default().0 += outcome.sent_by(job).len();
         }
     }
+    // What a loss of power took back was never acknowledged, and is published again.
+    let taken = |loss: &&crate::outcome::PowerLoss| loss.host == Host::Server && loss.was.is_some();
+    for loss in outcome.power_losses.iter().filter(taken) {
+        times.entry(&loss.path).or_default().0 += 1;
+    }
     for published in &outcome.published {
         times.entry(&published.path).or_default().1 += 1;
     }

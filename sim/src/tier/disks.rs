@@ -197,7 +197,10 @@ impl Facts {
     /// A host's store gave a file its name; `from` is the one that it had while it was received.
     pub(super) fn renamed(&mut self, host: Host, from: &[u8], path: &str, bytes: &[u8]) {
         self.published_rotten(host, from, path, bytes);
-        if host != Host::Server {
+        // The store writes its log anew, and names it again.
+        let is_own =
+            path.strip_prefix(&RESERVED.escape_ascii().to_string()).is_some_and(|rest| rest.starts_with('/'));
+        if host != Host::Server || is_own {
             return;
         }
         let content = ContentId::of(bytes);

@@ -77,7 +77,7 @@ impl Folders {
         for (host, name, files) in
             std::iter::once((Host::Server, SERVER.to_owned(), &self.served)).chain(local)
         {
-            // What was to fail and has not is not for us.
+            // An error that nobody met is not for who looks afterwards.
             files.heal();
             let strays = strays(files).into_iter().filter(|file| file.ends_with(".partial"));
             facts.outcome.leftovers.partials.extend(strays.map(|file| format!("{name}: {file}")));
