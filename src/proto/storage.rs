@@ -273,16 +273,6 @@ pub enum Stored {
     Block(Result<BlockDone, StoreError>),
 }
 
-impl Stored {
-    /// The error, if it failed.
-    pub fn error(&self) -> Option<&StoreError> {
-        match self {
-            Stored::Name(result) => result.as_ref().err(),
-            Stored::Block(result) => result.as_ref().err(),
-        }
-    }
-}
-
 /// What a [`NameOp`] gives.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum NameDone {

@@ -1,8 +1,8 @@
 //! The files that a run is about: what the server serves, and what the client has.
 
 use towline::harness::strays;
-use towline::store::kept;
 use towline::store::memory::MemoryFiles;
+use towline::store::{kept, remove_kept};
 
 use super::facts::{Facts, SERVER, client_name};
 use crate::ledger::Rare;
@@ -84,6 +84,11 @@ impl Folders {
             // Nothing is kept in what is no folder.
             let is_blocked = host == Host::Server && facts.outcome.plan.has_reserved_blocked();
             let kept = if is_blocked { Vec::new() } else { kept(files).expect("memory can be read") };
+            // Nobody is there any more who fills one: each can be removed by hand.
+            let stuck = kept.iter().filter(|entry| remove_kept(files, entry) != Ok(true));
+            let stuck =
+                stuck.map(|entry| format!("{name}: what is kept of {} cannot be removed", entry.path));
+            facts.outcome.leftovers.partials.extend(stuck);
             facts.outcome.leftovers.kept.extend(kept.iter().map(|entry| (host, entry.path.to_string())));
         }
         facts.outcome.leftovers.leases += leases;
