@@ -29,7 +29,7 @@ pub struct Names<F: Files> {
 
 /// What a lease stands for.
 pub(super) enum Held<F: Files> {
-    Partial(Partial<F>),
+    Partial(Box<Partial<F>>),
     Source(SourceLease<F>),
     Folder(FolderLease<F>),
 }

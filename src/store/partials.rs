@@ -88,7 +88,7 @@ impl<F: Files> Names<F> {
         self.openers.open(root, key, generation);
         let upload = upload_id(&name);
         let partial = Partial { root, file: Arc::new(file), basis, slot, key, name, offer, broken: None };
-        let lease = self.lease(Held::Partial(partial));
+        let lease = self.lease(Held::Partial(Box::new(partial)));
         Ok(NameDone::Partial { lease, upload, held, basis: same })
     }
 

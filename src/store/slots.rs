@@ -152,12 +152,15 @@ impl<F: Files> Slot<F> {
     }
 }
 
+/// A slot and its file, which is locked.
+type Locked<F> = (Slot<F>, <F as Files>::File);
+
 /// The first free slot that nobody else takes meanwhile.
 fn create<F: Files>(
     files: &F,
     folder: &F::Folder,
     free: Vec<Slot<F>>,
-) -> Result<Option<(Slot<F>, F::File)>, FileError> {
+) -> Result<Option<Locked<F>>, FileError> {
     for mut slot in free {
         let file = files.open_own(folder, &slot.name)?;
         if slot.is_mine(files, folder, &file)? {
