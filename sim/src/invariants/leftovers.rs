@@ -8,7 +8,7 @@ use crate::outcome::{Ended, Outcome};
 use crate::plan::{Fault, Host, Operation, What};
 
 /// What a store does to sweep.
-const SWEEPING: [Primitive; 8] = [
+const SWEEPING: [Primitive; 10] = [
     Primitive::OpenFolder,
     Primitive::OpenOwn,
     Primitive::OpenFile,
@@ -17,6 +17,8 @@ const SWEEPING: [Primitive; 8] = [
     Primitive::List,
     Primitive::NextNames,
     Primitive::RemoveFile,
+    Primitive::FileStatus,
+    Primitive::ReadAt,
 ];
 
 pub(super) fn check(outcome: &Outcome) -> Vec<String> {

@@ -137,3 +137,32 @@ pub(super) fn one_too_many_has_a_file_that_is_not_kept<W: World>() {
     publish(&mut names, lease, hash).unwrap();
     assert_eq!(partials(&world), 0, "what was kept for a file that is there now is of no use");
 }
+
+/// An attempt that had something in hand when it heard that its request was carried out long ago.
+pub(super) fn what_was_done_already_leaves_nothing<W: World>() {
+    let world = W::default();
+    let (mut names, root) = store(&world, 1);
+    let (lease, ..) = begin(&mut names, root, attempt(5, 1, offer("f", &content())));
+    let hash = fill(&names, lease, &content()).unwrap();
+    publish(&mut names, lease, hash).unwrap();
+    let (lease, ..) = begin(&mut names, root, attempt(5, 2, offer("f", &content())));
+    names.execute(NameOp::Note { lease, held: BlockSet::first(3) }).unwrap();
+    assert_eq!(publish(&mut names, lease, hash), Ok(NameDone::Published));
+    assert_eq!(partials(&world), 0);
+}
+
+/// A file that has shrunk at its source comes in one breath, without looking for what was kept of it.
+pub(super) fn what_was_kept_goes_when_a_short_file_is_published_there<W: World>() {
+    let world = W::default();
+    for process in 1..3 {
+        let (mut names, root) = store(&world, process);
+        let (lease, ..) = begin(&mut names, root, offer("f", &content()));
+        keep(&mut names, lease, 3);
+        if process == 2 {
+            names.close_root(root).unwrap();
+            (names, _) = store(&world, 3);
+        }
+        upload(&mut names, root, offer("f", b"short"), b"short").unwrap();
+        assert_eq!(partials(&world), 0, "{process}");
+    }
+}
