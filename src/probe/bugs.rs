@@ -124,7 +124,6 @@ bugs! {
     TakeShortWrite "take-short-write" Store "A write that took a part is taken for whole.",
     ForgetRequests "forget-requests" Store "Outcomes are not remembered.",
     ForgetLog "forget-log" Store "What a process before this one has logged is not taken in.",
-    ForgetAttempts "forget-attempts" Store "An attempt that a later one took the place of is published.",
     CloseUnflushed "close-unflushed" Drive "What a machine sent before it closed does not leave.",
     EndBeforeQueue "end-before-queue" Drive "The stream is half-closed while bytes are queued.",
     TimerFiresOnce "timer-fires-once" Drive "A timer that has fired is not set again.",
