@@ -123,7 +123,7 @@ fn a_failed_sync_of_a_folder_is_no_acknowledgement() {
                     (begins_ms: 4000, steps: [(do: get(path: "a"), expect: any)]),
                 ],
                 faults: [
-                    (when: at(0), what: disk_error(host: server, primitive: "SyncFolder", times: 1)),
+                    (when: primitive(host: server, primitive: "SyncFolder", nth: 2), what: disk_error(host: server, primitive: "SyncFolder", times: 1)),
                     (when: at(3000), what: power_loss_server),
                     (when: after(100), what: start_server),
                 ]"#,

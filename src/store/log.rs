@@ -174,6 +174,19 @@ impl Log {
         folder: &F::Folder,
         requests: &mut Requests,
     ) -> Result<F::File, FileError> {
+        let written = self.write_anew(files, folder, requests);
+        if written.is_err() {
+            let _left_to_the_next_sweep = files.remove_file(folder, NEW_NAME);
+        }
+        written
+    }
+
+    fn write_anew<F: Files>(
+        &mut self,
+        files: &F,
+        folder: &F::Folder,
+        requests: &mut Requests,
+    ) -> Result<F::File, FileError> {
         let file = files.open_own(folder, NEW_NAME)?;
         file.set_len(0)?;
         if !file.lock(Lock::Exclusive)? {

@@ -47,10 +47,13 @@ pub(super) fn check(outcome: &Outcome) -> Vec<String> {
 /// before it did.
 fn again(outcome: &Outcome) -> Vec<String> {
     // A file that has its name, and not known to be durable, is a failure: it is published again when it is sent again.
-    let is_unsynced = |fault: &Fault| {
-        matches!(fault.what, What::DiskError { host: Host::Server, primitive: Primitive::SyncFolder, .. })
+    // A log that rots says nothing of what stands behind the damage.
+    let is_excuse = |fault: &Fault| match fault.what {
+        What::DiskError { host: Host::Server, primitive, .. } => primitive == Primitive::SyncFolder,
+        What::BitRot(host, _) => host == Host::Server,
+        _ => false,
     };
-    if outcome.plan.faults.iter().any(is_unsynced) {
+    if outcome.plan.faults.iter().any(is_excuse) {
         return Vec::new();
     }
     let mut times: BTreeMap<&str, (usize, usize)> = BTreeMap::new();

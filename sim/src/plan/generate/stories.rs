@@ -81,7 +81,12 @@ pub(super) fn server_crash(plan: &mut Plan, workload: &mut Workload, random: &mu
     match primitive {
         Some(primitive) => {
             // There is one removal, the client's.
-            let nth = if primitive == Primitive::RemoveFile { 0 } else { nth };
+            // The first intents take two syncs of folders more, for the log's own name.
+            let nth = match primitive {
+                Primitive::RemoveFile => 0,
+                Primitive::SyncFolder => 2 + nth,
+                _ => nth,
+            };
             plan.fault(When::Primitive { host: Host::Server, primitive, nth }, What::PowerLossServer)
         }
         None => {
