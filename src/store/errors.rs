@@ -62,7 +62,7 @@ pub(super) fn refused(code: Code, what: impl Display, path: &RelPath, why: impl 
 }
 
 /// A caller's mistake: it names a lease that is closed, or that is of another kind. For a driver, too, where
-/// [`Names::file`](super::Names::file) gives nothing for a block operation.
+/// [`Names::open`](super::Names::open) gives nothing for a block operation.
 pub fn no_lease(lease: Lease) -> StoreError {
     StoreError::new(Code::IO, format!("lease {} is not open for this (a mistake in this program)", lease.0))
 }

@@ -3,7 +3,7 @@
 //! disk. Imports `wire` and `proto::storage` only; the driver, the simulator and tests import it.
 //!
 //! [`Names`] is the one place where operations on names and leases run, one after another. [`blocks`] reads and writes
-//! through the handles that [`Names::file`] gives, in any number of places at once.
+//! through the handles that [`Names::open`] gives, in any number of places at once.
 //!
 //! # What a crash leaves
 //! A file is received into a partial in the reserved folder below its root, and is visible at its path only by a
