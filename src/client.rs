@@ -118,7 +118,7 @@ impl Client {
 
 impl<F> Client<F>
 where
-    F: Files + Send + 'static,
+    F: Files + Send + Sync + 'static,
     F::File: Send + Sync + 'static,
     F::Folder: Send + 'static,
     F::Listing: Send + 'static,
@@ -219,7 +219,7 @@ where
 /// The folder of a job whose caller stopped waiting is forgotten as well.
 struct CloseRoot<'a, F>
 where
-    F: Files + Send + 'static,
+    F: Files + Send + Sync + 'static,
     F::File: Send + Sync + 'static,
     F::Folder: Send + 'static,
     F::Listing: Send + 'static,
@@ -230,7 +230,7 @@ where
 
 impl<F> Drop for CloseRoot<'_, F>
 where
-    F: Files + Send + 'static,
+    F: Files + Send + Sync + 'static,
     F::File: Send + Sync + 'static,
     F::Folder: Send + 'static,
     F::Listing: Send + 'static,

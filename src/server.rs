@@ -10,7 +10,7 @@ pub use crate::drive::{ServerEvent, StopReceiver, Stopper, Watch, stopper};
 pub use crate::proto::listener::ListenEnd;
 use crate::proto::storage::{RootId, StoreError};
 use crate::proto::{Limits, ListenLimits};
-use crate::store::os::OsFiles;
+use crate::store::os::{Durability, OsFiles};
 use crate::time::Duration;
 
 /// How a server behaves.
@@ -22,6 +22,8 @@ pub struct ServerConfig {
     pub listen: ListenLimits,
     /// How long a raw echo connection may be idle; `None`: for ever.
     pub echo_idle: Option<Duration>,
+    /// Whether what is acknowledged is durable.
+    pub durability: Durability,
 }
 
 impl Default for ServerConfig {
@@ -30,6 +32,7 @@ impl Default for ServerConfig {
             limits: Limits::default(),
             listen: ListenLimits::default(),
             echo_idle: Some(Duration::from_secs(300)),
+            durability: Durability::Full,
         }
     }
 }
@@ -49,7 +52,7 @@ impl Server {
     /// If the folder is not there, is none, or cannot be read.
     pub async fn new(folder: &Path, nonce: u64, config: ServerConfig) -> Result<Server, StoreError> {
         let disk = Disk::new(nonce, Mode::Threads);
-        let root = disk.add_root(OsFiles::open(folder)?).await?;
+        let root = disk.add_root(OsFiles::open(folder)?.with_durability(config.durability)).await?;
         Ok(Server { disk, root, config, watch: Arc::new(|_| {}) })
     }
 

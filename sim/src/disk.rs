@@ -165,6 +165,11 @@ impl Files for PoweredFiles {
         self.inner.sync_folder(at)
     }
 
+    fn sync_file_system(&self, at: &MemoryFolder) -> Result<bool, FileError> {
+        self.wires.begin(Primitive::SyncFileSystem)?;
+        self.inner.sync_file_system(at)
+    }
+
     fn now(&self) -> Modified {
         self.inner.now()
     }

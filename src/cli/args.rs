@@ -10,6 +10,7 @@ use super::explain::CliError;
 use crate::client::ClientConfig;
 use crate::net::{Target, diagnose};
 use crate::proto::client::RetryPolicy;
+use crate::store::os::Durability;
 use crate::wire::Start;
 
 /// Flags of every client command.
@@ -43,6 +44,29 @@ impl Transfer {
     /// Where a transfer begins.
     pub(super) fn start(self) -> Start {
         if self.no_resume { Start::Afresh } else { Start::Resume }
+    }
+}
+
+/// What is promised of files that are received here.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(super) struct Durable {
+    /// Whether a file that was acknowledged survives a loss of power: `none` waits for no disk, as rsync does not
+    #[arg(long, value_name = "full|none", default_value = "full", value_parser = promise)]
+    durability: Durability,
+}
+
+impl Durable {
+    /// The same, for the library.
+    pub(super) fn durability(self) -> Durability {
+        self.durability
+    }
+}
+
+fn promise(text: &str) -> Result<Durability, String> {
+    match text {
+        "full" => Ok(Durability::Full),
+        "none" => Ok(Durability::None),
+        _ => Err("\"full\" or \"none\" is needed".to_owned()),
     }
 }
 

@@ -48,6 +48,9 @@ pub(super) struct Args {
     drain: Patience,
 
     #[command(flatten)]
+    durable: args::Durable,
+
+    #[command(flatten)]
     talk: Talk,
 }
 
@@ -86,7 +89,8 @@ async fn serve(args: &Args, files: &[SocketAddr], lines: SyncSender<String>) -> 
     // Before anything is printed, so that whoever waits for that may send a signal at once.
     let signals = Signals::new()?;
     let limits = ListenLimits { drain: args.drain.0, ..ListenLimits::default() };
-    let config = ServerConfig { listen: limits, ..ServerConfig::default() };
+    let config =
+        ServerConfig { listen: limits, durability: args.durable.durability(), ..ServerConfig::default() };
     let nonce = args::random()? as u64;
     let folder = shown(&args.dir);
     let server = Server::new(&args.dir, nonce, config).await;

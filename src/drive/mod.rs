@@ -6,11 +6,13 @@
 //! | `run` | the loop: one machine, its connections, its store operations, its deadline |
 //! | `link` | one connection: what is queued to go out, what is read |
 //! | `buffers` | pooled buffers for what is read, from sockets and from files |
-//! | `disk` | store operations on threads, or in line where there must be none |
+//! | `disk` | store operations on threads, or in line where there must be none; publications in groups |
+//! | `completions` | one machine's use of a store, and its leases |
 //! | `serve` | the accept loop, which the listener machine decides for |
 //! | `jobs` | the client machine as a handle to ask things of |
 
 mod buffers;
+mod completions;
 mod disk;
 mod jobs;
 mod link;
@@ -18,7 +20,8 @@ mod run;
 mod serve;
 
 pub use buffers::Pool;
-pub use disk::{Completions, Disk, Mode, Submit};
+pub use completions::Completions;
+pub use disk::{Disk, Mode, Submit};
 pub use jobs::{Jobs, Stopped};
 pub use link::Link;
 pub use run::{Dial, NoDial, Run};

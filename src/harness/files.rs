@@ -12,6 +12,7 @@ pub fn carry_out<F: Files>(names: &mut Names<F>, op: StoreOp) -> Stored {
     match op {
         StoreOp::Name(op) => Stored::Name(names.execute(op)),
         StoreOp::Block(op) => Stored::Block(carry_out_block(names, op)),
+        StoreOp::File(op) => Stored::File(names.execute_file(op)),
     }
 }
 

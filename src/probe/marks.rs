@@ -70,6 +70,7 @@ marks! {
     AnsweredAgain "a remembered request answered a second time",
     OpenedTwice "an upload opened again while an earlier opener has one that looks alike",
     SyncFailed "a sync that failed",
+    GroupCommit "publications that share their syncs",
     NoSpace "an upload refused for want of space",
 }
 

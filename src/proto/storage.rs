@@ -1,14 +1,20 @@
 //! What machines ask of a store, as data. `store` carries it out, on a real disk or a simulated one.
 //!
-//! The two kinds are kept apart by their types. A [`NameOp`] changes or reads names, journals or leases: one runs
-//! after another, in one place. A [`BlockOp`] reads or writes bytes of a file that is leased already: they run in
-//! any number of places at once. A machine waits for the blocks of a lease before it names it again, but for a note.
+//! The three kinds are kept apart by their types. A [`NameOp`] changes or reads names, journals or leases: one runs
+//! after another, in one place, where publications that wait together share their syncs. A [`BlockOp`] reads or writes bytes
+//! of a file that is leased already: they run in any number of places at once. A [`FileOp`] does to a small file in one go
+//! what would be several of both, beside whatever else runs. A machine waits for the blocks of a lease before it names it
+//! again, but for a note.
+
+mod set;
 
 use core::fmt;
 
 use bytes::Bytes;
 
-use crate::wire::{Code, Cv, Entry, Failure, Metadata, Offer, RelPath, RequestId, Rope, UploadId};
+pub use self::set::BlockSet;
+
+use crate::wire::{Code, Cv, Entry, Failure, Metadata, Offer, RelPath, RequestId, Rope, UploadId, limits};
 
 /// Names a store operation of one machine, so that its completion finds its way back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,6 +36,39 @@ pub enum StoreOp {
     Name(NameOp),
     /// Any number at once.
     Block(BlockOp),
+    /// Any number at once.
+    File(FileOp),
+}
+
+/// Operations on a whole file: for a small one a store is asked once, not step by step.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum FileOp {
+    /// Opens a regular file for reading. One of at most [`limits::BLOCK_MIN`] bytes is read, hashed and looked at again at
+    /// once, and is closed then: [`FileDone::Loaded`]. A longer one stays open: [`FileDone::Source`]. Fails with `CHANGED`
+    /// if the file did meanwhile.
+    Load {
+        /// Where.
+        root: RootId,
+        /// Which file.
+        path: RelPath,
+    },
+    /// Opens a new partial for `offer`, as [`NameOp::OpenPartial`] does, and writes and hashes all of the file; not yet
+    /// durable. Gives [`FileDone::Staged`].
+    Stage {
+        /// Where.
+        root: RootId,
+        /// What is received, of at most [`limits::BLOCK_MIN`] bytes, and the path that it is published at.
+        offer: Offer,
+        /// All of its bytes.
+        data: Rope,
+    },
+}
+
+/// The one extent of a file of at most [`limits::BLOCK_MIN`] bytes; `None` for an empty one.
+pub fn small_extent(length: u64) -> Option<Extent> {
+    let length = u32::try_from(length).ok().filter(|length| u64::from(*length) <= limits::BLOCK_MIN)?;
+    let unit = u32::try_from(limits::BLOCK_MIN).expect("64 KiB");
+    (length > 0).then_some(Extent { offset: 0, length, unit, whole: true })
 }
 
 /// Operations on names and leases.
@@ -188,62 +227,6 @@ impl BlockOp {
     }
 }
 
-/// A set of blocks of one file.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct BlockSet(Vec<u8>);
-
-impl BlockSet {
-    /// The first `count` blocks.
-    pub fn first(count: u32) -> BlockSet {
-        let mut set = BlockSet::default();
-        (0..count).for_each(|block| set.insert(block));
-        set
-    }
-
-    /// From a bit a block, the least of the first byte being block 0.
-    pub fn from_bytes(mut bytes: Vec<u8>) -> BlockSet {
-        bytes.truncate(bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1));
-        BlockSet(bytes)
-    }
-
-    /// A bit a block, up to the last byte with one.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-
-    /// Adds a block.
-    pub fn insert(&mut self, block: u32) {
-        let byte = block as usize / 8;
-        if self.0.len() <= byte {
-            self.0.resize(byte + 1, 0);
-        }
-        self.0[byte] |= 1 << (block % 8);
-    }
-
-    /// True if `block` is in it.
-    pub fn contains(&self, block: u32) -> bool {
-        self.0.get(block as usize / 8).is_some_and(|byte| byte & (1 << (block % 8)) != 0)
-    }
-
-    /// True if no block is in it.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// How many blocks are in it.
-    pub fn len(&self) -> usize {
-        self.0.iter().map(|byte| byte.count_ones() as usize).sum()
-    }
-}
-
-impl FromIterator<u32> for BlockSet {
-    fn from_iter<I: IntoIterator<Item = u32>>(blocks: I) -> BlockSet {
-        let mut set = BlockSet::default();
-        blocks.into_iter().for_each(|block| set.insert(block));
-        set
-    }
-}
-
 /// A piece of a file and how it is hashed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Extent {
@@ -271,6 +254,40 @@ pub enum Stored {
     Name(Result<NameDone, StoreError>),
     /// Of a [`BlockOp`].
     Block(Result<BlockDone, StoreError>),
+    /// Of a [`FileOp`].
+    File(Result<FileDone, StoreError>),
+}
+
+/// What a [`FileOp`] gives.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum FileDone {
+    /// All of a small file, which is closed again.
+    Loaded {
+        /// What it is.
+        metadata: Metadata,
+        /// As [`NameDone::Source`] has it.
+        version: u128,
+        /// All of its bytes.
+        data: Bytes,
+        /// Its chaining value, which is its root; none of an empty file.
+        cvs: Vec<Cv>,
+    },
+    /// A source is open, too long to be loaded at once.
+    Source {
+        /// As [`NameDone::Source`] has it.
+        lease: Lease,
+        /// What it is.
+        metadata: Metadata,
+        /// As [`NameDone::Source`] has it.
+        version: u128,
+    },
+    /// A partial is open, and holds all of the file.
+    Staged {
+        /// For `Publish` and `Discard`, and to write it once more.
+        lease: Lease,
+        /// The chaining value of what was written, which is its root; none of an empty file.
+        cvs: Vec<Cv>,
+    },
 }
 
 /// What a [`NameOp`] gives.

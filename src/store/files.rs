@@ -1,6 +1,6 @@
 //! The primitive file operations that a store is made of. Each durability step is one of them, so that a simulated disk
 //! can lose exactly what was not made durable. A primitive either happened or did not; none waits but `sync`,
-//! `sync_folder` and a `lock` that is not tried.
+//! `sync_folder`, `sync_file_system` and a `lock` that is not tried.
 
 use core::fmt;
 
@@ -88,6 +88,10 @@ pub trait Files {
 
     /// Makes the folder's names durable.
     fn sync_folder(&self, at: &Self::Folder) -> Result<(), FileError>;
+
+    /// Makes all durable that was written to the folder's file system so far, by whomever: contents, names, modes and times.
+    /// False, and nothing has happened, where the system has no such thing.
+    fn sync_file_system(&self, at: &Self::Folder) -> Result<bool, FileError>;
 
     /// The time now, by the clock that times of modification come from.
     fn now(&self) -> Modified;

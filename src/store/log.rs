@@ -60,12 +60,19 @@ impl Default for Log {
     }
 }
 
-/// An attempt to carry out a request, while it changes names.
+/// Attempts to carry out requests, while they change names.
 pub(super) struct Acting<T> {
-    attempt: Attempt,
-    intent: Intent,
-    /// The log, locked; `None` for request 0, and where there is none yet.
+    /// The log, locked; `None` where there is no request, and where there is none yet.
     log: Option<T>,
+    /// Something was written there that is not synced.
+    is_dirty: bool,
+}
+
+/// One of them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Act {
+    pub(super) attempt: Attempt,
+    pub(super) intent: Intent,
     is_logged: bool,
 }
 
@@ -142,16 +149,21 @@ impl Log {
         }
     }
 
-    /// Writes a record behind the others; one of which only a part was written is written over by the next. Not synced.
+    /// Writes records behind the others; what of which only a part was written is written over by the next. Not synced.
     fn append<T: File>(
         &mut self,
         file: &T,
-        record: Record,
+        records: Vec<Record>,
         requests: &mut Requests,
     ) -> Result<(), FileError> {
-        let (bytes, chain) = record::encode(&record, &self.chain);
-        let length = bytes.len() as u64;
-        let mut bytes = Bytes::from(bytes);
+        let (mut all, mut chain) = (Vec::new(), self.chain);
+        for record in &records {
+            let (bytes, next) = record::encode(record, &chain);
+            all.extend_from_slice(&bytes);
+            chain = next;
+        }
+        let length = all.len() as u64;
+        let mut bytes = Bytes::from(all);
         let mut offset = self.end;
         while !bytes.is_empty() {
             let count = file.write_at(offset, std::slice::from_ref(&bytes))?;
@@ -163,7 +175,7 @@ impl Log {
         }
         self.end += length;
         self.chain = chain;
-        self.apply(record, requests);
+        records.into_iter().for_each(|record| self.apply(record, requests));
         Ok(())
     }
 
@@ -193,13 +205,13 @@ impl Log {
             return Err(FileErrorKind::Busy.into());
         }
         let mut new = Log { identity: Some(file.status()?.identity()), ..Log::default() };
-        let remembered: Vec<_> = requests.remembered(files.now().seconds).collect();
-        for (request, known) in remembered {
+        let remembered = requests.remembered(files.now().seconds).map(|(request, known)| {
             let what = if known.succeeded.is_some() { What::Done } else { What::Dropped };
             let intent = known.succeeded.unwrap_or(Intent([0; 32]));
-            let record = Record { request, attempt: known.attempt, at: known.at, intent, what };
-            new.append(&file, record, requests)?;
-        }
+            Record { request, attempt: known.attempt, at: known.at, intent, what }
+        });
+        let remembered: Vec<Record> = remembered.collect();
+        new.append(&file, remembered, requests)?;
         file.sync()?;
         files.rename(folder, NEW_NAME, folder, LOG_NAME)?;
         *self = new;
@@ -220,47 +232,70 @@ impl<F: Files> Root<F> {
         self.open_log(false).map(drop)
     }
 
-    /// An attempt begins to change names; holds the log's lock until it is dropped.
-    pub(super) fn act(&mut self, attempt: Attempt, intent: Intent) -> Result<Acting<F::File>, StoreError> {
-        let log = if attempt.request == RequestId::default() { None } else { self.open_log(false)? };
-        Ok(Acting { attempt, intent, log, is_logged: false })
+    /// Attempts begin to change names; holds the log's lock until it is dropped.
+    pub(super) fn act(&mut self, is_requested: bool) -> Result<Acting<F::File>, StoreError> {
+        let log = if is_requested { self.open_log(false)? } else { None };
+        Ok(Acting { log, is_dirty: false })
     }
 
-    /// Logs durably what is about to be changed; nothing for request 0.
-    pub(super) fn intend(&mut self, acting: &mut Acting<F::File>, what: What) -> Result<(), StoreError> {
-        if acting.attempt.request == RequestId::default() {
+    /// Logs what is about to be changed, each for its own request; nothing for request 0. It is not yet durable.
+    pub(super) fn intend<'a>(
+        &mut self,
+        acting: &mut Acting<F::File>,
+        acts: impl IntoIterator<Item = (&'a mut Act, What)>,
+    ) -> Result<(), StoreError> {
+        let now = self.files.now().seconds;
+        let is_requested = |(act, _): &(&mut Act, What)| act.attempt.request != RequestId::default();
+        let (acts, records): (Vec<&mut Act>, Vec<Record>) = acts
+            .into_iter()
+            .filter(is_requested)
+            .map(|(act, what)| {
+                let record = act.record(now, what);
+                (act, record)
+            })
+            .unzip();
+        if records.is_empty() {
             return Ok(());
         }
         if acting.log.is_none() {
             acting.log = self.open_log(true)?;
         }
-        let (Some(log), Some(reserved)) = (&acting.log, &self.reserved) else {
-            return Err(log_failed(FileErrorKind::NotFound.into()));
-        };
-        let record = acting.record(self.files.now().seconds, what);
-        self.log.append(log, record, &mut self.requests).map_err(log_failed)?;
-        acting.is_logged = true;
-        if let Err(error) = log.sync() {
-            self.log.is_broken = true;
-            return Err(log_failed(error));
-        }
-        if !self.log.is_durable {
-            self.files.sync_folder(&reserved.folder).map_err(log_failed)?;
-            self.files.sync_folder(&self.top).map_err(log_failed)?;
-            self.log.is_durable = true;
-        }
+        let Some(log) = &acting.log else { return Err(log_failed(FileErrorKind::NotFound.into())) };
+        self.log.append(log, records, &mut self.requests).map_err(log_failed)?;
+        acts.into_iter().for_each(|act| act.is_logged = true);
+        acting.is_dirty = true;
         Ok(())
     }
 
-    /// Remembers what came of it. Where that cannot be written, it is decided again from what stands there.
-    pub(super) fn acted(&mut self, acting: Acting<F::File>, is_done: bool) {
+    /// Makes the log's own name durable, once.
+    pub(super) fn name_log(&mut self, acting: &Acting<F::File>) -> Result<(), StoreError> {
+        let Some(reserved) = self.reserved.as_ref().filter(|_| acting.is_dirty && !self.log.is_durable)
+        else {
+            return Ok(());
+        };
+        self.files.sync_folder(&reserved.folder).map_err(log_failed)?;
+        self.files.sync_folder(&self.top).map_err(log_failed)?;
+        self.log.is_durable = true;
+        Ok(())
+    }
+
+    /// What could not be made durable may be lost although it can be read.
+    pub(super) fn log_is_broken(&mut self) {
+        self.log.is_broken = true;
+    }
+
+    /// Remembers what came of each. Where that cannot be written, it is decided again from what stands there.
+    pub(super) fn acted(&mut self, acting: &Acting<F::File>, acts: impl IntoIterator<Item = (Act, bool)>) {
         let now = self.files.now().seconds;
-        if let Some(log) = acting.log.as_ref().filter(|_| acting.is_logged) {
-            let what = if is_done { What::Done } else { What::Dropped };
-            let _undecided = self.log.append(log, acting.record(now, what), &mut self.requests);
+        let acts: Vec<(Act, bool)> = acts.into_iter().collect();
+        if let Some(log) = &acting.log {
+            let outcome = |is_done: bool| if is_done { What::Done } else { What::Dropped };
+            let logged = acts.iter().filter(|(act, _)| act.is_logged);
+            let records = logged.map(|(act, is_done)| act.record(now, outcome(*is_done))).collect();
+            let _undecided = self.log.append(log, records, &mut self.requests);
         }
-        if is_done {
-            self.requests.remember(acting.attempt.request, acting.intent, now);
+        for (act, _) in acts.iter().filter(|(_, is_done)| *is_done) {
+            self.requests.remember(act.attempt.request, act.intent, now);
         }
     }
 
@@ -287,7 +322,7 @@ impl<F: Files> Root<F> {
                 status => drop(status?),
             }
         }
-        let file = self.log.open(&self.files, &reserved.folder, &mut self.requests)?;
+        let file = self.log.open(&*self.files, &reserved.folder, &mut self.requests)?;
         let undecided: Vec<Record> = self.log.undecided.values().cloned().collect();
         for record in undecided {
             let has_happened = match &record.what {
@@ -296,12 +331,12 @@ impl<F: Files> Root<F> {
                 What::Done | What::Dropped => continue,
             };
             let what = if has_happened { What::Done } else { What::Dropped };
-            self.log.append(&file, Record { what, ..record }, &mut self.requests)?;
+            self.log.append(&file, vec![Record { what, ..record }], &mut self.requests)?;
         }
         if self.log.end <= LENGTH_MAX && !self.log.is_broken {
             return Ok(Some(file));
         }
-        self.log.rewrite(&self.files, &reserved.folder, &mut self.requests).map(Some)
+        self.log.rewrite(&*self.files, &reserved.folder, &mut self.requests).map(Some)
     }
 
     /// True if the target stands at its path, unless that `may_be_reused`, a number given to what was made there later.
@@ -331,10 +366,24 @@ impl<F: Files> Root<F> {
     }
 }
 
-impl<T> Acting<T> {
+impl Act {
+    pub(super) fn new(attempt: Attempt, intent: Intent) -> Act {
+        Act { attempt, intent, is_logged: false }
+    }
+
     fn record(&self, at: i64, what: What) -> Record {
         let Attempt { request, number, .. } = self.attempt;
         Record { request, attempt: number, at, intent: self.intent, what }
+    }
+}
+
+impl<T: File> Acting<T> {
+    /// Makes durable what was logged.
+    pub(super) fn sync(&self) -> Result<(), StoreError> {
+        match self.log.as_ref().filter(|_| self.is_dirty) {
+            Some(log) => log.sync().map_err(log_failed),
+            None => Ok(()),
+        }
     }
 }
 

@@ -242,6 +242,15 @@ impl Files for MemoryFiles {
         Ok(())
     }
 
+    fn sync_file_system(&self, at: &MemoryFolder) -> Result<bool, FileError> {
+        let mut disk = self.disk();
+        disk.begin(Primitive::SyncFileSystem, at.0, b"")?;
+        if let Some(shadow) = &mut disk.shadow {
+            shadow.sync_all();
+        }
+        Ok(true)
+    }
+
     fn now(&self) -> Modified {
         Modified { seconds: self.disk().ticks, nanoseconds: 0 }
     }
@@ -322,6 +331,9 @@ impl File for MemoryFile {
 
     fn sync(&self) -> Result<(), FileError> {
         let mut disk = self.begin(Primitive::Sync)?;
+        if std::mem::take(&mut disk.node_mut(self.inode).owes_error) {
+            return Err(FileErrorKind::Other.into());
+        }
         if let Some(shadow) = &mut disk.shadow {
             shadow.sync_file(self.inode);
         }

@@ -19,7 +19,9 @@
 //! |---|---|
 //! | `files` | [`Files`], [`File`]: the primitive operations |
 //! | `names` | [`Names`]: roots, leases, and which operation goes where |
-//! | `partials` | open, publish, keep and discard what is received |
+//! | `partials` | open, fill, keep and discard what is received |
+//! | `group` | publish it: those that wait together share their syncs |
+//! | `whole` | small files, loaded or staged in one go |
 //! | `slots` | which file a partial is in, so that the next opener finds it |
 //! | `journal` | what is known of a partial that was kept |
 //! | `kept` | listing and removing those |
@@ -35,6 +37,7 @@
 pub mod blocks;
 mod errors;
 mod files;
+mod group;
 mod journal;
 mod kept;
 mod log;
@@ -50,9 +53,12 @@ mod reserved;
 mod root;
 mod slots;
 mod sources;
+mod whole;
 
 pub use blocks::Open;
 pub use errors::no_lease;
 pub use files::{File, FileError, FileErrorKind, Files, Links, Lock, Status};
+pub use group::{Group, Publication, Published};
 pub use kept::{Kept, kept, remove_kept};
 pub use names::Names;
+pub use whole::{Begun, Moved};

@@ -1,9 +1,10 @@
 //! [`Names`]: the one place where operations on names and leases run, one after another.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::errors::{no_lease, no_root};
+use super::group::Publication;
 use super::partials::{Openers, Partial};
 use super::root::Root;
 use super::sources::{FolderLease, SourceLease};
@@ -71,7 +72,7 @@ impl<F: Files> Names<F> {
         self.retired.remove(&id);
         let root = self.roots.remove(&id).ok_or_else(|| no_root(id))?;
         let Some(reserved) = root.reserved else { return Ok(()) };
-        let tidied = reserved.close(&root.files, &root.top);
+        let tidied = reserved.close(&*root.files, &root.top);
         tidied.map_err(errors::because("tidy up below", &RelPath::ROOT))
     }
 
@@ -103,7 +104,10 @@ impl<F: Files> Names<F> {
             NameOp::OpenPartial { root, offer } => self.open_partial(root, offer),
             NameOp::Note { lease, held } => self.note(lease, held),
             NameOp::Keep { lease, held } => self.keep(lease, held),
-            NameOp::Publish { lease, hash } => self.publish(lease, hash),
+            NameOp::Publish { lease, hash } => {
+                let mut alone = VecDeque::from([Publication { lease, hash }]);
+                self.publish_group(&mut alone).pop().expect("at least one is carried out")
+            }
             NameOp::Discard { lease } => self.discard(lease),
             NameOp::OpenSource { root, path } => self.open_source(root, &path),
             NameOp::Recheck { lease } => self.recheck(lease),

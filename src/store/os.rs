@@ -6,6 +6,7 @@
 //! always used with that folder's handle, and never followed.
 
 mod errors;
+mod sync;
 mod walk;
 
 use std::io::IoSlice;
@@ -16,6 +17,8 @@ use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, Stat, Timespec, Timestamps};
 use rustix::io::Errno;
 
+pub use self::sync::Durability;
+use self::sync::{sync, sync_whole, tells_of_lost_writes};
 use super::{File, FileError, FileErrorKind, Files, Links, Lock, Status};
 use crate::proto::storage::StoreError;
 use crate::wire::{Code, FileKind, Modified};
@@ -37,6 +40,8 @@ const OWN: OFlags = WRITE.union(OFlags::NONBLOCK);
 pub struct OsFiles {
     root: OwnedFd,
     beneath: Beneath,
+    durability: Durability,
+    syncs_whole: bool,
 }
 
 /// Who keeps paths beneath the root.
@@ -55,7 +60,7 @@ pub struct OsFolder(OwnedFd);
 
 /// An open file.
 #[derive(Debug)]
-pub struct OsFile(OwnedFd);
+pub struct OsFile(OwnedFd, Durability);
 
 /// A folder being read.
 #[derive(Debug)]
@@ -76,7 +81,13 @@ impl OsFiles {
             StoreError { code, os: error.os, text }
         })?;
         let beneath = Beneath::detect(&root);
-        Ok(OsFiles { root, beneath })
+        let syncs_whole = tells_of_lost_writes();
+        Ok(OsFiles { root, beneath, durability: Durability::Full, syncs_whole })
+    }
+
+    /// The same folder, with another promise.
+    pub fn with_durability(self, durability: Durability) -> OsFiles {
+        OsFiles { durability, ..self }
     }
 
     /// As on a system whose kernel does not keep paths beneath a folder, which tests have to see too.
@@ -140,15 +151,18 @@ impl Files for OsFiles {
     }
 
     fn open_file(&self, at: &OsFolder, path: &[u8]) -> Result<OsFile, FileError> {
-        self.beneath.open(&at.0, path, READ, Links::Beneath).map(OsFile)
+        let file = self.beneath.open(&at.0, path, READ, Links::Beneath)?;
+        Ok(OsFile(file, self.durability))
     }
 
     fn create_file(&self, at: &OsFolder, name: &[u8]) -> Result<OsFile, FileError> {
-        Ok(OsFile(rustix::fs::openat(&at.0, name, WRITE | OFlags::EXCL, Mode::RUSR | Mode::WUSR)?))
+        let file = rustix::fs::openat(&at.0, name, WRITE | OFlags::EXCL, Mode::RUSR | Mode::WUSR)?;
+        Ok(OsFile(file, self.durability))
     }
 
     fn open_own(&self, at: &OsFolder, name: &[u8]) -> Result<OsFile, FileError> {
-        Ok(OsFile(rustix::fs::openat(&at.0, name, OWN, Mode::RUSR | Mode::WUSR)?))
+        let file = rustix::fs::openat(&at.0, name, OWN, Mode::RUSR | Mode::WUSR)?;
+        Ok(OsFile(file, self.durability))
     }
 
     fn create_folder(&self, at: &OsFolder, name: &[u8], mode: u32) -> Result<(), FileError> {
@@ -204,10 +218,18 @@ impl Files for OsFiles {
     }
 
     fn sync_folder(&self, at: &OsFolder) -> Result<(), FileError> {
-        match sync(&at.0) {
+        match sync(&at.0, self.durability) {
             // Some network file systems cannot sync a folder, and write names through.
             Err(error) if error.os == Some(Errno::INVAL.raw_os_error()) => Ok(()),
             other => other,
+        }
+    }
+
+    fn sync_file_system(&self, at: &OsFolder) -> Result<bool, FileError> {
+        match self.durability {
+            Durability::None => Ok(true),
+            Durability::Full if !self.syncs_whole => Ok(false),
+            Durability::Full => sync_whole(&at.0).map(|()| true),
         }
     }
 
@@ -273,7 +295,7 @@ impl File for OsFile {
     }
 
     fn sync(&self) -> Result<(), FileError> {
-        sync(&self.0)
+        sync(&self.0, self.1)
     }
 
     fn lock(&self, lock: Lock) -> Result<bool, FileError> {
@@ -306,15 +328,6 @@ impl OsFile {
 }
 
 /// To the disk itself: on Apple's systems `fsync` stops at the drive's cache.
-fn sync(fd: &OwnedFd) -> Result<(), FileError> {
-    #[cfg(target_vendor = "apple")]
-    match retry(|| rustix::fs::fcntl_fullfsync(fd)) {
-        Err(error) if error.os == Some(Errno::NOTSUP.raw_os_error()) => {}
-        other => return other,
-    }
-    retry(|| rustix::fs::fsync(fd))
-}
-
 fn retry<T>(call: impl FnMut() -> rustix::io::Result<T>) -> Result<T, FileError> {
     Ok(rustix::io::retry_on_intr(call)?)
 }

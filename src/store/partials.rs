@@ -5,17 +5,14 @@ use std::sync::Arc;
 
 use super::errors::{because, failed, no_lease, refused};
 use super::journal::Note;
-use super::log::Acting;
 use super::names::Held;
-use super::record::{Target, What};
-use super::requests::Intent;
 use super::reserved::{partial_name, short};
 use super::root::Root;
 use super::slots::{Slot, Taken};
 use super::{File, FileError, FileErrorKind, Files, Names, Open};
 use crate::probe::{Bug, Mark, mark, mark_if, planted};
 use crate::proto::storage::{BlockSet, Lease, NameDone, RootId, StoreError};
-use crate::wire::{Code, Cv, FileKind, Offer, RelPath, Start, UploadId, limits};
+use crate::wire::{Code, FileKind, Offer, RelPath, Start, UploadId, limits};
 
 /// A file being received.
 pub(super) struct Partial<F: Files> {
@@ -28,9 +25,9 @@ pub(super) struct Partial<F: Files> {
     key: Key,
     /// In the reserved folder.
     name: Vec<u8>,
-    offer: Offer,
+    pub(super) offer: Offer,
     /// Set when a sync failed: what was written may be lost although a second sync would say that all is well.
-    broken: Option<StoreError>,
+    pub(super) broken: Option<StoreError>,
 }
 
 /// Where it is to stand, as a hash. Neither length nor time are in it: a source that has changed since finds what was kept
@@ -98,7 +95,7 @@ impl<F: Files> Names<F> {
         if let (Some(slot), Some(reserved)) = (&mut partial.slot, &place.reserved) {
             let note = Note::new(&partial.offer, held);
             // It is a hint: a transfer does not fail for want of one.
-            let _none = slot.note(&place.files, &reserved.folder, note);
+            let _none = slot.note(&*place.files, &reserved.folder, note);
         }
         Ok(NameDone::Noted)
     }
@@ -111,7 +108,7 @@ impl<F: Files> Names<F> {
         let is_current = place.requests.is_current(partial.offer.attempt).is_ok();
         let kept = match (&mut partial.slot, &place.reserved) {
             (Some(slot), Some(reserved)) if !held.is_empty() && partial.broken.is_none() && is_current => {
-                slot.note(&place.files, &reserved.folder, Note::new(&partial.offer, held)).is_ok()
+                slot.note(&*place.files, &reserved.folder, Note::new(&partial.offer, held)).is_ok()
             }
             _ => false,
         };
@@ -128,27 +125,11 @@ impl<F: Files> Names<F> {
         Ok(NameDone::Released)
     }
 
-    /// Every opener has a file of its own, so that the last one to publish wins, whoever opened last. A retry comes with
-    /// a lease of its own, too: of the attempts of one request the first one publishes, and what the others hold is dropped.
-    pub(super) fn publish(&mut self, lease: Lease, hash: Cv) -> Result<NameDone, StoreError> {
-        let Some(Held::Partial(partial)) = self.leases.get_mut(&lease) else { return Err(no_lease(lease)) };
-        let (root, key, attempt) = (partial.root, partial.key, partial.offer.attempt);
-        let intent = Intent::publish(&partial.offer.path, hash);
-        let place = self.roots.get_mut(&root).expect("a root outlives its leases");
-        let mut acting = place.act(attempt, intent)?;
-        if place.requests.succeeded(attempt.request, intent) {
-            mark(Mark::AnsweredAgain);
-            let _left_to_the_next_sweep = self.discard(lease);
-            return Ok(NameDone::Published);
+    /// A partial that was published is no partial any more.
+    pub(super) fn end_partial(&mut self, lease: Lease) {
+        if let Some(Held::Partial(partial)) = self.leases.remove(&lease) {
+            self.openers.close(partial.root, partial.key);
         }
-        let current = place.requests.is_current(attempt);
-        current.map_err(|why| refused(Code::SUPERSEDED, "publish", &partial.offer.path, why))?;
-        let published = partial.publish(place, &mut acting);
-        place.acted(acting, published.is_ok());
-        published?;
-        self.leases.remove(&lease);
-        self.openers.close(root, key);
-        Ok(NameDone::Published)
     }
 
     pub(super) fn discard(&mut self, lease: Lease) -> Result<NameDone, StoreError> {
@@ -163,7 +144,7 @@ impl<F: Files> Names<F> {
             return Ok(NameDone::Released);
         }
         if let Some(slot) = &mut partial.slot {
-            let _left_to_the_next_sweep = slot.drop_journal(&place.files, &reserved.folder);
+            let _left_to_the_next_sweep = slot.drop_journal(&*place.files, &reserved.folder);
         }
         match place.files.remove_file(&reserved.folder, &partial.name) {
             Ok(()) => Ok(NameDone::Released),
@@ -184,62 +165,42 @@ impl<F: Files> Partial<F> {
         self.slot.as_ref().map(Slot::noted).unwrap_or_default()
     }
 
-    /// Makes the file durable, then its folders, then what is intended, then its name. Until the rename nothing that was there has changed but
-    /// for folders that were missing. The rename takes the name out of the reserved folder, which is not synced: if a
-    /// crash brings the name back, it is swept.
-    ///
-    /// An error after the rename (the last sync) leaves the new file visible, but not known to be durable.
-    fn publish(&mut self, place: &mut Root<F>, acting: &mut Acting<F::File>) -> Result<(), StoreError> {
+    /// True where the file was perhaps written to before this process opened it, or may be gone on with after it.
+    pub(super) fn may_be_kept(&self) -> bool {
+        self.slot.is_some()
+    }
+
+    /// Gives the file what is published with it, and the file, to be synced.
+    pub(super) fn prepare(&self) -> Result<Arc<F::File>, StoreError> {
         if let Some(error) = &self.broken {
             return Err(error.clone());
         }
-        let path = self.offer.path.clone();
-        place.check_destination(&path)?;
-        self.file.set_mode(self.offer.mode & 0o777).map_err(because("set the mode of", &path))?;
-        self.file.set_modified(self.offer.modified).map_err(because("set the time of", &path))?;
-        if !planted(Bug::RenameBeforeSync) {
-            self.sync()?;
-        }
+        let path = &self.offer.path;
+        self.file.set_mode(self.offer.mode & 0o777).map_err(because("set the mode of", path))?;
+        self.file.set_modified(self.offer.modified).map_err(because("set the time of", path))?;
+        Ok(Arc::clone(&self.file))
+    }
 
-        let folder = place.folder_for(&path)?;
+    /// Makes the file visible in `folder`.
+    pub(super) fn rename(&mut self, place: &mut Root<F>, folder: &F::Folder) -> Result<(), StoreError> {
+        let path = &self.offer.path;
         let name = path.name().expect("checked when it was opened");
-        place.check_target(&folder, name, &path)?;
-        let status = self.file.status().map_err(because("look at the partial file of", &path))?;
-        place.intend(acting, What::Publishes(Target::new(&path, &status)))?;
-        let Some(reserved) = &mut place.reserved else { return Err(vanished(&path)) };
+        let Some(reserved) = &mut place.reserved else { return Err(vanished(path)) };
         if planted(Bug::NeverRename) {
             return Ok(());
         }
-        match place.files.rename(&reserved.folder, &self.name, &folder, name) {
+        match place.files.rename(&reserved.folder, &self.name, folder, name) {
             Ok(()) => {}
-            Err(error) if error.kind == FileErrorKind::NotFound => return Err(vanished(&path)),
-            Err(error) => return Err(failed("publish", &path, error)),
+            Err(error) if error.kind == FileErrorKind::NotFound => return Err(vanished(path)),
+            Err(error) => return Err(failed("publish", path, error)),
         }
         if let Some(slot) = &mut self.slot {
-            let _left_to_the_next_sweep = slot.drop_journal(&place.files, &reserved.folder);
+            let _left_to_the_next_sweep = slot.drop_journal(&*place.files, &reserved.folder);
         }
         if reserved.kept.remove(&short(&self.key)) {
-            let _left_to_the_next_sweep = Slot::clear(&place.files, &reserved.folder, &self.key);
+            let _left_to_the_next_sweep = Slot::clear(&*place.files, &reserved.folder, &self.key);
         }
-        if planted(Bug::RenameBeforeSync) {
-            self.sync()?;
-        }
-        let synced = if planted(Bug::SkipFolderSync) { Ok(()) } else { place.files.sync_folder(&folder) };
-        self.unless_broken(synced, "write to disk the name of")
-    }
-
-    fn sync(&mut self) -> Result<(), StoreError> {
-        let synced = if planted(Bug::SkipFileSync) { Ok(()) } else { self.file.sync() };
-        self.unless_broken(synced, "write to disk")
-    }
-
-    fn unless_broken(&mut self, synced: Result<(), FileError>, what: &str) -> Result<(), StoreError> {
-        synced.map_err(|error| {
-            mark(Mark::SyncFailed);
-            let error = failed(what, &self.offer.path, error);
-            self.broken = Some(error.clone());
-            error
-        })
+        Ok(())
     }
 }
 
@@ -294,12 +255,12 @@ fn create<F: Files>(
 fn find<F: Files>(place: &Root<F>, unique: &[u8], key: &Key, offer: &Offer) -> Result<New<F>, FileError> {
     let Some(reserved) = &place.reserved else { return Err(FileErrorKind::NotFound.into()) };
     if offer.length > limits::EXTENT
-        && let Some(taken) = Slot::take(&place.files, reserved, key, offer)?
+        && let Some(taken) = Slot::take(&*place.files, reserved, key, offer)?
     {
         let Taken { slot, file, held, busy } = taken;
         return Ok(New { name: slot.name.clone(), file, slot: Some(slot), held, basis: busy });
     }
-    let file = create_once(&place.files, &reserved.folder, unique)?;
+    let file = create_once(&*place.files, &reserved.folder, unique)?;
     Ok(New { name: unique.to_vec(), file, slot: None, held: BlockSet::default(), basis: None })
 }
 

@@ -1,6 +1,7 @@
 //! A root: where below it a file may be published, and making the way there durable.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::errors::{because, failed, refused};
 use super::log::Log;
@@ -18,7 +19,8 @@ const FOLDER_MODE: u32 = 0o777;
 
 /// A folder below which paths are meant.
 pub(super) struct Root<F: Files> {
-    pub(super) files: F,
+    /// Shared with groups of publications, whose syncs run while others use the root.
+    pub(super) files: Arc<F>,
     pub(super) top: F::Folder,
     /// There from the first partial on, or from the start if a process before left it.
     pub(super) reserved: Option<Reserved<F>>,
@@ -47,7 +49,8 @@ impl<F: Files> Root<F> {
             },
         };
         let (requests, log) = Default::default();
-        let mut root = Root { files, top, reserved, durable: BTreeSet::new(), requests, log };
+        let mut root =
+            Root { files: Arc::new(files), top, reserved, durable: BTreeSet::new(), requests, log };
         // What fails is tried again before anything is done for a request.
         let _later = root.catch_up();
         Ok(root)
@@ -56,7 +59,7 @@ impl<F: Files> Root<F> {
     /// Holds the reserved folder from now on; makes it if there is none.
     pub(super) fn reserve(&mut self) -> Result<(), StoreError> {
         if self.reserved.is_none() {
-            self.reserved = Some(Reserved::create(&self.files, &self.top).map_err(reserve_failed)?);
+            self.reserved = Some(Reserved::create(&*self.files, &self.top).map_err(reserve_failed)?);
         }
         Ok(())
     }
@@ -109,8 +112,13 @@ impl<F: Files> Root<F> {
         Ok(())
     }
 
-    /// The folder that `path` is to stand in; missing ones are made. Each is durable in its parent when this returns.
-    pub(super) fn folder_for(&mut self, path: &RelPath) -> Result<F::Folder, StoreError> {
+    /// The folder that `path` is to stand in; missing ones are made. What of them is not known to be durable is added to
+    /// `fresh`.
+    pub(super) fn folder_for(
+        &mut self,
+        path: &RelPath,
+        fresh: &mut Fresh<F>,
+    ) -> Result<F::Folder, StoreError> {
         let parent = path.parent().unwrap_or(RelPath::ROOT);
         let bytes = parent.as_bytes();
         match self.files.open_folder(&self.top, bytes, Links::None) {
@@ -125,18 +133,22 @@ impl<F: Files> Root<F> {
         let mut at = self.files.open_folder(&self.top, b"", Links::None).map_err(whole)?;
         for name in parent.components() {
             let child = self.enter(&at, name).map_err(whole)?;
-            if let Some(identity) = self.not_durable(&child, path)? {
-                if !planted(Bug::SkipParentSync) {
-                    self.files.sync_folder(&at).map_err(whole)?;
-                }
-                if self.durable.len() >= DURABLE_MAX {
-                    self.durable.clear();
-                }
-                self.durable.insert(identity);
+            let parent = core::mem::replace(&mut at, child);
+            if let Some(identity) = self.not_durable(&at, path)?
+                && fresh.identities.insert(identity)
+            {
+                fresh.parents.push(parent);
             }
-            at = child;
         }
         Ok(at)
+    }
+
+    /// These are durable now.
+    pub(super) fn are_durable(&mut self, fresh: Fresh<F>) {
+        if self.durable.len() + fresh.identities.len() > DURABLE_MAX {
+            self.durable.clear();
+        }
+        self.durable.extend(fresh.identities);
     }
 
     /// Opens a folder in `at`, and makes it if there is none.
@@ -162,6 +174,34 @@ impl<F: Files> Root<F> {
     /// A removed folder's number may be given to another one.
     pub(super) fn forget_durable(&mut self, identity: (u64, u64)) {
         self.durable.remove(&identity);
+    }
+}
+
+/// Folders whose names are not known to be durable.
+pub(super) struct Fresh<F: Files> {
+    identities: BTreeSet<(u64, u64)>,
+    /// Those that their names stand in.
+    parents: Vec<F::Folder>,
+}
+
+impl<F: Files> Default for Fresh<F> {
+    fn default() -> Self {
+        Fresh { identities: BTreeSet::new(), parents: Vec::new() }
+    }
+}
+
+impl<F: Files> Fresh<F> {
+    /// How many syncs it takes to make all of them durable.
+    pub(super) fn len(&self) -> usize {
+        self.parents.len()
+    }
+
+    /// Makes their names durable, one after another.
+    pub(super) fn sync(&self, files: &F) -> Result<(), FileError> {
+        if planted(Bug::SkipParentSync) {
+            return Ok(());
+        }
+        self.parents.iter().try_for_each(|parent| files.sync_folder(parent))
     }
 }
 

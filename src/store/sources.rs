@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::errors::{because, failed, no_lease, refused};
-use super::log::Acting;
+use super::log::{Act, Acting};
 use super::names::Held;
 use super::record::{Target, What};
 use super::requests::Intent;
@@ -12,7 +12,7 @@ use super::root::Root;
 use super::{File, FileErrorKind, Files, Links, Names, Status};
 use crate::probe::{Mark, mark};
 use crate::proto::storage::{Lease, NameDone, RootId, StoreError};
-use crate::wire::{Attempt, Code, Entry, FileKind, RelPath, RequestId, limits};
+use crate::wire::{Attempt, Code, Entry, FileKind, Metadata, RelPath, RequestId, limits};
 
 /// Where a removal that cannot be logged for this is done all the same.
 const UNLOGGED: [Code; 6] =
@@ -21,11 +21,11 @@ const UNLOGGED: [Code; 6] =
 const NAMES_BATCH: usize = 256;
 
 /// A file being read.
-pub(super) struct SourceLease<F: Files> {
+pub struct SourceLease<F: Files> {
     pub(super) root: RootId,
     pub(super) file: Arc<F::File>,
     path: RelPath,
-    version: u128,
+    pub(super) version: u128,
 }
 
 /// A folder being listed.
@@ -42,6 +42,17 @@ pub(super) struct FolderLease<F: Files> {
 
 impl<F: Files> Names<F> {
     pub(super) fn open_source(&mut self, root: RootId, path: &RelPath) -> Result<NameDone, StoreError> {
+        let (source, metadata) = self.source(root, path)?;
+        let version = source.version;
+        Ok(NameDone::Source { lease: self.lease_source(source), metadata, version })
+    }
+
+    /// Opens a regular file; it has no lease yet.
+    pub(super) fn source(
+        &self,
+        root: RootId,
+        path: &RelPath,
+    ) -> Result<(SourceLease<F>, Metadata), StoreError> {
         let place = self.root(root)?;
         let file = place.files.open_file(&place.top, path.as_bytes()).map_err(because("read", path))?;
         let status = file.status().map_err(because("read", path))?;
@@ -59,20 +70,16 @@ impl<F: Files> Names<F> {
         }
         let version = version(&status);
         let source = SourceLease { root, file: Arc::new(file), path: path.clone(), version };
-        let lease = self.lease(Held::Source(source));
-        Ok(NameDone::Source { lease, metadata: status.metadata(), version })
+        Ok((source, status.metadata()))
     }
 
-    /// Looks at the file that is open: one that was replaced has changed too, since its last change is when it lost its
-    /// name.
+    pub(super) fn lease_source(&mut self, source: SourceLease<F>) -> Lease {
+        self.lease(Held::Source(source))
+    }
+
     pub(super) fn recheck(&self, lease: Lease) -> Result<NameDone, StoreError> {
         let Some(Held::Source(source)) = self.leases.get(&lease) else { return Err(no_lease(lease)) };
-        let status = source.file.status().map_err(because("look again at", &source.path))?;
-        if version(&status) == source.version {
-            return Ok(NameDone::Unchanged);
-        }
-        mark(Mark::SourceChanged);
-        Err(refused(Code::CHANGED, "go on reading", &source.path, "it has changed since it was opened"))
+        source.recheck().map(|()| NameDone::Unchanged)
     }
 
     pub(super) fn open_folder(&mut self, root: RootId, path: RelPath) -> Result<NameDone, StoreError> {
@@ -90,7 +97,7 @@ impl<F: Files> Names<F> {
         let place = self.roots.get(&folder.root).expect("a root outlives its leases");
         let mut entries = Vec::new();
         let mut room = bytes;
-        while let Some(entry) = folder.next_entry(&place.files)? {
+        while let Some(entry) = folder.next_entry(&*place.files)? {
             let length = entry.encoded_len();
             if length > room && !entries.is_empty() {
                 folder.held = Some(entry);
@@ -121,16 +128,29 @@ impl<F: Files> Names<F> {
         path: &RelPath,
         request: RequestId,
     ) -> Result<NameDone, StoreError> {
-        let (attempt, intent) = (Attempt::new(request), Intent::remove(path));
+        let mut act = Act::new(Attempt::new(request), Intent::remove(path));
         let place = self.root_mut(root)?;
-        let mut acting = place.act(attempt, intent)?;
-        if place.requests.succeeded(request, intent) {
+        let mut acting = place.act(request != RequestId::default())?;
+        if place.requests.succeeded(request, act.intent) {
             mark(Mark::AnsweredAgain);
             return Ok(NameDone::Removed);
         }
-        let removed = remove(place, path, &mut acting);
-        place.acted(acting, removed.is_ok());
+        let removed = remove(place, path, &mut acting, &mut act);
+        place.acted(&acting, [(act, removed.is_ok())]);
         removed.map(|()| NameDone::Removed)
+    }
+}
+
+impl<F: Files> SourceLease<F> {
+    /// Looks at the file that is open: one that was replaced has changed too, since its last change is when it lost its
+    /// name.
+    pub(super) fn recheck(&self) -> Result<(), StoreError> {
+        let status = self.file.status().map_err(because("look again at", &self.path))?;
+        if version(&status) == self.version {
+            return Ok(());
+        }
+        mark(Mark::SourceChanged);
+        Err(refused(Code::CHANGED, "go on reading", &self.path, "it has changed since it was opened"))
     }
 }
 
@@ -167,6 +187,7 @@ fn remove<F: Files>(
     place: &mut Root<F>,
     path: &RelPath,
     acting: &mut Acting<F::File>,
+    act: &mut Act,
 ) -> Result<(), StoreError> {
     let Some((parent, name)) = path.parent().zip(path.name()) else {
         return Err(refused(Code::BAD_PATH, "remove", path, "it is the root"));
@@ -178,7 +199,7 @@ fn remove<F: Files>(
     if place.reserved.as_ref().is_some_and(|reserved| reserved.identity == status.identity()) {
         return Err(refused(Code::BAD_PATH, "remove", path, "it is the folder for partial files"));
     }
-    match place.intend(acting, What::Removes(Target::new(path, &status))) {
+    match intend(place, acting, act, What::Removes(Target::new(path, &status))) {
         // A full disk is emptied by removing, and who may not write a log here may still remove below: then it is
         // remembered as long as the process lives.
         Err(error) if UNLOGGED.contains(&error.code) => {}
@@ -191,6 +212,18 @@ fn remove<F: Files>(
     removed.map_err(because("remove", path))?;
     place.forget_durable(status.identity());
     place.files.sync_folder(&folder).map_err(because("write to disk that there is no more", path))
+}
+
+/// Logs durably what is about to be removed.
+fn intend<F: Files>(
+    place: &mut Root<F>,
+    acting: &mut Acting<F::File>,
+    act: &mut Act,
+    what: What,
+) -> Result<(), StoreError> {
+    place.intend(acting, [(act, what)])?;
+    acting.sync().inspect_err(|_| place.log_is_broken())?;
+    place.name_log(acting)
 }
 
 /// Tells this version of a file from others; never 0. As fine as the file system's clock: a write in the same tick as

@@ -106,7 +106,7 @@ fn a_new_operation_of_a_draining_server_is_refused_and_the_others_go_on() {
 #[test]
 fn a_goodbye_with_completions_pending_does_not_linger() {
     let mut lone = served();
-    lone.hear(1, Body::Offer(offer("file", 10)));
+    lone.hear(1, Body::Offer(offer("file", 100_000)));
     lone.hear(0, Body::Bye);
     lone.peer_ends(End::Orderly);
     assert_eq!(lone.end, None, "the partial is still being opened");

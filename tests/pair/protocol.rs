@@ -142,7 +142,7 @@ fn a_client_takes_only_the_version_that_it_asked_for() {
             start: Start::Resume,
         };
         lone.step(Input::Command(Command::Start(Tag(1), request)));
-        let answer = towline::wire::Offer { version: given, ..offer("file", 10) };
+        let answer = towline::wire::Offer { version: given, ..offer("file", 100_000) };
         lone.receive(Frame::of(towline::wire::OperationId(1), Body::Offer(answer)).to_bytes());
         assert_eq!(lone.asked.len(), usize::from(is_taken), "asked for {asked}, given {given}");
         lone.peer_ends(End::Reset);

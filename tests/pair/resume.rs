@@ -1,13 +1,14 @@
 //! Transfers that go on where they broke off, and those that send only what differs from the version that stands there.
 
-use towline::harness::{Fault, Pair, PairConfig, Side};
+use bytes::Bytes;
+use towline::harness::{Fault, Lone, Pair, PairConfig, Side};
 use towline::proto::Limits;
 use towline::proto::client::LinkId;
 use towline::proto::op::{Moved, OpDone};
 use towline::proto::session::{Request, SessionEnd};
 use towline::store::memory::MemoryFiles;
 use towline::store::{Files, Links};
-use towline::wire::{Attempt, Body, Code, Data, RESERVED, RequestId, Rope, Start};
+use towline::wire::{Attempt, Body, Code, Commit, Data, RESERVED, RequestId, Rope, Start};
 
 use crate::help::*;
 
@@ -209,23 +210,39 @@ fn the_sender_does_not_wait_for_the_last_page() {
     pair.close();
 }
 
-/// Nothing that comes late from an attempt that was given up takes the place of its successor.
+/// Nothing that comes late from an attempt that was given up takes the place of its successor: not when its offer comes,
+/// and of a small file, whose store is asked once, not when all of it is there.
 #[test]
 fn an_attempt_that_was_given_up_is_superseded() {
-    let older = noise(100);
-    let mut lone = served();
-    let at = |number| {
+    let at = |number, content: &[u8]| {
         let attempt = Attempt { number, ..Attempt::new(RequestId(5)) };
-        Body::Offer(towline::wire::Offer { attempt, ..offer("file", older.len() as u64) })
+        Body::Offer(towline::wire::Offer { attempt, ..offer("file", content.len() as u64) })
     };
-    lone.hear(1, at(2));
+    let refused = |lone: &mut Lone| {
+        let said = bodies(lone);
+        said.into_iter().find_map(|body| match body {
+            Body::Failed(failure) => Some(failure.code),
+            _ => None,
+        })
+    };
+    let mut lone = served();
+    let older = noise(100_000);
+    lone.hear(1, at(2, &older));
     lone.settle();
-    lone.hear(2, at(1));
+    lone.hear(2, at(1, &older));
     lone.settle();
-    let said = bodies(&mut lone);
-    let failed = said.iter().find_map(|body| match body {
-        Body::Failed(failure) => Some(failure.code),
-        _ => None,
-    });
-    assert_eq!(failed, Some(Code::SUPERSEDED), "{said:?}");
+    assert_eq!(refused(&mut lone), Some(Code::SUPERSEDED));
+
+    let mut lone = served();
+    let (newer, older) = (noise(100), noise(99));
+    for (id, number, content) in [(1, 2, &newer), (2, 1, &older)] {
+        let data =
+            Data { offset: 0, cv: Some(root(content)), payload: Rope::from(Bytes::from(content.clone())) };
+        lone.hear(id, at(number, content));
+        lone.hear(id, Body::Data(data));
+        lone.hear(id, Body::Commit(Commit { root: root(content) }));
+        lone.settle();
+    }
+    assert_eq!(refused(&mut lone), Some(Code::SUPERSEDED));
+    assert_eq!(lone.files.get("file"), Some(newer));
 }

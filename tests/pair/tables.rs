@@ -12,7 +12,8 @@ use std::fmt::Write;
 use bytes::Bytes;
 use towline::proto::machine::{Effect, Input, Machine, Out};
 use towline::proto::storage::{
-    BlockDone, BlockOp, BlockSet, Lease, NameDone, NameOp, StoreError, StoreOp, Stored, Ticket,
+    BlockDone, BlockOp, BlockSet, FileDone, FileOp, Lease, NameDone, NameOp, StoreError, StoreOp, Stored,
+    Ticket, small_extent,
 };
 use towline::store::blocks;
 use towline::time::Time;
@@ -97,13 +98,17 @@ fn completion<M: Machine>(bench: &Bench<M>, is_well: bool) -> Option<Input<M>> {
     let stored = match op {
         StoreOp::Name(op) => Stored::Name(if is_well { Ok(name_done(op)) } else { Err(failed) }),
         StoreOp::Block(op) => Stored::Block(if is_well { Ok(block_done(op)) } else { Err(failed) }),
+        StoreOp::File(op) => Stored::File(if is_well { Ok(file_done(op)) } else { Err(failed) }),
     };
     Some(Input::Stored(*ticket, stored))
 }
 
+fn metadata_of(length: u64) -> Metadata {
+    Metadata { kind: FileKind::File, length, mode: 0o644, modified: Modified::default() }
+}
+
 fn name_done(op: &NameOp) -> NameDone {
-    let metadata =
-        Metadata { kind: FileKind::File, length: LENGTH, mode: 0o644, modified: Modified::default() };
+    let metadata = metadata_of(LENGTH);
     match op {
         NameOp::OpenPartial { .. } => {
             let (held, basis) = (BlockSet::default(), BlockSet::default());
@@ -112,11 +117,6 @@ fn name_done(op: &NameOp) -> NameDone {
         NameOp::Publish { .. } => NameDone::Published,
         NameOp::Discard { .. } | NameOp::Keep { .. } | NameOp::Release { .. } => NameDone::Released,
         NameOp::Note { .. } => NameDone::Noted,
-        NameOp::OpenSource { path, .. } if path.as_bytes() == b"large" => NameDone::Source {
-            lease: Lease(1),
-            metadata: Metadata { length: 3 << 20, ..metadata },
-            version: 7,
-        },
         NameOp::OpenSource { .. } => NameDone::Source { lease: Lease(1), metadata, version: 7 },
         NameOp::Recheck { .. } => NameDone::Unchanged,
         NameOp::OpenFolder { .. } => NameDone::Folder { lease: Lease(1) },
@@ -128,8 +128,27 @@ fn name_done(op: &NameOp) -> NameDone {
     }
 }
 
-/// The length of the file that the tables move; all of it is zeros.
+/// A file called "large" is, and all others are small.
+fn file_done(op: &FileOp) -> FileDone {
+    let cvs = |data: &Bytes| blocks::cvs(small_extent(LENGTH).expect("small"), std::slice::from_ref(data));
+    match op {
+        FileOp::Load { path, .. } if path.as_bytes() == b"large" => {
+            FileDone::Source { lease: Lease(1), metadata: metadata_of(LARGE), version: 7 }
+        }
+        FileOp::Load { .. } => {
+            let data = Bytes::from(vec![0; LENGTH as usize]);
+            FileDone::Loaded { metadata: metadata_of(LENGTH), version: 7, cvs: cvs(&data), data }
+        }
+        FileOp::Stage { data, .. } => {
+            FileDone::Staged { lease: Lease(1), cvs: cvs(&data.clone().into_bytes()) }
+        }
+    }
+}
+
+/// The length of the small file that the tables move; all of it is zeros.
 pub(crate) const LENGTH: u64 = 100;
+/// The length of the other one: three blocks, of zeros as well.
+pub(crate) const LARGE: u64 = 2 * 65_536 + 100;
 
 fn block_done(op: &BlockOp) -> BlockDone {
     let shape = op.shape();
@@ -227,6 +246,7 @@ fn kind_of(op: &StoreOp) -> String {
     let debug = match op {
         StoreOp::Name(op) => format!("{op:?}"),
         StoreOp::Block(op) => format!("{op:?}"),
+        StoreOp::File(op) => format!("{op:?}"),
     };
     debug.split(' ').next().unwrap_or_default().into()
 }

@@ -3,6 +3,7 @@
 #![cfg(feature = "harness")]
 
 mod crash;
+mod group;
 mod help;
 mod journal;
 mod memory;

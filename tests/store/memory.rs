@@ -48,7 +48,7 @@ fn changes(world: &Memory) -> Vec<String> {
         Primitive::CreateFile | Primitive::OpenOwn | Primitive::CreateFolder | Primitive::Rename => true,
         Primitive::RemoveFile | Primitive::RemoveFolder | Primitive::SyncFolder | Primitive::WriteAt => true,
         Primitive::Zero | Primitive::SetLen | Primitive::SetMode | Primitive::SetModified => true,
-        Primitive::Sync | Primitive::Lock => true,
+        Primitive::Sync | Primitive::Lock | Primitive::SyncFileSystem => true,
     };
     let text = |step: towline::store::memory::Step| {
         let path = if step.path.ends_with(".partial") { "PARTIAL" } else { &step.path };
@@ -78,10 +78,10 @@ fn a_file_is_durable_before_its_name_and_its_name_before_the_answer() {
         "WriteAt PARTIAL",
         "SetMode PARTIAL",
         "SetModified PARTIAL",
-        "Sync PARTIAL",
         "CreateFolder a",
-        "SyncFolder ",
         "CreateFolder a/b",
+        "Sync PARTIAL",
+        "SyncFolder ",
         "SyncFolder a",
         "Rename a/b/f",
         "SyncFolder a/b",

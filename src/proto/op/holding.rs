@@ -63,6 +63,12 @@ impl Holding {
         self.cursor = self.next_there(0);
     }
 
+    /// Of a small file nothing is held, and so it is told before anything is opened.
+    pub(super) fn nothing(&mut self) -> HavePage {
+        (self.state, self.told) = (State::Done, self.shape.blocks());
+        HavePage { upload: self.upload, first: 0, cvs: Vec::new(), last: true }
+    }
+
     /// The next piece to look at, if fewer than `ahead` are under way.
     pub(super) fn next_look(&mut self, ahead: usize) -> Option<Piece> {
         if self.state != State::Looking || self.looking.len() >= ahead || self.cursor == self.shape.length {

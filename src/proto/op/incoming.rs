@@ -8,7 +8,7 @@ use super::{OpEvent, Tickets};
 use crate::probe::{Mark, mark_if};
 use crate::proto::machine::{Machine, Out};
 use crate::proto::storage::{BlockOp, BlockSet, Extent, Lease, StoreOp, Ticket};
-use crate::wire::{Body, Commit, Get, Offer, UploadId, limits};
+use crate::wire::{Body, Commit, Get, Offer, Rope, UploadId, limits};
 
 /// A file on its way in.
 #[derive(Clone, Debug, PartialEq, Hash)]
@@ -75,7 +75,24 @@ impl Incoming {
 
     /// The partial is open: what it may hold, and what the basis may have.
     pub(super) fn opened(&mut self, upload: UploadId, held: BlockSet, basis: BlockSet) {
-        self.holding.opened(upload, held, basis);
+        if !self.holding.is_over() {
+            self.holding.opened(upload, held, basis);
+        }
+    }
+
+    /// All bytes of a small file, if they have come, to be staged in one go: they are on their way to the store under
+    /// `ticket` then.
+    pub(super) fn take_whole(&mut self, ticket: Ticket) -> Option<Rope> {
+        if self.offer.length == 0 {
+            return Some(Rope::new());
+        }
+        let is_whole = |piece: &Piece| u64::from(piece.extent.length) == self.offer.length;
+        let [Piece { extent, fill: Fill::Data(data), .. }] = &mut self.early[..] else { return None };
+        let (extent, data) = (*extent, core::mem::take(data));
+        debug_assert!(is_whole(&self.early[0]), "a file of one block comes as one piece");
+        self.early.clear();
+        self.writing.insert(ticket, (extent, data.len() as u64));
+        Some(data)
     }
 
     /// Goes on looking at what is there, and tells of it.

@@ -167,6 +167,11 @@ struct Tickets {
 }
 
 impl Tickets {
+    /// What is issued next.
+    fn next(&self) -> Ticket {
+        Ticket(self.next)
+    }
+
     fn issue<M: Machine>(&mut self, op: StoreOp, out: &mut Out<M>) -> Ticket {
         let ticket = Ticket(self.next);
         self.next += 1;

@@ -2,6 +2,8 @@
 //! equal the sender's, checks each as it completes, and publishes the file once its root is the sender's.
 
 mod ending;
+mod opening;
+mod small;
 
 use self::ending::Rest;
 use super::assembly::Piece;
@@ -11,9 +13,9 @@ use crate::probe::{Bug, Mark, mark, mark_if, planted};
 use crate::proto::Limits;
 use crate::proto::machine::{Effect, Input, Machine, Out};
 use crate::proto::states::state_names;
-use crate::proto::storage::{BlockDone, Lease, NameDone, NameOp, RootId, StoreOp, Stored, Ticket};
+use crate::proto::storage::{BlockDone, FileDone, Lease, NameDone, NameOp, RootId, StoreOp, Stored, Ticket};
 use crate::time::Time;
-use crate::wire::{Attempt, Body, Code, Cv, Failure, Get, Offer, RelPath, Start, limits};
+use crate::wire::{Body, Code, Cv, Failure, Get, Offer, RelPath, Start, limits};
 
 /// Receives one file.
 #[derive(Clone, Debug, PartialEq, Hash)]
@@ -37,6 +39,10 @@ enum State {
     New(Opening),
     /// The file is asked for; its offer is awaited.
     Asked(Get),
+    /// A small file, of which nothing is done before all of it is there.
+    Gathering(Incoming),
+    /// A small file is being written and hashed.
+    Staging(Incoming),
     /// The partial is being opened. Data may come already: a small file comes in one breath.
     Opening(Incoming),
     /// Blocks come in.
@@ -57,7 +63,8 @@ enum Opening {
 }
 
 state_names!(
-    pub Receiver, STATES, state_name, state, State: New, Asked, Opening, Receiving, Publishing, Leaving, Closed
+    pub Receiver, STATES, state_name, state, State:
+    New, Asked, Gathering, Staging, Opening, Receiving, Publishing, Leaving, Closed
 );
 
 impl Receiver {
@@ -91,29 +98,9 @@ impl Receiver {
     pub(crate) fn wants_room(&self) -> usize {
         match &self.state {
             State::Receiving(incoming, _) => incoming.holding.page().unwrap_or(0),
-            State::New(_) | State::Asked(_) | State::Opening(_) | State::Publishing(..) => 0,
-            State::Leaving(..) | State::Closed => 0,
+            State::New(_) | State::Asked(_) | State::Gathering(_) | State::Staging(_) => 0,
+            State::Opening(_) | State::Publishing(..) | State::Leaving(..) | State::Closed => 0,
         }
-    }
-
-    fn begin(&mut self, out: &mut Out<Receiver>) {
-        let State::New(opening) = &self.state else { return };
-        match opening.clone() {
-            Opening::Offered(offer) => self.open(offer, out),
-            Opening::Ask(get) => {
-                out.push(Effect::Transmit((), Body::Get(get.clone())));
-                self.state = State::Asked(get);
-            }
-        }
-    }
-
-    fn open(&mut self, offer: Offer, out: &mut Out<Receiver>) {
-        out.event(OpEvent::Started { length: offer.length });
-        let attempt = Attempt { start: self.start, ..offer.attempt };
-        let at = Offer { path: self.at.clone(), attempt, ..offer.clone() };
-        self.state = State::Opening(Incoming::new(offer));
-        let open = NameOp::OpenPartial { root: self.root, offer: at };
-        self.tickets.issue(StoreOp::Name(open), out);
     }
 
     fn on_frame(&mut self, body: Body, out: &mut Out<Receiver>) {
@@ -125,19 +112,21 @@ impl Receiver {
             (_, Body::Failed(failure)) => self.leave(Err(OpError::peer(failure)), out),
             (State::Asked(get), Body::Offer(offer)) if is_answer(&offer, get) => self.open(offer, out),
             (
-                State::Opening(incoming) | State::Receiving(incoming, _),
+                State::Gathering(incoming) | State::Opening(incoming) | State::Receiving(incoming, _),
                 body @ (Body::Data(_) | Body::Hole(_)),
             ) if incoming.commit.is_none() => {
                 self.on_data(body, out);
             }
-            (State::Opening(incoming) | State::Receiving(incoming, _), Body::Commit(commit))
-                if incoming.commit.is_none() =>
-            {
+            (
+                State::Gathering(incoming) | State::Opening(incoming) | State::Receiving(incoming, _),
+                Body::Commit(commit),
+            ) if incoming.commit.is_none() => {
                 if incoming.assembly.is_within_block() {
                     return self.leave(Err(OpError::unexpected("a commit within a block")), out);
                 }
                 incoming.commit = Some(commit);
-                self.flush(out);
+                self.gather(out);
+                self.stage(out);
                 self.try_commit(out);
             }
             (_, body) => {
@@ -148,7 +137,11 @@ impl Receiver {
     }
 
     fn on_data(&mut self, body: Body, out: &mut Out<Receiver>) {
-        let (State::Opening(incoming) | State::Receiving(incoming, _)) = &mut self.state else { return };
+        let (State::Gathering(incoming) | State::Opening(incoming) | State::Receiving(incoming, _)) =
+            &mut self.state
+        else {
+            return;
+        };
         self.held += body.credit();
         match incoming.on_data(body) {
             Ok(pieces) => self.write(pieces, out),
@@ -157,8 +150,12 @@ impl Receiver {
     }
 
     /// Writes what is gathered, unless it ends within a unit, which is hashed in one go.
-    fn flush(&mut self, out: &mut Out<Receiver>) {
-        let (State::Opening(incoming) | State::Receiving(incoming, _)) = &mut self.state else { return };
+    fn gather(&mut self, out: &mut Out<Receiver>) {
+        let (State::Gathering(incoming) | State::Opening(incoming) | State::Receiving(incoming, _)) =
+            &mut self.state
+        else {
+            return;
+        };
         if incoming.assembly.is_within_block() {
             return;
         }
@@ -172,6 +169,7 @@ impl Receiver {
 
     fn write(&mut self, pieces: Vec<Piece>, out: &mut Out<Receiver>) {
         match &mut self.state {
+            State::Gathering(incoming) => incoming.early.extend(pieces),
             State::Opening(incoming) => {
                 mark(Mark::DataBeforeOpen);
                 incoming.early.extend(pieces);
@@ -182,7 +180,8 @@ impl Receiver {
             State::Receiving(incoming, lease) => {
                 incoming.write(pieces, *lease, &mut self.tickets, out);
             }
-            State::New(_) | State::Asked(_) | State::Publishing(..) | State::Leaving(..) | State::Closed => {}
+            State::New(_) | State::Asked(_) | State::Staging(_) | State::Publishing(..) => {}
+            State::Leaving(..) | State::Closed => {}
         }
     }
 
@@ -191,6 +190,10 @@ impl Receiver {
         match (&mut self.state, stored) {
             (State::Leaving(_, rest), Stored::Name(Ok(NameDone::Partial { lease, held, .. }))) => {
                 *rest = Some(Rest::Keep(lease, held));
+                self.go_on_leaving(out);
+            }
+            (State::Leaving(_, rest), Stored::File(Ok(FileDone::Staged { lease, .. }))) => {
+                *rest = Some(Rest::Discard(lease));
                 self.go_on_leaving(out);
             }
             (State::Leaving(_, rest), Stored::Name(Ok(NameDone::Published))) => {
@@ -219,7 +222,12 @@ impl Receiver {
                 self.tell(0, out);
                 self.try_commit(out);
             }
-            (_, Stored::Name(Err(error)) | Stored::Block(Err(error))) => self.leave(Err(error.into()), out),
+            (_, Stored::Name(Err(error)) | Stored::Block(Err(error)) | Stored::File(Err(error))) => {
+                self.leave(Err(error.into()), out);
+            }
+            (State::Staging(_), Stored::File(Ok(FileDone::Staged { lease, cvs }))) => {
+                self.on_staged(ticket, lease, &cvs, out);
+            }
             (State::Opening(_), Stored::Name(Ok(partial @ NameDone::Partial { .. }))) => {
                 self.on_opened(partial, out);
             }
@@ -242,18 +250,6 @@ impl Receiver {
             }
             _ => {}
         }
-    }
-
-    fn on_opened(&mut self, partial: NameDone, out: &mut Out<Receiver>) {
-        let NameDone::Partial { lease, upload, held, basis } = partial else { return };
-        let State::Opening(mut incoming) = core::mem::replace(&mut self.state, State::Closed) else { return };
-        incoming.opened(upload, held, basis);
-        let early = core::mem::take(&mut incoming.early);
-        incoming.look(lease, self.ahead, &mut self.tickets, out);
-        self.state = State::Receiving(incoming, lease);
-        self.tell(0, out);
-        self.write(early, out);
-        self.try_commit(out);
     }
 
     fn on_written(&mut self, ticket: Ticket, cvs: &[Cv], out: &mut Out<Receiver>) {
@@ -349,9 +345,10 @@ impl Machine for Receiver {
 
     fn footprint(&self) -> usize {
         match &self.state {
-            State::Opening(incoming) | State::Receiving(incoming, _) | State::Publishing(incoming, ..) => {
+            State::Gathering(incoming) | State::Staging(incoming) | State::Opening(incoming) => {
                 incoming.footprint()
             }
+            State::Receiving(incoming, _) | State::Publishing(incoming, ..) => incoming.footprint(),
             State::Leaving(_, Some(Rest::Fill(_, incoming))) => incoming.footprint(),
             State::New(_) | State::Asked(_) | State::Leaving(..) | State::Closed => 0,
         }

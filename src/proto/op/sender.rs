@@ -1,6 +1,9 @@
 //! The sending side of a transfer, at the client for an upload and at the server for a download: offers a file, sends
 //! the blocks that the receiver lacks, and commits with the file's root.
 
+mod source;
+
+use self::source::{Load, Source};
 use super::assembly::Shape;
 use super::pipeline::Pipeline;
 use super::{HEAD, Moved, OpDone, OpError, OpEvent, OpResult, Order, Party, ROUNDS_MAX, Tickets, bulk};
@@ -8,7 +11,9 @@ use crate::probe::{Bug, planted};
 use crate::proto::Limits;
 use crate::proto::machine::{Effect, Input, Machine, Out};
 use crate::proto::states::state_names;
-use crate::proto::storage::{BlockDone, BlockOp, Lease, NameDone, NameOp, RootId, StoreOp, Stored, Ticket};
+use crate::proto::storage::{
+    BlockDone, FileDone, FileOp, Lease, NameDone, NameOp, RootId, StoreOp, Stored, Ticket,
+};
 use crate::proto::tree;
 use crate::time::Time;
 use crate::wire::limits::{EXTENT, FILE_MAX};
@@ -39,7 +44,7 @@ enum Purpose {
 #[derive(Clone, Debug, PartialEq, Hash)]
 enum State {
     New,
-    /// The source is being opened.
+    /// The source is being opened; a small one is read as well.
     Opening,
     /// The offer is out: blocks are read and sent, as far as it is known what the receiver holds. A small file does not
     /// wait for that.
@@ -56,7 +61,7 @@ enum State {
 /// A file on its way out.
 #[derive(Clone, Debug, PartialEq, Hash)]
 struct Outgoing {
-    lease: Lease,
+    source: Source,
     length: u64,
     blocks: u32,
     pipeline: Pipeline,
@@ -177,15 +182,28 @@ impl Sender {
     fn on_stored(&mut self, ticket: Ticket, stored: Stored, out: &mut Out<Sender>) {
         self.tickets.completed();
         match (&mut self.state, stored) {
-            (State::Leaving(_, lease), Stored::Name(Ok(NameDone::Source { lease: opened, .. }))) => {
+            (State::Leaving(_, lease), Stored::File(Ok(FileDone::Source { lease: opened, .. }))) => {
                 *lease = Some(opened);
                 self.go_on_leaving(out);
             }
             (State::Leaving(..), _) => self.go_on_leaving(out),
-            (_, Stored::Name(Err(error)) | Stored::Block(Err(error))) => self.leave(Err(error.into()), out),
-            (State::Opening, Stored::Name(Ok(NameDone::Source { lease, metadata, version }))) => {
-                self.on_opened(lease, &metadata, version, out);
+            (_, Stored::Name(Err(error)) | Stored::Block(Err(error)) | Stored::File(Err(error))) => {
+                self.leave(Err(error.into()), out);
             }
+            (State::Opening, Stored::File(Ok(FileDone::Source { lease, metadata, version }))) => {
+                self.on_opened(Source::Open(lease), &metadata, version, out);
+                self.advance(out);
+            }
+            (State::Opening, Stored::File(Ok(FileDone::Loaded { metadata, version, data, cvs }))) => {
+                self.on_loaded(ticket, Load { metadata, version, data, cvs }, out);
+            }
+            (State::Sending(outgoing), Stored::File(Ok(FileDone::Loaded { version, data, cvs, .. })))
+                if outgoing.source == Source::Loaded(version) =>
+            {
+                outgoing.pipeline.read(ticket, data, cvs);
+                self.advance(out);
+            }
+            (State::Sending(_), Stored::File(Ok(loaded))) => self.changed(loaded, out),
             (State::Sending(outgoing), Stored::Block(Ok(BlockDone::Read { data, cvs }))) => {
                 outgoing.pipeline.read(ticket, data, cvs);
                 self.advance(out);
@@ -195,7 +213,7 @@ impl Sender {
         }
     }
 
-    fn on_opened(&mut self, lease: Lease, metadata: &Metadata, version: u128, out: &mut Out<Sender>) {
+    fn on_opened(&mut self, source: Source, metadata: &Metadata, version: u128, out: &mut Out<Sender>) {
         let refusal = match &self.purpose {
             _ if metadata.kind != FileKind::File => Some((Code::NOT_A_FILE, "")),
             _ if metadata.length > FILE_MAX => Some((Code::FILE_TOO_LONG, "at most 2^47 bytes")),
@@ -205,7 +223,7 @@ impl Sender {
             Purpose::Download(_) | Purpose::Upload(..) => None,
         };
         if let Some((code, text)) = refusal {
-            self.state = State::Leaving(Err(OpError::us(code, text)), Some(lease));
+            self.state = State::Leaving(Err(OpError::us(code, text)), source.lease());
             return self.go_on_leaving(out);
         }
         let (path, version, attempt) = match &self.purpose {
@@ -222,8 +240,7 @@ impl Sender {
         }
         let (told_to, told, rounds, refused) = (0, false, 0, 0);
         self.state =
-            State::Sending(Outgoing { lease, length, blocks, pipeline, told_to, told, rounds, refused });
-        self.advance(out);
+            State::Sending(Outgoing { source, length, blocks, pipeline, told_to, told, rounds, refused });
     }
 
     /// Reads ahead; once all is sent, looks at the source again.
@@ -234,18 +251,21 @@ impl Sender {
             passed => out.event(OpEvent::Skipped(passed)),
         }
         while let Some(shape) = outgoing.pipeline.next_read(self.ahead) {
-            let read = BlockOp::Read { lease: outgoing.lease, shape };
-            let ticket = self.tickets.issue(StoreOp::Block(read), out);
+            let ticket = self.tickets.issue(outgoing.source.read(self.root, &self.source, shape), out);
             outgoing.pipeline.reading(ticket, shape);
         }
         if !outgoing.pipeline.is_done() {
             return;
         }
-        let recheck = NameOp::Recheck { lease: outgoing.lease };
+        let lease = outgoing.source.lease();
         if let State::Sending(outgoing) = core::mem::replace(&mut self.state, State::Closed) {
             self.state = State::Rechecking(outgoing);
         }
-        self.tickets.issue(StoreOp::Name(recheck), out);
+        match lease {
+            Some(lease) => drop(self.tickets.issue(StoreOp::Name(NameOp::Recheck { lease }), out)),
+            // It was looked at again when it had been read.
+            None => self.commit(out),
+        }
     }
 
     fn commit(&mut self, out: &mut Out<Sender>) {
@@ -285,7 +305,7 @@ impl Sender {
     fn leave(&mut self, outcome: OpResult, out: &mut Out<Sender>) {
         let lease = match core::mem::replace(&mut self.state, State::Closed) {
             State::Sending(outgoing) | State::Rechecking(outgoing) | State::Committing(outgoing, _) => {
-                Some(outgoing.lease)
+                outgoing.source.lease()
             }
             State::Leaving(_, lease) => lease,
             State::New | State::Opening | State::Closed => None,
@@ -324,8 +344,8 @@ impl Machine for Sender {
         match input {
             Input::Command(Order::Begin) if self.state == State::New => {
                 self.state = State::Opening;
-                let open = NameOp::OpenSource { root: self.root, path: self.source.clone() };
-                self.tickets.issue(StoreOp::Name(open), out);
+                let load = FileOp::Load { root: self.root, path: self.source.clone() };
+                self.tickets.issue(StoreOp::File(load), out);
             }
             Input::Received((), body) => {
                 if body.credit() > 0 {

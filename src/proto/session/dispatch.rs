@@ -1,13 +1,13 @@
 //! From frames to operations and back: which frame begins one, which ends one, and what their effects become.
 
-use super::table::{Slot, SlotId, inner, outer};
+use super::table::{Slot, SlotId, inner, outer, read_length};
 use super::{Began, Event, Request, Role, Session, Tag};
 use crate::probe::{Bug, Mark, mark_if, planted};
 use crate::proto::machine::{Effect, End, Out};
 use crate::proto::op::{
     Answer, Ask, OpEffect, OpError, OpEvent, OpInput, OpResult, Operation, Party, Question, Receiver, Sender,
 };
-use crate::proto::storage::{BlockOp, RootId, StoreError, StoreOp, Stored, Ticket};
+use crate::proto::storage::{RootId, StoreError, StoreOp, Stored, Ticket};
 use crate::time::Time;
 use crate::wire::{Body, Capabilities, Class, Code, Failure, OperationId};
 
@@ -183,7 +183,7 @@ impl Session {
         for effect in effects {
             match effect {
                 OpEffect::Transmit(body) => self.transmit(slot, body, out),
-                OpEffect::Store(ticket, StoreOp::Block(op @ BlockOp::Read { .. })) => {
+                OpEffect::Store(ticket, op) if read_length(&op).is_some() => {
                     self.table.reads.push_back((slot, outer(slot, ticket), op));
                 }
                 OpEffect::Store(ticket, op) => self.store(outer(slot, ticket), op, out),
@@ -217,7 +217,7 @@ impl Session {
 
     fn begin_reads(&mut self, out: &mut Out<Session>) {
         while let Some((ticket, op)) = self.table.next_read() {
-            self.store(ticket, StoreOp::Block(op), out);
+            self.store(ticket, op, out);
         }
     }
 
@@ -257,8 +257,12 @@ impl Session {
             self.step_operation(now, slot, OpInput::Ended(end), out);
         }
         let lost = StoreError::new(Code::LOST, "");
-        while let Some((slot, ticket, _)) = self.table.reads.pop_front() {
-            let never_begun = Stored::Block(Err(lost.clone()));
+        while let Some((slot, ticket, op)) = self.table.reads.pop_front() {
+            let never_begun = match op {
+                StoreOp::Block(_) => Stored::Block(Err(lost.clone())),
+                StoreOp::File(_) => Stored::File(Err(lost.clone())),
+                StoreOp::Name(_) => Stored::Name(Err(lost.clone())),
+            };
             self.step_operation(now, slot, OpInput::Stored(inner(ticket).1, never_begun), out);
         }
     }

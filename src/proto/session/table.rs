@@ -6,8 +6,8 @@ use super::{Role, Tag};
 use crate::probe::{Mark, mark, mark_if};
 use crate::proto::Limits;
 use crate::proto::op::Operation;
-use crate::proto::storage::{BlockOp, Ticket};
-use crate::wire::{Capabilities, OperationId};
+use crate::proto::storage::{BlockOp, FileOp, StoreOp, Ticket};
+use crate::wire::{Capabilities, OperationId, limits};
 
 /// The operations of one connection.
 #[derive(Clone, Debug, PartialEq, Hash)]
@@ -30,7 +30,7 @@ pub(super) struct Table {
     /// The operation that data came for last.
     pub(super) data_from: SlotId,
     /// Reads that wait until enough of what was read is sent.
-    pub(super) reads: VecDeque<(SlotId, Ticket, BlockOp)>,
+    pub(super) reads: VecDeque<(SlotId, Ticket, StoreOp)>,
     /// Bytes of reads under way.
     pub(super) reading: BTreeMap<Ticket, usize>,
     /// Store operations under way.
@@ -109,7 +109,7 @@ impl Table {
     pub(super) fn footprint(&self) -> usize {
         let slots: usize =
             self.open.values().map(|slot| size_of::<Slot>() + slot.operation.footprint()).sum();
-        slots + self.leaving.len() * 16 + self.reads.capacity() * size_of::<(SlotId, Ticket, BlockOp)>()
+        slots + self.leaving.len() * 16 + self.reads.capacity() * size_of::<(SlotId, Ticket, StoreOp)>()
     }
 
     /// What the operations that are open may take, and the reads that all of them share.
@@ -146,9 +146,9 @@ impl Table {
     }
 
     /// Reads that may begin now.
-    pub(super) fn next_read(&mut self) -> Option<(Ticket, BlockOp)> {
+    pub(super) fn next_read(&mut self) -> Option<(Ticket, StoreOp)> {
         let (.., op) = self.reads.front()?;
-        let length = op.shape().length as usize;
+        let length = read_length(op)?;
         let ahead: usize = self.open.values().map(|slot| slot.operation.read_ahead()).sum();
         let held = ahead + self.reading.values().sum::<usize>();
         if held > 0 && held + length > self.limits.read_ahead {
@@ -158,6 +158,17 @@ impl Table {
         let (_, ticket, op) = self.reads.pop_front()?;
         self.reading.insert(ticket, length);
         Some((ticket, op))
+    }
+}
+
+/// Bytes that an operation on the store reads ahead of what is sent, at most; `None` for one that reads nothing to be sent.
+pub(super) fn read_length(op: &StoreOp) -> Option<usize> {
+    match op {
+        StoreOp::Block(BlockOp::Read { shape, .. }) => Some(shape.length as usize),
+        StoreOp::File(FileOp::Load { .. }) => usize::try_from(limits::BLOCK_MIN).ok(),
+        StoreOp::File(FileOp::Stage { .. }) | StoreOp::Name(_) => None,
+        StoreOp::Block(BlockOp::Write { .. } | BlockOp::Zero { .. }) => None,
+        StoreOp::Block(BlockOp::Check { .. } | BlockOp::Copy { .. }) => None,
     }
 }
 

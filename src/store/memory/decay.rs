@@ -5,12 +5,18 @@ use super::disk::{Content, Disk, Inode, Primitive};
 impl Disk {
     /// What a sync of a file that failed had to write is lost, although it can still be read: the system takes it for
     /// written, and a sync that comes later says that all is well. Names are in the file system's journal, and wait
-    /// there for the next sync of their folder.
+    /// there for the next sync of their folder. A sync of the whole file system loses so of every file, and tells whoever
+    /// asked; each file's own next sync tells it once more.
     pub(super) fn lose_unsynced(&mut self, failed: Primitive, inode: Inode) {
-        if failed == Primitive::Sync
-            && let Some(shadow) = &mut self.shadow
-        {
+        let Some(shadow) = &mut self.shadow else { return };
+        if failed == Primitive::Sync {
             shadow.forget_file(inode);
+        } else if failed == Primitive::SyncFileSystem {
+            for file in shadow.forget_files() {
+                if let Some(node) = self.nodes.get_mut(&file) {
+                    node.owes_error = true;
+                }
+            }
         }
     }
 

@@ -27,7 +27,7 @@ macro_rules! primitives {
 primitives! {
     OpenFolder OpenFile CreateFile OpenOwn CreateFolder Rename RemoveFile RemoveFolder Status List
     NextNames SyncFolder FreeSpace FileStatus ReadAt WriteAt Zero SetLen SetMode SetModified Sync
-    Lock
+    Lock SyncFileSystem
 }
 
 /// A primitive that ran.
@@ -73,6 +73,8 @@ pub(super) struct Node {
     /// From the root, for the log.
     pub(super) path: Vec<u8>,
     pub(super) removed: bool,
+    /// Something that was written is lost, and who syncs it was not told.
+    pub(super) owes_error: bool,
     pub(super) exclusive: Option<u64>,
     pub(super) shared: BTreeSet<u64>,
 }
@@ -219,6 +221,7 @@ impl Disk {
             device,
             path,
             removed: false,
+            owes_error: false,
             exclusive: None,
             shared: BTreeSet::new(),
         };

@@ -47,10 +47,15 @@ pub(super) enum Change {
 
 impl Change {
     fn is_about_file(&self, inode: Inode) -> bool {
+        self.file() == Some(inode)
+    }
+
+    /// The file that it is about, unless it is about names.
+    fn file(&self) -> Option<Inode> {
         match self {
-            Change::Write(file, ..) | Change::Zero(file, ..) | Change::SetLen(file, _) => *file == inode,
-            Change::SetMode(file, _) | Change::SetModified(file, _) => *file == inode,
-            Change::Name(..) | Change::Rename { .. } => false,
+            Change::Write(file, ..) | Change::Zero(file, ..) | Change::SetLen(file, _) => Some(*file),
+            Change::SetMode(file, _) | Change::SetModified(file, _) => Some(*file),
+            Change::Name(..) | Change::Rename { .. } => None,
         }
     }
 
@@ -87,6 +92,13 @@ impl Shadow {
     /// What was to become durable of a file is lost.
     pub(super) fn forget_file(&mut self, inode: Inode) {
         self.pending.retain(|change| !change.is_about_file(inode));
+    }
+
+    /// What was to become durable of any file is lost. Gives the files; names are in a journal, and wait for the next sync.
+    pub(super) fn forget_files(&mut self) -> Vec<Inode> {
+        let lost: Vec<Inode> = self.pending.iter().filter_map(Change::file).collect();
+        self.pending.retain(|change| change.file().is_none());
+        lost
     }
 
     /// A bit of a file rots, wherever it is.

@@ -4,13 +4,13 @@ use bytes::Bytes;
 use towline::proto::Limits;
 use towline::proto::machine::{End, Input, Machine};
 use towline::proto::op::{Answer, Ask, Order, Question, Receiver, Sender};
-use towline::proto::storage::RootId;
+use towline::proto::storage::{Extent, RootId};
 use towline::wire::{
     Attempt, Body, Code, Commit, Cv, Data, Entry, Failure, FileKind, Get, HavePage, Hole, Metadata, Modified,
     Offer, Page, Range, Remove, RequestId, Rope, Start, UploadId,
 };
 
-use super::{Bench, LENGTH, Row, Show, assert_table, of_body, row, waits};
+use super::{Bench, LARGE, LENGTH, Row, Show, assert_table, of_body, row, waits};
 use crate::help::{path, root};
 
 const ROOT: RootId = RootId(0);
@@ -48,6 +48,23 @@ fn zeros() -> Vec<u8> {
 fn data() -> Body {
     let payload = Rope::from(Bytes::from(zeros()));
     Body::Data(Data { offset: 0, cv: Some(root(&zeros())), payload })
+}
+
+/// The blocks of the large file, from the first of these on.
+fn large(blocks: std::ops::Range<u64>) -> Vec<Body> {
+    let offsets = blocks.map(|block| block * 65_536);
+    let block = |offset: u64| {
+        let length = 65_536.min(LARGE - offset);
+        let extent = Extent { offset, length: u32::try_from(length).unwrap(), unit: 65_536, whole: false };
+        let payload = Bytes::from(vec![0; extent.length as usize]);
+        let cv = towline::store::blocks::cvs(extent, std::slice::from_ref(&payload))[0];
+        Body::Data(Data { offset, cv: Some(cv), payload: Rope::from(payload) })
+    };
+    offsets.map(block).collect()
+}
+
+fn root_of_large() -> Cv {
+    root(&vec![0; LARGE as usize])
 }
 
 fn commit(root: Cv) -> Body {
@@ -142,20 +159,27 @@ fn sender() {
     let new =
         |name: &str| Bench::new(Sender::upload(ROOT, path(name), path("file"), Attempt::default(), &limits));
     let opening = |name: &str| new(name).after(Input::Command(Order::Begin));
-    let sending = || opening("small").stored();
+    let nothing = || Input::Received((), have(vec![], true));
+    let loaded = || opening("small").stored();
+    let committing = || loaded().after(Input::Room((), 1 << 20));
+    let again = || committing().after(Input::Received((), Body::Want(vec![Range { first: 0, count: 1 }])));
+    let opened = || opening("large").stored();
+    let sending = || opened().after(nothing());
     let rechecking = || sending().stored().after(Input::Room((), 1 << 20));
-    let committing = || rechecking().stored();
     let states = vec![
-        ("100 bytes", new("small")),
-        ("100 bytes", opening("small")),
-        ("3 MiB: what the receiver has is awaited", opening("large").stored()),
-        ("100 bytes: the block is being read", sending()),
-        ("100 bytes: the block is read", sending().stored()),
-        ("100 bytes", rechecking()),
-        ("100 bytes", committing()),
-        ("cancelled while the source was opened", opening("small").after(Input::Received((), Body::Cancel))),
-        ("failed; the source is closed", committing().after(Input::Received((), failed()))),
-        ("over", committing().after(Input::Received((), failed())).stored()),
+        ("small", new("small")),
+        ("small", opening("small")),
+        ("small: all of it is read", loaded()),
+        ("small", committing()),
+        ("small: asked for again, and loaded again", again()),
+        ("large: what the receiver has is awaited", opened()),
+        ("large: the blocks are being read", sending()),
+        ("large: the blocks are read", sending().stored()),
+        ("large", rechecking()),
+        ("large", rechecking().stored()),
+        ("cancelled while the source was opened", opening("large").after(Input::Received((), Body::Cancel))),
+        ("failed; the source is closed", rechecking().after(Input::Received((), failed()))),
+        ("over", committing().after(Input::Received((), failed()))),
     ];
     let mut rows = common(1 << 20);
     rows.extend([
@@ -164,7 +188,8 @@ fn sender() {
         hears("Have, of another file", have(vec![None; 1000], true)),
         hears("Want the block", Body::Want(vec![Range { first: 0, count: 1 }])),
         hears("Want another", Body::Want(vec![Range { first: 999, count: 1 }])),
-        hears("Committed", Body::Committed(root(&zeros()))),
+        hears("Committed, small", Body::Committed(root(&zeros()))),
+        hears("Committed, large", Body::Committed(root_of_large())),
         hears("Committed, other root", Body::Committed(root(b"other"))),
         hears("Cancel", Body::Cancel),
         hears("Failed", failed()),
@@ -181,42 +206,51 @@ fn sender() {
 #[test]
 fn receiver() {
     let limits = Limits::default();
-    let offered = || Bench::new(Receiver::offered(ROOT, offer(), &limits));
+    let small = || Bench::new(Receiver::offered(ROOT, offer(), &limits));
+    let offered = || Bench::new(Receiver::offered(ROOT, crate::help::offer("file", LARGE), &limits));
     let get = Get { path: path("file"), version: 0 };
     let asking = || Bench::new(Receiver::asking(ROOT, path("here"), get.clone(), Start::Resume, &limits));
     let begin = || Input::Command(Order::Begin);
+    let heard = |bench: Bench<Receiver>, body| bench.after(Input::Received((), body));
+    let gathering = || small().after(begin());
+    let staging = || heard(heard(gathering(), data()), commit(root(&zeros())));
     let opening = || offered().after(begin());
     let receiving = || opening().stored();
-    let heard = |bench: Bench<Receiver>, body| bench.after(Input::Received((), body));
-    let publishing = || heard(heard(receiving(), data()), commit(root(&zeros()))).stored();
+    let all = |bench: Bench<Receiver>| large(0..3).into_iter().fold(bench, heard);
+    let written = || heard(all(receiving()), commit(root_of_large()));
     let states = vec![
-        ("offered", offered()),
         ("to ask", asking()),
         ("asked", asking().after(begin())),
-        ("the partial is being opened", opening()),
-        (
-            "the partial is being opened; all has come",
-            heard(heard(opening(), data()), commit(root(&zeros()))),
-        ),
-        ("nothing has come", receiving()),
-        ("the block is being written", heard(receiving(), data())),
-        ("committed; the block is being written", heard(heard(receiving(), data()), commit(root(&zeros())))),
-        ("all is verified", publishing()),
+        ("small: offered", small()),
+        ("small: nothing has come", gathering()),
+        ("small: all has come but the commit", heard(gathering(), data())),
+        ("small: it is being written", staging()),
+        ("small: all is verified", staging().stored()),
+        ("small: cancelled while it was written", heard(staging(), Body::Cancel)),
+        ("large: the partial is being opened", opening()),
+        ("large: the partial is being opened; all has come", heard(all(opening()), commit(root_of_large()))),
+        ("large: nothing has come", receiving()),
+        ("large: a block has come", heard(receiving(), large(0..1).remove(0))),
+        ("large: committed; the blocks are being written", written()),
+        ("large: all is verified", written().stored()),
         ("cancelled while the partial was opened", heard(opening(), Body::Cancel)),
         ("cancelled; the partial is dropped", heard(receiving(), Body::Cancel)),
-        ("over", publishing().stored()),
+        ("over", staging().stored().stored()),
     ];
     let bad = Data { offset: 0, cv: Some(root(b"other")), payload: Rope::from(Bytes::from(zeros())) };
-    let beyond = Data { offset: 1000, cv: None, payload: Rope::from(Bytes::from(zeros())) };
+    let beyond = Data { offset: 1 << 20, cv: None, payload: Rope::from(Bytes::from(zeros())) };
     let mut rows = common(1 << 20);
     rows.extend([
         hears("Offer", Body::Offer(offer())),
         hears("Offer, other path", Body::Offer(crate::help::offer("other", LENGTH))),
-        hears("Data", data()),
+        hears("Data, small", data()),
+        hears("Data, large, first block", large(0..1).remove(0)),
+        hears("Data, large, last block", large(2..3).remove(0)),
         hears("Data, damaged", Body::Data(bad)),
         hears("Data beyond the end", Body::Data(beyond)),
         hears("Hole", Body::Hole(Hole { offset: 0, length: LENGTH })),
-        hears("Commit", commit(root(&zeros()))),
+        hears("Commit, small", commit(root(&zeros()))),
+        hears("Commit, large", commit(root_of_large())),
         hears("Commit, other root", commit(root(b"other"))),
         hears("Cancel", Body::Cancel),
         hears("Failed", failed()),

@@ -65,7 +65,7 @@ fn rows() -> Vec<Row<Session>> {
 #[test]
 fn session() {
     let open = || server().after(says(0, Body::Hello(hello())));
-    let offered = || open().after(says(1, Body::Offer(offer("file", 100))));
+    let offered = || open().after(says(1, Body::Offer(offer("file", 100_000))));
     let drain = || Input::Command(Command::Drain);
     let asking = || client().after(says(0, Body::Hello(hello())));
     let asked = || asking().after(Input::Command(Command::Start(Tag(1), echo("one"))));

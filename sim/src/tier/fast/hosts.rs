@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, VecDeque};
 use towline::harness::Checked;
 use towline::proto::client::{Client, LinkId};
 use towline::proto::listener::Listener;
+use towline::proto::storage::Ticket;
 use towline::proto::{DatagramEcho, Echo, Session};
-use towline::store::Names;
+use towline::store::{Names, Publication};
 use towline::time::Time;
 
 use super::datagrams::Probe;
@@ -31,6 +32,8 @@ pub(super) struct ServerHost {
     pub(super) backlog: VecDeque<ConnId>,
     /// Until when the store works on names.
     pub(super) names_until: Time,
+    /// Operations on names that wait for their turn; with what is to be published, of those that may share a group.
+    pub(super) names_queue: VecDeque<(ConnId, Ticket, Option<Publication>)>,
     /// False once it accepts nothing more.
     pub(super) is_open: bool,
 }

@@ -15,6 +15,7 @@
 //! | `strangers` | peers that keep no rules |
 //! | `memory` | what machines hold |
 //! | `hosts`, `server`, `client` | what runs on the two hosts |
+//! | `stored` | the server's store, and whose turn it is there |
 
 mod breaks;
 mod client;
@@ -28,6 +29,7 @@ mod notes;
 mod processes;
 mod queue;
 mod server;
+mod stored;
 mod strangers;
 mod wires;
 mod world;

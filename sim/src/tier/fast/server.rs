@@ -2,17 +2,15 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use towline::harness::{Checked, Side, carry_out};
+use towline::harness::{Checked, Side};
 use towline::proto::listener::{ConnectionId, ListenEvent, ListenInput, Listener, Source};
 use towline::proto::machine::{Effect, End, Input, Machine, Out};
 use towline::proto::session::{self, Session};
-use towline::proto::storage::{StoreOp, Ticket};
 use towline::proto::{DatagramEcho, Echo};
 use towline::time::Duration;
 use towline::wire::Failure;
 
 use super::super::byzantine::STRANGERS;
-use super::super::disks::slowness_ms;
 use super::super::facts::{Place, SERVER};
 use super::super::steps::ROOT;
 use super::hosts::{Ending, ServerHost};
@@ -62,6 +60,7 @@ impl World {
             next_number: 0,
             backlog: VecDeque::new(),
             names_until: self.now,
+            names_queue: VecDeque::new(),
             is_open: true,
         });
     }
@@ -260,29 +259,6 @@ impl World {
                 Effect::Dial(()) => unreachable!("a server does not dial"),
             }
         }
-    }
-
-    fn store_served(&mut self, conn: ConnId, ticket: Ticket, op: StoreOp) {
-        let slowness_ms = slowness_ms(&self.facts(), Host::Server, &op);
-        let (now, pause) = (self.now, self.store_pause(slowness_ms));
-        let Some(host) = &mut self.server else { return };
-        // Names go one after another, blocks as they come.
-        let mut at = now + pause;
-        if let StoreOp::Name(_) = op {
-            at = at.max(host.names_until);
-            host.names_until = at;
-        }
-        self.at(at, Due::Store(conn, ticket, Box::new(op)));
-    }
-
-    /// A store operation has its turn: what was said before is on its way by now.
-    pub(super) fn on_store_served(&mut self, conn: ConnId, ticket: Ticket, op: StoreOp) {
-        let host = self.server.as_mut().filter(|host| host.sessions.contains_key(&conn));
-        // A process without power does nothing more; the script takes it away after this step.
-        let Some(host) = host.filter(|host| host.power.is_on()) else { return };
-        let stored = carry_out(&mut host.names, op);
-        self.folders.forget_logs();
-        self.step_session(conn, Input::Stored(ticket, stored));
     }
 
     pub(super) fn step_echo(&mut self, conn: ConnId, input: Input<Echo>) {

@@ -67,7 +67,8 @@ impl Receiver {
                 Some(rest(lease, incoming))
             }
             State::Leaving(_, rest) => rest,
-            State::New(_) | State::Asked(_) | State::Opening(_) | State::Closed => None,
+            State::New(_) | State::Asked(_) | State::Gathering(_) | State::Staging(_) => None,
+            State::Opening(_) | State::Closed => None,
         };
         self.state = State::Leaving(outcome, rest);
         self.go_on_leaving(out);

@@ -1,0 +1,226 @@
+//! What a store's threads do: names one after another, publications that wait together in groups, small files beside them.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+
+use super::{Reply, Shared, lock};
+use crate::proto::storage::{
+    BlockDone, BlockOp, FileDone, FileOp, Lease, NameDone, NameOp, RootId, StoreError, Stored, Ticket,
+};
+use crate::store::{Files, Group, Names, Publication, blocks};
+use crate::wire::Code;
+
+/// Jobs that a thread takes at once: others may take what is left.
+const BATCH: usize = 32;
+
+pub(super) enum NameJob {
+    Execute(Ticket, NameOp, Reply),
+    /// Publications that follow one another share their syncs.
+    Publish(Ticket, Publication, Reply),
+    Abandon(Lease),
+    AbandonRoot(RootId),
+}
+
+impl NameJob {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all but a publication are carried out by themselves")]
+    pub(super) fn of(ticket: Ticket, op: NameOp, reply: Reply) -> NameJob {
+        match op {
+            NameOp::Publish { lease, hash } => NameJob::Publish(ticket, Publication { lease, hash }, reply),
+            op => NameJob::Execute(ticket, op, reply),
+        }
+    }
+}
+
+pub(super) struct FileJob {
+    pub(super) ticket: Ticket,
+    pub(super) op: FileOp,
+    pub(super) reply: Reply,
+}
+
+/// Jobs that wait for a thread.
+pub(super) struct Queue<J> {
+    state: Mutex<Waiting<J>>,
+    workers: usize,
+}
+
+struct Waiting<J> {
+    jobs: VecDeque<J>,
+    working: usize,
+}
+
+impl<J> Queue<J> {
+    pub(super) fn new(workers: usize) -> Queue<J> {
+        Queue { state: Mutex::new(Waiting { jobs: VecDeque::new(), working: 0 }), workers }
+    }
+
+    /// True if one more thread is to work.
+    pub(super) fn push(&self, job: J) -> bool {
+        let mut state = lock(&self.state);
+        state.jobs.push_back(job);
+        let one_more = state.working < self.workers;
+        state.working += usize::from(one_more);
+        one_more
+    }
+
+    /// Works until no job waits. Where there is one thread alone, it takes all that wait.
+    pub(super) fn work(&self, run: impl Fn(&mut VecDeque<J>)) {
+        loop {
+            let mut taken = {
+                let mut state = lock(&self.state);
+                let most = if self.workers == 1 { usize::MAX } else { BATCH };
+                let count = state.jobs.len().min(most);
+                let taken: VecDeque<J> = state.jobs.drain(..count).collect();
+                state.working -= usize::from(taken.is_empty());
+                taken
+            };
+            if taken.is_empty() {
+                return;
+            }
+            run(&mut taken);
+        }
+    }
+}
+
+impl<F: Files> Shared<F> {
+    /// Runs jobs on names, in their order.
+    pub(super) fn run_names(&self, jobs: &mut VecDeque<NameJob>) {
+        let _alone = lock(&self.serial);
+        while let Some(job) = jobs.pop_front() {
+            match job {
+                NameJob::Execute(ticket, op, reply) => self.run_name(ticket, op, &reply),
+                NameJob::Publish(ticket, first, reply) => {
+                    let (mut waiting, mut replies) = (VecDeque::from([first]), vec![(ticket, reply)]);
+                    while let Some(NameJob::Publish(..)) = jobs.front()
+                        && let Some(NameJob::Publish(ticket, next, reply)) = jobs.pop_front()
+                    {
+                        waiting.push_back(next);
+                        replies.push((ticket, reply));
+                    }
+                    self.publish(&mut waiting, replies);
+                }
+                NameJob::Abandon(lease) => {
+                    lock(&self.open).remove(&lease);
+                    lock(&self.names).abandon(lease);
+                }
+                NameJob::AbandonRoot(root) => lock(&self.names).retire_root(root),
+            }
+        }
+    }
+
+    /// Group by group; while the disk is waited for, names can be looked at.
+    fn publish(&self, waiting: &mut VecDeque<Publication>, replies: Vec<(Ticket, Reply)>) {
+        let leases: Vec<Lease> = waiting.iter().map(|publication| publication.lease).collect();
+        let mut ends = Vec::with_capacity(replies.len());
+        while !waiting.is_empty() {
+            let mut group: Group<F> = lock(&self.names).begin_group(waiting);
+            group.sync_contents();
+            lock(&self.names).rename_group(&mut group);
+            group.sync_names();
+            ends.extend(lock(&self.names).end_group(group));
+        }
+        for ((end, lease), (ticket, reply)) in ends.into_iter().zip(leases).zip(replies) {
+            if end.is_ok() {
+                lock(&self.open).remove(&lease);
+            }
+            // A machine that is gone needs no answer.
+            let _ = reply.send((ticket, Stored::Name(end)));
+        }
+    }
+
+    fn run_name(&self, ticket: Ticket, op: NameOp, reply: &Reply) {
+        let ends = ends(&op);
+        let mut names = lock(&self.names);
+        let done = names.execute(op);
+        let opened = done.as_ref().ok().and_then(opens);
+        self.opened(&names, opened);
+        if let (Ok(_), Some(lease)) = (&done, ends) {
+            lock(&self.open).remove(&lease);
+        }
+        if reply.send((ticket, Stored::Name(done))).is_err() {
+            self.not_taken(&mut names, opened);
+        }
+    }
+
+    /// Runs jobs on small files.
+    pub(super) fn run_files(&self, jobs: &mut VecDeque<FileJob>) {
+        while let Some(FileJob { ticket, op, reply }) = jobs.pop_front() {
+            let begun = lock(&self.names).begin_file(op);
+            let moved = begun.map(|begun| begun.run());
+            let mut names = lock(&self.names);
+            let done = moved.and_then(|moved| names.end_file(moved));
+            let opened = done.as_ref().ok().and_then(opens_file);
+            self.opened(&names, opened);
+            if reply.send((ticket, Stored::File(done))).is_err() {
+                self.not_taken(&mut names, opened);
+            }
+        }
+    }
+
+    fn opened(&self, names: &Names<F>, lease: Option<Lease>) {
+        if let Some(lease) = lease
+            && let Some(open) = names.open(lease)
+        {
+            lock(&self.open).insert(lease, open);
+        }
+    }
+
+    /// The machine that asked is gone.
+    fn not_taken(&self, names: &mut Names<F>, lease: Option<Lease>) {
+        if let Some(lease) = lease {
+            names.abandon(lease);
+            lock(&self.open).remove(&lease);
+        }
+    }
+
+    pub(super) fn run_block(&self, ticket: Ticket, op: BlockOp, reply: &Reply) {
+        let stored = Stored::Block(self.block(op));
+        // A machine that is gone needs no answer.
+        let _ = reply.send((ticket, stored));
+    }
+
+    fn block(&self, op: BlockOp) -> Result<BlockDone, StoreError> {
+        let open = lock(&self.open).get(&op.lease()).cloned();
+        let open = open.ok_or_else(|| StoreError::new(Code::IO, "a block of a file that is not open"))?;
+        blocks::carry_out(&open, op, |file, shape| {
+            let mut buffer = self.buffers.take();
+            let length = shape.length as usize;
+            let space = buffer.space().get_mut(..length);
+            let space = space.ok_or_else(|| StoreError::new(Code::IO, "a read longer than an extent"))?;
+            let cvs = blocks::read(file, shape, space)?;
+            Ok((buffer.freeze(length), cvs))
+        })
+    }
+}
+
+/// The lease that the completion of an operation on a whole file opens.
+pub(in crate::drive) fn opens_file(done: &FileDone) -> Option<Lease> {
+    match done {
+        FileDone::Source { lease, .. } | FileDone::Staged { lease, .. } => Some(*lease),
+        FileDone::Loaded { .. } => None,
+    }
+}
+
+/// The lease that a completion opens.
+pub(in crate::drive) fn opens(done: &NameDone) -> Option<Lease> {
+    match done {
+        NameDone::Partial { lease, .. } | NameDone::Source { lease, .. } | NameDone::Folder { lease } => {
+            Some(*lease)
+        }
+        NameDone::Published | NameDone::Unchanged | NameDone::Entries { .. } | NameDone::Released => None,
+        NameDone::Metadata(_) | NameDone::Removed | NameDone::Noted => None,
+    }
+}
+
+/// The lease that an operation ends where it succeeds.
+pub(in crate::drive) fn ends(op: &NameOp) -> Option<Lease> {
+    match op {
+        NameOp::Publish { lease, .. } | NameOp::Keep { lease, .. } => Some(*lease),
+        NameOp::Discard { lease } | NameOp::Release { lease } => Some(*lease),
+        NameOp::OpenPartial { .. } | NameOp::OpenSource { .. } | NameOp::Recheck { .. } => None,
+        NameOp::Note { .. } => None,
+        NameOp::OpenFolder { .. }
+        | NameOp::ReadFolder { .. }
+        | NameOp::Stat { .. }
+        | NameOp::Remove { .. } => None,
+    }
+}
