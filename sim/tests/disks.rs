@@ -139,7 +139,7 @@ fn a_failed_sync_of_a_folder_is_no_acknowledgement() {
 #[test]
 fn a_slow_disk_takes_its_time_and_nobody_is_taken_for_dead() {
     for &tier in Tier::SIMULATED {
-        let work = r#"clients: [(steps: [(do: put(path: "a", content: (length: 3000, noise: 1)))])],"#;
+        let work = r#"clients: [(steps: [(do: put(path: "a", content: (length: 100000, noise: 1)))])],"#;
         let quick = run(tier, &plan(work));
         let slow = run(tier, &plan(&format!("{work} faults: [(when: at(0), what: slow_disk(server, 500))]")));
         // Opening, writing, and publishing, which is slower by far.
