@@ -16,6 +16,7 @@
 //! | [`backoff`], `timers` | how long to wait, and named deadlines |
 
 pub mod backoff;
+mod block_set;
 pub mod client;
 pub mod datagram;
 mod echo;

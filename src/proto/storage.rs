@@ -8,7 +8,12 @@ use core::fmt;
 
 use bytes::Bytes;
 
-use crate::wire::{Code, Cv, Entry, Failure, Metadata, Offer, RelPath, RequestId, Rope, UploadId};
+pub use super::block_set::BlockSet;
+
+use crate::wire::{
+    Code, Cv, Entry, Failure, LinkTarget, MakeFolder, MakeLink, Metadata, Offer, RelPath, RequestId,
+    Resolved, Rope, UploadId,
+};
 
 /// Names a store operation of one machine, so that its completion finds its way back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -121,6 +126,34 @@ pub enum NameOp {
         /// Remembered with its outcome: the same request is carried out once.
         request: RequestId,
     },
+    /// Makes a folder where there is none, and sets its mode and time, durably. Gives [`NameDone::Made`].
+    MakeFolder {
+        /// Where.
+        root: RootId,
+        /// Which, and what is to be set.
+        folder: MakeFolder,
+    },
+    /// Makes a symbolic link, durably, in place of a file or link that stands there. Gives [`NameDone::Made`].
+    MakeLink {
+        /// Where.
+        root: RootId,
+        /// Which, and where it leads.
+        link: MakeLink,
+    },
+    /// Reads where a symbolic link leads. Gives [`NameDone::Target`].
+    ReadLink {
+        /// Where.
+        root: RootId,
+        /// Which link.
+        path: RelPath,
+    },
+    /// Describes what a path leads to, over links that stay beneath the root. Gives [`NameDone::Resolved`].
+    Resolve {
+        /// Where.
+        root: RootId,
+        /// What.
+        path: RelPath,
+    },
 }
 
 /// Operations on the bytes of a leased file.
@@ -185,62 +218,6 @@ impl BlockOp {
             }
             BlockOp::Check { shape, .. } | BlockOp::Copy { shape, .. } => *shape,
         }
-    }
-}
-
-/// A set of blocks of one file.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct BlockSet(Vec<u8>);
-
-impl BlockSet {
-    /// The first `count` blocks.
-    pub fn first(count: u32) -> BlockSet {
-        let mut set = BlockSet::default();
-        (0..count).for_each(|block| set.insert(block));
-        set
-    }
-
-    /// From a bit a block, the least of the first byte being block 0.
-    pub fn from_bytes(mut bytes: Vec<u8>) -> BlockSet {
-        bytes.truncate(bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1));
-        BlockSet(bytes)
-    }
-
-    /// A bit a block, up to the last byte with one.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-
-    /// Adds a block.
-    pub fn insert(&mut self, block: u32) {
-        let byte = block as usize / 8;
-        if self.0.len() <= byte {
-            self.0.resize(byte + 1, 0);
-        }
-        self.0[byte] |= 1 << (block % 8);
-    }
-
-    /// True if `block` is in it.
-    pub fn contains(&self, block: u32) -> bool {
-        self.0.get(block as usize / 8).is_some_and(|byte| byte & (1 << (block % 8)) != 0)
-    }
-
-    /// True if no block is in it.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// How many blocks are in it.
-    pub fn len(&self) -> usize {
-        self.0.iter().map(|byte| byte.count_ones() as usize).sum()
-    }
-}
-
-impl FromIterator<u32> for BlockSet {
-    fn from_iter<I: IntoIterator<Item = u32>>(blocks: I) -> BlockSet {
-        let mut set = BlockSet::default();
-        blocks.into_iter().for_each(|block| set.insert(block));
-        set
     }
 }
 
@@ -321,6 +298,12 @@ pub enum NameDone {
     Metadata(Metadata),
     /// A name is gone, durably.
     Removed,
+    /// A folder or link stands there, durably.
+    Made,
+    /// Where a link leads.
+    Target(LinkTarget),
+    /// What a path leads to.
+    Resolved(Resolved),
 }
 
 /// What a [`BlockOp`] gives.

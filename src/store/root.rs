@@ -114,7 +114,7 @@ impl<F: Files> Root<F> {
         let parent = path.parent().unwrap_or(RelPath::ROOT);
         let bytes = parent.as_bytes();
         match self.files.open_folder(&self.top, bytes, Links::None) {
-            Ok(folder) if parent.is_root() || self.not_durable(&folder, path)?.is_none() => {
+            Ok(folder) if parent.is_root() || self.is_durable(&folder, path)? => {
                 return Ok(folder);
             }
             Ok(_) => {}
@@ -125,18 +125,26 @@ impl<F: Files> Root<F> {
         let mut at = self.files.open_folder(&self.top, b"", Links::None).map_err(whole)?;
         for name in parent.components() {
             let child = self.enter(&at, name).map_err(whole)?;
-            if let Some(identity) = self.not_durable(&child, path)? {
-                if !planted(Bug::SkipParentSync) {
-                    self.files.sync_folder(&at).map_err(whole)?;
-                }
-                if self.durable.len() >= DURABLE_MAX {
-                    self.durable.clear();
-                }
-                self.durable.insert(identity);
-            }
+            self.make_durable(&at, &child).map_err(whole)?;
             at = child;
         }
         Ok(at)
+    }
+
+    /// Makes the name of the folder `child` durable in `at`, where that is not known.
+    pub(super) fn make_durable(&mut self, at: &F::Folder, child: &F::Folder) -> Result<(), FileError> {
+        let identity = self.files.status(child, b"")?.identity();
+        if self.durable.contains(&identity) {
+            return Ok(());
+        }
+        if !planted(Bug::SkipParentSync) {
+            self.files.sync_folder(at)?;
+        }
+        if self.durable.len() >= DURABLE_MAX {
+            self.durable.clear();
+        }
+        self.durable.insert(identity);
+        Ok(())
     }
 
     /// Opens a folder in `at`, and makes it if there is none.
@@ -153,10 +161,10 @@ impl<F: Files> Root<F> {
         self.files.open_folder(at, name, Links::None)
     }
 
-    /// The folder's identity, unless its name is known to be durable.
-    fn not_durable(&self, folder: &F::Folder, path: &RelPath) -> Result<Option<(u64, u64)>, StoreError> {
+    /// True if the folder's name is known to be durable.
+    fn is_durable(&self, folder: &F::Folder, path: &RelPath) -> Result<bool, StoreError> {
         let identity = self.files.status(folder, b"").map_err(because("reach", path))?.identity();
-        Ok((!self.durable.contains(&identity)).then_some(identity))
+        Ok(self.durable.contains(&identity))
     }
 
     /// A removed folder's number may be given to another one.

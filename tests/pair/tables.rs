@@ -16,7 +16,9 @@ use towline::proto::storage::{
 };
 use towline::store::blocks;
 use towline::time::Time;
-use towline::wire::{Code, Decoder, Entry, FileKind, Metadata, Modified, PREAMBLE, UploadId};
+use towline::wire::{
+    Code, Decoder, Entry, FileKind, LinkTarget, Metadata, Modified, PREAMBLE, Resolved, UploadId,
+};
 
 use crate::help::{LATER, snapshot};
 
@@ -125,6 +127,9 @@ fn name_done(op: &NameOp) -> NameDone {
         }
         NameOp::Stat { .. } => NameDone::Metadata(metadata),
         NameOp::Remove { .. } => NameDone::Removed,
+        NameOp::MakeFolder { .. } | NameOp::MakeLink { .. } => NameDone::Made,
+        NameOp::ReadLink { .. } => NameDone::Target(LinkTarget::new(b"file".to_vec()).expect("a target")),
+        NameOp::Resolve { .. } => NameDone::Resolved(Resolved { identity: 7, metadata }),
     }
 }
 
