@@ -165,6 +165,7 @@ fn outcome(result: &OpResult) -> String {
         Ok(OpDone::Made) => "made".to_owned(),
         Ok(OpDone::Target(_)) => "read".to_owned(),
         Ok(OpDone::Resolved(_)) => "described".to_owned(),
+        Ok(OpDone::Tree(_)) => "moved".to_owned(),
         Ok(OpDone::Echoed) => "echoed".to_owned(),
         Err(error) => match error.by {
             Party::Us => format!("failed: {}", spoken(&error.failure)),

@@ -5,6 +5,7 @@ mod client;
 mod operations;
 mod plain;
 mod session;
+mod trees;
 
 use std::collections::BTreeSet;
 use std::fmt::Write;

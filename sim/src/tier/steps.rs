@@ -233,7 +233,7 @@ impl Facts {
                 Some(format!("attempt {attempt} failed, the next in {delay:?}: {error}"))
             }
             Event::Connected { version, .. } => Some(format!("speaks version {version}")),
-            Event::Finished(..) | Event::Job(..) => None,
+            Event::Finished(..) | Event::Job(..) | Event::Tree(..) => None,
         };
         if let Some(line) = line {
             self.event(client_name(client), &line);
@@ -241,6 +241,7 @@ impl Facts {
         let double = self.plant == Some(Plant::DoubleReply);
         let job = match event {
             Event::Retrying { job, .. } | Event::Job(job, _) | Event::Finished(job, _) => *job,
+            Event::Tree(job, _) => *job,
             Event::Connected { .. } => return,
         };
         let Some(step) = self.step_of(client, job) else { return };
@@ -259,7 +260,7 @@ impl Facts {
                     job.described = Some(metadata.length);
                 }
             }
-            Event::Connected { .. } | Event::Job(..) => {}
+            Event::Connected { .. } | Event::Job(..) | Event::Tree(..) => {}
         }
     }
 }

@@ -22,6 +22,7 @@ pub use sender::Sender;
 
 use super::machine::{Effect, Input, Machine, Out};
 use super::storage::{StoreError, StoreOp, Ticket};
+use super::tree_job::Summary;
 use crate::time::Time;
 use crate::wire::{Body, Code, Cv, Entry, Failure, LinkTarget, Metadata, Resolved};
 
@@ -74,6 +75,8 @@ pub enum OpDone {
     Target(LinkTarget),
     /// What a path leads to.
     Resolved(Resolved),
+    /// Trees were moved, but for what failed.
+    Tree(Summary),
 }
 
 /// A file that was moved, verified and published at the receiving side.
