@@ -1,5 +1,7 @@
 //! A client: the client machine on real sockets, with files on a real disk, or on those of a simulation.
 
+mod trees;
+
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,6 +22,7 @@ use crate::store::Files;
 use crate::store::os::OsFiles;
 use crate::time::Duration;
 use crate::wire::{Attempt, Code, Entry, Get, Metadata, PathError, RelPath, Remove, RequestId, Start};
+pub use trees::Places;
 
 /// How a client behaves.
 #[derive(Clone, Debug, Default)]
@@ -258,7 +261,7 @@ fn collect(event: &Event, entries: &Mutex<Vec<Entry>>) {
     match event {
         Event::Job(_, OpEvent::Entries(page)) => lock(entries).extend_from_slice(page),
         Event::Retrying { .. } => lock(entries).clear(),
-        Event::Job(..) | Event::Connected { .. } | Event::Finished(..) => {}
+        Event::Job(..) | Event::Tree(..) | Event::Connected { .. } | Event::Finished(..) => {}
     }
 }
 

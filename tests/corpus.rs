@@ -9,7 +9,9 @@ use towline::harness::{Pair, PairConfig};
 use towline::proto::machine::Input;
 use towline::proto::op::Question;
 use towline::proto::session::Request;
-use towline::wire::{Attempt, Get, RelPath, Remove, RequestId, Start};
+use towline::wire::{
+    Attempt, Get, LinkTarget, MakeFolder, MakeLink, Modified, RelPath, Remove, RequestId, Start,
+};
 
 /// What a target does with an input: panics where a law is broken.
 type Target = fn(&[u8]);
@@ -104,6 +106,16 @@ fn write_conversations() {
     let stat = Request::Ask(Question::Stat(path("small")));
     let list = Request::Ask(Question::List(path("")));
     let remove = Request::Ask(Question::Remove(Remove { request: RequestId(4), path: path("small") }));
+    let ask = Request::Ask;
+    let make_folder =
+        MakeFolder { path: path("new/folder"), mode: 0o750, modified: Some(Modified::default()) };
+    let target = LinkTarget::new(b"../small".to_vec()).expect("a target");
+    let places = vec![
+        ask(Question::MakeFolder(make_folder)),
+        ask(Question::MakeLink(MakeLink { path: path("folder/link"), target })),
+        ask(Question::ReadLink(path("folder/link"))),
+        ask(Question::Resolve(path("folder/link"))),
+    ];
     let all = vec![echo.clone(), put("small"), get("small"), stat.clone(), list.clone(), remove.clone()];
     let seeds = [
         ("echo", vec![echo]),
@@ -114,6 +126,7 @@ fn write_conversations() {
         ("list", vec![list]),
         ("stat", vec![stat]),
         ("remove", vec![remove]),
+        ("places", places),
         ("all", all),
     ];
     let folder = corpus("conn_bytes");

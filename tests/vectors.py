@@ -44,6 +44,10 @@ def have(first, bits, count, cvs):
     return pack("<QIH", 9, first, count) + bits + cvs
 
 
+def make_folder(mode, time, seconds, nanoseconds, path):
+    return pack("<IBqI", mode, time, seconds, nanoseconds) + short(path)
+
+
 REQUEST = (1 << 64 | 2).to_bytes(16, "little")
 FRAMES = [
     ("hello", hello(), "Hello #0 versions=1..1 capabilities=0x1 window=2097152 operations=64 idle_ms=30000 tlvs=[]"),
@@ -85,6 +89,13 @@ FRAMES = [
     ("stat", frame(0x33, 10, short(b"x/y")), 'Stat #10 path="x/y"'),
     ("metadata", frame(0x34, 10, metadata(3, 0, 0o777, 1, 2)), "Metadata #10 Link length=0 mode=777 modified=1.000000002"),
     ("metadata-other", frame(0x34, 10, metadata(4, 0, 0, -(1 << 63), 0)), "Metadata #10 Other length=0 mode=0 modified=-9223372036854775808.000000000"),
+    ("make-folder", frame(0x40, 12, make_folder(0o750, 1, -1, 5, b"a/b")), 'MakeFolder #12 path="a/b" mode=750 modified=-1.000000005'),
+    ("make-folder-without-time", frame(0x40, 12, make_folder(0o700, 0, 0, 0, b"a")), 'MakeFolder #12 path="a" mode=700 modified=-'),
+    ("make-link", frame(0x41, 12, short(b"../\xff/x") + short(b"a/link")), 'MakeLink #12 path="a/link" target="../\\xff/x"'),
+    ("read-link", frame(0x42, 12, short(b"a/link")), 'ReadLink #12 path="a/link"'),
+    ("link-target", frame(0x43, 12, short(b"/")), 'LinkTarget #12 target="/"'),
+    ("resolve", frame(0x44, 12, short(b"")), 'Resolve #12 path=""'),
+    ("resolved", frame(0x45, 12, (255).to_bytes(16, "little") + metadata(2, 0, 0o755, 1, 2)), 'Resolved #12 identity=0xff Folder length=0 mode=755 modified=1.000000002'),
     ("remove", frame(0x35, 11, REQUEST + short(b"x")), 'Remove #11 path="x" request=0x10000000000000002'),
 ]
 
@@ -148,6 +159,15 @@ WRONG = [
     ("path-empty-component", frame(0x33, 1, short(b"a//b")), "Value"),
     ("path-nul", frame(0x33, 1, short(b"a\0")), "Value"),
     ("path-reserved", frame(0x33, 1, short(b".Towline/a")), "Value"),
+    ("make-folder-root", frame(0x40, 1, make_folder(0o755, 0, 0, 0, b"")), "Value"),
+    ("make-folder-mode", frame(0x40, 1, make_folder(0o1755, 0, 0, 0, b"a")), "Value"),
+    ("make-folder-time", frame(0x40, 1, make_folder(0o755, 2, 0, 0, b"a")), "Value"),
+    ("make-folder-time-left-over", frame(0x40, 1, make_folder(0o755, 0, 1, 0, b"a")), "Value"),
+    ("make-link-nowhere", frame(0x41, 1, short(b"") + short(b"a")), "Value"),
+    ("make-link-nul", frame(0x41, 1, short(b"a\0b") + short(b"a")), "Value"),
+    ("make-link-root", frame(0x41, 1, short(b"a") + short(b"")), "Value"),
+    ("too-long-target", frame(0x41, 1, pack("<H", 4096)), "TooLong 4096 4095"),
+    ("read-link-root", frame(0x42, 1, short(b"")), "Value"),
     ("remove-root", frame(0x35, 1, REQUEST + short(b"")), "Value"),
 ]
 STREAMS = [

@@ -120,6 +120,26 @@ impl Files for PoweredFiles {
         self.inner.create_folder(at, name, mode)
     }
 
+    fn set_folder_mode(&self, at: &MemoryFolder, mode: u32) -> Result<(), FileError> {
+        self.wires.begin(Primitive::SetFolderMode)?;
+        self.inner.set_folder_mode(at, mode)
+    }
+
+    fn set_folder_modified(&self, at: &MemoryFolder, modified: Modified) -> Result<(), FileError> {
+        self.wires.begin(Primitive::SetFolderModified)?;
+        self.inner.set_folder_modified(at, modified)
+    }
+
+    fn create_link(&self, at: &MemoryFolder, name: &[u8], target: &[u8]) -> Result<(), FileError> {
+        self.wires.begin(Primitive::CreateLink)?;
+        self.inner.create_link(at, name, target)
+    }
+
+    fn read_link(&self, at: &MemoryFolder, name: &[u8]) -> Result<Vec<u8>, FileError> {
+        self.wires.begin(Primitive::ReadLink)?;
+        self.inner.read_link(at, name)
+    }
+
     fn rename(
         &self,
         from: &MemoryFolder,

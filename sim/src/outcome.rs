@@ -87,13 +87,18 @@ pub struct Job {
     pub got: Option<ContentId>,
     /// The length of the file, as a look at it told.
     pub described: Option<u64>,
-    /// For a list, the names.
+    /// For a list, the names; for a tree that was received, its files as [`Job::named`].
     pub names: Vec<String>,
     /// For a put that was acknowledged: whether the content stood at its path at that moment.
     pub stood: Option<bool>,
 }
 
 impl Job {
+    /// How a file of a tree that was received is named among [`Job::names`].
+    pub fn named(path: &str, content: ContentId) -> String {
+        format!("{path} is {content:?}")
+    }
+
     /// One that has just begun.
     pub fn begun(client: u32, life: u32, step: usize, begun_at: u64) -> Job {
         Job {
@@ -265,10 +270,7 @@ pub struct Outcome {
 impl Outcome {
     /// A plan of which nothing is known yet.
     pub fn of(plan: Plan) -> Outcome {
-        let put = plan.steps().filter_map(|step| match &step.operation {
-            Operation::Put { content, .. } => Some(*content),
-            _ => None,
-        });
+        let put = plan.steps().flat_map(|step| step.operation.puts()).map(|(_, content)| *content);
         let changed = plan.faults.iter().filter_map(|fault| match fault.what {
             What::SourceChanges { content, .. } => Some(content),
             _ => None,

@@ -188,8 +188,8 @@ fn local_advice(code: Code) -> (&'static str, &'static str) {
     match code {
         Code::NOT_FOUND => ("nothing of that name is on this machine", "check the spelling (`ls`)"),
         Code::NOT_A_FILE => (
-            "files are moved, one at a time; this is a folder, a device or the like",
-            "name a file, or make one: `tar cf folder.tar folder`",
+            "a file is needed here, and this is a folder, a device or the like",
+            "name a file; a folder is moved with -r, and gives way only with --delete",
         ),
         Code::NOT_A_FOLDER => ("something on the way there is no folder", "check the path (`ls -ld`)"),
         Code::OUTSIDE => (

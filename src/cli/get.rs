@@ -1,26 +1,40 @@
-//! `towline get`: one file from a server.
+//! `towline get`: files and folders from a server.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::args::{self, Common, Transfer};
+use super::args::{Common, Transfer};
 use super::explain::CliError;
-use super::output::shown;
+use super::output::{escaped, shown};
 use super::put::{hash_line, report};
+use super::trees::{self, Tree};
 use super::visit;
 use crate::net::Target;
+use crate::proto::tree_job::Direction;
+use crate::wire::RelPath;
 
-/// Fetch a file from a server; prints its BLAKE3 hash as b3sum does
+/// Fetch files from a server, and folders with -r; of one plain file, prints its BLAKE3 hash as b3sum does
+///
+///     get -r HOST/DIR           makes DIR in the current folder
+///     get -r HOST/DIR DEST/     makes DEST/DIR: so it does where DEST is a folder
+///     get -r HOST/DIR DEST      makes DEST like DIR where nothing is there yet
+///     get -r HOST/DIR/ DEST     fills DEST with what is in DIR
+///     get -r HOST/ DEST         fills DEST with all that is served
+///     get -r HOST/A HOST/B DEST makes DEST/A and DEST/B: several go into a folder
+///
+/// Files of the same length, time and mode are left alone. What fails of single files is
+/// told, the rest goes on, and the exit code is 13.
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment, override_usage = "towline get [OPTIONS] <HOST[:PORT]/PATH>... [DEST]")]
 pub(super) struct Args {
-    /// The file to fetch
-    #[arg(value_name = "HOST[:PORT]/PATH", value_parser = args::target())]
-    from: Target,
+    /// What to fetch, and last where it goes: a file, or a folder
+    #[arg(required = true, num_args = 1.., value_name = "HOST[:PORT]/PATH")]
+    names: Vec<OsString>,
 
-    /// Where it goes: a file, or a folder that is there; without it, under the file's own name in the current folder
-    dest: Option<PathBuf>,
+    #[command(flatten)]
+    tree: Tree,
 
     #[command(flatten)]
     transfer: Transfer,
@@ -30,19 +44,75 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<(), CliError> {
-    let Some(name) = args.from.path.name() else {
-        let tried = format!("cannot get {}", args.from);
-        let next = format!("name one: {}/PATH (`towline ls {0}` shows what is there)", args.from.endpoint);
-        return Err(CliError::usage(tried, "no file is named", "files are fetched one at a time", next));
+    let (sources, dest) = match &args.names[..] {
+        [source] => (std::slice::from_ref(source), None),
+        [sources @ .., dest] => (sources, Some(Path::new(dest))),
+        [] => unreachable!("clap asks for one"),
     };
-    let to = destination(args.dest.as_deref(), name);
-    let tried = format!("cannot get {} to {}", args.from, shown(&to));
-    visit::moving(&args.common, args.transfer.start(), &args.from.endpoint, async |visit| {
+    let sources = sources.iter().map(|source| target(source)).collect::<Result<Vec<_>, CliError>>()?;
+    match &sources[..] {
+        [source] if !args.tree.is_needed(1) => get_file(args, source, dest),
+        sources => get_trees(args, sources, dest),
+    }
+}
+
+fn target(text: &OsStr) -> Result<Target, CliError> {
+    Target::from_bytes(text.as_bytes()).map_err(|error| {
+        let tried = format!("cannot get {}", escaped(text.as_bytes()));
+        CliError::usage(tried, &error.to_string(), "", "see `towline get --help`")
+    })
+}
+
+fn get_file(args: &Args, from: &Target, dest: Option<&Path>) -> Result<(), CliError> {
+    let Some(name) = from.path.name() else {
+        let tried = format!("cannot get {from}");
+        let next = format!(
+            "name a file: {0}/PATH (`towline ls {0}` shows what is there), or fetch all with -r",
+            from.endpoint
+        );
+        return Err(CliError::usage(tried, "no file is named", "folders are fetched with -r", next));
+    };
+    let to = destination(dest, name);
+    let tried = format!("cannot get {from} to {}", shown(&to));
+    visit::moving(&args.common, args.transfer.start(), &from.endpoint, async |visit| {
         let began = Instant::now();
-        let moved = visit.client.get(args.from.path.clone(), &to).await.map_err(visit.explain(tried))?;
+        let moved = visit.client.get(from.path.clone(), &to).await.map_err(visit.explain(tried))?;
         report("received", &moved, began, &visit.screen);
         hash_line(&moved, shown(&to))
     })
+}
+
+fn get_trees(args: &Args, sources: &[Target], dest: Option<&Path>) -> Result<(), CliError> {
+    let first = &sources[0].endpoint;
+    let tried = match sources {
+        [source] => format!("cannot get {source}"),
+        sources => format!("cannot get {} sources from {first}", sources.len()),
+    };
+    if let Some(other) = sources.iter().find(|source| source.endpoint != *first) {
+        let said = format!("{other} is at another server");
+        return Err(CliError::usage(tried, &said, "one command talks to one server", "ask each for its own"));
+    }
+    let places = sources.iter().map(|source| place(source, dest, sources.len() > 1));
+    let places: Vec<(RelPath, PathBuf)> = places.collect();
+    trees::refuse_same_place(&tried, &places.iter().map(|(_, to)| to).collect::<Vec<_>>())?;
+    let options = args.tree.options(args.transfer.start())?;
+    let names = places.iter().map(|(_, to)| shown(to)).collect();
+    visit::moving(&args.common, options.start, first, async |visit| {
+        let is_dry = options.dry_run;
+        let work = visit.client.get_trees(&places, options.clone());
+        trees::moving(visit, tried, Direction::Down, is_dry, names, work).await
+    })
+}
+
+/// Where a source goes here. What is in a folder goes into the place that was named, or into the current folder.
+fn place(source: &Target, dest: Option<&Path>, is_many: bool) -> (RelPath, PathBuf) {
+    let name = source.path.name().filter(|_| !source.is_folder);
+    let to = match name {
+        None => dest.map_or_else(|| PathBuf::from("."), Path::to_path_buf),
+        Some(name) if is_many => dest.unwrap_or(Path::new(".")).join(OsStr::from_bytes(name)),
+        Some(name) => destination(dest, name),
+    };
+    (source.path.clone(), to)
 }
 
 /// The file's own path here. Its name is the one that was typed, never one that the server chose.
@@ -66,5 +136,20 @@ mod tests {
         assert_eq!(destination(Some(folder.path()), b"a"), folder.path().join("a"));
         assert_eq!(destination(Some(&folder.path().join("b")), b"a"), folder.path().join("b"));
         assert_eq!(destination(Some(Path::new("missing/")), b"a"), Path::new("missing/a"));
+    }
+
+    #[test]
+    fn a_folder_goes_under_its_name_and_what_is_in_it_does_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let there = folder.path();
+        let to = |source: &str, dest: Option<&Path>, is_many| {
+            place(&target(OsStr::new(source)).unwrap(), dest, is_many).1
+        };
+        assert_eq!(to("h/a/b", None, false), Path::new("b"));
+        assert_eq!(to("h/a/b", Some(there), false), there.join("b"));
+        assert_eq!(to("h/a/b", Some(&there.join("new")), false), there.join("new"));
+        assert_eq!(to("h/a/b", Some(&there.join("new")), true), there.join("new/b"));
+        assert_eq!(to("h/a/b/", Some(there), false), there);
+        assert_eq!(to("h/", None, false), Path::new("."));
     }
 }

@@ -139,6 +139,10 @@ fn asked(began: &Began) -> Asked {
         Began::Question(Question::List(path)) => format!("ls {path}"),
         Began::Question(Question::Stat(path)) => format!("stat {path}"),
         Began::Question(Question::Remove(remove)) => format!("rm {}", remove.path),
+        Began::Question(Question::MakeFolder(folder)) => format!("mkdir {}", folder.path),
+        Began::Question(Question::MakeLink(link)) => format!("ln -s {}", link.path),
+        Began::Question(Question::ReadLink(path)) => format!("readlink {path}"),
+        Began::Question(Question::Resolve(path)) => format!("stat -L {path}"),
         Began::Question(Question::Echo(_)) => return Asked::Echo,
     })
 }
@@ -158,6 +162,10 @@ fn outcome(result: &OpResult) -> String {
         Ok(OpDone::Listed) => "listed".to_owned(),
         Ok(OpDone::Described(_)) => "described".to_owned(),
         Ok(OpDone::Removed) => "removed".to_owned(),
+        Ok(OpDone::Made) => "made".to_owned(),
+        Ok(OpDone::Target(_)) => "read".to_owned(),
+        Ok(OpDone::Resolved(_)) => "described".to_owned(),
+        Ok(OpDone::Tree(_)) => "moved".to_owned(),
         Ok(OpDone::Echoed) => "echoed".to_owned(),
         Err(error) => match error.by {
             Party::Us => format!("failed: {}", spoken(&error.failure)),

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `args` | what may be typed, and what it means |
 //! | `serve`, `put`, `get`, `ls`, `rm`, `echo`, `partials` | one file a command |
+//! | `trees` | what `put` and `get` share where more than one file moves |
 //! | `visit` | what the client commands share: a client, its signals, its goodbye |
 //! | `journal` | a server's events as lines |
 //! | `screen` | a client's progress and retries as lines |
@@ -24,6 +25,7 @@ mod put;
 mod rm;
 mod screen;
 mod serve;
+mod trees;
 mod visit;
 
 use std::ffi::OsString;

@@ -1,25 +1,42 @@
-//! `towline put`: one file to a server.
+//! `towline put`: files and folders to a server.
 
-use std::path::PathBuf;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::args::{self, Common, Transfer};
 use super::explain::{CliError, code_of};
 use super::output::{self, Size, rate, shown};
+use super::trees::{self, Tree};
 use super::visit;
 use crate::client::Moved;
 use crate::net::Target;
+use crate::proto::tree_job::Direction;
 use crate::wire::{Code, RelPath};
 
-/// Send a file to a server; prints its BLAKE3 hash as b3sum does
+/// Send files to a server, and folders with -r; of one plain file, prints its BLAKE3 hash as b3sum does
+///
+///     put -r DIR HOST/DEST/     makes DEST/DIR: a place with '/' at its end is a folder
+///     put -r DIR HOST           makes DIR in the served folder: so is no path at all
+///     put -r DIR HOST/DEST      makes DEST like DIR
+///     put -r DIR/ HOST/DEST/    fills DEST with what is in DIR (DIR/. does the same)
+///     put -r A B C HOST/DEST    makes DEST/A, DEST/B, DEST/C: several go into a folder
+///
+/// Files of the same length, time and mode are left alone. What fails of single files is
+/// told, the rest goes on, and the exit code is 13.
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
 pub(super) struct Args {
-    /// The file to send
-    file: PathBuf,
+    /// What to send
+    #[arg(required = true, num_args = 1.., value_name = "SOURCE")]
+    sources: Vec<PathBuf>,
 
-    /// Where it goes; without a path, or with '/' at the end, under the file's own name
+    /// Where it goes; without a path, or with '/' at the end, under its own name
     #[arg(value_name = "HOST[:PORT][/PATH]", value_parser = args::target())]
     to: Target,
+
+    #[command(flatten)]
+    tree: Tree,
 
     #[command(flatten)]
     transfer: Transfer,
@@ -29,11 +46,26 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<(), CliError> {
-    let tried = format!("cannot put {} to {}", shown(&args.file), args.to);
-    let path = destination(args, &tried)?;
+    let tried = match &args.sources[..] {
+        [source] => format!("cannot put {} to {}", shown(source), args.to),
+        sources => format!("cannot put {} sources to {}", sources.len(), args.to),
+    };
+    if let Some(folder) = args.sources.iter().find(|source| !args.tree.recursive && source.is_dir()) {
+        let said = format!("{} is a folder", shown(folder));
+        let why = "a folder is sent only if that is asked for";
+        return Err(CliError::usage(tried, &said, why, "add -r to send it with all that is in it"));
+    }
+    match &args.sources[..] {
+        [source] if !args.tree.is_needed(1) => put_file(args, source, tried),
+        sources => put_trees(args, sources, tried),
+    }
+}
+
+fn put_file(args: &Args, file: &Path, tried: String) -> Result<(), CliError> {
+    let path = destination(&args.to, file, args.to.is_folder, &tried)?;
     visit::moving(&args.common, args.transfer.start(), &args.to.endpoint, async |visit| {
         let began = Instant::now();
-        let moved = visit.client.put(&args.file, path.clone()).await;
+        let moved = visit.client.put(file, path.clone()).await;
         let moved = moved.map_err(|error| {
             let stands_there = code_of(&error) == Some(Code::NOT_A_FILE);
             let told = visit.explain(tried)(error);
@@ -45,26 +77,46 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
         })?;
         report("sent", &moved, began, &visit.screen);
         visit.screen.detail(&format!("it stands at {}/{path}", args.to.endpoint));
-        hash_line(&moved, shown(&args.file))
+        hash_line(&moved, shown(file))
     })
 }
 
-/// The path at the server, with the file's own name where none was given.
-fn destination(args: &Args, tried: &str) -> Result<RelPath, CliError> {
-    if !args.to.is_folder {
-        return Ok(args.to.path.clone());
+fn put_trees(args: &Args, sources: &[PathBuf], tried: String) -> Result<(), CliError> {
+    let into = args.to.is_folder || sources.len() > 1;
+    let place = |source: &PathBuf| Ok((source.clone(), destination(&args.to, source, into, &tried)?));
+    let places = sources.iter().map(place).collect::<Result<Vec<_>, CliError>>()?;
+    trees::refuse_same_place(&tried, &places.iter().map(|(_, to)| to).collect::<Vec<_>>())?;
+    let options = args.tree.options(args.transfer.start())?;
+    let names = sources.iter().map(|source| shown(source)).collect();
+    visit::moving(&args.common, options.start, &args.to.endpoint, async |visit| {
+        let is_dry = options.dry_run;
+        let work = visit.client.put_trees(&places, options.clone());
+        trees::moving(visit, tried, Direction::Up, is_dry, names, work).await
+    })
+}
+
+/// The path at the server, with the source's own name if it goes `into` a folder and is not only what is in it.
+fn destination(to: &Target, source: &Path, into: bool, tried: &str) -> Result<RelPath, CliError> {
+    if !into || (is_content(source) && source.is_dir()) {
+        return Ok(to.path.clone());
     }
     let usage = |said: &str, next: &str| CliError::usage(tried, said, "", next);
-    let name = args.file.file_name().ok_or_else(|| {
-        usage(
-            "the path to send ends in no file name",
-            "name a file; a folder can be sent as one: `tar cf folder.tar folder`",
-        )
+    let name = source.file_name().ok_or_else(|| {
+        usage("the path to send ends in no name", "name a file, or with -r a folder; DIR/. is what is in DIR")
     })?;
-    args.to
-        .path
+    to.path
         .join(name.as_encoded_bytes())
         .map_err(|error| usage(error.describe(), "give it another name: HOST[:PORT]/PATH"))
+}
+
+/// True for a path that means what is in a folder.
+fn is_content(path: &Path) -> bool {
+    let bytes = path.as_os_str().as_bytes();
+    bytes.ends_with(b"/")
+        || bytes.ends_with(b"/.")
+        || bytes == b"."
+        || bytes == b".."
+        || bytes.ends_with(b"/..")
 }
 
 /// How much was moved, and how fast; what was damaged on the way.
@@ -103,7 +155,8 @@ mod tests {
 
     fn destination_of(file: &str, to: &str) -> Result<String, CliError> {
         let Whole { args } = Whole::try_parse_from(["put", file, to]).unwrap();
-        destination(&args, "cannot").map(|path| path.to_string())
+        let into = args.to.is_folder;
+        destination(&args.to, &args.sources[0], into, "cannot").map(|path| path.to_string())
     }
 
     #[test]
@@ -116,8 +169,25 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_goes_under_its_name_and_what_is_in_it_does_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().to_str().unwrap();
+        let name = folder.path().file_name().unwrap().to_str().unwrap();
+        assert_eq!(destination_of(path, "h/c/").unwrap(), format!("c/{name}"));
+        assert_eq!(destination_of(path, "h/c").unwrap(), "c");
+        for end in ["/", "/."] {
+            assert_eq!(destination_of(&format!("{path}{end}"), "h/c/").unwrap(), "c");
+            assert_eq!(destination_of(&format!("{path}{end}"), "h").unwrap(), "/");
+        }
+        assert_eq!(destination_of(".", "h").unwrap(), "/");
+    }
+
+    #[test]
     fn what_has_no_name_is_refused() {
-        assert!(matches!(destination_of("..", "h"), Err(CliError::Told(super::super::Exit::Usage, _))));
+        assert!(matches!(
+            destination_of("missing/..", "h"),
+            Err(CliError::Told(super::super::Exit::Usage, _))
+        ));
         assert!(matches!(
             destination_of("a/.towline", "h"),
             Err(CliError::Told(super::super::Exit::Usage, _))

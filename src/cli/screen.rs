@@ -8,9 +8,11 @@ use std::time::{Duration, Instant};
 use super::args::Talk;
 use super::explain::in_short;
 use super::output::{self, Short, Size};
+use super::trees::{self, Failures, Line, Teller};
 use crate::net::Endpoint;
 use crate::proto::client::Event;
 use crate::proto::op::OpEvent;
+use crate::proto::tree_job::{Outcome, Told};
 
 /// How often progress is drawn.
 const REDRAW: Duration = Duration::from_millis(100);
@@ -22,6 +24,16 @@ pub(super) struct Screen {
     /// Progress is for a person who watches.
     draws: bool,
     progress: Mutex<Progress>,
+    trees: Mutex<Trees>,
+}
+
+/// What is told of trees.
+#[derive(Default)]
+struct Trees {
+    teller: Option<Teller>,
+    failures: Failures,
+    /// The retry that was told last: what is lost with a connection is tried again at once, and told once.
+    retry: Option<String>,
 }
 
 #[derive(Default)]
@@ -31,6 +43,8 @@ struct Progress {
     /// Of `done`, what was there already.
     skipped: u64,
     began: Option<Instant>,
+    /// Files that are done, where there are many.
+    files: Option<u64>,
     /// When progress was last drawn, and so stands on the terminal's line.
     drawn: Option<Instant>,
 }
@@ -38,7 +52,8 @@ struct Progress {
 impl Screen {
     pub(super) fn new(talk: Talk, server: &Endpoint) -> Screen {
         let draws = !talk.quiet && std::io::stderr().is_terminal();
-        Screen { talk, server: server.clone(), draws, progress: Mutex::default() }
+        let (progress, trees) = (Mutex::default(), Mutex::default());
+        Screen { talk, server: server.clone(), draws, progress, trees }
     }
 
     /// A line for a person, unless they want quiet.
@@ -66,8 +81,11 @@ impl Screen {
                 hello.operations
             )),
             Event::Job(_, OpEvent::Started { length }) => {
-                let began = Some(Instant::now());
-                *self.progress() = Progress { length: *length, done: 0, skipped: 0, began, drawn: None };
+                let mut progress = self.progress();
+                if progress.files.is_none() {
+                    let began = Some(Instant::now());
+                    *progress = Progress { length: *length, began, ..Progress::default() };
+                }
             }
             Event::Job(_, event @ (OpEvent::Progress(bytes) | OpEvent::Skipped(bytes))) => {
                 let mut progress = self.progress();
@@ -80,11 +98,54 @@ impl Screen {
                 }
             }
             Event::Job(_, OpEvent::Consumed(_) | OpEvent::Entries(_)) | Event::Finished(..) => {}
+            Event::Tree(_, told) => self.on_told(told),
             Event::Retrying { attempt, delay, error, .. } => {
                 let (why, delay, server) = (in_short(error), Short(*delay), &self.server);
-                self.note(&format!("attempt {attempt} with {server} failed: {why}; trying again in {delay}"));
+                let failed = format!("attempt {attempt} with {server} failed: {why}");
+                if self.trees().retry.replace(failed.clone()).is_none_or(|last| last != failed) {
+                    self.note(&format!("{failed}; trying again in {delay}"));
+                }
             }
         }
+    }
+
+    /// From now on entries of trees are told of.
+    pub(super) fn tell_trees(&self, teller: Teller) {
+        self.trees().teller = Some(teller);
+        *self.progress() = Progress { files: Some(0), began: Some(Instant::now()), ..Progress::default() };
+    }
+
+    /// What has failed of them.
+    pub(super) fn failures(&self) -> Failures {
+        std::mem::take(&mut self.trees().failures)
+    }
+
+    fn on_told(&self, told: &Told) {
+        let mut trees = self.trees();
+        let Some(teller) = &trees.teller else { return };
+        let line = teller.line(told);
+        if let Line::Wrong(line) = &line {
+            trees.failures.note(told, line);
+        }
+        drop(trees);
+        if let (Outcome::Moved { .. }, Some(files)) = (&told.outcome, &mut self.progress().files) {
+            *files += 1;
+        }
+        match line {
+            Line::Wrong(line) => {
+                self.clear();
+                output::complain(&line);
+            }
+            Line::Detail(line) => self.detail(&line),
+            Line::Result(line) => {
+                self.clear();
+                trees::print(&line);
+            }
+        }
+    }
+
+    fn trees(&self) -> MutexGuard<'_, Trees> {
+        self.trees.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes progress off the terminal.
@@ -108,6 +169,10 @@ impl Progress {
 
     fn line(&self) -> String {
         let elapsed = self.began.map(|began| began.elapsed()).unwrap_or_default().as_secs_f64().max(1e-9);
+        if let Some(files) = self.files {
+            let rate = self.done.saturating_sub(self.skipped) as f64 / elapsed;
+            return format!("{files} files  {}  {}/s", Size(self.done), Size(rate as u64));
+        }
         let percent = (self.done.min(self.length) * 100).checked_div(self.length).unwrap_or(100);
         let rate = self.done.saturating_sub(self.skipped) as f64 / elapsed;
         let left =
@@ -124,10 +189,12 @@ mod tests {
     #[test]
     fn progress_of_any_numbers_is_a_line() {
         for (length, done) in [(0, 0), (1 << 30, 1 << 29), (10, 20), (u64::MAX / 200, u64::MAX / 300)] {
-            let progress =
-                Progress { length, done, skipped: done / 2, began: Some(Instant::now()), drawn: None };
+            let began = Some(Instant::now());
+            let progress = Progress { length, done, skipped: done / 2, began, ..Progress::default() };
             let line = progress.line();
             assert!(line.contains(" % ") && line.len() < 80, "{line}");
+            let line = Progress { files: Some(length), ..progress }.line();
+            assert!(line.contains(" files ") && line.len() < 80, "{line}");
         }
     }
 }

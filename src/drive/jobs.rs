@@ -13,6 +13,7 @@ use crate::proto::client::{Client, Command, Event, JobError, JobId, RetryPolicy}
 use crate::proto::machine::Out;
 use crate::proto::op::OpDone;
 use crate::proto::session::Request;
+use crate::proto::tree_job::TreeRequest;
 
 /// The client's driver has ended, so nothing more can be asked of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +71,15 @@ impl Jobs {
 
     /// Carries out one job. Dropping the future cancels it.
     pub async fn carry_out(&self, request: Request) -> Result<Result<OpDone, JobError>, Stopped> {
+        self.ask(|job| Command::Start(job, request)).await
+    }
+
+    /// Moves trees, as one job. Dropping the future cancels it.
+    pub async fn move_trees(&self, request: TreeRequest) -> Result<Result<OpDone, JobError>, Stopped> {
+        self.ask(|job| Command::StartTree(job, request)).await
+    }
+
+    async fn ask(&self, command: impl FnOnce(JobId) -> Command) -> Result<Result<OpDone, JobError>, Stopped> {
         let (answer, result) = oneshot::channel();
         let job = {
             let mut waiting = lock(&self.waiting);
@@ -78,7 +88,7 @@ impl Jobs {
             waiting.answers.insert(job, answer);
             job
         };
-        self.commands.send(Command::Start(job, request)).map_err(|_| Stopped)?;
+        self.commands.send(command(job)).map_err(|_| Stopped)?;
         let mut cancel = CancelOnDrop { job: Some(job), commands: &self.commands };
         let result = result.await.map_err(|_| Stopped);
         cancel.job = None;

@@ -122,6 +122,8 @@ fn body(body: &Body, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         }
         Body::Cancel | Body::Done | Body::Hole(_) | Body::Want(_) | Body::List(_) => write!(f, "{body:?}"),
         Body::Next | Body::Stat(_) | Body::Metadata(_) | Body::Remove(_) => write!(f, "{body:?}"),
+        Body::MakeFolder(_) | Body::MakeLink(_) | Body::ReadLink(_) => write!(f, "{body:?}"),
+        Body::LinkTarget(_) | Body::Resolve(_) | Body::Resolved(_) => write!(f, "{body:?}"),
         Body::Data(_) | Body::Echo(_) | Body::EchoReply(_) => write!(f, "{body:?}"),
     }
 }

@@ -13,6 +13,7 @@ use crate::proto::machine::{DialError, DialErrorKind, Effect, End, Input, Machin
 use crate::proto::op::OpDone;
 use crate::proto::session::{self, Request, Session, SessionEnd};
 use crate::proto::storage::{RootId, StoreOp, Ticket};
+use crate::proto::tree_job::TreeRequest;
 use crate::store::Names;
 use crate::store::memory::MemoryFiles;
 use crate::time::{Duration, Time};
@@ -172,6 +173,14 @@ impl Pair {
         job
     }
 
+    /// Asks the client to move trees.
+    pub fn start_tree(&mut self, request: TreeRequest) -> JobId {
+        let job = JobId(self.next_job);
+        self.next_job += 1;
+        self.step_client(Input::Command(Command::StartTree(job, request)));
+        job
+    }
+
     /// Asks the client for something and runs until that is over.
     pub fn carry_out(&mut self, request: Request) -> Result<OpDone, JobError> {
         let job = self.start(request);
@@ -185,6 +194,7 @@ impl Pair {
         self.events.iter().find_map(|event| match event {
             Event::Finished(id, result) if *id == job => Some(result.clone()),
             Event::Finished(..) | Event::Connected { .. } | Event::Job(..) | Event::Retrying { .. } => None,
+            Event::Tree(..) => None,
         })
     }
 

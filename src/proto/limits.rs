@@ -25,6 +25,8 @@ pub struct Limits {
     pub extents_ahead: usize,
     /// Verified bytes of a transfer between two notes of what is held, for whoever goes on after a crash.
     pub note_every: u64,
+    /// Bytes of names that a tree job holds, at about 100 bytes a name: folders with more of them are read several times.
+    pub tree_names: usize,
     /// How often a block may arrive damaged before the transfer fails.
     pub block_attempts: u8,
     /// Bytes of control frames that may wait for room before nothing more is read from the peer.
@@ -44,6 +46,7 @@ impl Default for Limits {
             read_ahead: 6 * EXTENT as usize,
             extents_ahead: 4,
             note_every: 64 * EXTENT,
+            tree_names: 16 * 1024 * 1024,
             block_attempts: 3,
             backlog: 256 * 1024,
             store_operations: 1024,

@@ -11,11 +11,13 @@
 //! | [`client`] | jobs: dial, run, retry |
 //! | [`listener`] | admission, caps, drain |
 //! | [`storage`] | what machines ask of a store, as data |
+//! | [`tree_job`] | which folders, files and links are to move, and what is to go |
 //! | [`tree`] | merging BLAKE3 chaining values |
 //! | [`Limits`], [`ListenLimits`] | every number that an implementation chooses |
 //! | [`backoff`], `timers` | how long to wait, and named deadlines |
 
 pub mod backoff;
+mod block_set;
 pub mod client;
 pub mod datagram;
 mod echo;
@@ -28,6 +30,7 @@ mod states;
 pub mod storage;
 mod timers;
 pub mod tree;
+pub mod tree_job;
 
 pub use datagram::DatagramEcho;
 pub use echo::{Echo, EchoEnd};

@@ -6,15 +6,19 @@
 //! what would be several of both, beside whatever else runs. A machine waits for the blocks of a lease before it names it
 //! again, but for a note.
 
-mod set;
+mod file;
 
 use core::fmt;
 
 use bytes::Bytes;
 
-pub use self::set::BlockSet;
+pub use self::file::{FileDone, FileOp, small_extent};
+pub use super::block_set::BlockSet;
 
-use crate::wire::{Code, Cv, Entry, Failure, Metadata, Offer, RelPath, RequestId, Rope, UploadId, limits};
+use crate::wire::{
+    Code, Cv, Entry, Failure, LinkTarget, MakeFolder, MakeLink, Metadata, Offer, RelPath, RequestId,
+    Resolved, Rope, UploadId,
+};
 
 /// Names a store operation of one machine, so that its completion finds its way back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,37 +42,6 @@ pub enum StoreOp {
     Block(BlockOp),
     /// Any number at once.
     File(FileOp),
-}
-
-/// Operations on a whole file: for a small one a store is asked once, not step by step.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum FileOp {
-    /// Opens a regular file for reading. One of at most [`limits::BLOCK_MIN`] bytes is read, hashed and looked at again at
-    /// once, and is closed then: [`FileDone::Loaded`]. A longer one stays open: [`FileDone::Source`]. Fails with `CHANGED`
-    /// if the file did meanwhile.
-    Load {
-        /// Where.
-        root: RootId,
-        /// Which file.
-        path: RelPath,
-    },
-    /// Opens a new partial for `offer`, as [`NameOp::OpenPartial`] does, and writes and hashes all of the file; not yet
-    /// durable. Gives [`FileDone::Staged`].
-    Stage {
-        /// Where.
-        root: RootId,
-        /// What is received, of at most [`limits::BLOCK_MIN`] bytes, and the path that it is published at.
-        offer: Offer,
-        /// All of its bytes.
-        data: Rope,
-    },
-}
-
-/// The one extent of a file of at most [`limits::BLOCK_MIN`] bytes; `None` for an empty one.
-pub fn small_extent(length: u64) -> Option<Extent> {
-    let length = u32::try_from(length).ok().filter(|length| u64::from(*length) <= limits::BLOCK_MIN)?;
-    let unit = u32::try_from(limits::BLOCK_MIN).expect("64 KiB");
-    (length > 0).then_some(Extent { offset: 0, length, unit, whole: true })
 }
 
 /// Operations on names and leases.
@@ -159,6 +132,34 @@ pub enum NameOp {
         path: RelPath,
         /// Remembered with its outcome: the same request is carried out once.
         request: RequestId,
+    },
+    /// Makes a folder where there is none, and sets its mode and time, durably. Gives [`NameDone::Made`].
+    MakeFolder {
+        /// Where.
+        root: RootId,
+        /// Which, and what is to be set.
+        folder: MakeFolder,
+    },
+    /// Makes a symbolic link, durably, in place of a file or link that stands there. Gives [`NameDone::Made`].
+    MakeLink {
+        /// Where.
+        root: RootId,
+        /// Which, and where it leads.
+        link: MakeLink,
+    },
+    /// Reads where a symbolic link leads. Gives [`NameDone::Target`].
+    ReadLink {
+        /// Where.
+        root: RootId,
+        /// Which link.
+        path: RelPath,
+    },
+    /// Describes what a path leads to, over links that stay beneath the root. Gives [`NameDone::Resolved`].
+    Resolve {
+        /// Where.
+        root: RootId,
+        /// What.
+        path: RelPath,
     },
 }
 
@@ -258,38 +259,6 @@ pub enum Stored {
     File(Result<FileDone, StoreError>),
 }
 
-/// What a [`FileOp`] gives.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum FileDone {
-    /// All of a small file, which is closed again.
-    Loaded {
-        /// What it is.
-        metadata: Metadata,
-        /// As [`NameDone::Source`] has it.
-        version: u128,
-        /// All of its bytes.
-        data: Bytes,
-        /// Its chaining value, which is its root; none of an empty file.
-        cvs: Vec<Cv>,
-    },
-    /// A source is open, too long to be loaded at once.
-    Source {
-        /// As [`NameDone::Source`] has it.
-        lease: Lease,
-        /// What it is.
-        metadata: Metadata,
-        /// As [`NameDone::Source`] has it.
-        version: u128,
-    },
-    /// A partial is open, and holds all of the file.
-    Staged {
-        /// For `Publish` and `Discard`, and to write it once more.
-        lease: Lease,
-        /// The chaining value of what was written, which is its root; none of an empty file.
-        cvs: Vec<Cv>,
-    },
-}
-
 /// What a [`NameOp`] gives.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum NameDone {
@@ -338,6 +307,12 @@ pub enum NameDone {
     Metadata(Metadata),
     /// A name is gone, durably.
     Removed,
+    /// A folder or link stands there, durably.
+    Made,
+    /// Where a link leads.
+    Target(LinkTarget),
+    /// What a path leads to.
+    Resolved(Resolved),
 }
 
 /// What a [`BlockOp`] gives.

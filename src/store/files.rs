@@ -62,7 +62,19 @@ pub trait Files {
     /// Creates a folder with the permission bits `mode`, less what the process masks.
     fn create_folder(&self, at: &Self::Folder, name: &[u8], mode: u32) -> Result<(), FileError>;
 
-    /// Renames a file, replacing a file or link at the new name.
+    /// Sets a folder's permission bits, exactly.
+    fn set_folder_mode(&self, at: &Self::Folder, mode: u32) -> Result<(), FileError>;
+
+    /// Sets when a folder's names were last modified.
+    fn set_folder_modified(&self, at: &Self::Folder, modified: Modified) -> Result<(), FileError>;
+
+    /// Creates a symbolic link; [`FileErrorKind::Exists`] if there is anything.
+    fn create_link(&self, at: &Self::Folder, name: &[u8], target: &[u8]) -> Result<(), FileError>;
+
+    /// Where a symbolic link leads; [`FileErrorKind::NotAFile`] for what is none.
+    fn read_link(&self, at: &Self::Folder, name: &[u8]) -> Result<Vec<u8>, FileError>;
+
+    /// Renames a file or link, replacing a file or link at the new name.
     fn rename(
         &self,
         from: &Self::Folder,
@@ -86,7 +98,7 @@ pub trait Files {
     /// The next names, at most `most` and at least one, without `.` and `..`; none at the end.
     fn next_names(&self, listing: &mut Self::Listing, most: usize) -> Result<Vec<Vec<u8>>, FileError>;
 
-    /// Makes the folder's names durable.
+    /// Makes the folder's names, mode and times durable.
     fn sync_folder(&self, at: &Self::Folder) -> Result<(), FileError>;
 
     /// Makes all durable that was written to the folder's file system so far, by whomever: contents, names, modes and times.

@@ -187,6 +187,32 @@ impl Files for MemoryFiles {
         disk.create(at.0, name, Content::folder(), mode).map(|_| ())
     }
 
+    fn set_folder_mode(&self, at: &MemoryFolder, mode: u32) -> Result<(), FileError> {
+        let mut disk = self.disk();
+        disk.begin(Primitive::SetFolderMode, at.0, b"")?;
+        disk.set_mode(at.0, mode);
+        Ok(())
+    }
+
+    fn set_folder_modified(&self, at: &MemoryFolder, modified: Modified) -> Result<(), FileError> {
+        let mut disk = self.disk();
+        disk.begin(Primitive::SetFolderModified, at.0, b"")?;
+        disk.set_modified(at.0, modified);
+        Ok(())
+    }
+
+    fn create_link(&self, at: &MemoryFolder, name: &[u8], target: &[u8]) -> Result<(), FileError> {
+        let mut disk = self.disk();
+        disk.begin(Primitive::CreateLink, at.0, name)?;
+        disk.create(at.0, name, Content::Link(target.to_vec()), 0o777).map(|_| ())
+    }
+
+    fn read_link(&self, at: &MemoryFolder, name: &[u8]) -> Result<Vec<u8>, FileError> {
+        let mut disk = self.disk();
+        disk.begin(Primitive::ReadLink, at.0, name)?;
+        disk.target(at.0, name)
+    }
+
     fn rename(
         &self,
         from: &MemoryFolder,
@@ -317,15 +343,13 @@ impl File for MemoryFile {
 
     fn set_mode(&self, mode: u32) -> Result<(), FileError> {
         let mut disk = self.begin(Primitive::SetMode)?;
-        disk.change(self.inode).mode = mode & 0o777;
-        disk.note(|| Change::SetMode(self.inode, mode & 0o777));
+        disk.set_mode(self.inode, mode);
         Ok(())
     }
 
     fn set_modified(&self, modified: Modified) -> Result<(), FileError> {
         let mut disk = self.begin(Primitive::SetModified)?;
-        disk.change(self.inode).modified = modified;
-        disk.note(|| Change::SetModified(self.inode, modified));
+        disk.set_modified(self.inode, modified);
         Ok(())
     }
 

@@ -27,6 +27,7 @@
 //! | `kept` | listing and removing those |
 //! | `root` | where a file may be published, and making that durable |
 //! | `sources` | files read, folders listed, paths described and removed |
+//! | `places` | folders and links made, links read and followed |
 //! | `reserved` | the reserved folder: its lock, and sweeping what a crash left |
 //! | `requests` | the outcomes remembered for retries |
 //! | `log` | those of them that outlive the process, and deciding what a crash left undecided |
@@ -47,6 +48,7 @@ mod names;
 #[cfg(feature = "net")]
 pub mod os;
 mod partials;
+mod places;
 mod record;
 mod requests;
 mod reserved;

@@ -116,6 +116,10 @@ impl<F: Files> Names<F> {
             NameOp::Release { lease } => self.release(lease),
             NameOp::Stat { root, path } => self.stat(root, &path),
             NameOp::Remove { root, path, request } => self.remove(root, &path, request),
+            NameOp::MakeFolder { root, folder } => self.make_folder(root, &folder),
+            NameOp::MakeLink { root, link } => self.make_link(root, &link),
+            NameOp::ReadLink { root, path } => self.read_link(root, &path),
+            NameOp::Resolve { root, path } => self.resolve(root, &path),
         }
     }
 

@@ -169,6 +169,25 @@ impl Files for OsFiles {
         Ok(rustix::fs::mkdirat(&at.0, name, mode_of(mode))?)
     }
 
+    fn set_folder_mode(&self, at: &OsFolder, mode: u32) -> Result<(), FileError> {
+        Ok(rustix::fs::fchmod(&at.0, mode_of(mode))?)
+    }
+
+    fn set_folder_modified(&self, at: &OsFolder, modified: Modified) -> Result<(), FileError> {
+        set_modified(&at.0, modified)
+    }
+
+    fn create_link(&self, at: &OsFolder, name: &[u8], target: &[u8]) -> Result<(), FileError> {
+        Ok(rustix::fs::symlinkat(target, &at.0, name)?)
+    }
+
+    fn read_link(&self, at: &OsFolder, name: &[u8]) -> Result<Vec<u8>, FileError> {
+        match rustix::fs::readlinkat(&at.0, name, Vec::new()) {
+            Err(Errno::INVAL) => Err(FileErrorKind::NotAFile.into()), // it is no link
+            other => Ok(other?.into_bytes()),
+        }
+    }
+
     fn rename(
         &self,
         from: &OsFolder,
@@ -288,10 +307,7 @@ impl File for OsFile {
     }
 
     fn set_modified(&self, modified: Modified) -> Result<(), FileError> {
-        let keep = Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_OMIT };
-        let last_modification =
-            Timespec { tv_sec: modified.seconds, tv_nsec: modified.nanoseconds.min(999_999_999).into() };
-        Ok(rustix::fs::futimens(&self.0, &Timestamps { last_access: keep, last_modification })?)
+        set_modified(&self.0, modified)
     }
 
     fn sync(&self) -> Result<(), FileError> {
@@ -325,6 +341,13 @@ impl OsFile {
         }
         Ok(())
     }
+}
+
+fn set_modified(fd: &OwnedFd, modified: Modified) -> Result<(), FileError> {
+    let keep = Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_OMIT };
+    let last_modification =
+        Timespec { tv_sec: modified.seconds, tv_nsec: modified.nanoseconds.min(999_999_999).into() };
+    Ok(rustix::fs::futimens(fd, &Timestamps { last_access: keep, last_modification })?)
 }
 
 /// To the disk itself: on Apple's systems `fsync` stops at the drive's cache.

@@ -122,7 +122,7 @@ impl<F: Files> Root<F> {
         let parent = path.parent().unwrap_or(RelPath::ROOT);
         let bytes = parent.as_bytes();
         match self.files.open_folder(&self.top, bytes, Links::None) {
-            Ok(folder) if parent.is_root() || self.not_durable(&folder, path)?.is_none() => {
+            Ok(folder) if parent.is_root() || self.is_durable(&folder, path)? => {
                 return Ok(folder);
             }
             Ok(_) => {}
@@ -134,13 +134,21 @@ impl<F: Files> Root<F> {
         for name in parent.components() {
             let child = self.enter(&at, name).map_err(whole)?;
             let parent = core::mem::replace(&mut at, child);
-            if let Some(identity) = self.not_durable(&at, path)?
-                && fresh.identities.insert(identity)
-            {
+            let identity = self.files.status(&at, b"").map_err(whole)?.identity();
+            if !self.durable.contains(&identity) && fresh.identities.insert(identity) {
                 fresh.parents.push(parent);
             }
         }
         Ok(at)
+    }
+
+    /// The same, durable by now.
+    pub(super) fn durable_folder_for(&mut self, path: &RelPath) -> Result<F::Folder, StoreError> {
+        let mut fresh = Fresh::default();
+        let folder = self.folder_for(path, &mut fresh)?;
+        fresh.sync(&self.files).map_err(because("make the folder of", path))?;
+        self.are_durable(fresh);
+        Ok(folder)
     }
 
     /// These are durable now.
@@ -149,6 +157,22 @@ impl<F: Files> Root<F> {
             self.durable.clear();
         }
         self.durable.extend(fresh.identities);
+    }
+
+    /// Makes the name of the folder `child` durable in `at`, where that is not known.
+    pub(super) fn make_durable(&mut self, at: &F::Folder, child: &F::Folder) -> Result<(), FileError> {
+        let identity = self.files.status(child, b"")?.identity();
+        if self.durable.contains(&identity) {
+            return Ok(());
+        }
+        if !planted(Bug::SkipParentSync) {
+            self.files.sync_folder(at)?;
+        }
+        if self.durable.len() >= DURABLE_MAX {
+            self.durable.clear();
+        }
+        self.durable.insert(identity);
+        Ok(())
     }
 
     /// Opens a folder in `at`, and makes it if there is none.
@@ -165,10 +189,10 @@ impl<F: Files> Root<F> {
         self.files.open_folder(at, name, Links::None)
     }
 
-    /// The folder's identity, unless its name is known to be durable.
-    fn not_durable(&self, folder: &F::Folder, path: &RelPath) -> Result<Option<(u64, u64)>, StoreError> {
+    /// True if the folder's name is known to be durable.
+    fn is_durable(&self, folder: &F::Folder, path: &RelPath) -> Result<bool, StoreError> {
         let identity = self.files.status(folder, b"").map_err(because("reach", path))?.identity();
-        Ok((!self.durable.contains(&identity)).then_some(identity))
+        Ok(self.durable.contains(&identity))
     }
 
     /// A removed folder's number may be given to another one.

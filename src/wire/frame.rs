@@ -6,10 +6,11 @@ use bytes::Bytes;
 
 use super::codec::{Put, Reader};
 use super::header::{HEADER_LEN, Header};
-use super::transfer::{decode_ranges, encode_ranges, put_path, read_path};
+use super::shape::{LAST, OFFSET_LEN};
+use super::transfer::{decode_ranges, encode_ranges, put_path, read_file_path, read_path};
 use super::{
-    Code, Commit, Cv, Data, DecodeError, Failure, Get, HavePage, Hello, Hole, Metadata, Offer, Page, Range,
-    Refused, RelPath, Remove, Rope, limits,
+    Code, Commit, Cv, Data, DecodeError, Failure, Get, HavePage, Hello, Hole, LinkTarget, MakeFolder,
+    MakeLink, Metadata, Offer, Page, Range, Refused, RelPath, Remove, Resolved, Rope, limits,
 };
 use crate::probe::{Bug, planted};
 
@@ -39,7 +40,7 @@ pub struct Frame {
 
 /// Which operations a kind may be sent on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Scope {
+pub(super) enum Scope {
     /// Operation 0 only.
     Connection,
     /// Any but 0.
@@ -75,7 +76,7 @@ macro_rules! kinds {
                 }
             }
 
-            fn scope(self) -> Scope {
+            pub(super) fn scope(self) -> Scope {
                 match self {
                     $(Kind::$name => Scope::$scope,)*
                 }
@@ -151,63 +152,19 @@ kinds! {
     Metadata(Metadata) = 0x34, Operation;
     /// Removes a file or an empty folder.
     Remove(Remove) = 0x35, Operation;
-}
 
-/// Kinds with this bit may be ignored by a peer that does not know them.
-const IGNORABLE: u8 = 0x80;
-/// The one flag so far: the last segment of a block, the last page.
-const LAST: u8 = 1;
-/// Offset of a `Data` frame, the part of its body that the checksum covers.
-const OFFSET_LEN: usize = 8;
-
-/// What the decoder needs to know of a frame before its body has come.
-#[derive(Clone, Copy, Debug, PartialEq, Hash)]
-pub(super) enum Shape {
-    /// Read the whole body, then [`Frame::decode_control`].
-    Control(Kind),
-    /// A `Data` frame: this many bytes before the payload.
-    Data(usize),
-    /// Skip the body.
-    Ignore,
-}
-
-impl Header {
-    /// Decides by the header alone how the body is to be read; lengths above the limit are refused before any of the
-    /// body is kept.
-    pub(super) fn shape(&self) -> Result<Shape, DecodeError> {
-        let Some(kind) = Kind::from_byte(self.kind) else {
-            let limit = limits::CONTROL_MAX as u64;
-            return match self.kind & IGNORABLE {
-                0 => Err(DecodeError::Kind(self.kind)),
-                _ if u64::from(self.length) > limit => {
-                    Err(DecodeError::TooLong(u64::from(self.length), limit))
-                }
-                _ => Ok(Shape::Ignore),
-            };
-        };
-        let on_connection = self.operation == 0;
-        match kind.scope() {
-            Scope::Connection if !on_connection => return Err(DecodeError::Operation(self.kind)),
-            Scope::Operation if on_connection => return Err(DecodeError::Operation(self.kind)),
-            Scope::Connection | Scope::Operation | Scope::Either => {}
-        }
-        let may_be_last = matches!(kind, Kind::Data | Kind::Have | Kind::Page);
-        if self.flags & !LAST != 0 || (self.flags == LAST && !may_be_last) {
-            return Err(DecodeError::Reserved);
-        }
-        let before_payload = OFFSET_LEN + if self.flags == LAST { size_of::<Cv>() } else { 0 };
-        let limit = if kind == Kind::Data { before_payload + limits::DATA_MAX } else { limits::CONTROL_MAX };
-        if self.length as usize > limit {
-            return Err(DecodeError::TooLong(u64::from(self.length), limit as u64));
-        }
-        if kind != Kind::Data {
-            return Ok(Shape::Control(kind));
-        }
-        if (self.length as usize) <= before_payload {
-            return Err(DecodeError::Length("a data frame without data"));
-        }
-        Ok(Shape::Data(before_payload))
-    }
+    /// Makes a folder where there is none, and sets its mode and time.
+    MakeFolder(MakeFolder) = 0x40, Operation;
+    /// Makes a symbolic link, in place of a file or link that stands there.
+    MakeLink(MakeLink) = 0x41, Operation;
+    /// Asks where a symbolic link leads.
+    ReadLink(RelPath) = 0x42, Operation;
+    /// Where a symbolic link leads (terminal).
+    LinkTarget(LinkTarget) = 0x43, Operation;
+    /// Asks for the metadata of what a path leads to, over links.
+    Resolve(RelPath) = 0x44, Operation;
+    /// What a path leads to (terminal).
+    Resolved(Resolved) = 0x45, Operation;
 }
 
 impl Frame {
@@ -290,6 +247,8 @@ impl Body {
             Body::Offer(_) | Body::Get(_) | Body::Have(_) | Body::Hole(_) | Body::Want(_) => 0,
             Body::Commit(_) | Body::Committed(_) | Body::List(_) | Body::Next | Body::Page(_) => 0,
             Body::Stat(_) | Body::Metadata(_) | Body::Remove(_) => 0,
+            Body::MakeFolder(_) | Body::MakeLink(_) | Body::ReadLink(_) | Body::LinkTarget(_) => 0,
+            Body::Resolve(_) | Body::Resolved(_) => 0,
         }
     }
 
@@ -303,6 +262,8 @@ impl Body {
             Body::Failed(_) | Body::Done | Body::Offer(_) | Body::Get(_) | Body::Hole(_) => false,
             Body::Want(_) | Body::Commit(_) | Body::Committed(_) | Body::List(_) | Body::Next => false,
             Body::Stat(_) | Body::Metadata(_) | Body::Remove(_) => false,
+            Body::MakeFolder(_) | Body::MakeLink(_) | Body::ReadLink(_) | Body::LinkTarget(_) => false,
+            Body::Resolve(_) | Body::Resolved(_) => false,
         };
         if last { LAST } else { 0 }
     }
@@ -336,6 +297,11 @@ impl Body {
             Body::Commit(commit) => commit.encode(out),
             Body::Committed(root) => out.put(&root.0),
             Body::List(path) | Body::Stat(path) => put_path(out, path),
+            Body::ReadLink(path) | Body::Resolve(path) => put_path(out, path),
+            Body::MakeFolder(folder) => folder.encode(out),
+            Body::MakeLink(link) => link.encode(out),
+            Body::LinkTarget(target) => target.encode(out),
+            Body::Resolved(resolved) => resolved.encode(out),
             Body::Page(page) => page.encode(out),
             Body::Metadata(metadata) => metadata.encode(out),
             Body::Remove(remove) => remove.encode(out),
@@ -375,6 +341,12 @@ impl Body {
             Kind::Stat => Body::Stat(read_path(&mut reader)?),
             Kind::Metadata => Body::Metadata(Metadata::decode(&mut reader)?),
             Kind::Remove => Body::Remove(Remove::decode(&mut reader)?),
+            Kind::MakeFolder => Body::MakeFolder(MakeFolder::decode(&mut reader)?),
+            Kind::MakeLink => Body::MakeLink(MakeLink::decode(&mut reader)?),
+            Kind::ReadLink => Body::ReadLink(read_file_path(&mut reader)?),
+            Kind::LinkTarget => Body::LinkTarget(LinkTarget::decode(&mut reader)?),
+            Kind::Resolve => Body::Resolve(read_path(&mut reader)?),
+            Kind::Resolved => Body::Resolved(Resolved::decode(&mut reader)?),
         };
         reader.end()?;
         Ok(body)

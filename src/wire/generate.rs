@@ -7,8 +7,8 @@ use rand::{Rng, RngExt};
 
 use super::{
     Attempt, Body, Capabilities, Code, Commit, Cv, Data, Entry, Failure, FileKind, Frame, Get, HavePage,
-    Hello, Hole, Kind, Metadata, Modified, Offer, OperationId, Page, Range, Refused, RelPath, Remove,
-    RequestId, Rope, Start, Tlv, UploadId, block_size_for, limits,
+    Hello, Hole, Kind, LinkTarget, MakeFolder, MakeLink, Metadata, Modified, Offer, OperationId, Page, Range,
+    Refused, RelPath, Remove, RequestId, Resolved, Rope, Start, Tlv, UploadId, block_size_for, limits,
 };
 
 /// A frame of any kind.
@@ -33,7 +33,10 @@ pub fn frame_of(rng: &mut impl Rng, kind: Kind) -> Frame {
         Kind::Commit | Kind::Committed | Kind::List | Kind::Next | Kind::Page | Kind::Stat => {
             Frame::of(operation(rng), body)
         }
-        Kind::Metadata | Kind::Remove => Frame::of(operation(rng), body),
+        Kind::Metadata | Kind::Remove | Kind::MakeFolder | Kind::MakeLink | Kind::ReadLink => {
+            Frame::of(operation(rng), body)
+        }
+        Kind::LinkTarget | Kind::Resolve | Kind::Resolved => Frame::of(operation(rng), body),
     }
 }
 
@@ -66,6 +69,15 @@ pub fn body(rng: &mut impl Rng, kind: Kind) -> Body {
         Kind::Stat => Body::Stat(rel_path(rng)),
         Kind::Metadata => Body::Metadata(metadata(rng)),
         Kind::Remove => Body::Remove(Remove { request: RequestId(wide(rng)), path: file_path(rng) }),
+        Kind::MakeFolder => {
+            let modified = rng.random::<bool>().then(|| modified(rng));
+            Body::MakeFolder(MakeFolder { path: file_path(rng), mode: mode(rng), modified })
+        }
+        Kind::MakeLink => Body::MakeLink(MakeLink { path: file_path(rng), target: link_target(rng) }),
+        Kind::ReadLink => Body::ReadLink(file_path(rng)),
+        Kind::LinkTarget => Body::LinkTarget(link_target(rng)),
+        Kind::Resolve => Body::Resolve(rel_path(rng)),
+        Kind::Resolved => Body::Resolved(Resolved { identity: wide(rng), metadata: metadata(rng) }),
     }
 }
 
@@ -328,6 +340,13 @@ pub fn ranges(rng: &mut impl Rng) -> Vec<Range> {
         free = first + count + 1;
     }
     if ranges.is_empty() { vec![Range { first: limits::BLOCKS_MAX as u32 - 1, count: 1 }] } else { ranges }
+}
+
+/// Where a link leads: any bytes but NUL.
+pub fn link_target(rng: &mut impl Rng) -> LinkTarget {
+    let length = length(rng, 1, limits::TARGET_MAX);
+    let bytes = random_bytes(rng, length).into_iter().map(|byte| byte.max(1)).collect();
+    LinkTarget::new(bytes).expect("of a length that fits, without NUL")
 }
 
 /// A chaining value or root.

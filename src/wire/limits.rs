@@ -16,6 +16,8 @@ pub const PATH_MAX: usize = 4096;
 pub const NAME_MAX: usize = 255;
 /// Most components in a path.
 pub const DEPTH_MAX: usize = 256;
+/// Longest target of a symbolic link, in bytes: what Linux takes.
+pub const TARGET_MAX: usize = 4095;
 /// Smallest block, in bytes.
 pub const BLOCK_MIN: u64 = 64 * 1024;
 /// Most blocks in a file.

@@ -11,6 +11,8 @@
 //! | `hello` | the preamble, `Hello`, `Refused`, and how versions are agreed |
 //! | `transfer` | the bodies of a transfer: offer, have, data, hole, want, commit |
 //! | `folder` | the bodies about names: metadata, entries, pages |
+//! | `place` | the bodies about folders that are made, and symbolic links |
+//! | `shape` | what a header says of its body |
 //! | `code` | error codes and their classes |
 //! | `path` | [`RelPath`], the one type for a path that a peer may name |
 //! | `codec` | fixed-width reading and writing |
@@ -28,7 +30,9 @@ mod header;
 mod hello;
 pub mod limits;
 mod path;
+mod place;
 mod rope;
+mod shape;
 mod transfer;
 
 pub use code::{Class, Code, Failure};
@@ -39,6 +43,7 @@ pub use frame::{Body, Frame, Kind, OperationId};
 pub use header::{HEADER_LEN, Header};
 pub use hello::{Capabilities, Hello, PREAMBLE, PREAMBLE_LEN, Refused, Tlv, VERSION, agree};
 pub use path::{Escaped, PathError, RESERVED, RelPath};
+pub use place::{LinkTarget, MakeFolder, MakeLink, Resolved};
 pub use rope::Rope;
 pub use transfer::{
     Attempt, Commit, Cv, Data, Get, HavePage, Hole, Offer, Range, Remove, RequestId, Start, UploadId,

@@ -268,6 +268,36 @@ def failures_are_about_their_operation():
     connection.bye()
 
 
+@case
+def folders_and_links():
+    connection = connect()
+    for mode in (0o700, 0o755, 0o755):
+        connection.make_folder(b"tree/deep", mode, (1_600_000_000, 123_456_789))
+    made = connection.stat(b"tree/deep")
+    assert (made.file_kind, made.mode) == (2, 0o755)
+    assert (made.seconds, made.nanoseconds) == (1_600_000_000, 123_456_789)
+    for target in (b"/etc", b"deep", b"deep"):
+        connection.make_link(b"tree/link", target)
+        assert connection.read_link(b"tree/link") == target
+    behind, folder = connection.resolve(b"tree/link"), connection.resolve(b"tree/deep")
+    assert (behind.identity, behind.file_kind) == (folder.identity, 2) and behind.identity
+    assert connection.resolve(b"tree").identity != folder.identity
+    must_fail("NOT_A_FILE", lambda: connection.make_link(b"tree/deep", b"x"))
+    must_fail("NOT_A_FILE", lambda: connection.read_link(b"tree/deep"))
+    must_fail("OUTSIDE", lambda: connection.make_folder(b"tree/link/below", 0o755))
+    must_fail("OUTSIDE", lambda: connection.make_folder(b"tree/link", 0o755))
+    connection.make_link(b"tree/out", b"/etc/hostname")
+    must_fail("OUTSIDE", lambda: connection.resolve(b"tree/out"))
+    must_fail("NOT_FOUND", lambda: connection.resolve(b"tree/none"))
+    (FOLDER / "tree" / "file").write_bytes(b"")
+    must_fail("NOT_A_FOLDER", lambda: connection.make_folder(b"tree/file", 0o755))
+    connection.make_link(b"tree/file", b"x")
+    for name in (b"link", b"out", b"file", b"deep"):
+        connection.remove(b"tree/" + name)
+    connection.remove(b"tree")
+    connection.bye()
+
+
 # The handshake, misused
 
 

@@ -170,6 +170,20 @@ class Connection:
     def remove(self, path, request=0):
         return self.expect(self.begin("Remove", path=path, request=request), "Done")
 
+    def make_folder(self, path, mode, modified=None):
+        time, (seconds, nanoseconds) = int(modified is not None), modified or (0, 0)
+        fields = dict(path=path, mode=mode, time=time, seconds=seconds, nanoseconds=nanoseconds)
+        return self.expect(self.begin("MakeFolder", **fields), "Done")
+
+    def make_link(self, path, target):
+        return self.expect(self.begin("MakeLink", path=path, target=target), "Done")
+
+    def read_link(self, path):
+        return self.expect(self.begin("ReadLink", path=path), "LinkTarget").target
+
+    def resolve(self, path):
+        return self.expect(self.begin("Resolve", path=path), "Resolved")
+
     def list(self, path):
         """Operations: `Page` without `LAST` is answered by `Next`. Returns the pages, each with its entries."""
         operation, pages = self.begin("List", path=path), []

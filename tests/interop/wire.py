@@ -256,6 +256,31 @@ OFFER = (
     ("path", path(root_allowed=False)),
 )
 
+
+
+def read_target(r, f):
+    """MakeLink and LinkTarget: where a link leads."""
+    raw = r.short(4095)
+    require(len(raw) >= 1 and b"\0" not in raw)
+    return raw
+
+
+TARGET = (read_target, lambda v, f: put_short(v))
+MAKE_FOLDER = (
+    ("mode", MODE),
+    ("time", unsigned(1, lambda v, f: v <= 1)),
+    ("seconds", SECONDS),
+    ("nanoseconds", (lambda r, f: left_alone(NANOSECONDS[0](r, f), f), NANOSECONDS[1])),
+    ("path", path(root_allowed=False)),
+)
+
+
+def left_alone(nanoseconds, f):
+    """MakeFolder: a time that is not set is all zeros."""
+    require(f["time"] == 1 or (f["seconds"] == 0 and nanoseconds == 0))
+    return nanoseconds
+
+
 # kind: name, where it belongs (0 the connection, 1 an operation, None either), fields
 KINDS = {
     0x01: ("Hello", 0, (("lowest", U16), ("highest", U16), ("capabilities", U64), ("window", U64),
@@ -285,6 +310,12 @@ KINDS = {
     0x33: ("Stat", 1, (("path", path(root_allowed=True)),)),
     0x34: ("Metadata", 1, METADATA),
     0x35: ("Remove", 1, (("request", U128), ("path", path(root_allowed=False)))),
+    0x40: ("MakeFolder", 1, MAKE_FOLDER),
+    0x41: ("MakeLink", 1, (("target", TARGET), ("path", path(root_allowed=False)))),
+    0x42: ("ReadLink", 1, (("path", path(root_allowed=False)),)),
+    0x43: ("LinkTarget", 1, (("target", TARGET),)),
+    0x44: ("Resolve", 1, (("path", path(root_allowed=True)),)),
+    0x45: ("Resolved", 1, (("identity", U128), *METADATA)),
 }  # fmt: skip
 NUMBERS = {name: number for number, (name, _, _) in KINDS.items()}
 WITH_LAST = ("Data", "Have", "Page")
@@ -416,5 +447,12 @@ def show(f):
         + "]",
         "Metadata": lambda: show_metadata(f),
         "Remove": lambda: f"path={show_bytes(f.path)} request={f.request:#x}",
+        "MakeFolder": lambda: f"path={show_bytes(f.path)} mode={f.mode:o} modified="
+        + (f"{f.seconds}.{f.nanoseconds:09}" if f.time else "-"),
+        "MakeLink": lambda: f"path={show_bytes(f.path)} target={show_bytes(f.target)}",
+        "ReadLink": lambda: f"path={show_bytes(f.path)}",
+        "LinkTarget": lambda: f"target={show_bytes(f.target)}",
+        "Resolve": lambda: f"path={show_bytes(f.path)}",
+        "Resolved": lambda: f"identity={f.identity:#x} {show_metadata(f)}",
     }.get(f.name)
     return f"{f.name} #{f.operation}" + (f" {body()}" if body else "")

@@ -196,6 +196,7 @@ pub(crate) const SNAPSHOTS: &[&str] = &[
     "states_receiver",
     "states_sender",
     "states_session",
+    "states_tree_job",
 ];
 
 /// Compares with `tests/snapshots/{name}.snap`.

@@ -16,3 +16,4 @@ mod retry;
 mod split;
 mod tables;
 mod traces;
+mod trees;

@@ -49,6 +49,8 @@ fn changes(world: &Memory) -> Vec<String> {
         Primitive::RemoveFile | Primitive::RemoveFolder | Primitive::SyncFolder | Primitive::WriteAt => true,
         Primitive::Zero | Primitive::SetLen | Primitive::SetMode | Primitive::SetModified => true,
         Primitive::Sync | Primitive::Lock | Primitive::SyncFileSystem => true,
+        Primitive::SetFolderMode | Primitive::SetFolderModified | Primitive::CreateLink => true,
+        Primitive::ReadLink => false,
     };
     let text = |step: towline::store::memory::Step| {
         let path = if step.path.ends_with(".partial") { "PARTIAL" } else { &step.path };

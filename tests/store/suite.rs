@@ -6,12 +6,14 @@ use towline::wire::{Code, Cv, FileKind, Modified, RESERVED, RelPath, RequestId};
 
 mod kept;
 mod once;
+mod places;
 mod reading;
 mod reserved;
 
 use super::help::*;
 use kept::*;
 use once::*;
+use places::*;
 use reading::*;
 use reserved::*;
 
@@ -50,6 +52,10 @@ suite! {
     the_reserved_folder_is_hidden_at_the_root_only
     paths_are_described
     what_is_removed_is_gone
+    folders_are_made_with_mode_and_time_however_often
+    a_folder_is_made_over_no_file_and_over_no_link
+    links_are_made_read_and_replaced_and_never_over_a_folder
+    what_a_path_leads_to_is_told_apart
     partials_of_a_crash_are_swept
     partials_of_the_living_are_not_swept
     a_reserved_folder_that_is_none_forbids_to_receive_but_not_to_serve

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use towline::wire::{
-    Body, Cv, DecodeError, Decoder, Entry, Failure, Frame, Hello, Kind, Metadata, Modified, PREAMBLE,
-    Refused, RelPath,
+    Body, Cv, DecodeError, Decoder, Entry, Failure, Frame, Hello, Kind, LinkTarget, Metadata, Modified,
+    PREAMBLE, Refused, RelPath,
 };
 
 use crate::drain;
@@ -164,6 +164,15 @@ fn fields(body: &Body) -> String {
         Body::Stat(file) => path(file),
         Body::Metadata(body) => metadata(body),
         Body::Remove(remove) => format!("{} request={:#x}", path(&remove.path), remove.request.0),
+        Body::MakeFolder(folder) => {
+            let time = folder.modified.map_or("modified=-".to_owned(), modified);
+            format!("{} mode={:o} {time}", path(&folder.path), folder.mode)
+        }
+        Body::MakeLink(link) => format!("{} {}", path(&link.path), target(&link.target)),
+        Body::ReadLink(link) => path(link),
+        Body::LinkTarget(body) => target(body),
+        Body::Resolve(file) => path(file),
+        Body::Resolved(body) => format!("identity={:#x} {}", body.identity, metadata(&body.metadata)),
     }
 }
 
@@ -184,6 +193,10 @@ fn hash(cv: Option<Cv>) -> String {
 
 fn path(path: &RelPath) -> String {
     format!("path=\"{}\"", path.as_bytes().escape_ascii())
+}
+
+fn target(target: &LinkTarget) -> String {
+    format!("target=\"{}\"", target.as_bytes().escape_ascii())
 }
 
 fn entry(entry: &Entry) -> String {

@@ -40,31 +40,34 @@ enum Effect {
 const ACTIONS_MAX: usize = 64;
 
 pub(super) fn check(outcome: &Outcome) -> Vec<String> {
-    let mut paths: BTreeMap<&str, Vec<Action>> = BTreeMap::new();
+    let mut paths: BTreeMap<String, Vec<Action>> = BTreeMap::new();
     for job in &outcome.jobs {
         if let Some((path, action)) = action(outcome, job) {
-            let actions = paths.entry(path).or_default();
+            let actions = paths.entry(path.to_owned()).or_default();
             // One whose source changed may have been published before, and is tried again with what it is now.
             let tries = outcome.sent_by(job).len().saturating_sub(1);
             actions.extend((0..tries).map(|_| Action { is_certain: false, ..action.clone() }));
             actions.push(action);
         }
+        for (path, action) in tree_actions(outcome, job) {
+            paths.entry(path).or_default().push(action);
+        }
     }
     for (path, _) in &outcome.plan.served {
-        paths.entry(path).or_default();
+        paths.entry(path.clone()).or_default();
     }
     let mut broken = Vec::new();
     for (path, mut actions) in paths {
-        by_disk(outcome, path, &mut actions);
+        by_disk(outcome, &path, &mut actions);
         if outcome.is_complete() {
-            actions.push(at_end(outcome, path));
+            actions.push(at_end(outcome, &path));
         }
         assert!(
             actions.len() <= ACTIONS_MAX,
             "{} operations at {path:?}: write a smaller plan",
             actions.len()
         );
-        let at_start = outcome.plan.served.iter().find(|(at, _)| at == path);
+        let at_start = outcome.plan.served.iter().find(|(at, _)| *at == path);
         let at_start = at_start.map(|(_, content)| outcome.id(content));
         if !has_order(&actions, at_start) {
             let told: Vec<String> = actions.iter().map(tell).collect();
@@ -97,11 +100,27 @@ fn action<'a>(outcome: &'a Outcome, job: &'a Job) -> Option<(&'a str, Action)> {
         Operation::Stat { .. } if plan_has_impostor(outcome, job) => return None,
         Operation::Stat { path } if is_done => (path, Effect::Read(of_length(outcome, path, job.described))),
         Operation::Get { .. } | Operation::Stat { .. } | Operation::List => return None,
+        Operation::PutTree { .. } | Operation::GetTree { .. } => return None,
         Operation::Echo(_) | Operation::RawEcho(_) | Operation::DatagramEcho { .. } => return None,
     };
     let ended_at = if is_done { job.ended_at.unwrap_or(u64::MAX) } else { u64::MAX };
     let name = format!("client {} step {}", job.client, job.step);
     Some((path, Action { what, begun_at: job.begun_at, ended_at, is_certain: is_done, name }))
+}
+
+/// A tree that is sent writes each of its files at some moment; one that stands there as it is to be is left alone, which
+/// is the same to everybody.
+fn tree_actions(outcome: &Outcome, job: &Job) -> Vec<(String, Action)> {
+    let Operation::PutTree { .. } = outcome.operation(job) else { return Vec::new() };
+    let is_certain = job.ended == Some(Ended::Done);
+    let ended_at = if is_certain { job.ended_at.unwrap_or(u64::MAX) } else { u64::MAX };
+    let action = |(path, sent): (String, Vec<ContentId>)| {
+        let values = sent.into_iter().flat_map(|id| outcome.received_as(Host::Server, &path, id));
+        let what = Effect::Write(values.map(Some).collect());
+        let name = format!("client {} step {}", job.client, job.step);
+        (path, Action { what, begun_at: job.begun_at, ended_at, is_certain, name })
+    };
+    outcome.sent_to(job).into_iter().map(action).collect()
 }
 
 fn plan_has_impostor(outcome: &Outcome, job: &Job) -> bool {

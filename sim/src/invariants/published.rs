@@ -7,16 +7,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use towline::store::memory::Primitive;
 
 use crate::outcome::{ContentId, Outcome};
-use crate::plan::{Fault, Host, Operation, What};
+use crate::plan::{Fault, Host, What};
 
 pub(super) fn check(outcome: &Outcome) -> Vec<String> {
-    let mut whole: BTreeMap<&str, BTreeSet<ContentId>> = BTreeMap::new();
+    let mut whole: BTreeMap<String, BTreeSet<ContentId>> = BTreeMap::new();
     for (path, content) in &outcome.plan.served {
-        whole.entry(path).or_default().insert(outcome.id(content));
+        whole.entry(path.clone()).or_default().insert(outcome.id(content));
     }
     for job in &outcome.jobs {
-        if let Operation::Put { path, .. } = outcome.operation(job) {
-            whole.entry(path).or_default().extend(outcome.sent_by(job));
+        for (path, sent) in outcome.sent_to(job) {
+            whole.entry(path).or_default().extend(sent);
         }
     }
     for rotten in outcome.rotten.iter().filter(|rotten| rotten.host == Host::Server) {
@@ -56,20 +56,20 @@ fn again(outcome: &Outcome) -> Vec<String> {
     if outcome.plan.faults.iter().any(is_excuse) {
         return Vec::new();
     }
-    let mut times: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    let mut times: BTreeMap<String, (usize, usize)> = BTreeMap::new();
     for job in &outcome.jobs {
-        if let Operation::Put { path, .. } = outcome.operation(job) {
+        for (path, sent) in outcome.sent_to(job) {
             // One whose source changed after it was published is another file, and sent again.
-            times.entry(path).or_default().0 += outcome.sent_by(job).len();
+            times.entry(path).or_default().0 += sent.len();
         }
     }
     // What a loss of power took back was never acknowledged, and is published again.
     let taken = |loss: &&crate::outcome::PowerLoss| loss.host == Host::Server && loss.was.is_some();
     for loss in outcome.power_losses.iter().filter(taken) {
-        times.entry(&loss.path).or_default().0 += 1;
+        times.entry(loss.path.clone()).or_default().0 += 1;
     }
     for published in &outcome.published {
-        times.entry(&published.path).or_default().1 += 1;
+        times.entry(published.path.clone()).or_default().1 += 1;
     }
     let too_often = times.into_iter().filter(|(_, (sent, published))| published > sent);
     too_often

@@ -19,12 +19,38 @@ pub(super) fn check(outcome: &Outcome) -> Vec<String> {
                 broken.push(format!("a look at {path:?} succeeded, and told nothing"));
             }
             Operation::List => broken.extend(wrong_names(outcome, job)),
+            Operation::GetTree { path } => broken.extend(wrong_files(outcome, job, path)),
             Operation::Stat { .. } => {}
             Operation::Get { .. } | Operation::Put { .. } | Operation::Remove { .. } => {}
-            Operation::Echo(_) | Operation::RawEcho(_) | Operation::DatagramEcho { .. } => {}
+            Operation::PutTree { .. }
+            | Operation::Echo(_)
+            | Operation::RawEcho(_)
+            | Operation::DatagramEcho { .. } => {}
         }
     }
     broken
+}
+
+/// Files of a tree that was received: each is one that was sent to its place, and what was acknowledged before is there
+/// as long as nobody writes there meanwhile.
+fn wrong_files(outcome: &Outcome, get: &Job, path: &str) -> Option<String> {
+    let place = |at: &str| at.strip_prefix(path).and_then(|rest| rest.strip_prefix('/')).map(str::to_owned);
+    let may: BTreeSet<String> = outcome
+        .plan
+        .tree_at(path)
+        .filter_map(|(at, content)| Some(Job::named(&place(&at)?, outcome.id(content))))
+        .collect();
+    let got: BTreeSet<String> = get.names.iter().cloned().collect();
+    let before = |job: &&Job| job.ended == Some(Ended::Done) && job.ended_at < Some(get.begun_at);
+    let removed = outcome.plan.steps().any(|step| matches!(step.operation, Operation::Remove { .. }));
+    let put = outcome.jobs.iter().filter(before).flat_map(|job| outcome.operation(job).puts());
+    let must: BTreeSet<String> = put.filter_map(|(at, _)| place(&at)).filter(|_| !removed).collect();
+    let is_there = |name: &String| got.iter().any(|got| got.starts_with(&format!("{name} is ")));
+    let is_rotten = !outcome.rotten.is_empty();
+    if must.iter().all(is_there) && (is_rotten || got.is_subset(&may)) {
+        return None;
+    }
+    Some(format!("a tree of {path:?} has {got:?}; it may have {may:?}, and must have {must:?}"))
 }
 
 /// Names at the top that must be there, may be there, and are there.
@@ -33,15 +59,12 @@ fn wrong_names(outcome: &Outcome, list: &Job) -> Option<String> {
     if listed.len() != list.names.len() {
         return Some(format!("a list names something twice: {:?}", list.names));
     }
-    let put = outcome.jobs.iter().filter_map(|job| match outcome.operation(job) {
-        Operation::Put { path, .. } => Some(path.as_str()),
-        _ => None,
-    });
-    let paths: BTreeSet<&str> =
-        outcome.plan.served.iter().map(|(path, _)| path.as_str()).chain(put).collect();
+    let put = outcome.jobs.iter().flat_map(|job| outcome.operation(job).puts()).map(|(path, _)| path);
+    let paths: BTreeSet<String> =
+        outcome.plan.served.iter().map(|(path, _)| path.clone()).chain(put).collect();
     let top = |path: &'_ str| path.split('/').next().unwrap_or_default().to_owned();
     let names_of = |presence: Presence| -> BTreeSet<String> {
-        let of = |path: &&&str| presence_of(outcome, list, path) == presence;
+        let of = |path: &&String| presence_of(outcome, list, path) == presence;
         paths.iter().filter(of).map(|path| top(path)).collect()
     };
     let mut must = names_of(Presence::Certain);
@@ -69,9 +92,12 @@ fn presence_of(outcome: &Outcome, list: &Job, path: &str) -> Presence {
     let until = list.ended_at.unwrap_or(u64::MAX);
     let here = |job: &&Job, wants_put: bool| {
         let is_it = match outcome.operation(job) {
-            Operation::Put { path: at, .. } => wants_put && at == path,
+            operation @ (Operation::Put { .. } | Operation::PutTree { .. }) => {
+                wants_put && operation.puts().iter().any(|(at, _)| at == path)
+            }
             Operation::Remove { path: at } => !wants_put && at == path,
-            Operation::Get { .. } | Operation::List | Operation::Stat { .. } => false,
+            Operation::Get { .. } | Operation::GetTree { .. } => false,
+            Operation::List | Operation::Stat { .. } => false,
             Operation::Echo(_) | Operation::RawEcho(_) | Operation::DatagramEcho { .. } => false,
         };
         is_it && job.begun_at < until

@@ -93,6 +93,17 @@ impl Outcome {
         self.sent_within(job.client, job.step, job.begun_at, ended_at.unwrap_or(u64::MAX))
     }
 
+    /// What a job may have sent to each of its paths.
+    pub fn sent_to(&self, job: &Job) -> Vec<(String, Vec<ContentId>)> {
+        match self.operation(job) {
+            Operation::Put { path, .. } => vec![(path.clone(), self.sent_by(job))],
+            operation => {
+                let puts = operation.puts().into_iter();
+                puts.map(|(path, content)| (path, vec![self.id(content)])).collect()
+            }
+        }
+    }
+
     fn sent_within(&self, client: u32, step: usize, from: u64, until: u64) -> Vec<ContentId> {
         let Some(Operation::Put { content, .. }) = self.plan.step(client, step).map(|step| &step.operation)
         else {

@@ -9,6 +9,8 @@ impl Plan {
         let of = |step: &Step| match &step.operation {
             Operation::Put { content, .. } => content.length,
             Operation::Get { path } => length(path),
+            Operation::PutTree { contents, .. } => contents.iter().map(|content| content.length).sum(),
+            Operation::GetTree { path } => self.tree_at(path).map(|(_, content)| content.length).sum(),
             Operation::Echo(content) | Operation::RawEcho(content) => 2 * content.length,
             Operation::DatagramEcho { count, length, .. } => 2 * u64::from(*count) * length,
             Operation::List | Operation::Stat { .. } | Operation::Remove { .. } => 0,
@@ -48,6 +50,9 @@ impl Plan {
             Operation::DatagramEcho { count, gap_ms, .. } => u64::from(*count) * gap_ms + 3_000,
             Operation::RawEcho(_) => self.echo_limit_ms(),
             Operation::Put { .. } | Operation::Get { .. } | Operation::List => 0,
+            // Each of its files may have to be waited for.
+            Operation::PutTree { contents, .. } => 200 * contents.len() as u64,
+            Operation::GetTree { path } => 200 * self.tree_at(path).count() as u64,
             Operation::Stat { .. } | Operation::Remove { .. } | Operation::Echo(_) => 0,
         };
         let waits: u64 = self.steps().map(of_step).sum();

@@ -16,7 +16,9 @@ impl Plan {
                 Operation::Put { content, .. } | Operation::Echo(content) | Operation::RawEcho(content) => {
                     short(content);
                 }
-                Operation::Get { .. } | Operation::List | Operation::Stat { .. } => {}
+                Operation::PutTree { contents, .. } => contents.iter_mut().for_each(short),
+                Operation::Get { .. } | Operation::GetTree { .. } => {}
+                Operation::List | Operation::Stat { .. } => {}
                 Operation::Remove { .. } | Operation::DatagramEcho { .. } => {}
             }
         }

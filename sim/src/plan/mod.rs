@@ -257,10 +257,16 @@ impl Plan {
     /// What is at `path` at some time: at the beginning, and by each put.
     pub fn contents_at(&self, path: &str) -> impl Iterator<Item = &Content> {
         let served = self.served.iter().filter(move |(at, _)| at == path).map(|(_, content)| content);
-        served.chain(self.steps().filter_map(move |step| match &step.operation {
-            Operation::Put { path: at, content } if at == path => Some(content),
-            _ => None,
-        }))
+        let put = self.steps().flat_map(|step| step.operation.puts());
+        served.chain(put.filter(move |(at, _)| at == path).map(|(_, content)| content))
+    }
+
+    /// What is below the folder `path` at some time.
+    pub fn tree_at(&self, path: &str) -> impl Iterator<Item = (String, &Content)> {
+        let start = format!("{path}/");
+        let served = self.served.iter().map(|(at, content)| (at.clone(), content));
+        let put = self.steps().flat_map(|step| step.operation.puts());
+        served.chain(put).filter(move |(at, _)| at.starts_with(&start))
     }
 
     /// What the source of a step becomes, by each fault that changes it.

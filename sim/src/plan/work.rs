@@ -107,6 +107,18 @@ pub enum Operation {
         /// Where it stands.
         path: String,
     },
+    /// Sends a folder of files, which are called by their numbers.
+    PutTree {
+        /// Where it is to stand.
+        path: String,
+        /// What they hold.
+        contents: Vec<Content>,
+    },
+    /// Receives a folder with all that is in it.
+    GetTree {
+        /// Where it stands.
+        path: String,
+    },
     /// Lists the served folder.
     List,
     /// Asks what stands at a path.
@@ -142,16 +154,32 @@ impl Operation {
     pub fn is_job(&self) -> bool {
         match self {
             Operation::Put { .. } | Operation::Get { .. } | Operation::List => true,
+            Operation::PutTree { .. } | Operation::GetTree { .. } => true,
             Operation::Stat { .. } | Operation::Remove { .. } | Operation::Echo(_) => true,
             Operation::RawEcho(_) | Operation::DatagramEcho { .. } => false,
         }
     }
 
-    /// The file that it is about, if it is about one.
+    /// The files that it sends, by the path that each is to stand at.
+    pub fn puts(&self) -> Vec<(String, &Content)> {
+        match self {
+            Operation::Put { path, content } => vec![(path.clone(), content)],
+            Operation::PutTree { path, contents } => {
+                let place = |(number, content)| (format!("{path}/{number}"), content);
+                contents.iter().enumerate().map(place).collect()
+            }
+            Operation::Get { .. } | Operation::GetTree { .. } | Operation::List => Vec::new(),
+            Operation::Stat { .. } | Operation::Remove { .. } | Operation::Echo(_) => Vec::new(),
+            Operation::RawEcho(_) | Operation::DatagramEcho { .. } => Vec::new(),
+        }
+    }
+
+    /// The file or folder that it is about, if it is about one.
     pub fn path(&self) -> Option<&str> {
         match self {
             Operation::Put { path, .. } | Operation::Get { path } => Some(path),
             Operation::Stat { path } | Operation::Remove { path } => Some(path),
+            Operation::PutTree { path, .. } | Operation::GetTree { path } => Some(path),
             Operation::List | Operation::Echo(_) => None,
             Operation::RawEcho(_) | Operation::DatagramEcho { .. } => None,
         }
@@ -160,8 +188,10 @@ impl Operation {
     /// True if it changes what stands at its path.
     pub fn writes(&self) -> bool {
         match self {
-            Operation::Put { .. } | Operation::Remove { .. } => true,
-            Operation::Get { .. } | Operation::List | Operation::Stat { .. } => false,
+            Operation::Put { .. } | Operation::PutTree { .. } | Operation::Remove { .. } => true,
+            Operation::Get { .. } | Operation::GetTree { .. } | Operation::List | Operation::Stat { .. } => {
+                false
+            }
             Operation::Echo(_) | Operation::RawEcho(_) | Operation::DatagramEcho { .. } => false,
         }
     }

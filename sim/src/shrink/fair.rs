@@ -71,8 +71,8 @@ fn missing(plan: &Plan) -> usize {
             let is_wanted = step.expect == Expect::Success;
             let Some(path) = step.operation.path() else { continue };
             let is_put = |step: &Step| {
-                matches!(&step.operation, Operation::Put { path: at, .. } if at == path)
-                    && step.give_up_ms.is_none()
+                let puts = step.operation.puts();
+                puts.iter().any(|(at, _)| at == path) && step.give_up_ms.is_none()
             };
             let is_sure = there.contains(path) && !client.steps[client.group_of(at)].iter().any(is_put);
             match &step.operation {
@@ -84,6 +84,9 @@ fn missing(plan: &Plan) -> usize {
                 Operation::Get { .. } | Operation::Stat { .. } => {
                     missing += usize::from(is_wanted && !is_sure);
                 }
+                // A folder is there once a tree was put there.
+                Operation::PutTree { .. } => drop(there.insert(path)),
+                Operation::GetTree { .. } => missing += usize::from(is_wanted && !there.contains(path)),
                 Operation::Put { .. } | Operation::List => {}
                 Operation::Echo(_) | Operation::RawEcho(_) | Operation::DatagramEcho { .. } => {}
             }

@@ -153,8 +153,14 @@ fn each(plan: &mut Plan, visit: &mut dyn FnMut(Kind, &mut u64)) {
                     visit(Kind::Datagram, length);
                     visit(Kind::Plain, gap_ms);
                 }
-                Operation::Get { .. } | Operation::List | Operation::Stat { .. } => {}
-                Operation::Remove { .. } => {}
+                Operation::PutTree { contents, .. } => {
+                    for content in contents {
+                        visit(Kind::Length, &mut content.length);
+                        visit(Kind::Noise, &mut content.noise);
+                    }
+                }
+                Operation::Get { .. } | Operation::GetTree { .. } | Operation::List => {}
+                Operation::Stat { .. } | Operation::Remove { .. } => {}
             }
         }
     }

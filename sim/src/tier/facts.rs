@@ -16,7 +16,7 @@ use super::tap::Tap;
 use crate::disk::Power;
 use crate::ledger::Rare;
 use crate::outcome::{Bound, Drain, Ended, Job, Outcome, Traffic, Visit};
-use crate::plan::{Host, Operation, Plan, What};
+use crate::plan::{Host, Plan, What};
 use crate::plant::Plant;
 use crate::trace::{self, Connection, Door, Frame, Kind, Lane, Network, Part, Recorded, Store};
 
@@ -210,10 +210,7 @@ impl Facts {
     /// Every path that the plan names.
     pub(super) fn paths(&self) -> BTreeSet<String> {
         let plan = &self.outcome.plan;
-        let put = plan.steps().filter_map(|step| match &step.operation {
-            Operation::Put { path, .. } => Some(path.clone()),
-            _ => None,
-        });
+        let put = plan.steps().flat_map(|step| step.operation.puts()).map(|(path, _)| path);
         plan.served.iter().map(|(path, _)| path.clone()).chain(put).collect()
     }
 

@@ -6,7 +6,7 @@ use towline::store::{kept, remove_kept};
 
 use super::facts::{Facts, SERVER, client_name};
 use crate::ledger::Rare;
-use crate::outcome::{ContentId, Ended};
+use crate::outcome::{ContentId, Ended, Job};
 use crate::plan::{Application, Host, Obstacle, Operation, Plan};
 
 /// The disks of all hosts. A clone is the same.
@@ -60,6 +60,17 @@ impl Folders {
     /// What stands at a client's `path`.
     pub(super) fn local_at(&self, client: u32, path: &str) -> Option<ContentId> {
         self.local[client as usize].get(path).map(|bytes| ContentId::of(&bytes))
+    }
+
+    /// Each file below a client's folder: its path there, and what it is.
+    pub(super) fn local_below(&self, client: u32, folder: &str) -> Vec<String> {
+        let files = &self.local[client as usize];
+        let start = format!("{folder}/");
+        let names = files.paths().into_iter().filter_map(|path| {
+            let name = path.strip_prefix(&start)?.to_owned();
+            Some(Job::named(&name, self.local_at(client, &path)?))
+        });
+        names.collect()
     }
 
     /// Looks at what is there at the end.
@@ -116,6 +127,11 @@ fn local_files(client: &Application, plan: &Plan) -> MemoryFiles {
     for (number, step) in client.steps.iter().enumerate() {
         if let Operation::Put { content, .. } = &step.operation {
             files.put(&source_of(number), &content.bytes());
+        }
+        if let Operation::PutTree { contents, .. } = &step.operation {
+            for (at, content) in contents.iter().enumerate() {
+                files.put(&format!("{}/{at}", source_of(number)), &content.bytes());
+            }
         }
     }
     files.sync_all();

@@ -6,6 +6,7 @@ use towline::proto::machine::DialErrorKind;
 use towline::proto::op::{OpDone, OpEvent, Question};
 use towline::proto::session::{Request, SessionEnd};
 use towline::proto::storage::RootId;
+use towline::proto::tree_job::{Direction, Item, Summary, TreeOptions, TreeRequest};
 #[cfg(feature = "turmoil")]
 use towline::wire::Entry;
 use towline::wire::{Attempt, Code, Get, RelPath, Remove, RequestId, Start};
@@ -14,7 +15,7 @@ use super::facts::{Facts, client_name};
 use super::files::{Folders, source_of};
 use crate::ledger::Rare;
 use crate::outcome::{DatagramsEchoed, Echoed, Ended, Job};
-use crate::plan::{Host, Operation, Plan};
+use crate::plan::{Content, Host, Operation, Plan};
 use crate::plant::Plant;
 use crate::trace::{Application, Kind, Lane};
 
@@ -60,8 +61,43 @@ pub(super) fn request(operation: &Operation, step: usize, client: u32, life: u32
             Request::Ask(Question::Remove(Remove { request: id, path: path(at) }))
         }
         Operation::Echo(content) => Request::Ask(Question::Echo(Bytes::from(content.bytes()))),
+        Operation::PutTree { .. } | Operation::GetTree { .. } => return None,
         Operation::RawEcho(_) | Operation::DatagramEcho { .. } => return None,
     })
+}
+
+/// The tree that the client machine is asked to move, if it is.
+pub(super) fn tree(operation: &Operation, step: usize, client: u32, life: u32) -> Option<TreeRequest> {
+    let path = |text: &str| RelPath::new(text).expect("the plan's paths are good");
+    let (direction, from, to) = match operation {
+        Operation::PutTree { path: to, .. } => (Direction::Up, path(&source_of(step)), path(to)),
+        Operation::GetTree { path: from } => (Direction::Down, path(from), path(&destination_of(life, step))),
+        _ => return None,
+    };
+    let requests = RequestId(1 << 32 | u128::from(client) << 16 | u128::from(life) << 8 | (step as u128 + 1));
+    let items = vec![Item { root: ROOT, from, to }];
+    Some(TreeRequest { direction, items, options: TreeOptions::default(), requests })
+}
+
+/// Where a client receives a tree: in each of its lives anew.
+pub(super) fn destination_of(life: u32, step: usize) -> String {
+    format!("down-{step}-{life}")
+}
+
+/// A tree of which something failed is no success.
+pub(super) fn whole(done: OpDone) -> Ended {
+    match done {
+        OpDone::Tree(summary) => whole_tree(&summary),
+        _ => Ended::Done,
+    }
+}
+
+/// The same for its summary.
+pub(super) fn whole_tree(summary: &Summary) -> Ended {
+    match summary.failed {
+        0 => Ended::Done,
+        failed => Ended::Failed(format!("{failed} entries failed")),
+    }
 }
 
 /// How a failed job ended.
@@ -133,13 +169,29 @@ impl Facts {
         folders: &Folders,
     ) -> Option<usize> {
         let (mut got, mut stood) = (None, None);
-        match &self.outcome.plan.clients[client as usize].steps[step].operation {
+        let operation = self.outcome.plan.clients[client as usize].steps[step].operation.clone();
+        match &operation {
             Operation::Get { .. } => got = folders.local_at(client, &format!("down-{step}")),
             Operation::Put { path, .. } if ended == Ended::Done => {
                 let origins = |is| self.outcome.origins(Host::Server, path, is);
                 let stands = folders.served_at(path).map(origins);
                 let sent = self.outcome.sent(client, step);
                 stood = Some(stands.is_some_and(|origins| sent.iter().any(|sent| origins.contains(sent))));
+            }
+            Operation::GetTree { .. } => {
+                let life = self.job_of(client, step).map_or(0, |job| job.life);
+                let names = folders.local_below(client, &destination_of(life, step));
+                if let Some(job) = self.job_of(client, step) {
+                    job.names = names;
+                }
+            }
+            operation @ Operation::PutTree { .. } if ended == Ended::Done => {
+                let stands = |(path, content): &(String, &Content)| {
+                    let origins = |is| self.outcome.origins(Host::Server, path, is);
+                    let id = self.outcome.id(content);
+                    folders.served_at(path).map(origins).is_some_and(|origins| origins.contains(&id))
+                };
+                stood = Some(operation.puts().iter().all(stands));
             }
             _ => {}
         }
@@ -233,7 +285,7 @@ impl Facts {
                 Some(format!("attempt {attempt} failed, the next in {delay:?}: {error}"))
             }
             Event::Connected { version, .. } => Some(format!("speaks version {version}")),
-            Event::Finished(..) | Event::Job(..) => None,
+            Event::Finished(..) | Event::Job(..) | Event::Tree(..) => None,
         };
         if let Some(line) = line {
             self.event(client_name(client), &line);
@@ -241,6 +293,7 @@ impl Facts {
         let double = self.plant == Some(Plant::DoubleReply);
         let job = match event {
             Event::Retrying { job, .. } | Event::Job(job, _) | Event::Finished(job, _) => *job,
+            Event::Tree(job, _) => *job,
             Event::Connected { .. } => return,
         };
         let Some(step) = self.step_of(client, job) else { return };
@@ -259,7 +312,7 @@ impl Facts {
                     job.described = Some(metadata.length);
                 }
             }
-            Event::Connected { .. } | Event::Job(..) => {}
+            Event::Connected { .. } | Event::Job(..) | Event::Tree(..) => {}
         }
     }
 }

@@ -208,6 +208,7 @@ pub(in crate::drive) fn opens(done: &NameDone) -> Option<Lease> {
         }
         NameDone::Published | NameDone::Unchanged | NameDone::Entries { .. } | NameDone::Released => None,
         NameDone::Metadata(_) | NameDone::Removed | NameDone::Noted => None,
+        NameDone::Made | NameDone::Target(_) | NameDone::Resolved(_) => None,
     }
 }
 
@@ -222,5 +223,7 @@ pub(in crate::drive) fn ends(op: &NameOp) -> Option<Lease> {
         | NameOp::ReadFolder { .. }
         | NameOp::Stat { .. }
         | NameOp::Remove { .. } => None,
+        NameOp::MakeFolder { .. } | NameOp::MakeLink { .. } => None,
+        NameOp::ReadLink { .. } | NameOp::Resolve { .. } => None,
     }
 }

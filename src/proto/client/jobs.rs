@@ -108,7 +108,7 @@ impl Client {
                     out.event(Event::Finished(id, Ok(done.clone())));
                 }
                 self.jobs.remove(&id);
-                return out.event(Event::Finished(id, Ok(done)));
+                return self.finished(id, Ok(done), out);
             }
             Err(error) => error,
         };
@@ -120,12 +120,13 @@ impl Client {
         mark_if(Mark::GaveUpFirstContact, || never_reached && !again);
         if !error.is_passing() || !again || matches!(job.state, JobState::Cancelling(_)) {
             self.jobs.remove(&id);
-            return out.event(Event::Finished(id, Err(error)));
+            return self.finished(id, Err(error), out);
         }
         let delay = self.backoff.delay(job.attempts, error.delay());
         job.state = JobState::Waiting(now + delay);
         note_retry(&error);
-        out.event(Event::Retrying { job: id, attempt: job.attempts, delay, error });
+        let attempt = job.attempts;
+        self.retrying(id, attempt, delay, error, out);
     }
 }
 

@@ -2,12 +2,11 @@
 
 use bytes::Bytes;
 
-use super::{Client, Event, Job, JobError, JobId, JobState, Link, LinkId};
+use super::{Client, Event, Job, JobError, JobId, JobState, Link, LinkId, Owner};
 use crate::probe::{Bug, Mark, mark_if, planted};
 use crate::proto::machine::{Effect, Input, Machine, Out};
 use crate::proto::op::{OpError, Party};
 use crate::proto::session::{self, Session, SessionEnd};
-use crate::proto::storage::Ticket;
 use crate::time::Time;
 use crate::wire::Code;
 
@@ -55,10 +54,7 @@ impl Client {
                 Effect::Finish(()) => out.push(Effect::Finish(link)),
                 Effect::Hangup(()) => out.push(Effect::Hangup(link)),
                 Effect::Store(ticket, op) => {
-                    let outer = Ticket(self.next_ticket);
-                    self.next_ticket += 1;
-                    self.tickets.insert(outer, (link, ticket));
-                    out.push(Effect::Store(outer, op));
+                    self.store(Owner::Link(link, ticket), op, out);
                 }
                 Effect::Event(event) => self.on_session_event(now, link, event, out),
                 Effect::Close(end) => self.on_session_closed(now, link, end, out),
@@ -79,7 +75,7 @@ impl Client {
                 self.first_contact = None;
                 out.event(Event::Connected { version, hello });
             }
-            session::Event::Op(tag, event) => out.event(Event::Job(JobId(tag.0), event)),
+            session::Event::Op(tag, event) => self.got_on(JobId(tag.0), event, out),
             session::Event::Finished(tag, Err(OpError { by: Party::Link, .. })) => {
                 let id = JobId(tag.0);
                 match self.jobs.get_mut(&id) {

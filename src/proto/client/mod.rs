@@ -1,11 +1,13 @@
 //! The client's jobs: dials, runs each job as an operation of a session, and tries again what a passing failure broke.
-//! Over one connection for now; links are named so that there can be more.
+//! Over one connection for now; links are named so that there can be more. A tree of folders is one job to the application
+//! (`trees`), and many to the connection.
 
 mod error;
 mod jobs;
 mod links;
+mod trees;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 
@@ -14,7 +16,8 @@ use super::backoff::Backoff;
 use super::machine::{DialError, DialErrorKind, Effect, Input, Machine, Out, earlier};
 use super::op::{OpDone, OpError, OpEvent};
 use super::session::{self, Request, Session, Tag};
-use super::storage::Ticket;
+use super::storage::{StoreOp, Ticket};
+use super::tree_job::{self, PartId, Told, TreeJob, TreeRequest};
 use crate::probe::{Bug, Mark, mark, planted};
 use crate::proto::states::state_names;
 use crate::time::{Duration, Time};
@@ -27,7 +30,7 @@ use jobs::{Job, JobState};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkId(pub u32);
 
-/// Names a job; the application's choice.
+/// Names a job; the application's choice, below 2^63.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JobId(pub u64);
 
@@ -36,6 +39,8 @@ pub struct JobId(pub u64);
 pub enum Command {
     /// Carry out a job.
     Start(JobId, Request),
+    /// Move trees of folders, as one job.
+    StartTree(JobId, TreeRequest),
     /// Give a job up; it may succeed all the same.
     Cancel(JobId),
     /// Begin no more jobs, finish what runs, say goodbye.
@@ -52,9 +57,11 @@ pub enum Event {
         /// What the server said of itself.
         hello: Hello,
     },
-    /// A job got on.
+    /// A job got on; a tree with any of its files.
     Job(JobId, OpEvent),
-    /// A job failed in a way that may pass; it begins again after `delay`.
+    /// What became of an entry of a tree.
+    Tree(JobId, Told),
+    /// A job, or an operation of a tree, failed in a way that may pass; it begins again after `delay`.
     Retrying {
         /// Which job.
         job: JobId,
@@ -76,14 +83,27 @@ pub struct Client {
     policy: RetryPolicy,
     backoff: Backoff,
     jobs: BTreeMap<JobId, Job>,
+    trees: BTreeMap<JobId, TreeJob>,
+    /// The jobs that are parts of trees.
+    parts: BTreeMap<JobId, (JobId, PartId)>,
+    next_part: u64,
+    /// What trees are to be told.
+    orders: VecDeque<(JobId, tree_job::Order)>,
     sessions: BTreeMap<LinkId, Session>,
     link: Link,
     next_link: u32,
-    tickets: BTreeMap<Ticket, (LinkId, Ticket)>,
+    tickets: BTreeMap<Ticket, Owner>,
     next_ticket: u64,
     /// When dialling a server that was never reached is given up; `None` once it was reached.
     first_contact: Option<Contact>,
     phase: Phase,
+}
+
+/// Whose store operation it is, and by which ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Owner {
+    Link(LinkId, Ticket),
+    Tree(JobId, Ticket),
 }
 
 /// The connection in use.
@@ -120,6 +140,10 @@ impl Client {
             policy,
             backoff,
             jobs: BTreeMap::new(),
+            trees: BTreeMap::new(),
+            parts: BTreeMap::new(),
+            next_part: 0,
+            orders: VecDeque::new(),
             sessions: BTreeMap::new(),
             link: Link::Down,
             next_link: 0,
@@ -142,17 +166,33 @@ impl Client {
 
     fn on_command(&mut self, now: Time, command: Command, out: &mut Out<Client>) {
         match command {
+            Command::Start(job, _) | Command::StartTree(job, _) if !self.takes(job) => {
+                let error =
+                    OpError::us(Code::UNSUPPORTED, "the client is closing, or the job is there already");
+                out.event(Event::Finished(job, Err(JobError::Operation(error))));
+            }
             Command::Start(job, request) => {
-                if self.phase != Phase::Open || self.jobs.contains_key(&job) {
-                    let error =
-                        OpError::us(Code::UNSUPPORTED, "the client is closing, or the job is there already");
-                    return out.event(Event::Finished(job, Err(JobError::Operation(error))));
-                }
                 self.jobs.insert(job, Job { request, attempts: 0, state: JobState::Ready });
+            }
+            Command::StartTree(job, request) => self.start_tree(job, request),
+            Command::Cancel(job) if self.trees.contains_key(&job) => {
+                self.orders.push_back((job, tree_job::Order::Cancel));
             }
             Command::Cancel(job) => self.cancel(now, job, out),
             Command::Close => self.phase = Phase::Closing,
         }
+    }
+
+    fn takes(&self, job: JobId) -> bool {
+        let is_there = self.jobs.contains_key(&job) || self.trees.contains_key(&job);
+        self.phase == Phase::Open && job.is_free() && !is_there
+    }
+
+    fn store(&mut self, owner: Owner, op: StoreOp, out: &mut Out<Client>) {
+        let ticket = Ticket(self.next_ticket);
+        self.next_ticket += 1;
+        self.tickets.insert(ticket, owner);
+        out.push(Effect::Store(ticket, op));
     }
 
     fn cancel(&mut self, now: Time, id: JobId, out: &mut Out<Client>) {
@@ -166,14 +206,29 @@ impl Client {
             Some(JobState::Waiting(_) | JobState::Ready | JobState::Lost(_)) => {
                 let error = JobError::Operation(OpError::us(Code::CANCELLED, ""));
                 self.jobs.remove(&id);
-                out.event(Event::Finished(id, Err(error)));
+                self.finished(id, Err(error), out);
             }
             Some(JobState::Cancelling(_)) | None => {}
         }
     }
 
-    /// Dials if a job is due, starts the jobs that are due, says goodbye when there is nothing left.
+    /// Lets trees begin their parts, and what follows from that.
     fn advance(&mut self, now: Time, out: &mut Out<Client>) {
+        loop {
+            self.run_trees(now, out);
+            self.advance_jobs(now, out);
+            if self.orders.is_empty() {
+                return;
+            }
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.jobs.is_empty() && self.trees.is_empty()
+    }
+
+    /// Dials if a job is due, starts the jobs that are due, says goodbye when there is nothing left.
+    fn advance_jobs(&mut self, now: Time, out: &mut Out<Client>) {
         for job in self.jobs.values_mut() {
             if matches!(job.state, JobState::Waiting(at) if at <= now) {
                 job.state = JobState::Ready;
@@ -193,7 +248,7 @@ impl Client {
                 for id in due.into_iter().take(spaces) {
                     self.begin(now, link, id, out);
                 }
-                if self.phase == Phase::Closing && self.jobs.is_empty() {
+                if self.phase == Phase::Closing && self.is_idle() {
                     self.link = Link::Down;
                     self.step_session(now, link, Input::Command(session::Command::Drain), out);
                 }
@@ -204,7 +259,7 @@ impl Client {
     }
 
     fn settle(&mut self, now: Time, out: &mut Out<Client>) {
-        if self.phase != Phase::Closing || !self.jobs.is_empty() {
+        if self.phase != Phase::Closing || !self.is_idle() {
             return;
         }
         match self.link {
@@ -278,11 +333,15 @@ impl Machine for Client {
             Input::Ended(link, end) => self.step_session(now, link, Input::Ended((), end), out),
             Input::Room(link, room) => self.step_session(now, link, Input::Room((), room), out),
             Input::Elapsed => self.on_elapsed(now, out),
-            Input::Stored(ticket, stored) => {
-                if let Some((link, ticket)) = self.tickets.remove(&ticket) {
+            Input::Stored(ticket, stored) => match self.tickets.remove(&ticket) {
+                Some(Owner::Link(link, ticket)) => {
                     self.step_session(now, link, Input::Stored(ticket, stored), out);
                 }
-            }
+                Some(Owner::Tree(tree, ticket)) => {
+                    self.step_tree(now, tree, Input::Stored(ticket, stored), out);
+                }
+                None => {}
+            },
         }
         self.advance(now, out);
     }
@@ -304,12 +363,14 @@ impl Machine for Client {
 
     fn footprint(&self) -> usize {
         let sessions: usize = self.sessions.values().map(Session::footprint).sum();
-        sessions + self.jobs.len() * size_of::<(JobId, Job)>()
+        let trees: usize = self.trees.values().map(TreeJob::footprint).sum();
+        sessions + trees + self.jobs.len() * size_of::<(JobId, Job)>()
     }
 
     fn footprint_max(&self) -> usize {
         let sessions: usize = self.sessions.values().map(Session::footprint_max).sum();
-        sessions + self.jobs.len() * size_of::<(JobId, Job)>()
+        let trees: usize = self.trees.values().map(TreeJob::footprint_max).sum();
+        sessions + trees + self.jobs.len() * size_of::<(JobId, Job)>()
     }
 
     fn size(tx: &Bytes) -> usize {

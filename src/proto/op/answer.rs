@@ -8,7 +8,7 @@ use crate::proto::machine::{Effect, Input, Machine, Out};
 use crate::proto::states::state_names;
 use crate::proto::storage::{Lease, NameDone, NameOp, RootId, StoreOp, Stored};
 use crate::time::Time;
-use crate::wire::{Body, Code, Failure, Page, RelPath, Remove, limits};
+use crate::wire::{Body, Code, Failure, MakeFolder, MakeLink, Page, RelPath, Remove, limits};
 
 /// What is asked of the server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -21,6 +21,53 @@ pub enum Question {
     Remove(Remove),
     /// A folder's names.
     List(RelPath),
+    /// A folder, with this mode and time.
+    MakeFolder(MakeFolder),
+    /// A symbolic link.
+    MakeLink(MakeLink),
+    /// Where a symbolic link leads.
+    ReadLink(RelPath),
+    /// The metadata of what a path leads to, over links.
+    Resolve(RelPath),
+}
+
+impl Question {
+    /// Bytes held.
+    pub(super) fn footprint(&self) -> usize {
+        match self {
+            Question::Echo(bytes) => bytes.len(),
+            Question::Stat(path) | Question::List(path) => path.as_bytes().len(),
+            Question::ReadLink(path) | Question::Resolve(path) => path.as_bytes().len(),
+            Question::Remove(remove) => remove.path.as_bytes().len(),
+            Question::MakeFolder(folder) => folder.path.as_bytes().len(),
+            Question::MakeLink(link) => link.path.as_bytes().len() + link.target.as_bytes().len(),
+        }
+    }
+
+    /// What it is to the store of the side that answers; an echo is nothing to it.
+    pub(crate) fn here(&self, root: RootId) -> Option<NameOp> {
+        Some(match self {
+            Question::Echo(_) => return None,
+            Question::Stat(path) => NameOp::Stat { root, path: path.clone() },
+            Question::List(path) => NameOp::OpenFolder { root, path: path.clone() },
+            Question::Remove(Remove { request, path }) => {
+                NameOp::Remove { root, path: path.clone(), request: *request }
+            }
+            Question::MakeFolder(folder) => NameOp::MakeFolder { root, folder: folder.clone() },
+            Question::MakeLink(link) => NameOp::MakeLink { root, link: link.clone() },
+            Question::ReadLink(path) => NameOp::ReadLink { root, path: path.clone() },
+            Question::Resolve(path) => NameOp::Resolve { root, path: path.clone() },
+        })
+    }
+
+    /// True if it changes something, so that it may win against its cancellation.
+    fn changes(&self) -> bool {
+        match self {
+            Question::Remove(_) | Question::MakeFolder(_) | Question::MakeLink(_) => true,
+            Question::Echo(_) | Question::Stat(_) | Question::List(_) => false,
+            Question::ReadLink(_) | Question::Resolve(_) => false,
+        }
+    }
 }
 
 /// Answers one [`Question`].
@@ -66,19 +113,12 @@ impl Answer {
     }
 
     fn begin(&mut self, out: &mut Out<Answer>) {
-        let op = match &self.question {
-            Question::Echo(bytes) => {
-                let cut = usize::from(planted(Bug::CutEchoReply));
-                let reply = bytes.slice(..bytes.len().saturating_sub(cut));
-                self.state = State::Replying(Body::EchoReply(reply), None);
-                return;
-            }
-            Question::Stat(path) => NameOp::Stat { root: self.root, path: path.clone() },
-            Question::List(path) => NameOp::OpenFolder { root: self.root, path: path.clone() },
-            Question::Remove(Remove { request, path }) => {
-                NameOp::Remove { root: self.root, path: path.clone(), request: *request }
-            }
-        };
+        if let Question::Echo(bytes) = &self.question {
+            let cut = usize::from(planted(Bug::CutEchoReply));
+            let reply = bytes.slice(..bytes.len().saturating_sub(cut));
+            self.state = State::Replying(Body::EchoReply(reply), None);
+        }
+        let Some(op) = self.question.here(self.root) else { return };
         self.state = State::Asking;
         if matches!(op, NameOp::Remove { .. }) && planted(Bug::AnswerBeforeRemove) {
             out.push(Effect::Transmit((), Body::Done));
@@ -133,6 +173,15 @@ impl Answer {
                 self.leave(Ok(OpDone::Described(metadata)), out);
             }
             (State::Asking, NameDone::Removed) => self.leave(Ok(OpDone::Removed), out),
+            (State::Asking, NameDone::Made) => self.leave(Ok(OpDone::Made), out),
+            (State::Asking, NameDone::Target(target)) => {
+                out.push(Effect::Transmit((), Body::LinkTarget(target.clone())));
+                self.leave(Ok(OpDone::Target(target)), out);
+            }
+            (State::Asking, NameDone::Resolved(resolved)) => {
+                out.push(Effect::Transmit((), Body::Resolved(resolved)));
+                self.leave(Ok(OpDone::Resolved(resolved)), out);
+            }
             (State::Asking, NameDone::Folder { lease }) => self.read(lease, out),
             (State::Reading(lease), NameDone::Entries { entries, last }) => {
                 let lease = *lease;
@@ -174,8 +223,8 @@ impl Answer {
                 self.read(lease, out);
             }
             (State::Leaving(..) | State::Closed, _) => {}
-            // A removal under way may win against its cancellation.
-            (State::Asking, Body::Cancel) if matches!(self.question, Question::Remove(_)) => {}
+            // A change under way may win against its cancellation.
+            (State::Asking, Body::Cancel) if self.question.changes() => {}
             (_, Body::Cancel) => {
                 self.give_back(out);
                 self.leave(Err(OpError::peer(Failure::from(Code::CANCELLED))), out);
@@ -219,12 +268,7 @@ impl Machine for Answer {
     }
 
     fn footprint(&self) -> usize {
-        let question = match &self.question {
-            Question::Echo(bytes) => bytes.len(),
-            Question::Stat(path) | Question::List(path) => path.as_bytes().len(),
-            Question::Remove(remove) => remove.path.as_bytes().len(),
-        };
-        question + self.wants_room()
+        self.question.footprint() + self.wants_room()
     }
 
     fn footprint_max(&self) -> usize {

@@ -51,6 +51,10 @@ impl Ask {
             Question::Stat(path) => Body::Stat(path.clone()),
             Question::List(path) => Body::List(path.clone()),
             Question::Remove(remove) => Body::Remove(remove.clone()),
+            Question::MakeFolder(folder) => Body::MakeFolder(folder.clone()),
+            Question::MakeLink(link) => Body::MakeLink(link.clone()),
+            Question::ReadLink(path) => Body::ReadLink(path.clone()),
+            Question::Resolve(path) => Body::Resolve(path.clone()),
         };
         self.state = State::Asked;
         out.push(Effect::Transmit((), body));
@@ -82,6 +86,9 @@ impl Ask {
             }
             (Question::Stat(_), Body::Metadata(metadata)) => Ok(OpDone::Described(metadata)),
             (Question::Remove(_), Body::Done) => Ok(OpDone::Removed),
+            (Question::MakeFolder(_) | Question::MakeLink(_), Body::Done) => Ok(OpDone::Made),
+            (Question::ReadLink(_), Body::LinkTarget(target)) => Ok(OpDone::Target(target)),
+            (Question::Resolve(_), Body::Resolved(resolved)) => Ok(OpDone::Resolved(resolved)),
             (Question::List(_), Body::Page(page)) => {
                 out.event(OpEvent::Entries(page.entries));
                 if !page.last {
@@ -141,11 +148,7 @@ impl Machine for Ask {
     }
 
     fn footprint(&self) -> usize {
-        match &self.question {
-            Question::Echo(bytes) => bytes.len(),
-            Question::Stat(path) | Question::List(path) => path.as_bytes().len(),
-            Question::Remove(remove) => remove.path.as_bytes().len(),
-        }
+        self.question.footprint()
     }
 
     fn footprint_max(&self) -> usize {

@@ -22,8 +22,9 @@ pub use sender::Sender;
 
 use super::machine::{Effect, Input, Machine, Out};
 use super::storage::{StoreError, StoreOp, Ticket};
+use super::tree_job::Summary;
 use crate::time::Time;
-use crate::wire::{Body, Code, Cv, Entry, Failure, Metadata};
+use crate::wire::{Body, Code, Cv, Entry, Failure, LinkTarget, Metadata, Resolved};
 
 /// What a session tells an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +69,14 @@ pub enum OpDone {
     Described(Metadata),
     /// A name is gone.
     Removed,
+    /// A folder or link stands there.
+    Made,
+    /// Where a link leads.
+    Target(LinkTarget),
+    /// What a path leads to.
+    Resolved(Resolved),
+    /// Trees were moved, but for what failed.
+    Tree(Summary),
 }
 
 /// A file that was moved, verified and published at the receiving side.
@@ -153,6 +162,8 @@ pub(crate) fn bulk(body: &Body) -> usize {
         Body::GoAway(_) | Body::Bye | Body::Cancel | Body::Failed(_) | Body::Done | Body::Offer(_) => 0,
         Body::Get(_) | Body::Hole(_) | Body::Want(_) | Body::Commit(_) | Body::Committed(_) => 0,
         Body::List(_) | Body::Next | Body::Stat(_) | Body::Metadata(_) | Body::Remove(_) => 0,
+        Body::MakeFolder(_) | Body::MakeLink(_) | Body::ReadLink(_) | Body::LinkTarget(_) => 0,
+        Body::Resolve(_) | Body::Resolved(_) => 0,
     }
 }
 

@@ -15,11 +15,13 @@ use crate::wire::{Body, Capabilities, Class, Code, Failure, OperationId};
 fn is_terminal(body: &Body) -> bool {
     match body {
         Body::EchoReply(_) | Body::Failed(_) | Body::Done | Body::Committed(_) | Body::Metadata(_) => true,
+        Body::LinkTarget(_) | Body::Resolved(_) => true,
         Body::Page(page) => page.last,
         Body::Hello(_) | Body::Refused(_) | Body::Ping(_) | Body::Pong(_) | Body::Credit(_) => false,
         Body::GoAway(_) | Body::Bye | Body::Echo(_) | Body::Cancel | Body::Offer(_) | Body::Get(_) => false,
         Body::Have(_) | Body::Data(_) | Body::Hole(_) | Body::Want(_) | Body::Commit(_) => false,
         Body::List(_) | Body::Next | Body::Stat(_) | Body::Remove(_) => false,
+        Body::MakeFolder(_) | Body::MakeLink(_) | Body::ReadLink(_) | Body::Resolve(_) => false,
     }
 }
 
@@ -27,7 +29,16 @@ fn is_terminal(body: &Body) -> bool {
 fn begins(body: &Body) -> bool {
     matches!(
         body,
-        Body::Echo(_) | Body::Stat(_) | Body::List(_) | Body::Remove(_) | Body::Get(_) | Body::Offer(_)
+        Body::Echo(_)
+            | Body::Stat(_)
+            | Body::List(_)
+            | Body::Remove(_)
+            | Body::MakeFolder(_)
+            | Body::MakeLink(_)
+            | Body::ReadLink(_)
+            | Body::Resolve(_)
+            | Body::Get(_)
+            | Body::Offer(_)
     )
 }
 
@@ -137,6 +148,10 @@ impl Session {
             Body::Stat(path) => answer(root, Question::Stat(path)),
             Body::List(path) => answer(root, Question::List(path)),
             Body::Remove(remove) => answer(root, Question::Remove(remove)),
+            Body::MakeFolder(folder) => answer(root, Question::MakeFolder(folder)),
+            Body::MakeLink(link) => answer(root, Question::MakeLink(link)),
+            Body::ReadLink(path) => answer(root, Question::ReadLink(path)),
+            Body::Resolve(path) => answer(root, Question::Resolve(path)),
             Body::Get(get) => {
                 let began = Began::Get(get.path.clone());
                 (Sender::download(root, get, &self.limits).into(), began)

@@ -25,7 +25,8 @@ macro_rules! primitives {
 }
 
 primitives! {
-    OpenFolder OpenFile CreateFile OpenOwn CreateFolder Rename RemoveFile RemoveFolder Status List
+    OpenFolder OpenFile CreateFile OpenOwn CreateFolder SetFolderMode SetFolderModified CreateLink ReadLink
+    Rename RemoveFile RemoveFolder Status List
     NextNames SyncFolder FreeSpace FileStatus ReadAt WriteAt Zero SetLen SetMode SetModified Sync
     Lock SyncFileSystem
 }

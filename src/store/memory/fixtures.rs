@@ -1,8 +1,9 @@
 //! What a test puts on a disk in memory, and what it finds there: by no primitive, so that nothing goes wrong with it.
 
-use super::disk::Content;
+use super::disk::{Content, Disk};
 use super::shadow::Change;
 use super::{MemoryFiles, Status};
+use crate::wire::{FileKind, Modified};
 
 impl MemoryFiles {
     /// Puts a file there, with the folders that it needs.
@@ -35,6 +36,50 @@ impl MemoryFiles {
     /// Puts a symbolic link there.
     pub fn put_link(&self, path: &str, target: &str) {
         self.disk().plant(path, Content::Link(target.as_bytes().to_vec()));
+    }
+
+    /// Where the link at `path` leads, if one stands there.
+    pub fn link_target(&self, path: &str) -> Option<Vec<u8>> {
+        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let disk = self.disk();
+        let at = if folder.is_empty() { Disk::ROOT } else { disk.find(folder)? };
+        disk.target(at, name.as_bytes()).ok()
+    }
+
+    /// Gives what stands at `path` this mode and time.
+    pub fn set(&self, path: &str, mode: u32, modified: Modified) {
+        let mut disk = self.disk();
+        let inode = disk.find(path).expect("something stands there");
+        disk.set_mode(inode, mode);
+        disk.set_modified(inode, modified);
+    }
+
+    /// Every name below the root but the store's own, with what it stands for: `a/` is a folder, `b` a file, `c -> d` a link
+    /// and `e?` anything else. With the mode of files and folders, and when they were last modified.
+    pub fn tree(&self) -> Vec<String> {
+        let disk = self.disk();
+        let (mut lines, mut folders) = (Vec::new(), vec![(String::new(), Disk::ROOT)]);
+        while let Some((path, inode)) = folders.pop() {
+            for (name, child) in disk.entries(inode).into_iter().flatten() {
+                let path = format!("{path}{}", name.escape_ascii());
+                let Status { mode, modified, kind, .. } = disk.status(*child);
+                let about = format!("{mode:o} {}.{:09}", modified.seconds, modified.nanoseconds);
+                if path == ".towline" {
+                    continue;
+                }
+                lines.push(match (&disk.node(*child).content, kind) {
+                    (Content::Link(target), _) => format!("{path} -> {}", target.escape_ascii()),
+                    (_, FileKind::Folder) => format!("{path}/ {about}"),
+                    (_, FileKind::File) => format!("{path} {about}"),
+                    (_, FileKind::Link | FileKind::Other) => format!("{path}?"),
+                });
+                if kind == FileKind::Folder {
+                    folders.push((format!("{path}/"), *child));
+                }
+            }
+        }
+        lines.sort();
+        lines
     }
 
     /// Puts something there that is neither file, folder nor link.

@@ -1,14 +1,34 @@
-//! How a path leads to a node, over links, and how many names do.
+//! How a path leads to a node, over links, and how many names do; what is set of a node.
 
 use std::collections::VecDeque;
 
 use super::super::{FileError, FileErrorKind, Links};
 use super::disk::{Content, Disk, Inode};
+use super::shadow::Change;
+use crate::wire::Modified;
 
 /// Most links on one way, as on Linux.
 const LINKS_MAX: usize = 40;
 
 impl Disk {
+    pub(super) fn set_mode(&mut self, inode: Inode, mode: u32) {
+        self.change(inode).mode = mode & 0o777;
+        self.note(|| Change::SetMode(inode, mode & 0o777));
+    }
+
+    pub(super) fn set_modified(&mut self, inode: Inode, modified: Modified) {
+        self.change(inode).modified = modified;
+        self.note(|| Change::SetModified(inode, modified));
+    }
+
+    /// Where the link `name` leads.
+    pub(super) fn target(&self, folder: Inode, name: &[u8]) -> Result<Vec<u8>, FileError> {
+        match &self.node(self.child(folder, name)?).content {
+            Content::Link(target) => Ok(target.clone()),
+            Content::File(_) | Content::Folder(_) | Content::Other => Err(FileErrorKind::NotAFile.into()),
+        }
+    }
+
     /// How many names a node has.
     pub(super) fn names(&self, inode: Inode) -> u64 {
         let folders = self.nodes.values().filter_map(|node| match &node.content {

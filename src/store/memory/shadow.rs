@@ -19,7 +19,7 @@ pub(super) struct Shadow {
     pending: Vec<Change>,
 }
 
-/// What is durable of a file.
+/// What is durable of a file, or of a folder but for its names.
 #[derive(Debug, Default)]
 pub(super) struct Durable {
     pub(super) pages: Pages,
@@ -63,8 +63,8 @@ impl Change {
         match self {
             Change::Name(folder, ..) => *folder == inode,
             Change::Rename { from, to, .. } => from.0 == inode || to.0 == inode,
+            Change::SetMode(folder, _) | Change::SetModified(folder, _) => *folder == inode,
             Change::Write(..) | Change::Zero(..) | Change::SetLen(..) => false,
-            Change::SetMode(..) | Change::SetModified(..) => false,
         }
     }
 }
@@ -195,7 +195,12 @@ impl Disk {
             (node.exclusive, node.removed) = (None, true);
             node.shared.clear();
             match &mut node.content {
-                Content::Folder(entries) => *entries = shadow.durable_names(*inode),
+                Content::Folder(entries) => {
+                    *entries = shadow.durable_names(*inode);
+                    let durable = shadow.durable_file(*inode);
+                    node.mode = durable.and_then(|folder| folder.mode).unwrap_or(node.mode);
+                    node.modified = durable.and_then(|folder| folder.modified).unwrap_or(node.modified);
+                }
                 Content::File(pages) => {
                     let durable = shadow.durable_file(*inode);
                     *pages = durable.map(|file| file.pages.clone()).unwrap_or_default();

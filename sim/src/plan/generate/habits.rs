@@ -118,6 +118,7 @@ pub(super) fn mistakes(plan: &mut Plan, random: &mut ChaCha8Rng) {
                 }
                 Operation::Get { path } | Operation::Remove { path } => path.clone_from(&folder),
                 Operation::Put { .. } | Operation::List | Operation::Stat { .. } => {}
+                Operation::PutTree { .. } | Operation::GetTree { .. } => {}
                 Operation::Echo(_) | Operation::RawEcho(_) | Operation::DatagramEcho { .. } => {}
             }
         }

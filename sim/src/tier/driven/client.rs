@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use towline::client::{Client, ClientConfig, ClientError};
+use towline::client::{Client, ClientConfig, ClientError, Places};
 use towline::drive::Completions;
 use towline::proto::client::Event;
 use towline::wire::RelPath;
@@ -100,14 +100,14 @@ impl<N: Network> At<N> {
         let ended = match operation {
             Operation::RawEcho(content) => raw_echo(shared, &self.dialer, &content).await,
             operation => {
-                let job = self.ask(step, &operation);
+                let job = self.ask_or_move(step, &operation);
                 let result = match shared.plan().step(client, step).and_then(|step| step.give_up_ms) {
                     // What is dropped is cancelled.
                     Some(ms) => tokio::time::timeout(Duration::from_millis(ms), job).await.ok(),
                     None => Some(job.await),
                 };
                 match result {
-                    Some(Ok(())) => Ended::Done,
+                    Some(Ok(ended)) => ended,
                     Some(Err(ClientError::Job(error))) => steps::ended(&error),
                     Some(Err(error)) => Ended::Failed(error.to_string()),
                     None => Ended::GivenUp,
@@ -119,6 +119,18 @@ impl<N: Network> At<N> {
             return std::future::pending().await;
         }
         lock(shared).facts.step_is_over(client, step, ended, &shared.folders);
+    }
+
+    async fn ask_or_move(&self, step: usize, operation: &Operation) -> Result<Ended, ClientError> {
+        let Some(tree) = steps::tree(operation, step, self.dialer.client, self.number) else {
+            return self.ask(step, operation).await.map(|()| Ended::Done);
+        };
+        let host = Host::Client(self.dialer.client);
+        let folders = vec![self.shared.files(host, &self.dialer.power)];
+        let items = tree.items.into_iter().map(|item| (0, item.from, item.to)).collect();
+        let places = Places { folders, items };
+        let summary = self.library.move_trees(tree.direction, places, tree.options).await?;
+        Ok(steps::whole_tree(&summary))
     }
 
     /// Asks the library as users do.
@@ -144,6 +156,8 @@ impl<N: Network> At<N> {
             Operation::Echo(content) => library.echo(Bytes::from(content.bytes())).await.map(drop),
             // Plans with datagrams are not for the tiers that come here: see `Tier::cannot`.
             Operation::RawEcho(_) | Operation::DatagramEcho { .. } => Err(ClientError::Stopped),
+            // Moved in its own way.
+            Operation::PutTree { .. } | Operation::GetTree { .. } => Err(ClientError::Stopped),
         }
     }
 }

@@ -97,6 +97,10 @@ impl World {
         if let Some(ms) = give_up_ms {
             self.after(Duration::from_millis(ms), Due::GiveUp(life, step));
         }
+        if let Some(tree) = steps::tree(&operation, step, client, number) {
+            let job = self.facts().number_of(client, step).expect("it was counted as it began");
+            return self.step_client(client, Input::Command(Command::StartTree(job, tree)));
+        }
         match (steps::request(&operation, step, client, number), operation) {
             (Some(request), _) => {
                 let job = self.facts().number_of(client, step).expect("it was counted as it began");
@@ -319,7 +323,7 @@ impl World {
                 if let Event::Finished(job, result) = event
                     && let Some(step) = step(job)
                 {
-                    let ended = result.map_or_else(|error| steps::ended(&error), |_| Ended::Done);
+                    let ended = result.map_or_else(|error| steps::ended(&error), steps::whole);
                     self.step_is_over(client, step, ended);
                 }
             }

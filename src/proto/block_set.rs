@@ -1,4 +1,4 @@
-//! Sets of blocks.
+//! [`BlockSet`]: which blocks of a file, a bit each.
 
 /// A set of blocks of one file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
