@@ -17,12 +17,12 @@ use crate::wire::RelPath;
 
 /// Fetch files from a server, and folders with -r; of one plain file, prints its BLAKE3 hash as b3sum does
 ///
-///     get -r HOST/DIR           makes DIR in the current folder
-///     get -r HOST/DIR DEST/     makes DEST/DIR: so it does where DEST is a folder
-///     get -r HOST/DIR DEST      makes DEST like DIR where nothing is there yet
-///     get -r HOST/DIR/ DEST     fills DEST with what is in DIR
-///     get -r HOST/ DEST         fills DEST with all that is served
-///     get -r HOST/A HOST/B DEST makes DEST/A and DEST/B: several go into a folder
+///   get -r HOST/DIR           makes DIR in the current folder
+///   get -r HOST/DIR DEST/     makes DEST/DIR: so it does where DEST is a folder
+///   get -r HOST/DIR DEST      makes DEST like DIR where nothing is there yet
+///   get -r HOST/DIR/ DEST     fills DEST with what is in DIR
+///   get -r HOST/ DEST         fills DEST with all that is served
+///   get -r HOST/A HOST/B DEST makes DEST/A and DEST/B: several go into a folder
 ///
 /// Files of the same length, time and mode are left alone. What fails of single files is
 /// told, the rest goes on, and the exit code is 13.

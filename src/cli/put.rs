@@ -16,11 +16,11 @@ use crate::wire::{Code, RelPath};
 
 /// Send files to a server, and folders with -r; of one plain file, prints its BLAKE3 hash as b3sum does
 ///
-///     put -r DIR HOST/DEST/     makes DEST/DIR: a place with '/' at its end is a folder
-///     put -r DIR HOST           makes DIR in the served folder: so is no path at all
-///     put -r DIR HOST/DEST      makes DEST like DIR
-///     put -r DIR/ HOST/DEST/    fills DEST with what is in DIR (DIR/. does the same)
-///     put -r A B C HOST/DEST    makes DEST/A, DEST/B, DEST/C: several go into a folder
+///   put -r DIR HOST/DEST/     makes DEST/DIR: a place with '/' at its end is a folder
+///   put -r DIR HOST           makes DIR in the served folder: so is no path at all
+///   put -r DIR HOST/DEST      makes DEST like DIR
+///   put -r DIR/ HOST/DEST/    fills DEST with what is in DIR (DIR/. does the same)
+///   put -r A B C HOST/DEST    makes DEST/A, DEST/B, DEST/C: several go into a folder
 ///
 /// Files of the same length, time and mode are left alone. What fails of single files is
 /// told, the rest goes on, and the exit code is 13.

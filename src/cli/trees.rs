@@ -197,6 +197,7 @@ impl Teller {
             Outcome::Excluded => Line::Detail(format!("left out {name}: a pattern excludes it")),
             Outcome::LinkSkipped => Line::Wrong(format!("left out {name}: it is a symbolic link")),
             Outcome::Special => Line::Wrong(format!("left out {name}: it is a device, socket or pipe")),
+            Outcome::Reserved => Line::Wrong(format!("left out {name}: the name is for partial files")),
             Outcome::Failed(error) => Line::Wrong(format!("failed {name}: {}", because(error))),
         }
     }

@@ -40,7 +40,8 @@ impl<F: Files> Names<F> {
         if let Some(modified) = time {
             place.files.set_folder_modified(&own, modified).map_err(because("set the time of", path))?;
         }
-        if is_new_mode || time.is_some() {
+        // Also where the time is as it is to be: who set it may have failed to make it durable.
+        if is_new_mode || modified.is_some() {
             place.files.sync_folder(&own).map_err(because("write to disk", path))?;
         }
         Ok(NameDone::Made)

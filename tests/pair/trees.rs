@@ -65,6 +65,7 @@ fn words(pair: &Pair) -> Vec<String> {
                 Outcome::Excluded => "excluded".to_owned(),
                 Outcome::LinkSkipped => "skipped".to_owned(),
                 Outcome::Special => "special".to_owned(),
+                Outcome::Reserved => "reserved".to_owned(),
                 Outcome::Removed(_) => "removed".to_owned(),
                 Outcome::Failed(JobError::Operation(error)) => format!("{:?}", error.failure.code),
                 Outcome::Failed(error) => format!("{error}"),

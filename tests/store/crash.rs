@@ -6,7 +6,7 @@ use towline::proto::backoff::SplitMix;
 use towline::proto::storage::{NameDone, NameOp};
 use towline::store::memory::{MemoryFiles, Primitive};
 use towline::store::{File, FileErrorKind, Files, Names};
-use towline::wire::{Code, Cv, RequestId};
+use towline::wire::{Code, Cv, LinkTarget, MakeFolder, MakeLink, Modified, RequestId};
 
 use crate::help::{bytes, offer, path, upload};
 
@@ -98,6 +98,43 @@ fn a_crash_at_any_point_of_a_removal_keeps_what_was_acknowledged() {
         let found = files.get("folder/file");
         assert!(found.is_none() || found.as_deref() == Some(OLD), "{context}");
         assert!(!is_acknowledged || found.is_none(), "a removed file is back: {context}");
+        start_again(files, context);
+    });
+}
+
+#[test]
+fn a_crash_at_any_point_of_a_link_leaves_the_old_file_or_the_link() {
+    let target = LinkTarget::new(b"../elsewhere".to_vec()).expect("a target");
+    let link = MakeLink { path: path("folder/file"), target: target.clone() };
+    let make = |names: &mut Names<MemoryFiles>| {
+        let root = towline::proto::storage::RootId(0);
+        names.execute(NameOp::MakeLink { root, link: link.clone() })
+    };
+    let points = crash_everywhere(make, |files, is_acknowledged, context| {
+        let found = files.link_target("folder/file");
+        assert!(found.is_some() || files.get("folder/file").as_deref() == Some(OLD), "{context}");
+        assert!(found.is_none() || found.as_deref() == Some(target.as_bytes()), "{context}");
+        assert!(!is_acknowledged || found.is_some(), "an acknowledged link is gone: {context}");
+        let mut names = Names::new(99);
+        let root = names.add_root(files.clone()).expect("a root after a crash");
+        upload(&mut names, root, offer("folder/next", OLD), OLD).expect(context);
+        names.close_root(root).expect(context);
+        assert_eq!(files.paths().iter().filter(|path| path.contains(".towline")).count(), 0, "{context}");
+    });
+    assert!(points > 5, "a link is more than {points} primitives");
+}
+
+#[test]
+fn a_crash_at_any_point_of_a_folder_keeps_what_was_acknowledged() {
+    let modified = Modified { seconds: 1_500_000_000, nanoseconds: 7 };
+    let make = |names: &mut Names<MemoryFiles>| {
+        let root = towline::proto::storage::RootId(0);
+        let folder = MakeFolder { path: path("new/er/folder"), mode: 0o500, modified: Some(modified) };
+        names.execute(NameOp::MakeFolder { root, folder })
+    };
+    crash_everywhere(make, |files, is_acknowledged, context| {
+        let found = files.look("new/er/folder").map(|status| (status.mode, status.modified));
+        assert!(!is_acknowledged || found == Some((0o500, modified)), "{found:?}: {context}");
         start_again(files, context);
     });
 }

@@ -2,11 +2,11 @@
 
 use super::TreeJob;
 use super::folders::{Folder, FolderId, Stage};
-use super::parts::Step;
+use super::parts::{Step, code};
 use super::told::Outcome;
 use crate::proto::client::JobError;
 use crate::proto::machine::Out;
-use crate::wire::{FileKind, MakeFolder, Metadata};
+use crate::wire::{Code, FileKind, MakeFolder, Metadata};
 
 impl TreeJob {
     /// Something within a folder is over.
@@ -71,11 +71,13 @@ impl TreeJob {
         out: &mut Out<TreeJob>,
     ) {
         let Some(folder) = self.folders.get(&id) else { return };
-        if let Err(error) = result {
-            return self.fail_folder(id, error, out);
-        }
         let entry = folder.entry.clone();
-        self.tell_of(&entry, Outcome::Removed(FileKind::Folder), out);
+        match result {
+            Ok(()) => self.tell_of(&entry, Outcome::Removed(FileKind::Folder), out),
+            // Somebody else removed it.
+            Err(error) if code(&error) == Some(Code::NOT_FOUND) => {}
+            Err(error) => return self.fail_folder(id, error, out),
+        }
         self.close_folder(id, out);
     }
 

@@ -284,6 +284,13 @@ impl TreeJob {
             return None;
         }
         let (item, path) = (folder.entry.item, joined(folder.entry.below.as_bytes(), &pair.name));
+        if pair.name.eq_ignore_ascii_case(wire::RESERVED) {
+            folder.is_spoiled = true;
+            if pair.source.is_some() {
+                self.tell(item, path, Outcome::Reserved, out);
+            }
+            return None;
+        }
         if self.request.options.filter.excludes(&path, is_folder) {
             folder.is_spoiled = true;
             if pair.source.is_some() {

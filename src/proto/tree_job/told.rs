@@ -43,6 +43,8 @@ pub enum Outcome {
     LinkSkipped,
     /// It is a device, a socket or a pipe.
     Special,
+    /// It has the name that is kept for partial files: somebody else's, since one's own is not listed.
+    Reserved,
     /// It stood at the destination, and is gone.
     Removed(FileKind),
     /// It failed, and the rest went on.
@@ -70,7 +72,7 @@ pub struct Summary {
     pub links: u64,
     /// Entries that a pattern left out; what is in a folder that is left out is not counted.
     pub excluded: u64,
-    /// Links, devices, sockets and pipes that were left out.
+    /// Links, devices, sockets, pipes and folders for partial files that were left out.
     pub left_out: u64,
     /// Names removed.
     pub removed: u64,
@@ -94,7 +96,7 @@ impl Summary {
             Outcome::FolderMade => self.folders += 1,
             Outcome::LinkMade => self.links += 1,
             Outcome::Excluded => self.excluded += 1,
-            Outcome::LinkSkipped | Outcome::Special => self.left_out += 1,
+            Outcome::LinkSkipped | Outcome::Special | Outcome::Reserved => self.left_out += 1,
             Outcome::Removed(_) => self.removed += 1,
             Outcome::Failed(_) => self.failed += 1,
         }

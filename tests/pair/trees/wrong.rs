@@ -209,6 +209,24 @@ fn a_file_does_not_stand_for_the_whole_destination() {
     }
 }
 
+/// The partial files of another root, which is within this one, are nobody's but its own.
+#[test]
+fn a_folder_for_partial_files_is_neither_moved_nor_removed() {
+    for direction in BOTH {
+        let mut pair = pair();
+        let (source, destination) = ends(&pair, direction);
+        source.put("tree/.towline/mine", b"mine");
+        source.put("tree/file", b"content");
+        destination.put("copy/gone/.TowLine/theirs", b"theirs");
+        destination.put("copy/gone/file", b"gone");
+        let summary = copy(&mut pair, direction, TreeOptions { delete: true, ..TreeOptions::default() });
+        assert_eq!((summary.files, summary.left_out, summary.removed, summary.failed), (1, 1, 1, 0));
+        assert!(destination.get("copy/.towline/mine").is_none());
+        assert!(destination.get("copy/gone/.TowLine/theirs").is_some());
+        pair.close();
+    }
+}
+
 #[test]
 fn folders_are_moved_only_if_that_is_asked_for() {
     for direction in BOTH {
