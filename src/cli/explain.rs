@@ -3,7 +3,7 @@
 use std::io;
 
 use super::exit::Exit;
-use super::output::escaped;
+use super::output::{complain, escaped};
 use crate::client::ClientError;
 use crate::net::Endpoint;
 use crate::net::diagnose::{self, Diagnosis};
@@ -19,6 +19,8 @@ use crate::wire::{Code, Failure};
 pub(super) enum CliError {
     /// Something to say, and what to exit with.
     Told(Exit, Box<Diagnosis>),
+    /// All has been said already, as it happened.
+    Complained(Exit),
     /// Standard output was closed by whoever read it.
     OutputClosed,
 }
@@ -93,7 +95,19 @@ impl CliError {
             CliError::Told(exit, diagnosis) => {
                 CliError::Told(exit, Box::new(Diagnosis { next: next.into(), ..*diagnosis }))
             }
-            CliError::OutputClosed => self,
+            CliError::Complained(_) | CliError::OutputClosed => self,
+        }
+    }
+
+    /// Says it now, where the command goes on with the next of several. Gives what to exit with.
+    pub(super) fn tell(self) -> Option<Exit> {
+        match self {
+            CliError::Told(exit, diagnosis) => {
+                complain(&diagnosis.to_string());
+                Some(exit)
+            }
+            CliError::Complained(exit) => Some(exit),
+            CliError::OutputClosed => None,
         }
     }
 }

@@ -3,7 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | `args` | what may be typed, and what it means |
-//! | `serve`, `put`, `get`, `ls`, `rm`, `echo`, `partials` | one file a command |
+//! | `serve`, `put`, `get`, `ls`, `rm`, `echo`, `partials`, `hash` | one file a command |
 //! | `visit` | what the client commands share: a client, its signals, its goodbye |
 //! | `journal` | a server's events as lines |
 //! | `screen` | a client's progress and retries as lines |
@@ -16,6 +16,7 @@ mod echo;
 mod exit;
 mod explain;
 mod get;
+mod hash;
 mod journal;
 mod ls;
 mod output;
@@ -51,6 +52,7 @@ enum Command {
     Rm(rm::Args),
     Echo(echo::Args),
     Partials(partials::Args),
+    Hash(hash::Args),
 }
 
 /// Runs the command that the process was started with.
@@ -75,6 +77,7 @@ fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Rm(args) => rm::run(&args),
         Command::Echo(args) => echo::run(&args),
         Command::Partials(args) => partials::run(&args),
+        Command::Hash(args) => hash::run(&args),
     };
     match result {
         Ok(()) => Exit::Success,
@@ -82,6 +85,7 @@ fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
             output::complain(&diagnosis.to_string());
             exit
         }
+        Err(CliError::Complained(exit)) => exit,
         // Whoever read has read enough.
         Err(CliError::OutputClosed) => Exit::Success,
     }
