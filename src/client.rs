@@ -12,7 +12,7 @@ use crate::net::{self, Endpoint, SocketOptions};
 use crate::proto::Limits;
 use crate::proto::client::{Event, JobError, RetryPolicy};
 use crate::proto::machine::DialError;
-pub use crate::proto::op::Moved;
+pub use crate::proto::op::{Compared, Moved};
 use crate::proto::op::{OpDone, OpEvent, Question};
 use crate::proto::session::Request;
 use crate::proto::storage::{RootId, StoreError};
@@ -109,6 +109,12 @@ impl Client {
         self.put_from(folder, name, to).await
     }
 
+    /// Compares the file `source` with the server's `with`, without moving either.
+    pub async fn compare(&self, source: &Path, with: RelPath) -> Result<Compared, ClientError> {
+        let (folder, name) = local(source)?;
+        self.compare_from(folder, name, with).await
+    }
+
     /// Receives the server's file `from` to stand at `to`, a file's path.
     pub async fn get(&self, from: RelPath, to: &Path) -> Result<Moved, ClientError> {
         let (folder, name) = local(to)?;
@@ -152,6 +158,20 @@ where
         let attempt = Attempt { start: self.start, ..Attempt::new(self.next_request()) };
         let request = Request::Put { root, source, path: to, attempt };
         moved(self.within(root, request).await)
+    }
+
+    /// Compares the file `source` below `folder` with the server's `path`, without moving either.
+    pub async fn compare_from(
+        &self,
+        folder: F,
+        source: RelPath,
+        path: RelPath,
+    ) -> Result<Compared, ClientError> {
+        let root = self.disk.add_root(folder).await?;
+        match self.within(root, Request::Compare { root, source, path }).await? {
+            OpDone::Compared(compared) => Ok(compared),
+            other => Err(mistaken(&other)),
+        }
     }
 
     /// Receives the server's file `from` to stand at `at` below `folder`.

@@ -77,6 +77,7 @@ FRAMES = [
     ("want", frame(0x25, 8, pack("<IIII", 0, 1, 2, 65534)), "Want #8 ranges=[0+1 2+65534]"),
     ("commit", frame(0x26, 8, ROOT), f"Commit #8 root={ROOT.hex()}"),
     ("committed", frame(0x27, 8, ROOT), f"Committed #8 root={ROOT.hex()}"),
+    ("sum", frame(0x2C, 8, short(b"a/b")), 'Sum #8 path="a/b"'),
     ("list", frame(0x30, 9, short(b"")), 'List #9 path=""'),
     ("next", frame(0x31, 9), "Next #9"),
     ("page", frame(0x32, 9, short(b"a") + metadata(1, 5, 0o777, 0, 0) + short(b"b\x1b") + metadata(2, 0, 0o755, -5, 1)),
@@ -148,6 +149,7 @@ WRONG = [
     ("path-empty-component", frame(0x33, 1, short(b"a//b")), "Value"),
     ("path-nul", frame(0x33, 1, short(b"a\0")), "Value"),
     ("path-reserved", frame(0x33, 1, short(b".Towline/a")), "Value"),
+    ("sum-root", frame(0x2C, 1, short(b"")), "Value"),
     ("remove-root", frame(0x35, 1, REQUEST + short(b"")), "Value"),
 ]
 STREAMS = [

@@ -3,7 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | `args` | what may be typed, and what it means |
-//! | `serve`, `put`, `get`, `ls`, `rm`, `echo`, `partials`, `hash` | one file a command |
+//! | `serve`, `put`, `get`, `ls`, `rm`, `echo`, `partials`, `hash`, `verify` | one file a command |
 //! | `visit` | what the client commands share: a client, its signals, its goodbye |
 //! | `journal` | a server's events as lines |
 //! | `screen` | a client's progress and retries as lines |
@@ -25,6 +25,7 @@ mod put;
 mod rm;
 mod screen;
 mod serve;
+mod verify;
 mod visit;
 
 use std::ffi::OsString;
@@ -53,6 +54,7 @@ enum Command {
     Echo(echo::Args),
     Partials(partials::Args),
     Hash(hash::Args),
+    Verify(verify::Args),
 }
 
 /// Runs the command that the process was started with.
@@ -78,6 +80,7 @@ fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Echo(args) => echo::run(&args),
         Command::Partials(args) => partials::run(&args),
         Command::Hash(args) => hash::run(&args),
+        Command::Verify(args) => verify::run(&args),
     };
     match result {
         Ok(()) => Exit::Success,

@@ -121,6 +121,7 @@ fn body(body: &Body, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             write!(f, "{body:?}")
         }
         Body::Cancel | Body::Done | Body::Hole(_) | Body::Want(_) | Body::List(_) => write!(f, "{body:?}"),
+        Body::Sum(path) => write!(f, "Sum {path:?}"),
         Body::Next | Body::Stat(_) | Body::Metadata(_) | Body::Remove(_) => write!(f, "{body:?}"),
         Body::Data(_) | Body::Echo(_) | Body::EchoReply(_) => write!(f, "{body:?}"),
     }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::codec::{Put, Reader};
 use super::header::{HEADER_LEN, Header};
-use super::transfer::{decode_ranges, encode_ranges, put_path, read_path};
+use super::transfer::{decode_ranges, encode_ranges, put_path, read_file_path, read_path};
 use super::{
     Code, Commit, Cv, Data, DecodeError, Failure, Get, HavePage, Hello, Hole, Metadata, Offer, Page, Range,
     Refused, RelPath, Remove, Rope, limits,
@@ -138,6 +138,8 @@ kinds! {
     Commit(Commit) = 0x26, Operation;
     /// The receiver has published the file with this root, durably.
     Committed(Cv) = 0x27, Operation;
+    /// Asks for the chaining values of a file's blocks.
+    Sum(RelPath) = 0x2c, Operation;
 
     /// Asks for a folder's names.
     List(RelPath) = 0x30, Operation;
@@ -289,7 +291,7 @@ impl Body {
             Body::GoAway(_) | Body::Bye | Body::Cancel | Body::Failed(_) | Body::Done => 0,
             Body::Offer(_) | Body::Get(_) | Body::Have(_) | Body::Hole(_) | Body::Want(_) => 0,
             Body::Commit(_) | Body::Committed(_) | Body::List(_) | Body::Next | Body::Page(_) => 0,
-            Body::Stat(_) | Body::Metadata(_) | Body::Remove(_) => 0,
+            Body::Stat(_) | Body::Metadata(_) | Body::Remove(_) | Body::Sum(_) => 0,
         }
     }
 
@@ -302,7 +304,7 @@ impl Body {
             Body::GoAway(_) | Body::Bye | Body::Echo(_) | Body::EchoReply(_) | Body::Cancel => false,
             Body::Failed(_) | Body::Done | Body::Offer(_) | Body::Get(_) | Body::Hole(_) => false,
             Body::Want(_) | Body::Commit(_) | Body::Committed(_) | Body::List(_) | Body::Next => false,
-            Body::Stat(_) | Body::Metadata(_) | Body::Remove(_) => false,
+            Body::Stat(_) | Body::Metadata(_) | Body::Remove(_) | Body::Sum(_) => false,
         };
         if last { LAST } else { 0 }
     }
@@ -335,7 +337,7 @@ impl Body {
             Body::Want(ranges) => encode_ranges(ranges, out),
             Body::Commit(commit) => commit.encode(out),
             Body::Committed(root) => out.put(&root.0),
-            Body::List(path) | Body::Stat(path) => put_path(out, path),
+            Body::List(path) | Body::Stat(path) | Body::Sum(path) => put_path(out, path),
             Body::Page(page) => page.encode(out),
             Body::Metadata(metadata) => metadata.encode(out),
             Body::Remove(remove) => remove.encode(out),
@@ -369,6 +371,7 @@ impl Body {
             Kind::Want => Body::Want(decode_ranges(&mut reader)?),
             Kind::Commit => Body::Commit(Commit::decode(&mut reader)?),
             Kind::Committed => Body::Committed(Cv(reader.array("root")?)),
+            Kind::Sum => Body::Sum(read_file_path(&mut reader)?),
             Kind::List => Body::List(read_path(&mut reader)?),
             Kind::Next => Body::Next,
             Kind::Page => Body::Page(Page::decode(&mut reader, last)?),

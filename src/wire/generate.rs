@@ -33,7 +33,7 @@ pub fn frame_of(rng: &mut impl Rng, kind: Kind) -> Frame {
         Kind::Commit | Kind::Committed | Kind::List | Kind::Next | Kind::Page | Kind::Stat => {
             Frame::of(operation(rng), body)
         }
-        Kind::Metadata | Kind::Remove => Frame::of(operation(rng), body),
+        Kind::Metadata | Kind::Remove | Kind::Sum => Frame::of(operation(rng), body),
     }
 }
 
@@ -60,6 +60,7 @@ pub fn body(rng: &mut impl Rng, kind: Kind) -> Body {
         Kind::Want => Body::Want(ranges(rng)),
         Kind::Commit => Body::Commit(Commit { root: cv(rng) }),
         Kind::Committed => Body::Committed(cv(rng)),
+        Kind::Sum => Body::Sum(file_path(rng)),
         Kind::List => Body::List(rel_path(rng)),
         Kind::Next => Body::Next,
         Kind::Page => Body::Page(page(rng)),

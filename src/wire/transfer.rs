@@ -343,7 +343,7 @@ pub(super) fn read_path(reader: &mut Reader<'_>) -> Result<RelPath, DecodeError>
     RelPath::new(bytes).map_err(|error| DecodeError::Value(error.describe()))
 }
 
-fn read_file_path(reader: &mut Reader<'_>) -> Result<RelPath, DecodeError> {
+pub(super) fn read_file_path(reader: &mut Reader<'_>) -> Result<RelPath, DecodeError> {
     let path = read_path(reader)?;
     if path.is_root() { Err(DecodeError::Value("the root is not a file")) } else { Ok(path) }
 }

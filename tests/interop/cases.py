@@ -186,6 +186,17 @@ def a_folder_page_by_page():
 
 
 @case
+def a_file_is_told_by_its_blocks():
+    connection = connect()
+    for length, content in CONTENT.items():
+        (FOLDER / "told").write_bytes(content)
+        offer, cvs, root = connection.sum(b"told")
+        assert (offer.path, offer.length, offer.block) == (b"told", length, BLOCK) and offer.version
+        assert (cvs, root) == tuple(digest.tree(content, BLOCK))
+    connection.bye()
+
+
+@case
 def a_download_sends_only_what_is_not_held():
     (FOLDER / "partly").write_bytes(LARGE)
     other = LARGE[: 3 * BLOCK] + bytes(BLOCK) + LARGE[4 * BLOCK :]

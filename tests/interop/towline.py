@@ -299,6 +299,16 @@ class Connection:
         assert digest.tree(bytes(content), offer.block)[1] == frame.root
         return frame.root
 
+    def sum(self, path):
+        """Comparisons: what the file is, its blocks' CVs page by page, its root."""
+        operation = self.begin("Sum", path=path)
+        offer, cvs, last = self.expect(operation, "Offer"), [], False
+        while not last:
+            page = self.expect(operation, "Have")
+            assert page.first == len(cvs) and None not in page.cvs, "pages of all blocks, in order"
+            cvs, last = cvs + page.cvs, page.last
+        return offer, cvs, self.expect(operation, "Committed").root
+
     def cancel(self, operation):
         self.send("Cancel", operation)
 

@@ -279,6 +279,7 @@ KINDS = {
     0x25: ("Want", 1, (("ranges", (read_ranges, write_ranges)),)),
     0x26: ("Commit", 1, (("root", HASH),)),
     0x27: ("Committed", 1, (("root", HASH),)),
+    0x2C: ("Sum", 1, (("path", path(root_allowed=False)),)),
     0x30: ("List", 1, (("path", path(root_allowed=True)),)),
     0x31: ("Next", 1, ()),
     0x32: ("Page", 1, (("entries", (read_entries, write_entries)),)),
@@ -409,6 +410,7 @@ def show(f):
         "Want": lambda: f"ranges=[{' '.join(f'{first}+{count}' for first, count in f.ranges)}]",
         "Commit": lambda: f"root={f.root.hex()}",
         "Committed": lambda: f"root={f.root.hex()}",
+        "Sum": lambda: f"path={show_bytes(f.path)}",
         "List": lambda: f"path={show_bytes(f.path)}",
         "Stat": lambda: f"path={show_bytes(f.path)}",
         "Page": lambda: f"last={str(f.last).lower()} entries=["

@@ -190,12 +190,14 @@ pub(crate) const SNAPSHOTS: &[&str] = &[
     "states_answer",
     "states_ask",
     "states_client",
+    "states_comparison",
     "states_datagram_echo",
     "states_echo",
     "states_listener",
     "states_receiver",
     "states_sender",
     "states_session",
+    "states_summary",
 ];
 
 /// Compares with `tests/snapshots/{name}.snap`.

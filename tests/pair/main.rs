@@ -3,6 +3,7 @@
 mod bad_input;
 mod bits;
 mod cancel;
+mod compare;
 mod datagrams;
 mod drain;
 mod every_byte;

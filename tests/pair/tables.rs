@@ -2,6 +2,7 @@
 //! that a machine has must be in its table.
 
 mod client;
+mod comparing;
 mod operations;
 mod plain;
 mod session;

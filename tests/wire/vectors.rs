@@ -161,7 +161,7 @@ fn fields(body: &Body) -> String {
             let entries: Vec<String> = page.entries.iter().map(entry).collect();
             format!("last={} entries=[{}]", page.last, entries.join("; "))
         }
-        Body::Stat(file) => path(file),
+        Body::Stat(file) | Body::Sum(file) => path(file),
         Body::Metadata(body) => metadata(body),
         Body::Remove(remove) => format!("{} request={:#x}", path(&remove.path), remove.request.0),
     }

@@ -7,18 +7,23 @@
 mod answer;
 mod ask;
 mod assembly;
+mod comparison;
+mod hashing;
 mod holding;
 mod incoming;
 mod pipeline;
 mod receiver;
 mod sender;
+mod summary;
 
 use core::fmt;
 
 pub use answer::{Answer, Question};
 pub use ask::Ask;
+pub use comparison::{Compared, Comparison};
 pub use receiver::Receiver;
 pub use sender::Sender;
+pub use summary::{Summary, Summed};
 
 use super::machine::{Effect, Input, Machine, Out};
 use super::storage::{StoreError, StoreOp, Ticket};
@@ -42,7 +47,7 @@ pub enum Order {
 pub enum OpEvent {
     /// So many data bytes that the peer had sent are no longer held: their credit can be given back.
     Consumed(u64),
-    /// So many more bytes of the file are stored at the receiver, or sent by the sender.
+    /// So many more bytes of the file are stored at the receiver, sent by the sender, or hashed here to be compared.
     Progress(u64),
     /// So many more bytes of the file need not be sent, as it seems: the receiver has them.
     Skipped(u64),
@@ -68,6 +73,10 @@ pub enum OpDone {
     Described(Metadata),
     /// A name is gone.
     Removed,
+    /// A file's blocks were told.
+    Summed(Summed),
+    /// A file was compared.
+    Compared(Compared),
 }
 
 /// A file that was moved, verified and published at the receiving side.
@@ -152,7 +161,7 @@ pub(crate) fn bulk(body: &Body) -> usize {
         Body::Hello(_) | Body::Refused(_) | Body::Ping(_) | Body::Pong(_) | Body::Credit(_) => 0,
         Body::GoAway(_) | Body::Bye | Body::Cancel | Body::Failed(_) | Body::Done | Body::Offer(_) => 0,
         Body::Get(_) | Body::Hole(_) | Body::Want(_) | Body::Commit(_) | Body::Committed(_) => 0,
-        Body::List(_) | Body::Next | Body::Stat(_) | Body::Metadata(_) | Body::Remove(_) => 0,
+        Body::List(_) | Body::Next | Body::Stat(_) | Body::Metadata(_) | Body::Remove(_) | Body::Sum(_) => 0,
     }
 }
 
@@ -217,6 +226,7 @@ macro_rules! operations {
                 match self {
                     Operation::Sender(sender) => sender.read_ahead(),
                     Operation::Answer(_) | Operation::Ask(_) | Operation::Receiver(_) => 0,
+                    Operation::Comparison(_) | Operation::Summary(_) => 0,
                 }
             }
 
@@ -225,6 +235,7 @@ macro_rules! operations {
                 match self {
                     Operation::Sender(sender) => sender.is_within_extent(),
                     Operation::Answer(_) | Operation::Ask(_) | Operation::Receiver(_) => false,
+                    Operation::Comparison(_) | Operation::Summary(_) => false,
                 }
             }
 
@@ -236,7 +247,7 @@ macro_rules! operations {
     };
 }
 
-operations!(Answer, Ask, Receiver, Sender);
+operations!(Answer, Ask, Comparison, Receiver, Sender, Summary);
 
 /// The inputs that a session hands to an operation.
 #[derive(Clone, Debug)]

@@ -5,7 +5,8 @@ use super::{Began, Event, Request, Role, Session, Tag};
 use crate::probe::{Bug, Mark, mark_if, planted};
 use crate::proto::machine::{Effect, End, Out};
 use crate::proto::op::{
-    Answer, Ask, OpEffect, OpError, OpEvent, OpInput, OpResult, Operation, Party, Question, Receiver, Sender,
+    Answer, Ask, Comparison, OpEffect, OpError, OpEvent, OpInput, OpResult, Operation, Party, Question,
+    Receiver, Sender, Summary,
 };
 use crate::proto::storage::{BlockOp, RootId, StoreError, StoreOp, Stored, Ticket};
 use crate::time::Time;
@@ -19,7 +20,7 @@ fn is_terminal(body: &Body) -> bool {
         Body::Hello(_) | Body::Refused(_) | Body::Ping(_) | Body::Pong(_) | Body::Credit(_) => false,
         Body::GoAway(_) | Body::Bye | Body::Echo(_) | Body::Cancel | Body::Offer(_) | Body::Get(_) => false,
         Body::Have(_) | Body::Data(_) | Body::Hole(_) | Body::Want(_) | Body::Commit(_) => false,
-        Body::List(_) | Body::Next | Body::Stat(_) | Body::Remove(_) => false,
+        Body::List(_) | Body::Next | Body::Stat(_) | Body::Remove(_) | Body::Sum(_) => false,
     }
 }
 
@@ -27,7 +28,13 @@ fn is_terminal(body: &Body) -> bool {
 fn begins(body: &Body) -> bool {
     matches!(
         body,
-        Body::Echo(_) | Body::Stat(_) | Body::List(_) | Body::Remove(_) | Body::Get(_) | Body::Offer(_)
+        Body::Echo(_)
+            | Body::Stat(_)
+            | Body::List(_)
+            | Body::Remove(_)
+            | Body::Get(_)
+            | Body::Offer(_)
+            | Body::Sum(_)
     )
 }
 
@@ -55,6 +62,7 @@ impl Session {
                 Sender::upload(root, source, path, attempt, limits).into()
             }
             Request::Fetch { root, at, get, start } => Receiver::asking(root, at, get, start, limits).into(),
+            Request::Compare { root, source, path } => Comparison::new(root, source, path, limits).into(),
         };
         self.open(now, None, tag, operation, out);
     }
@@ -141,6 +149,7 @@ impl Session {
                 let began = Began::Get(get.path.clone());
                 (Sender::download(root, get, &self.limits).into(), began)
             }
+            Body::Sum(path) => (Summary::new(root, path.clone(), &self.limits).into(), Began::Sum(path)),
             Body::Offer(offer) => {
                 let began = Began::Offer(offer.path.clone());
                 (Receiver::offered(root, offer, &self.limits).into(), began)

@@ -10,12 +10,14 @@
 //! | `table.rs` | the open operations: how many, whose turn it is, which reads may begin |
 //! | `dispatch.rs` | from frames to operations and back |
 //! | `channel.rs` | frames, room and credit of the stream |
+//! | `request.rs` | what a client asks for |
 //! | `lives.rs` | life signs, heard and given |
 
 mod channel;
 mod dispatch;
 mod lives;
 mod phase;
+mod request;
 mod table;
 
 use bytes::Bytes;
@@ -25,13 +27,14 @@ use self::phase::Phase;
 use self::table::Table;
 use super::Limits;
 use super::machine::{Effect, Input, Machine, Out};
-use super::op::{OpEvent, OpResult, Question};
+use super::op::{OpEvent, OpResult};
 use super::storage::RootId;
 use super::timers::{Timer, Timers};
 use crate::probe::{Bug, Mark, mark, mark_if, planted};
 use crate::proto::states::state_names;
 use crate::time::{Duration, Time};
-use crate::wire::{Attempt, Body, Capabilities, Failure, Frame, Get, Hello, RelPath, Start};
+use crate::wire::{Body, Capabilities, Failure, Frame, Hello};
+pub use request::{Began, Request};
 
 /// What this crate can do beyond the version.
 pub const CAPABILITIES: Capabilities = Capabilities::HOLES;
@@ -51,35 +54,6 @@ pub enum Role {
 /// Names an operation to the application: the client's choice; at a server the operation's id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tag(pub u64);
-
-/// An operation that a client asks for.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Request {
-    /// Echo, stat, removal or listing.
-    Ask(Question),
-    /// Send a file.
-    Put {
-        /// The folder that the source is below.
-        root: RootId,
-        /// The source.
-        source: RelPath,
-        /// Where it is to stand at the peer.
-        path: RelPath,
-        /// Carried out once, however often it is tried.
-        attempt: Attempt,
-    },
-    /// Receive a file.
-    Fetch {
-        /// The folder that the destination is below.
-        root: RootId,
-        /// The destination.
-        at: RelPath,
-        /// What to ask the peer for.
-        get: Get,
-        /// Whether what is here already counts.
-        start: Start,
-    },
-}
 
 /// What the application asks of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,17 +86,6 @@ pub enum Event {
     Finished(Tag, OpResult),
     /// The peer begins nothing more.
     GoingAway,
-}
-
-/// What a server was asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Began {
-    /// Echo, stat, removal or listing.
-    Question(Question),
-    /// To receive a file.
-    Offer(RelPath),
-    /// To send a file.
-    Get(RelPath),
 }
 
 /// Why a session closed.
