@@ -7,19 +7,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::drive::{Completions, Dial, Disk, Jobs, Mode, Stopped};
+use crate::drive::{AnyPipe, Completions, Dial, Disk, Jobs, Mode, Stopped};
 use crate::net::{self, Endpoint, SocketOptions};
 use crate::proto::Limits;
 use crate::proto::client::{Event, JobError, RetryPolicy};
 use crate::proto::machine::DialError;
-pub use crate::proto::op::{Compared, Moved};
-use crate::proto::op::{OpDone, OpEvent, Question};
+pub use crate::proto::op::{Compared, Moved, PrintedPart};
+use crate::proto::op::{OpDone, OpEvent, Printed, Question};
 use crate::proto::session::Request;
-use crate::proto::storage::{RootId, StoreError};
+use crate::proto::storage::{RootId, StoreError, StreamId};
 use crate::store::Files;
 use crate::store::os::OsFiles;
 use crate::time::Duration;
-use crate::wire::{Attempt, Code, Entry, Get, Metadata, PathError, RelPath, Remove, RequestId, Start};
+use crate::wire::{
+    Attempt, Code, Entry, Get, Metadata, Modified, PathError, RelPath, Remove, RequestId, Span, Start, Stream,
+};
 
 /// How a client behaves.
 #[derive(Clone, Debug, Default)]
@@ -181,6 +183,38 @@ where
         moved(self.within(root, Request::Fetch { root, at, get, start: self.start }).await)
     }
 
+    /// Writes `span` of the server's file `path` to `output`, in order, each block once it is verified. What was written
+    /// stays written, also where this fails: nothing of it is unverified.
+    pub async fn print(
+        &self,
+        path: RelPath,
+        span: Span,
+        output: impl std::io::Write + Send + 'static,
+    ) -> Result<PrintedPart, ClientError> {
+        let stream = self.disk.add_stream(AnyPipe::Output(Box::new(output)));
+        let _forgotten = ForgetStream { disk: &self.disk, stream };
+        let printed = Printed::default();
+        match self.jobs.carry_out(Request::Print { stream, path, span, printed }).await?? {
+            OpDone::Printed(part) => Ok(part),
+            other => Err(mistaken(&other)),
+        }
+    }
+
+    /// Sends what `input` gives, to its end, to stand at the server's `path` with permission bits `mode`. Tried again only as
+    /// long as no more than 4 MiB of it was read.
+    pub async fn pour(
+        &self,
+        input: impl std::io::Read + Send + 'static,
+        path: RelPath,
+        mode: u32,
+        modified: Modified,
+    ) -> Result<Moved, ClientError> {
+        let stream = self.disk.add_stream(AnyPipe::Input(Box::new(input)));
+        let _forgotten = ForgetStream { disk: &self.disk, stream };
+        let to = Stream { path, mode: mode & 0o777, modified, request: self.next_request(), attempt: 0 };
+        moved(self.jobs.carry_out(Request::Pour { stream, to }).await?.map_err(ClientError::from))
+    }
+
     /// The names in the server's folder `path`, in the server's order.
     pub async fn list(&self, path: RelPath) -> Result<Vec<Entry>, ClientError> {
         let _alone = self.listing.lock().await;
@@ -259,6 +293,18 @@ where
         if let Some(root) = self.root {
             self.disk.abandon_root(root);
         }
+    }
+}
+
+/// A stream ends with the job that it is for.
+struct ForgetStream<'a, F: Files> {
+    disk: &'a Disk<F>,
+    stream: StreamId,
+}
+
+impl<F: Files> Drop for ForgetStream<'_, F> {
+    fn drop(&mut self) {
+        self.disk.forget_stream(self.stream);
     }
 }
 

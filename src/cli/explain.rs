@@ -292,6 +292,9 @@ fn common_advice(code: Code) -> (&'static str, &'static str) {
         ),
         Code::NOT_EMPTY => ("only empty folders are removed", "remove what is in it first"),
         Code::FILE_TOO_LONG => ("the file is longer than the protocol or the file system allows", "split it"),
+        Code::RANGE => {
+            ("the file is shorter than it was thought to be", "look how long it is (`towline ls`)")
+        }
         Code::CANCELLED => ("somebody gave it up", "start it again"),
         Code::SUPERSEDED => ("the same file is being sent by another process", "let that one finish"),
         Code::BUSY | Code::TOO_MANY_OPERATIONS => {

@@ -9,8 +9,9 @@ use super::args::{self, Common, Transfer};
 use super::explain::CliError;
 use super::output::shown;
 use super::put::{hash_line, report};
-use super::visit;
+use super::{print, visit};
 use crate::net::Target;
+use crate::wire::Span;
 
 /// Fetch a file from a server; prints its BLAKE3 hash as b3sum does
 #[derive(Debug, clap::Args)]
@@ -19,8 +20,13 @@ pub(super) struct Args {
     #[arg(value_name = "HOST[:PORT]/PATH", value_parser = args::target())]
     from: Target,
 
-    /// Where it goes: a file, or a folder that is there; without it, under the file's own name in the current folder
+    /// Where it goes: a file, a folder that is there, or '-' for standard output; without it, under the file's own name in
+    /// the current folder
     dest: Option<PathBuf>,
+
+    /// Only these bytes, to standard output: FIRST-LAST (from 0 on, both included), FIRST-, or -COUNT for the last ones
+    #[arg(long, value_name = "RANGE", value_parser = print::range, allow_hyphen_values = true)]
+    range: Option<Span>,
 
     #[command(flatten)]
     transfer: Transfer,
@@ -35,6 +41,16 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
         let next = format!("name one: {}/PATH (`towline ls {0}` shows what is there)", args.from.endpoint);
         return Err(CliError::usage(tried, "no file is named", "files are fetched one at a time", next));
     };
+    if args.dest.as_deref().is_some_and(|dest| dest.as_os_str() == "-") {
+        return print::run(&args.common, &args.from, args.range.unwrap_or(Span::Rest { first: 0 }));
+    }
+    if args.range.is_some() {
+        let tried = format!("cannot get a range of {}", args.from);
+        let (said, why) = ("a range goes to standard output", "only whole files are published");
+        let next =
+            format!("add '-', and send it where you like: `towline get --range … {} - > FILE`", args.from);
+        return Err(CliError::usage(tried, said, why, next));
+    }
     let to = destination(args.dest.as_deref(), name);
     let tried = format!("cannot get {} to {}", args.from, shown(&to));
     visit::moving(&args.common, args.transfer.start(), &args.from.endpoint, async |visit| {

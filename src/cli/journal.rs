@@ -136,6 +136,8 @@ fn asked(began: &Began) -> Asked {
     Asked::Line(match began {
         Began::Offer(path) => format!("put {path}"),
         Began::Get(path) => format!("get {path}"),
+        Began::Stream(path) => format!("put {path} (a stream)"),
+        Began::Read(path) => format!("read {path}"),
         Began::Sum(path) => format!("verify {path}"),
         Began::Question(Question::List(path)) => format!("ls {path}"),
         Began::Question(Question::Stat(path)) => format!("stat {path}"),
@@ -157,6 +159,8 @@ fn outcome(result: &OpResult) -> String {
             text
         }
         Ok(OpDone::Summed(Summed { length, root })) => format!("{}, {root}", Size(*length)),
+        Ok(OpDone::Given { bytes }) => Size(*bytes).to_string(),
+        Ok(OpDone::Printed(_)) => "printed".to_owned(),
         Ok(OpDone::Compared(_)) => "compared".to_owned(),
         Ok(OpDone::Listed) => "listed".to_owned(),
         Ok(OpDone::Described(_)) => "described".to_owned(),

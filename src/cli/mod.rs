@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `args` | what may be typed, and what it means |
 //! | `serve`, `put`, `get`, `ls`, `rm`, `echo`, `partials`, `hash`, `verify` | one file a command |
+//! | `print`, `pour` | `get` to standard output, `put` from standard input |
 //! | `visit` | what the client commands share: a client, its signals, its goodbye |
 //! | `journal` | a server's events as lines |
 //! | `screen` | a client's progress and retries as lines |
@@ -21,6 +22,8 @@ mod journal;
 mod ls;
 mod output;
 mod partials;
+mod pour;
+mod print;
 mod put;
 mod rm;
 mod screen;

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::args::{self, Common, Transfer};
 use super::explain::{CliError, code_of};
 use super::output::{self, Size, rate, shown};
-use super::visit;
+use super::{pour, visit};
 use crate::client::Moved;
 use crate::net::Target;
 use crate::wire::{Code, RelPath};
@@ -14,7 +14,7 @@ use crate::wire::{Code, RelPath};
 /// Send a file to a server; prints its BLAKE3 hash as b3sum does
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The file to send
+    /// The file to send; '-' is standard input
     file: PathBuf,
 
     /// Where it goes; without a path, or with '/' at the end, under the file's own name
@@ -29,6 +29,9 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<(), CliError> {
+    if args.file.as_os_str() == "-" {
+        return pour::run(&args.common, &args.to);
+    }
     let tried = format!("cannot put {} to {}", shown(&args.file), args.to);
     let path = destination(args, &tried)?;
     visit::moving(&args.common, args.transfer.start(), &args.to.endpoint, async |visit| {

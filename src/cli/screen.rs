@@ -79,7 +79,11 @@ impl Screen {
                     progress.draw();
                 }
             }
-            Event::Job(_, OpEvent::Consumed(_) | OpEvent::Entries(_)) | Event::Finished(..) => {}
+            Event::Job(
+                _,
+                OpEvent::Consumed(_) | OpEvent::Entries(_) | OpEvent::Printed(_) | OpEvent::Taken(_),
+            )
+            | Event::Finished(..) => {}
             Event::Retrying { attempt, delay, error, .. } => {
                 let (why, delay, server) = (in_short(error), Short(*delay), &self.server);
                 self.note(&format!("attempt {attempt} with {server} failed: {why}; trying again in {delay}"));

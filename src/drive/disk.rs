@@ -8,8 +8,9 @@ use std::task::{Context, Poll};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::Pool;
+use super::streams::{AnyPipe, Streams};
 use crate::proto::storage::{
-    BlockDone, BlockOp, Lease, NameDone, NameOp, RootId, StoreError, StoreOp, Stored, Ticket,
+    BlockDone, BlockOp, Lease, NameDone, NameOp, RootId, StoreError, StoreOp, Stored, StreamId, Ticket,
 };
 use crate::store::{Files, Names, Open, blocks};
 use crate::wire::Code;
@@ -42,6 +43,7 @@ struct Shared<F: Files> {
     /// The files of open leases, for block operations, which do not wait for names.
     open: Mutex<BTreeMap<Lease, Open<F::File>>>,
     buffers: Pool,
+    streams: Streams,
 }
 
 /// Operations on names that wait their turn.
@@ -84,6 +86,7 @@ where
                 queue: Mutex::default(),
                 open: Mutex::default(),
                 buffers: Pool::new(usize::try_from(EXTENT).unwrap_or(1 << 20), 8),
+                streams: Streams::default(),
             }),
         }
     }
@@ -116,6 +119,11 @@ where
         }
     }
 
+    /// Adds a stream of the application's.
+    pub fn add_stream(&self, pipe: AnyPipe) -> StreamId {
+        self.shared.streams.add(pipe)
+    }
+
     /// How many leases are open.
     pub fn leases(&self) -> usize {
         lock(&self.shared.names).leases().count()
@@ -137,6 +145,13 @@ where
     }
 }
 
+impl<F: Files> Disk<F> {
+    /// Forgets a stream; what is under way on it completes with `CANCELLED`.
+    pub fn forget_stream(&self, stream: StreamId) {
+        self.shared.streams.remove(stream);
+    }
+}
+
 impl<F> Submit for Disk<F>
 where
     F: Files + Send + 'static,
@@ -147,6 +162,9 @@ where
     fn submit(&self, ticket: Ticket, op: StoreOp, reply: &Reply) {
         let reply = reply.clone();
         match (op, self.shared.mode) {
+            (StoreOp::Stream(op), mode) => {
+                self.shared.streams.submit(ticket, op, reply, mode, &self.shared.buffers);
+            }
             (StoreOp::Name(op), _) => self.enqueue(NameJob::Execute(ticket, op, reply)),
             (StoreOp::Block(op), Mode::Inline) => self.shared.run_block(ticket, op, &reply),
             (StoreOp::Block(op), Mode::Threads) => {

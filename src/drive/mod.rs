@@ -7,6 +7,7 @@
 //! | `link` | one connection: what is queued to go out, what is read |
 //! | `buffers` | pooled buffers for what is read, from sockets and from files |
 //! | `disk` | store operations on threads, or in line where there must be none |
+//! | `streams` | what the application reads or writes in order |
 //! | `serve` | the accept loop, which the listener machine decides for |
 //! | `jobs` | the client machine as a handle to ask things of |
 
@@ -16,6 +17,7 @@ mod jobs;
 mod link;
 mod run;
 mod serve;
+mod streams;
 
 pub use buffers::Pool;
 pub use disk::{Completions, Disk, Mode, Submit};
@@ -23,6 +25,7 @@ pub use jobs::{Jobs, Stopped};
 pub use link::Link;
 pub use run::{Dial, NoDial, Run};
 pub use serve::{Accept, Door, Serve, ServerEvent, StopReceiver, Stopper, Watch, stopper};
+pub use streams::AnyPipe;
 
 use crate::time::Time;
 

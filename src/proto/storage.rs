@@ -4,9 +4,13 @@
 //! after another, in one place. A [`BlockOp`] reads or writes bytes of a file that is leased already: they run in
 //! any number of places at once. A machine waits for the blocks of a lease before it names it again, but for a note.
 
+mod stream;
+
 use core::fmt;
 
 use bytes::Bytes;
+
+pub use stream::{REPLAY_MAX, StreamDone, StreamId, StreamOp, StreamResult};
 
 use crate::wire::{Code, Cv, Entry, Failure, Metadata, Offer, RelPath, RequestId, Rope, UploadId};
 
@@ -30,6 +34,8 @@ pub enum StoreOp {
     Name(NameOp),
     /// Any number at once.
     Block(BlockOp),
+    /// On a stream of the application's, one at a time.
+    Stream(StreamOp),
 }
 
 /// Operations on names and leases.
@@ -271,6 +277,8 @@ pub enum Stored {
     Name(Result<NameDone, StoreError>),
     /// Of a [`BlockOp`].
     Block(Result<BlockDone, StoreError>),
+    /// Of a [`StreamOp`].
+    Stream(StreamResult),
 }
 
 /// What a [`NameOp`] gives.

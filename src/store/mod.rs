@@ -30,6 +30,7 @@
 //! | `log` | those of them that outlive the process, and deciding what a crash left undecided |
 //! | `record` | its records, as bytes |
 //! | `blocks` | the bytes: read, write, zero, hash |
+//! | `streams` | what the application reads or writes in order |
 //! | `errors` | from what a primitive said to what a person and a peer are told |
 
 pub mod blocks;
@@ -50,6 +51,7 @@ mod reserved;
 mod root;
 mod slots;
 mod sources;
+pub mod streams;
 
 pub use blocks::Open;
 pub use errors::no_lease;

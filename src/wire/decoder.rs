@@ -3,9 +3,9 @@
 
 use bytes::Bytes;
 
-use super::frame::Shape;
 use super::header::{HEADER_LEN, Header};
 use super::hello::{PREAMBLE, PREAMBLE_LEN};
+use super::shape::Shape;
 use super::{DecodeError, Frame, Rope, limits};
 use crate::probe::{Bug, Mark, mark, mark_if, planted};
 

@@ -9,7 +9,7 @@ use super::header::{HEADER_LEN, Header};
 use super::transfer::{decode_ranges, encode_ranges, put_path, read_file_path, read_path};
 use super::{
     Code, Commit, Cv, Data, DecodeError, Failure, Get, HavePage, Hello, Hole, Metadata, Offer, Page, Range,
-    Refused, RelPath, Remove, Rope, limits,
+    Read, Refused, RelPath, Remove, Rope, Stream, StreamEnd, limits,
 };
 use crate::probe::{Bug, planted};
 
@@ -39,7 +39,7 @@ pub struct Frame {
 
 /// Which operations a kind may be sent on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Scope {
+pub(super) enum Scope {
     /// Operation 0 only.
     Connection,
     /// Any but 0.
@@ -75,7 +75,7 @@ macro_rules! kinds {
                 }
             }
 
-            fn scope(self) -> Scope {
+            pub(super) fn scope(self) -> Scope {
                 match self {
                     $(Kind::$name => Scope::$scope,)*
                 }
@@ -140,6 +140,12 @@ kinds! {
     Committed(Cv) = 0x27, Operation;
     /// Asks for the chaining values of a file's blocks.
     Sum(RelPath) = 0x2c, Operation;
+    /// Asks for bytes of a file, in order.
+    Read(Read) = 0x2d, Operation;
+    /// Begins an upload of unknown length.
+    Stream(Stream) = 0x2e, Operation;
+    /// The end of a stream: its length and root.
+    End(StreamEnd) = 0x2f, Operation;
 
     /// Asks for a folder's names.
     List(RelPath) = 0x30, Operation;
@@ -156,61 +162,11 @@ kinds! {
 }
 
 /// Kinds with this bit may be ignored by a peer that does not know them.
-const IGNORABLE: u8 = 0x80;
+pub(super) const IGNORABLE: u8 = 0x80;
 /// The one flag so far: the last segment of a block, the last page.
-const LAST: u8 = 1;
+pub(super) const LAST: u8 = 1;
 /// Offset of a `Data` frame, the part of its body that the checksum covers.
-const OFFSET_LEN: usize = 8;
-
-/// What the decoder needs to know of a frame before its body has come.
-#[derive(Clone, Copy, Debug, PartialEq, Hash)]
-pub(super) enum Shape {
-    /// Read the whole body, then [`Frame::decode_control`].
-    Control(Kind),
-    /// A `Data` frame: this many bytes before the payload.
-    Data(usize),
-    /// Skip the body.
-    Ignore,
-}
-
-impl Header {
-    /// Decides by the header alone how the body is to be read; lengths above the limit are refused before any of the
-    /// body is kept.
-    pub(super) fn shape(&self) -> Result<Shape, DecodeError> {
-        let Some(kind) = Kind::from_byte(self.kind) else {
-            let limit = limits::CONTROL_MAX as u64;
-            return match self.kind & IGNORABLE {
-                0 => Err(DecodeError::Kind(self.kind)),
-                _ if u64::from(self.length) > limit => {
-                    Err(DecodeError::TooLong(u64::from(self.length), limit))
-                }
-                _ => Ok(Shape::Ignore),
-            };
-        };
-        let on_connection = self.operation == 0;
-        match kind.scope() {
-            Scope::Connection if !on_connection => return Err(DecodeError::Operation(self.kind)),
-            Scope::Operation if on_connection => return Err(DecodeError::Operation(self.kind)),
-            Scope::Connection | Scope::Operation | Scope::Either => {}
-        }
-        let may_be_last = matches!(kind, Kind::Data | Kind::Have | Kind::Page);
-        if self.flags & !LAST != 0 || (self.flags == LAST && !may_be_last) {
-            return Err(DecodeError::Reserved);
-        }
-        let before_payload = OFFSET_LEN + if self.flags == LAST { size_of::<Cv>() } else { 0 };
-        let limit = if kind == Kind::Data { before_payload + limits::DATA_MAX } else { limits::CONTROL_MAX };
-        if self.length as usize > limit {
-            return Err(DecodeError::TooLong(u64::from(self.length), limit as u64));
-        }
-        if kind != Kind::Data {
-            return Ok(Shape::Control(kind));
-        }
-        if (self.length as usize) <= before_payload {
-            return Err(DecodeError::Length("a data frame without data"));
-        }
-        Ok(Shape::Data(before_payload))
-    }
-}
+pub(super) const OFFSET_LEN: usize = 8;
 
 impl Frame {
     /// A frame about the connection.
@@ -292,6 +248,7 @@ impl Body {
             Body::Offer(_) | Body::Get(_) | Body::Have(_) | Body::Hole(_) | Body::Want(_) => 0,
             Body::Commit(_) | Body::Committed(_) | Body::List(_) | Body::Next | Body::Page(_) => 0,
             Body::Stat(_) | Body::Metadata(_) | Body::Remove(_) | Body::Sum(_) => 0,
+            Body::Read(_) | Body::Stream(_) | Body::End(_) => 0,
         }
     }
 
@@ -305,6 +262,7 @@ impl Body {
             Body::Failed(_) | Body::Done | Body::Offer(_) | Body::Get(_) | Body::Hole(_) => false,
             Body::Want(_) | Body::Commit(_) | Body::Committed(_) | Body::List(_) | Body::Next => false,
             Body::Stat(_) | Body::Metadata(_) | Body::Remove(_) | Body::Sum(_) => false,
+            Body::Read(_) | Body::Stream(_) | Body::End(_) => false,
         };
         if last { LAST } else { 0 }
     }
@@ -338,6 +296,9 @@ impl Body {
             Body::Commit(commit) => commit.encode(out),
             Body::Committed(root) => out.put(&root.0),
             Body::List(path) | Body::Stat(path) | Body::Sum(path) => put_path(out, path),
+            Body::Read(read) => read.encode(out),
+            Body::Stream(stream) => stream.encode(out),
+            Body::End(end) => end.encode(out),
             Body::Page(page) => page.encode(out),
             Body::Metadata(metadata) => metadata.encode(out),
             Body::Remove(remove) => remove.encode(out),
@@ -372,6 +333,9 @@ impl Body {
             Kind::Commit => Body::Commit(Commit::decode(&mut reader)?),
             Kind::Committed => Body::Committed(Cv(reader.array("root")?)),
             Kind::Sum => Body::Sum(read_file_path(&mut reader)?),
+            Kind::Read => Body::Read(Read::decode(&mut reader)?),
+            Kind::Stream => Body::Stream(Stream::decode(&mut reader)?),
+            Kind::End => Body::End(StreamEnd::decode(&mut reader)?),
             Kind::List => Body::List(read_path(&mut reader)?),
             Kind::Next => Body::Next,
             Kind::Page => Body::Page(Page::decode(&mut reader, last)?),

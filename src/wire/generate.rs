@@ -7,8 +7,8 @@ use rand::{Rng, RngExt};
 
 use super::{
     Attempt, Body, Capabilities, Code, Commit, Cv, Data, Entry, Failure, FileKind, Frame, Get, HavePage,
-    Hello, Hole, Kind, Metadata, Modified, Offer, OperationId, Page, Range, Refused, RelPath, Remove,
-    RequestId, Rope, Start, Tlv, UploadId, block_size_for, limits,
+    Hello, Hole, Kind, Metadata, Modified, Offer, OperationId, Page, Range, Read, Refused, RelPath, Remove,
+    RequestId, Rope, Span, Start, Stream, StreamEnd, Tlv, UploadId, block_size_for, limits,
 };
 
 /// A frame of any kind.
@@ -34,6 +34,7 @@ pub fn frame_of(rng: &mut impl Rng, kind: Kind) -> Frame {
             Frame::of(operation(rng), body)
         }
         Kind::Metadata | Kind::Remove | Kind::Sum => Frame::of(operation(rng), body),
+        Kind::Read | Kind::Stream | Kind::End => Frame::of(operation(rng), body),
     }
 }
 
@@ -61,6 +62,9 @@ pub fn body(rng: &mut impl Rng, kind: Kind) -> Body {
         Kind::Commit => Body::Commit(Commit { root: cv(rng) }),
         Kind::Committed => Body::Committed(cv(rng)),
         Kind::Sum => Body::Sum(file_path(rng)),
+        Kind::Read => Body::Read(Read { path: file_path(rng), version: wide(rng), span: span(rng) }),
+        Kind::Stream => Body::Stream(stream(rng)),
+        Kind::End => Body::End(StreamEnd { length: between(rng, 0, limits::FILE_MAX), root: cv(rng) }),
         Kind::List => Body::List(rel_path(rng)),
         Kind::Next => Body::Next,
         Kind::Page => Body::Page(page(rng)),
@@ -329,6 +333,22 @@ pub fn ranges(rng: &mut impl Rng) -> Vec<Range> {
         free = first + count + 1;
     }
     if ranges.is_empty() { vec![Range { first: limits::BLOCKS_MAX as u32 - 1, count: 1 }] } else { ranges }
+}
+
+/// Which bytes of a file.
+pub fn span(rng: &mut impl Rng) -> Span {
+    let first = number(rng);
+    match rng.random_range(0..3) {
+        0 => Span::Range { first, last: between(rng, first, u64::MAX) },
+        1 => Span::Last { count: number(rng).max(1) },
+        _ => Span::Rest { first },
+    }
+}
+
+/// The beginning of an upload of unknown length.
+pub fn stream(rng: &mut impl Rng) -> Stream {
+    let (path, mode, modified) = (file_path(rng), mode(rng), modified(rng));
+    Stream { path, mode, modified, request: RequestId(wide(rng)), attempt: number(rng) as u32 }
 }
 
 /// A chaining value or root.

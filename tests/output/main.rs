@@ -3,4 +3,5 @@
 
 mod hash;
 mod help;
+mod stdio;
 mod verify;

@@ -11,6 +11,8 @@ mod flow;
 mod help;
 mod lives;
 mod operations;
+mod pouring;
+mod printing;
 mod protocol;
 mod resume;
 mod retry;

@@ -3,6 +3,7 @@
 
 mod client;
 mod comparing;
+mod flows;
 mod operations;
 mod plain;
 mod session;
@@ -13,9 +14,11 @@ use std::fmt::Write;
 use bytes::Bytes;
 use towline::proto::machine::{Effect, Input, Machine, Out};
 use towline::proto::storage::{
-    BlockDone, BlockOp, BlockSet, Lease, NameDone, NameOp, StoreError, StoreOp, Stored, Ticket,
+    BlockDone, BlockOp, BlockSet, Lease, NameDone, NameOp, StoreError, StoreOp, Stored, StreamDone, StreamOp,
+    Ticket,
 };
 use towline::store::blocks;
+use towline::store::streams::{MemoryPipe, Stream};
 use towline::time::Time;
 use towline::wire::{Code, Decoder, Entry, FileKind, Metadata, Modified, PREAMBLE, UploadId};
 
@@ -97,6 +100,7 @@ fn completion<M: Machine>(bench: &Bench<M>, is_well: bool) -> Option<Input<M>> {
     let failed = StoreError::new(Code::IO, "");
     let stored = match op {
         StoreOp::Name(op) => Stored::Name(if is_well { Ok(name_done(op)) } else { Err(failed) }),
+        StoreOp::Stream(op) => Stored::Stream(if is_well { Ok(stream_done(op)) } else { Err(failed) }),
         StoreOp::Block(op) => Stored::Block(if is_well { Ok(block_done(op)) } else { Err(failed) }),
     };
     Some(Input::Stored(*ticket, stored))
@@ -145,6 +149,20 @@ fn block_done(op: &BlockOp) -> BlockDone {
         BlockOp::Read { .. } => BlockDone::Read { data, cvs },
         BlockOp::Write { .. } | BlockOp::Zero { .. } => BlockDone::Written { cvs },
         BlockOp::Check { .. } | BlockOp::Copy { .. } => BlockDone::Written { cvs },
+    }
+}
+
+/// All that is read is one block of zeros.
+fn stream_done(op: &StreamOp) -> StreamDone {
+    match op {
+        StreamOp::Take { offset: 0, .. } => {
+            let mut stream =
+                Stream::new(MemoryPipe { input: vec![0; LENGTH as usize].into(), ..MemoryPipe::default() });
+            stream.carry_out_in_memory(op.clone()).expect("memory can be read")
+        }
+        StreamOp::Take { .. } => StreamDone::Taken { data: Bytes::new(), cv: None, root: None },
+        StreamOp::Give { .. } => StreamDone::Given { is_right: true },
+        StreamOp::Stop { .. } => StreamDone::Stopped,
     }
 }
 
@@ -228,6 +246,7 @@ fn kind_of(op: &StoreOp) -> String {
     let debug = match op {
         StoreOp::Name(op) => format!("{op:?}"),
         StoreOp::Block(op) => format!("{op:?}"),
+        StoreOp::Stream(op) => format!("{op:?}"),
     };
     debug.split(' ').next().unwrap_or_default().into()
 }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use towline::wire::{
     Body, Cv, DecodeError, Decoder, Entry, Failure, Frame, Hello, Kind, Metadata, Modified, PREAMBLE,
-    Refused, RelPath,
+    Refused, RelPath, Span,
 };
 
 use crate::drain;
@@ -162,6 +162,23 @@ fn fields(body: &Body) -> String {
             format!("last={} entries=[{}]", page.last, entries.join("; "))
         }
         Body::Stat(file) | Body::Sum(file) => path(file),
+        Body::Read(read) => {
+            let span = match read.span {
+                Span::Range { first, last } => format!("range={first}..={last}"),
+                Span::Last { count } => format!("last={count}"),
+                Span::Rest { first } => format!("rest={first}"),
+            };
+            format!("{} version={:#x} {span}", path(&read.path), read.version)
+        }
+        Body::Stream(stream) => format!(
+            "{} mode={:o} {} request={:#x} attempt={}",
+            path(&stream.path),
+            stream.mode,
+            modified(stream.modified),
+            stream.request.0,
+            stream.attempt
+        ),
+        Body::End(end) => format!("length={} root={}", end.length, end.root),
         Body::Metadata(body) => metadata(body),
         Body::Remove(remove) => format!("{} request={:#x}", path(&remove.path), remove.request.0),
     }

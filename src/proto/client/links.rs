@@ -79,7 +79,13 @@ impl Client {
                 self.first_contact = None;
                 out.event(Event::Connected { version, hello });
             }
-            session::Event::Op(tag, event) => out.event(Event::Job(JobId(tag.0), event)),
+            session::Event::Op(tag, event) => {
+                let id = JobId(tag.0);
+                if let Some(job) = self.jobs.get_mut(&id) {
+                    job.note(&event);
+                }
+                out.event(Event::Job(id, event));
+            }
             session::Event::Finished(tag, Err(OpError { by: Party::Link, .. })) => {
                 let id = JobId(tag.0);
                 match self.jobs.get_mut(&id) {

@@ -148,7 +148,7 @@ impl Client {
                         OpError::us(Code::UNSUPPORTED, "the client is closing, or the job is there already");
                     return out.event(Event::Finished(job, Err(JobError::Operation(error))));
                 }
-                self.jobs.insert(job, Job { request, attempts: 0, state: JobState::Ready });
+                self.jobs.insert(job, Job { request, attempts: 0, is_spent: false, state: JobState::Ready });
             }
             Command::Cancel(job) => self.cancel(now, job, out),
             Command::Close => self.phase = Phase::Closing,

@@ -8,10 +8,15 @@ mod answer;
 mod ask;
 mod assembly;
 mod comparison;
+mod flow;
 mod hashing;
 mod holding;
 mod incoming;
+mod intake;
 mod pipeline;
+mod pourer;
+mod printer;
+mod reader;
 mod receiver;
 mod sender;
 mod summary;
@@ -21,6 +26,10 @@ use core::fmt;
 pub use answer::{Answer, Question};
 pub use ask::Ask;
 pub use comparison::{Compared, Comparison};
+pub use intake::Intake;
+pub use pourer::Pourer;
+pub use printer::{Printed, PrintedPart, Printer};
+pub use reader::Reader;
 pub use receiver::Receiver;
 pub use sender::Sender;
 pub use summary::{Summary, Summed};
@@ -56,6 +65,10 @@ pub enum OpEvent {
         /// Its length in bytes.
         length: u64,
     },
+    /// So many bytes of a stream have been read in all.
+    Taken(u64),
+    /// Bytes were printed, or a block was refused: this is where printing goes on.
+    Printed(Box<Printed>),
     /// Names of the listed folder.
     Entries(Vec<Entry>),
 }
@@ -77,6 +90,13 @@ pub enum OpDone {
     Summed(Summed),
     /// A file was compared.
     Compared(Compared),
+    /// Bytes of a file were sent, in order.
+    Given {
+        /// How many, with those of the blocks that they are in.
+        bytes: u64,
+    },
+    /// Bytes of a file were printed.
+    Printed(PrintedPart),
 }
 
 /// A file that was moved, verified and published at the receiving side.
@@ -162,6 +182,7 @@ pub(crate) fn bulk(body: &Body) -> usize {
         Body::GoAway(_) | Body::Bye | Body::Cancel | Body::Failed(_) | Body::Done | Body::Offer(_) => 0,
         Body::Get(_) | Body::Hole(_) | Body::Want(_) | Body::Commit(_) | Body::Committed(_) => 0,
         Body::List(_) | Body::Next | Body::Stat(_) | Body::Metadata(_) | Body::Remove(_) | Body::Sum(_) => 0,
+        Body::Read(_) | Body::Stream(_) | Body::End(_) => 0,
     }
 }
 
@@ -225,8 +246,11 @@ macro_rules! operations {
             pub(crate) fn read_ahead(&self) -> usize {
                 match self {
                     Operation::Sender(sender) => sender.read_ahead(),
+                    Operation::Reader(reader) => reader.read_ahead(),
+                    Operation::Pourer(pourer) => pourer.read_ahead(),
                     Operation::Answer(_) | Operation::Ask(_) | Operation::Receiver(_) => 0,
-                    Operation::Comparison(_) | Operation::Summary(_) => 0,
+                    Operation::Comparison(_) | Operation::Summary(_) | Operation::Printer(_) => 0,
+                    Operation::Intake(_) => 0,
                 }
             }
 
@@ -234,8 +258,11 @@ macro_rules! operations {
             pub(crate) fn is_within_extent(&self) -> bool {
                 match self {
                     Operation::Sender(sender) => sender.is_within_extent(),
+                    Operation::Reader(reader) => reader.is_within_extent(),
+                    Operation::Pourer(pourer) => pourer.is_within_extent(),
                     Operation::Answer(_) | Operation::Ask(_) | Operation::Receiver(_) => false,
-                    Operation::Comparison(_) | Operation::Summary(_) => false,
+                    Operation::Comparison(_) | Operation::Summary(_) | Operation::Printer(_) => false,
+                    Operation::Intake(_) => false,
                 }
             }
 
@@ -247,7 +274,7 @@ macro_rules! operations {
     };
 }
 
-operations!(Answer, Ask, Comparison, Receiver, Sender, Summary);
+operations!(Answer, Ask, Comparison, Intake, Pourer, Printer, Reader, Receiver, Sender, Summary);
 
 /// The inputs that a session hands to an operation.
 #[derive(Clone, Debug)]

@@ -5,8 +5,8 @@ use super::{Began, Event, Request, Role, Session, Tag};
 use crate::probe::{Bug, Mark, mark_if, planted};
 use crate::proto::machine::{Effect, End, Out};
 use crate::proto::op::{
-    Answer, Ask, Comparison, OpEffect, OpError, OpEvent, OpInput, OpResult, Operation, Party, Question,
-    Receiver, Sender, Summary,
+    Answer, Ask, Comparison, Intake, OpEffect, OpError, OpEvent, OpInput, OpResult, Operation, Party, Pourer,
+    Printer, Question, Reader, Receiver, Sender, Summary,
 };
 use crate::proto::storage::{BlockOp, RootId, StoreError, StoreOp, Stored, Ticket};
 use crate::time::Time;
@@ -21,6 +21,7 @@ fn is_terminal(body: &Body) -> bool {
         Body::GoAway(_) | Body::Bye | Body::Echo(_) | Body::Cancel | Body::Offer(_) | Body::Get(_) => false,
         Body::Have(_) | Body::Data(_) | Body::Hole(_) | Body::Want(_) | Body::Commit(_) => false,
         Body::List(_) | Body::Next | Body::Stat(_) | Body::Remove(_) | Body::Sum(_) => false,
+        Body::Read(_) | Body::Stream(_) | Body::End(_) => false,
     }
 }
 
@@ -35,6 +36,8 @@ fn begins(body: &Body) -> bool {
             | Body::Get(_)
             | Body::Offer(_)
             | Body::Sum(_)
+            | Body::Read(_)
+            | Body::Stream(_)
     )
 }
 
@@ -62,6 +65,10 @@ impl Session {
                 Sender::upload(root, source, path, attempt, limits).into()
             }
             Request::Fetch { root, at, get, start } => Receiver::asking(root, at, get, start, limits).into(),
+            Request::Print { stream, path, span, printed } => {
+                Printer::new(stream, path, span, printed, limits).into()
+            }
+            Request::Pour { stream, to } => Pourer::new(stream, to, limits).into(),
             Request::Compare { root, source, path } => Comparison::new(root, source, path, limits).into(),
         };
         self.open(now, None, tag, operation, out);
@@ -148,6 +155,14 @@ impl Session {
             Body::Get(get) => {
                 let began = Began::Get(get.path.clone());
                 (Sender::download(root, get, &self.limits).into(), began)
+            }
+            Body::Read(read) => {
+                let began = Began::Read(read.path.clone());
+                (Reader::new(root, read, &self.limits).into(), began)
+            }
+            Body::Stream(stream) => {
+                let began = Began::Stream(stream.path.clone());
+                (Intake::new(root, stream, &self.limits).into(), began)
             }
             Body::Sum(path) => (Summary::new(root, path.clone(), &self.limits).into(), Began::Sum(path)),
             Body::Offer(offer) => {

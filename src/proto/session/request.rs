@@ -1,8 +1,8 @@
 //! What a client asks a session for, and what a server's session tells that it was asked for.
 
-use crate::proto::op::Question;
-use crate::proto::storage::RootId;
-use crate::wire::{Attempt, Get, RelPath, Start};
+use crate::proto::op::{Printed, Question};
+use crate::proto::storage::{RootId, StreamId};
+use crate::wire::{Attempt, Get, RelPath, Span, Start, Stream};
 
 /// An operation that a client asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -31,6 +31,24 @@ pub enum Request {
         /// Whether what is here already counts.
         start: Start,
     },
+    /// Send what a stream gives.
+    Pour {
+        /// The stream.
+        stream: StreamId,
+        /// Where it is to stand at the peer.
+        to: Stream,
+    },
+    /// Print bytes of a file.
+    Print {
+        /// To this stream.
+        stream: StreamId,
+        /// Which file of the peer's.
+        path: RelPath,
+        /// Which bytes of it.
+        span: Span,
+        /// How far attempts before this one were.
+        printed: Printed,
+    },
     /// Compare a file here with one at the peer.
     Compare {
         /// The folder that the file is below.
@@ -51,6 +69,10 @@ pub enum Began {
     Offer(RelPath),
     /// To send a file.
     Get(RelPath),
+    /// To receive a stream.
+    Stream(RelPath),
+    /// To send bytes of a file, in order.
+    Read(RelPath),
     /// To tell the chaining values of a file's blocks.
     Sum(RelPath),
 }

@@ -47,7 +47,7 @@ pub(super) fn zeros() -> Vec<u8> {
     vec![0; LENGTH as usize]
 }
 
-fn data() -> Body {
+pub(super) fn data() -> Body {
     let payload = Rope::from(Bytes::from(zeros()));
     Body::Data(Data { offset: 0, cv: Some(root(&zeros())), payload })
 }

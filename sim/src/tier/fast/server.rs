@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use towline::harness::{Checked, Side, carry_out};
+use towline::harness::{Checked, MemoryStreams, Side, carry_out};
 use towline::proto::listener::{ConnectionId, ListenEvent, ListenInput, Listener, Source};
 use towline::proto::machine::{Effect, End, Input, Machine, Out};
 use towline::proto::session::{self, Session};
@@ -280,7 +280,7 @@ impl World {
         let host = self.server.as_mut().filter(|host| host.sessions.contains_key(&conn));
         // A process without power does nothing more; the script takes it away after this step.
         let Some(host) = host.filter(|host| host.power.is_on()) else { return };
-        let stored = carry_out(&mut host.names, op);
+        let stored = carry_out(&mut host.names, &mut MemoryStreams::new(), op);
         self.folders.forget_logs();
         self.step_session(conn, Input::Stored(ticket, stored));
     }
