@@ -7,9 +7,11 @@ use std::path::PathBuf;
 
 use towline::harness::{Pair, PairConfig};
 use towline::proto::machine::Input;
-use towline::proto::op::Question;
+use towline::proto::op::{Printed, Question};
 use towline::proto::session::Request;
-use towline::wire::{Attempt, Get, RelPath, Remove, RequestId, Start};
+use towline::proto::storage::StreamId;
+use towline::store::streams::{MemoryPipe, Stream};
+use towline::wire::{self, Attempt, Get, Modified, RelPath, Remove, RequestId, Span, Start};
 
 /// What a target does with an input: panics where a law is broken.
 type Target = fn(&[u8]);
@@ -70,6 +72,8 @@ fn said(requests: Vec<Request>) -> Vec<u8> {
     pair.local.put("small", b"another small file");
     pair.local.put("large", &[7; 65_600]);
     pair.served.put("small", b"a small file");
+    let pipe = MemoryPipe { input: vec![7; 70_000].into(), ..MemoryPipe::default() };
+    pair.streams_of_client.insert(StreamId(0), Stream::new(pipe));
     pair.served.put("folder/large", &[7; 150_000]);
     for request in requests {
         let _either_way = pair.carry_out(request);
@@ -104,6 +108,13 @@ fn write_conversations() {
     let stat = Request::Ask(Question::Stat(path("small")));
     let list = Request::Ask(Question::List(path("")));
     let remove = Request::Ask(Question::Remove(Remove { request: RequestId(4), path: path("small") }));
+    let compare = || Request::Compare { root: Pair::ROOT, source: path("large"), path: path("folder/large") };
+    let print = |span| {
+        let printed = Printed::default();
+        Request::Print { stream: StreamId(0), path: path("folder/large"), span, printed }
+    };
+    let modified = Modified::default();
+    let to = wire::Stream { path: path("poured"), mode: 0o644, modified, request: RequestId(5), attempt: 0 };
     let all = vec![echo.clone(), put("small"), get("small"), stat.clone(), list.clone(), remove.clone()];
     let seeds = [
         ("echo", vec![echo]),
@@ -115,6 +126,10 @@ fn write_conversations() {
         ("stat", vec![stat]),
         ("remove", vec![remove]),
         ("all", all),
+        ("sum", vec![compare()]),
+        ("read-range", vec![print(Span::Range { first: 5, last: 70_000 })]),
+        ("read-rest", vec![print(Span::Rest { first: 0 })]),
+        ("stream", vec![Request::Pour { stream: StreamId(0), to }]),
     ];
     let folder = corpus("conn_bytes");
     fs::create_dir_all(&folder).expect("a folder for seeds");

@@ -115,6 +115,9 @@ pub fn fill<P: Pipe>(pipe: &mut P, buffer: &mut [u8]) -> Result<usize, FileError
 }
 
 fn hash(offset: u64, data: &Bytes, whole: bool) -> Option<Cv> {
+    if data.is_empty() {
+        return None;
+    }
     let length = u32::try_from(data.len()).expect("at most an extent");
     let shape = Extent { offset, length, unit: EXTENT as u32, whole };
     blocks::cvs(shape, std::slice::from_ref(data)).first().copied()
