@@ -38,6 +38,15 @@ pub struct ClientConfig {
     pub start: Start,
 }
 
+/// Bytes that went over connections.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// What the system took of this side.
+    pub sent: u64,
+    /// What it gave.
+    pub received: u64,
+}
+
 /// Why a client could not do what it was asked.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ClientError {
@@ -241,6 +250,12 @@ where
         let begin = Instant::now();
         self.ask(Question::Echo(payload)).await?;
         Ok(begin.elapsed())
+    }
+
+    /// What has gone over its connections so far, handshakes and lost attempts included.
+    pub fn traffic(&self) -> Traffic {
+        let (sent, received) = self.jobs.traffic().so_far();
+        Traffic { sent, received }
     }
 
     /// Finishes what runs, says goodbye and closes the connection.

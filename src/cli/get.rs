@@ -7,8 +7,9 @@ use std::time::Instant;
 
 use super::args::{self, Common, Transfer};
 use super::explain::CliError;
+use super::held::Way;
 use super::output::shown;
-use super::put::{hash_line, report};
+use super::put::{hash_line, one, report};
 use super::{print, visit};
 use crate::net::Target;
 use crate::wire::Span;
@@ -32,7 +33,7 @@ pub(super) struct Args {
     transfer: Transfer,
 
     #[command(flatten)]
-    common: Common,
+    pub(super) common: Common,
 }
 
 pub(super) fn run(args: &Args) -> Result<(), CliError> {
@@ -57,6 +58,10 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
         let began = Instant::now();
         let moved = visit.client.get(args.from.path.clone(), &to).await.map_err(visit.explain(tried))?;
         report("received", &moved, began, &visit.screen);
+        visit.screen.note_held(Way::Get);
+        if args.common.json {
+            return one(&to, &moved, visit, began.elapsed());
+        }
         hash_line(&moved, shown(&to))
     })
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::explain::CliError;
+use super::json::Object;
 use super::output::{self, shown};
 use crate::drive::Pool;
 use crate::net::diagnose::Diagnosis;
@@ -22,6 +23,10 @@ pub(super) struct Args {
     /// The files; '-' is standard input
     #[arg(value_name = "FILE", default_value = "-")]
     files: Vec<PathBuf>,
+
+    /// Print one JSON object a line, and nothing else, to standard output
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 /// Bytes that a thread hashes before it takes the next piece of a file: a subtree of the hash, so a power of two of
@@ -33,9 +38,13 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
     let mut first = None;
     for file in &args.files {
         match hasher.hash(file) {
+            Ok(root) if args.json => {
+                let object = Object::new("file").with_path("path", file.as_os_str().as_encoded_bytes());
+                object.with("outcome", "hashed").with_root(root).print()?;
+            }
             Ok(root) => output::print(&line(root, file))?,
             Err(error) => {
-                let exit = error.tell();
+                let exit = error.tell(args.json);
                 first = first.or(exit);
             }
         }
@@ -140,13 +149,13 @@ impl Hasher {
 fn folder(tried: String) -> CliError {
     let (said, why) = ("it is a folder".to_owned(), "the hash is that of one file's bytes".to_owned());
     let next = "name the files in it: `find FOLDER -type f -exec towline hash {} +`".to_owned();
-    CliError::Told(super::Exit::Refused, Box::new(Diagnosis { tried, said, why, next }))
+    CliError::Told(super::Exit::Refused, Box::new(Diagnosis { tried, said, why, next, code: None }))
 }
 
 fn changed(tried: String) -> CliError {
     let said = "it became shorter while it was read".to_owned();
     let (why, next) = ("somebody writes to the file".to_owned(), "try again when nobody does".to_owned());
-    CliError::Told(super::Exit::Busy, Box::new(Diagnosis { tried, said, why, next }))
+    CliError::Told(super::Exit::Busy, Box::new(Diagnosis { tried, said, why, next, code: None }))
 }
 
 #[cfg(test)]

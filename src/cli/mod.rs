@@ -9,6 +9,8 @@
 //! | `journal` | a server's events as lines |
 //! | `screen` | a client's progress and retries as lines |
 //! | `explain` | errors as [`crate::net::diagnose::Diagnosis`] and exit code |
+//! | `held` | what held a transfer back |
+//! | `json` | results and errors as objects, for programs |
 //! | `exit` | the exit codes |
 //! | `output` | sizes, rates, times; standard output that may be closed |
 
@@ -18,7 +20,9 @@ mod exit;
 mod explain;
 mod get;
 mod hash;
+mod held;
 mod journal;
+mod json;
 mod ls;
 mod output;
 mod partials;
@@ -37,7 +41,6 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use self::exit::Exit;
-use self::explain::CliError;
 
 /// Moves files between machines, verified, and measures the path between them.
 #[derive(Debug, Parser)]
@@ -60,6 +63,21 @@ enum Command {
     Verify(verify::Args),
 }
 
+impl Command {
+    fn is_json(&self) -> bool {
+        match self {
+            Command::Put(args) => args.common.json,
+            Command::Get(args) => args.common.json,
+            Command::Ls(args) => args.common.json,
+            Command::Rm(args) => args.common.json,
+            Command::Echo(args) => args.common.json,
+            Command::Verify(args) => args.common.json,
+            Command::Hash(args) => args.json,
+            Command::Serve(_) | Command::Partials(_) => false,
+        }
+    }
+}
+
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
     run(std::env::args_os()).into()
@@ -74,6 +92,7 @@ fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
             return if error.use_stderr() { Exit::Usage } else { Exit::Success };
         }
     };
+    let is_json = cli.command.is_json();
     let result = match cli.command {
         Command::Serve(args) => serve::run(&args),
         Command::Put(args) => put::run(&args),
@@ -87,13 +106,8 @@ fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
     };
     match result {
         Ok(()) => Exit::Success,
-        Err(CliError::Told(exit, diagnosis)) => {
-            output::complain(&diagnosis.to_string());
-            exit
-        }
-        Err(CliError::Complained(exit)) => exit,
-        // Whoever read has read enough.
-        Err(CliError::OutputClosed) => Exit::Success,
+        // Without something to say, whoever read has read enough.
+        Err(error) => error.tell(is_json).unwrap_or(Exit::Success),
     }
 }
 

@@ -1,13 +1,15 @@
 //! `towline put - HOST/PATH`: standard input, to its end, as a file.
 
 use std::io;
+use std::path::Path;
 use std::time::Instant;
 
 use super::args::Common;
 use super::exit::Exit;
 use super::explain::CliError;
+use super::held::Way;
 use super::output::Utc;
-use super::put::{hash_line, report};
+use super::put::{hash_line, one, report};
 use super::visit;
 use crate::net::Target;
 use crate::wire::Start;
@@ -32,6 +34,10 @@ pub(super) fn run(common: &Common, to: &Target) -> Result<(), CliError> {
         let moved = visit.client.pour(io::stdin(), to.path.clone(), MODE, Utc::now().0).await;
         let moved = moved.map_err(|error| again(visit.explain(tried)(error)))?;
         report("sent", &moved, began, &visit.screen);
+        visit.screen.note_held(Way::Put);
+        if common.json {
+            return one(Path::new("-"), &moved, visit, began.elapsed());
+        }
         visit.screen.detail(&format!("it stands at {to}"));
         hash_line(&moved, "-".to_owned())
     })

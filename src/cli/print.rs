@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use super::args::Common;
 use super::explain::CliError;
+use super::held::Way;
 use super::output::rate;
 use super::visit;
 use crate::net::Target;
@@ -15,6 +16,10 @@ use crate::wire::{Span, Start};
 /// Prints `span` of what stands at `from`. Nothing else goes to standard output.
 pub(super) fn run(common: &Common, from: &Target, span: Span) -> Result<(), CliError> {
     let tried = format!("cannot print {from}");
+    if common.json {
+        let said = "--json and '-' both want standard output";
+        return Err(CliError::usage(tried, said, "", "leave one of them out"));
+    }
     visit::moving(common, Start::Resume, &from.endpoint, async |visit| {
         let (began, closed) = (Instant::now(), Arc::new(AtomicBool::new(false)));
         let output = Stdout { closed: Arc::clone(&closed) };
@@ -24,6 +29,7 @@ pub(super) fn run(common: &Common, from: &Target, span: Span) -> Result<(), CliE
             false => visit.explain(tried)(error),
         })?;
         visit.screen.note(&format!("printed {}", rate(printed.bytes, began.elapsed())));
+        visit.screen.note_held(Way::Print);
         if let Some(root) = printed.root {
             visit.screen.detail(&format!("{root}  {}", from.path));
         }

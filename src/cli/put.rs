@@ -1,12 +1,14 @@
 //! `towline put`: one file to a server.
 
-use std::path::PathBuf;
-use std::time::Instant;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use super::args::{self, Common, Transfer};
 use super::explain::{CliError, code_of};
+use super::held::Way;
 use super::output::{self, Size, rate, shown};
-use super::{pour, visit};
+use super::visit::Visit;
+use super::{json, pour, visit};
 use crate::client::Moved;
 use crate::net::Target;
 use crate::wire::{Code, RelPath};
@@ -25,7 +27,7 @@ pub(super) struct Args {
     transfer: Transfer,
 
     #[command(flatten)]
-    common: Common,
+    pub(super) common: Common,
 }
 
 pub(super) fn run(args: &Args) -> Result<(), CliError> {
@@ -47,6 +49,10 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
             told
         })?;
         report("sent", &moved, began, &visit.screen);
+        visit.screen.note_held(Way::Put);
+        if args.common.json {
+            return one(&args.file, &moved, visit, began.elapsed());
+        }
         visit.screen.detail(&format!("it stands at {}/{path}", args.to.endpoint));
         hash_line(&moved, shown(&args.file))
     })
@@ -85,6 +91,13 @@ pub(super) fn report(what: &str, moved: &Moved, began: Instant, screen: &super::
             "{count} blocks arrived damaged and were sent again: a bad cable, memory or disk?"
         ));
     }
+}
+
+/// A command that has moved one file, as objects.
+pub(super) fn one(path: &Path, moved: &Moved, visit: &Visit, time: Duration) -> Result<(), CliError> {
+    let traffic = visit.client.traffic();
+    json::moved(path, moved, traffic, time).with("waits", visit.screen.waits().json()).print()?;
+    json::summary(1, moved.length, traffic, time).print()
 }
 
 /// As b3sum prints it; `name` is escaped.

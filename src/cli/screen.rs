@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::args::Talk;
 use super::explain::in_short;
+use super::held::{Held, Way};
 use super::output::{self, Short, Size};
 use crate::net::Endpoint;
 use crate::proto::client::Event;
@@ -22,6 +23,7 @@ pub(super) struct Screen {
     /// Progress is for a person who watches.
     draws: bool,
     progress: Mutex<Progress>,
+    waits: Mutex<Held>,
 }
 
 #[derive(Default)]
@@ -38,7 +40,7 @@ struct Progress {
 impl Screen {
     pub(super) fn new(talk: Talk, server: &Endpoint) -> Screen {
         let draws = !talk.quiet && std::io::stderr().is_terminal();
-        Screen { talk, server: server.clone(), draws, progress: Mutex::default() }
+        Screen { talk, server: server.clone(), draws, progress: Mutex::default(), waits: Mutex::default() }
     }
 
     /// A line for a person, unless they want quiet.
@@ -79,6 +81,7 @@ impl Screen {
                     progress.draw();
                 }
             }
+            Event::Job(_, OpEvent::Waited(waits)) => self.waits().add(waits),
             Event::Job(
                 _,
                 OpEvent::Consumed(_) | OpEvent::Entries(_) | OpEvent::Printed(_) | OpEvent::Taken(_),
@@ -96,6 +99,19 @@ impl Screen {
         if self.progress().drawn.take().is_some() {
             let _ = write!(std::io::stderr().lock(), "\r\x1b[K");
         }
+    }
+
+    /// Says what has held transfers back, if anything has.
+    pub(super) fn note_held(&self, way: Way) {
+        let line = self.waits().line(way);
+        if let Some(line) = line {
+            self.note(&line);
+        }
+    }
+
+    /// What has held transfers back so far.
+    pub(super) fn waits(&self) -> MutexGuard<'_, Held> {
+        self.waits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn progress(&self) -> MutexGuard<'_, Progress> {

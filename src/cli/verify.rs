@@ -7,7 +7,7 @@ use super::args::{self, Common};
 use super::exit::Exit;
 use super::explain::CliError;
 use super::output::{self, Size, rate, shown};
-use super::{hash, visit};
+use super::{hash, json, visit};
 use crate::client::Compared;
 use crate::net::Target;
 
@@ -22,7 +22,7 @@ pub(super) struct Args {
     with: Target,
 
     #[command(flatten)]
-    common: Common,
+    pub(super) common: Common,
 }
 
 pub(super) fn run(args: &Args) -> Result<(), CliError> {
@@ -40,6 +40,12 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
         let began = Instant::now();
         let compared = visit.client.compare(&args.file, args.with.path.clone()).await;
         let compared = compared.map_err(visit.explain(tried))?;
+        if args.common.json {
+            let ranges = ranges(&compared);
+            let object = json::compared(&args.file, &compared, &ranges);
+            object.with_cost(visit.client.traffic(), began.elapsed()).print()?;
+            return if compared.is_equal() { Ok(()) } else { Err(CliError::Complained(Exit::Differs)) };
+        }
         if compared.is_equal() {
             visit.screen.note(&format!("equal: {}", rate(compared.there, began.elapsed())));
             return output::print(&hash::line(compared.root, &args.file));

@@ -7,6 +7,7 @@
 //! | `link` | one connection: what is queued to go out, what is read |
 //! | `buffers` | pooled buffers for what is read, from sockets and from files |
 //! | `disk` | store operations on threads, or in line where there must be none |
+//! | `traffic` | how many bytes went over connections |
 //! | `streams` | what the application reads or writes in order |
 //! | `serve` | the accept loop, which the listener machine decides for |
 //! | `jobs` | the client machine as a handle to ask things of |
@@ -18,6 +19,7 @@ mod link;
 mod run;
 mod serve;
 mod streams;
+mod traffic;
 
 pub use buffers::Pool;
 pub use disk::{Completions, Disk, Mode, Submit};
@@ -26,6 +28,7 @@ pub use link::Link;
 pub use run::{Dial, NoDial, Run};
 pub use serve::{Accept, Door, Serve, ServerEvent, StopReceiver, Stopper, Watch, stopper};
 pub use streams::AnyPipe;
+pub use traffic::Traffic;
 
 use crate::time::Time;
 

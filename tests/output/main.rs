@@ -3,5 +3,6 @@
 
 mod hash;
 mod help;
+mod json;
 mod stdio;
 mod verify;

@@ -19,3 +19,4 @@ mod retry;
 mod split;
 mod tables;
 mod traces;
+mod waits;

@@ -19,6 +19,7 @@ mod printer;
 mod reader;
 mod receiver;
 mod sender;
+mod stage;
 mod summary;
 
 use core::fmt;
@@ -32,9 +33,11 @@ pub use printer::{Printed, PrintedPart, Printer};
 pub use reader::Reader;
 pub use receiver::Receiver;
 pub use sender::Sender;
+pub(crate) use stage::Stage;
 pub use summary::{Summary, Summed};
 
 use super::machine::{Effect, Input, Machine, Out};
+use super::session::Waits;
 use super::storage::{StoreError, StoreOp, Ticket};
 use crate::time::Time;
 use crate::wire::{Body, Code, Cv, Entry, Failure, Metadata};
@@ -69,6 +72,8 @@ pub enum OpEvent {
     Taken(u64),
     /// Bytes were printed, or a block was refused: this is where printing goes on.
     Printed(Box<Printed>),
+    /// What held the connection's transfers back since this was told last.
+    Waited(Waits),
     /// Names of the listed folder.
     Entries(Vec<Entry>),
 }

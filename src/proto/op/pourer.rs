@@ -2,7 +2,7 @@
 //! it is gone: there is no other attempt once more has been read than the store keeps.
 
 use super::flow::Outflow;
-use super::{HEAD, Moved, OpDone, OpError, OpEvent, OpResult, Order, Party, Tickets, bulk};
+use super::{HEAD, Moved, OpDone, OpError, OpEvent, OpResult, Order, Party, Stage, Tickets, bulk};
 use crate::proto::Limits;
 use crate::proto::machine::{Effect, Input, Machine, Out};
 use crate::proto::states::state_names;
@@ -56,6 +56,15 @@ impl Pourer {
     /// Bytes of room that the next segment waits for; 0 if none is ready.
     pub(crate) fn wants_room(&self) -> usize {
         if let State::Pouring(pouring) = &self.state { pouring.flow.next_len().unwrap_or(0) } else { 0 }
+    }
+
+    /// What it waits for, while nothing is ready to be sent.
+    pub(super) fn stage(&self) -> Option<Stage> {
+        match &self.state {
+            State::Pouring(_) => Some(Stage::Reading),
+            State::Ending(_) => Some(Stage::Awaiting),
+            State::New | State::Leaving(_) | State::Closed => None,
+        }
     }
 
     /// Bytes read and not sent yet.

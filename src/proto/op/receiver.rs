@@ -6,7 +6,7 @@ mod ending;
 use self::ending::Rest;
 use super::assembly::Piece;
 use super::incoming::{Incoming, give_back, is_answer};
-use super::{HEAD, Moved, OpDone, OpError, OpEvent, OpResult, Order, Party, Tickets, bulk};
+use super::{HEAD, Moved, OpDone, OpError, OpEvent, OpResult, Order, Party, Stage, Tickets, bulk};
 use crate::probe::{Bug, Mark, mark, mark_if, planted};
 use crate::proto::Limits;
 use crate::proto::machine::{Effect, Input, Machine, Out};
@@ -93,6 +93,17 @@ impl Receiver {
             State::Receiving(incoming, _) => incoming.holding.page().unwrap_or(0),
             State::New(_) | State::Asked(_) | State::Opening(_) | State::Publishing(..) => 0,
             State::Leaving(..) | State::Closed => 0,
+        }
+    }
+
+    /// What it waits for.
+    pub(super) fn stage(&self) -> Option<Stage> {
+        match &self.state {
+            State::Asked(_) => Some(Stage::Awaiting),
+            State::Receiving(incoming, _) if incoming.commit.is_some() => Some(Stage::Publishing),
+            State::Opening(_) | State::Receiving(..) => Some(Stage::Receiving),
+            State::Publishing(..) => Some(Stage::Publishing),
+            State::New(_) | State::Leaving(..) | State::Closed => None,
         }
     }
 

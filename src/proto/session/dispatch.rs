@@ -1,7 +1,7 @@
 //! From frames to operations and back: which frame begins one, which ends one, and what their effects become.
 
 use super::table::{Slot, SlotId, inner, outer};
-use super::{Began, Event, Request, Role, Session, Tag};
+use super::{Began, Event, Request, Role, Session, Tag, Waits};
 use crate::probe::{Bug, Mark, mark_if, planted};
 use crate::proto::machine::{Effect, End, Out};
 use crate::proto::op::{
@@ -247,6 +247,12 @@ impl Session {
 
     fn on_operation_closed(&mut self, now: Time, slot: SlotId, result: OpResult, out: &mut Out<Session>) {
         let Some(Slot { tag, id, is_answered, .. }) = self.table.open.remove(&slot) else { return };
+        if self.role == Role::Client {
+            let waits = self.meter.take(now);
+            if waits != Waits::default() {
+                out.event(Event::Op(tag, OpEvent::Waited(waits)));
+            }
+        }
         out.event(Event::Finished(tag, result.clone()));
         let Some(id) = id else { return };
         self.table.ids.remove(&id);

@@ -11,6 +11,7 @@
 //! | `dispatch.rs` | from frames to operations and back |
 //! | `channel.rs` | frames, room and credit of the stream |
 //! | `request.rs` | what a client asks for |
+//! | `waits.rs` | what transfers wait for |
 //! | `lives.rs` | life signs, heard and given |
 
 mod channel;
@@ -19,6 +20,7 @@ mod lives;
 mod phase;
 mod request;
 mod table;
+mod waits;
 
 use bytes::Bytes;
 
@@ -35,6 +37,7 @@ use crate::proto::states::state_names;
 use crate::time::{Duration, Time};
 use crate::wire::{Body, Capabilities, Failure, Frame, Hello};
 pub use request::{Began, Request};
+pub use waits::Waits;
 
 /// What this crate can do beyond the version.
 pub const CAPABILITIES: Capabilities = Capabilities::HOLES;
@@ -115,6 +118,7 @@ pub struct Session {
     speak_after: Option<Duration>,
     /// Bytes heard since this side spoke last, as far as they are counted.
     unanswered: usize,
+    meter: waits::Meter,
 }
 
 state_names!(
@@ -161,6 +165,7 @@ impl Session {
             pings: 0,
             speak_after: None,
             unanswered: 0,
+            meter: waits::Meter::default(),
         }
     }
 
@@ -210,6 +215,7 @@ impl Session {
             }
         };
         self.settle(now, out);
+        self.measure(now);
         self.note_said(now, self.channel.decoder.held());
         more
     }
@@ -294,6 +300,7 @@ impl Machine for Session {
             Input::Dialed(()) | Input::DialFailed((), _) => {}
         }
         self.settle(now, out);
+        self.measure(now);
         self.note_said(now, 0);
         mark_if(Mark::StoreIsFull, || self.table.is_clogged());
     }
@@ -323,6 +330,7 @@ impl Machine for Session {
 
     fn rebase(&mut self, now: Time) {
         self.timers.rebase(now);
+        self.meter.rebase(now);
     }
 }
 
