@@ -7,6 +7,7 @@ mod compare;
 mod datagrams;
 mod drain;
 mod every_byte;
+mod every_byte_in_order;
 mod flow;
 mod help;
 mod lives;
