@@ -9,19 +9,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::drive::{Completions, Dial, Disk, Jobs, Mode, Stopped};
+use crate::drive::{AnyPipe, Completions, Dial, Disk, Jobs, Mode, Stopped};
 use crate::net::{self, Endpoint, SocketOptions};
 use crate::proto::Limits;
 use crate::proto::client::{Event, JobError, RetryPolicy};
 use crate::proto::machine::DialError;
-pub use crate::proto::op::Moved;
-use crate::proto::op::{OpDone, OpEvent, Question};
+pub use crate::proto::op::{Compared, Moved, PrintedPart};
+use crate::proto::op::{OpDone, OpEvent, Printed, Question};
 use crate::proto::session::Request;
-use crate::proto::storage::{RootId, StoreError};
+use crate::proto::storage::{RootId, StoreError, StreamId};
 use crate::store::Files;
 use crate::store::os::OsFiles;
 use crate::time::Duration;
-use crate::wire::{Attempt, Code, Entry, Get, Metadata, PathError, RelPath, Remove, RequestId, Start};
+use crate::wire::{
+    Attempt, Code, Entry, Get, Metadata, Modified, PathError, RelPath, Remove, RequestId, Span, Start, Stream,
+};
 pub use trees::Places;
 
 /// How a client behaves.
@@ -37,6 +39,15 @@ pub struct ClientConfig {
     pub seed: u128,
     /// Whether a transfer goes on from what the receiver has.
     pub start: Start,
+}
+
+/// Bytes that went over connections.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// What the system took of this side.
+    pub sent: u64,
+    /// What it gave.
+    pub received: u64,
 }
 
 /// Why a client could not do what it was asked.
@@ -112,6 +123,12 @@ impl Client {
         self.put_from(folder, name, to).await
     }
 
+    /// Compares the file `source` with the server's `with`, without moving either.
+    pub async fn compare(&self, source: &Path, with: RelPath) -> Result<Compared, ClientError> {
+        let (folder, name) = local(source)?;
+        self.compare_from(folder, name, with).await
+    }
+
     /// Receives the server's file `from` to stand at `to`, a file's path.
     pub async fn get(&self, from: RelPath, to: &Path) -> Result<Moved, ClientError> {
         let (folder, name) = local(to)?;
@@ -157,11 +174,57 @@ where
         moved(self.within(root, request).await)
     }
 
+    /// Compares the file `source` below `folder` with the server's `path`, without moving either.
+    pub async fn compare_from(
+        &self,
+        folder: F,
+        source: RelPath,
+        path: RelPath,
+    ) -> Result<Compared, ClientError> {
+        let root = self.disk.add_root(folder).await?;
+        match self.within(root, Request::Compare { root, source, path }).await? {
+            OpDone::Compared(compared) => Ok(compared),
+            other => Err(mistaken(&other)),
+        }
+    }
+
     /// Receives the server's file `from` to stand at `at` below `folder`.
     pub async fn get_to(&self, from: RelPath, folder: F, at: RelPath) -> Result<Moved, ClientError> {
         let root = self.disk.add_root(folder).await?;
         let get = Get { path: from, version: 0 };
         moved(self.within(root, Request::Fetch { root, at, get, start: self.start }).await)
+    }
+
+    /// Writes `span` of the server's file `path` to `output`, in order, each block once it is verified. What was written
+    /// stays written, also where this fails: nothing of it is unverified.
+    pub async fn print(
+        &self,
+        path: RelPath,
+        span: Span,
+        output: impl std::io::Write + Send + 'static,
+    ) -> Result<PrintedPart, ClientError> {
+        let stream = self.disk.add_stream(AnyPipe::Output(Box::new(output)));
+        let _forgotten = ForgetStream { disk: &self.disk, stream };
+        let printed = Printed::default();
+        match self.jobs.carry_out(Request::Print { stream, path, span, printed }).await?? {
+            OpDone::Printed(part) => Ok(part),
+            other => Err(mistaken(&other)),
+        }
+    }
+
+    /// Sends what `input` gives, to its end, to stand at the server's `path` with permission bits `mode`. Tried again only as
+    /// long as no more than 4 MiB of it was read.
+    pub async fn pour(
+        &self,
+        input: impl std::io::Read + Send + 'static,
+        path: RelPath,
+        mode: u32,
+        modified: Modified,
+    ) -> Result<Moved, ClientError> {
+        let stream = self.disk.add_stream(AnyPipe::Input(Box::new(input)));
+        let _forgotten = ForgetStream { disk: &self.disk, stream };
+        let to = Stream { path, mode: mode & 0o777, modified, request: self.next_request(), attempt: 0 };
+        moved(self.jobs.carry_out(Request::Pour { stream, to }).await?.map_err(ClientError::from))
     }
 
     /// The names in the server's folder `path`, in the server's order.
@@ -190,6 +253,12 @@ where
         let begin = Instant::now();
         self.ask(Question::Echo(payload)).await?;
         Ok(begin.elapsed())
+    }
+
+    /// What has gone over its connections so far, handshakes and lost attempts included.
+    pub fn traffic(&self) -> Traffic {
+        let (sent, received) = self.jobs.traffic().so_far();
+        Traffic { sent, received }
     }
 
     /// Finishes what runs, says goodbye and closes the connection.
@@ -242,6 +311,18 @@ where
         if let Some(root) = self.root {
             self.disk.abandon_root(root);
         }
+    }
+}
+
+/// A stream ends with the job that it is for.
+struct ForgetStream<'a, F: Files> {
+    disk: &'a Disk<F>,
+    stream: StreamId,
+}
+
+impl<F: Files> Drop for ForgetStream<'_, F> {
+    fn drop(&mut self) {
+        self.disk.forget_stream(self.stream);
     }
 }
 

@@ -7,10 +7,12 @@ use std::path::PathBuf;
 
 use towline::harness::{Pair, PairConfig};
 use towline::proto::machine::Input;
-use towline::proto::op::Question;
+use towline::proto::op::{Printed, Question};
 use towline::proto::session::Request;
+use towline::proto::storage::StreamId;
+use towline::store::streams::{MemoryPipe, Stream};
 use towline::wire::{
-    Attempt, Get, LinkTarget, MakeFolder, MakeLink, Modified, RelPath, Remove, RequestId, Start,
+    self, Attempt, Get, LinkTarget, MakeFolder, MakeLink, Modified, RelPath, Remove, RequestId, Span, Start,
 };
 
 /// What a target does with an input: panics where a law is broken.
@@ -72,6 +74,8 @@ fn said(requests: Vec<Request>) -> Vec<u8> {
     pair.local.put("small", b"another small file");
     pair.local.put("large", &[7; 65_600]);
     pair.served.put("small", b"a small file");
+    let pipe = MemoryPipe { input: vec![7; 70_000].into(), ..MemoryPipe::default() };
+    pair.streams_of_client.insert(StreamId(0), Stream::new(pipe));
     pair.served.put("folder/large", &[7; 150_000]);
     for request in requests {
         let _either_way = pair.carry_out(request);
@@ -116,6 +120,13 @@ fn write_conversations() {
         ask(Question::ReadLink(path("folder/link"))),
         ask(Question::Resolve(path("folder/link"))),
     ];
+    let compare = || Request::Compare { root: Pair::ROOT, source: path("large"), path: path("folder/large") };
+    let print = |span| {
+        let printed = Printed::default();
+        Request::Print { stream: StreamId(0), path: path("folder/large"), span, printed }
+    };
+    let modified = Modified::default();
+    let to = wire::Stream { path: path("poured"), mode: 0o644, modified, request: RequestId(5), attempt: 0 };
     let all = vec![echo.clone(), put("small"), get("small"), stat.clone(), list.clone(), remove.clone()];
     let seeds = [
         ("echo", vec![echo]),
@@ -128,6 +139,10 @@ fn write_conversations() {
         ("remove", vec![remove]),
         ("places", places),
         ("all", all),
+        ("sum", vec![compare()]),
+        ("read-range", vec![print(Span::Range { first: 5, last: 70_000 })]),
+        ("read-rest", vec![print(Span::Rest { first: 0 })]),
+        ("stream", vec![Request::Pour { stream: StreamId(0), to }]),
     ];
     let folder = corpus("conn_bytes");
     fs::create_dir_all(&folder).expect("a folder for seeds");

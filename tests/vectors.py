@@ -40,6 +40,10 @@ def offer(length, block, path=b"a/b", mode=0o644, seconds=1700000000, nanosecond
             + request.to_bytes(16, "little") + pack("<IB", attempt, start) + short(path))
 
 
+def stream(mode=0o644, nanoseconds=5, path=b"a/b"):
+    return pack("<IqI", mode, 1700000000, nanoseconds) + REQUEST + pack("<I", 3) + short(path)
+
+
 def have(first, bits, count, cvs):
     return pack("<QIH", 9, first, count) + bits + cvs
 
@@ -81,6 +85,12 @@ FRAMES = [
     ("want", frame(0x25, 8, pack("<IIII", 0, 1, 2, 65534)), "Want #8 ranges=[0+1 2+65534]"),
     ("commit", frame(0x26, 8, ROOT), f"Commit #8 root={ROOT.hex()}"),
     ("committed", frame(0x27, 8, ROOT), f"Committed #8 root={ROOT.hex()}"),
+    ("read-range", frame(0x2D, 8, (7).to_bytes(16, "little") + pack("<BQQ", 1, 5, 2**64 - 1) + short(b"a/b")), 'Read #8 path="a/b" version=0x7 range=5..=18446744073709551615'),
+    ("read-last", frame(0x2D, 8, bytes(16) + pack("<BQQ", 2, 0, 1) + short(b"a")), 'Read #8 path="a" version=0x0 last=1'),
+    ("read-rest", frame(0x2D, 8, bytes(16) + pack("<BQQ", 3, 0, 0) + short(b"a")), 'Read #8 path="a" version=0x0 rest=0'),
+    ("stream", frame(0x2E, 8, stream()), 'Stream #8 path="a/b" mode=644 modified=1700000000.000000005 request=0x10000000000000002 attempt=3'),
+    ("end", frame(0x2F, 8, pack("<Q", 1 << 47) + ROOT), f"End #8 length=140737488355328 root={ROOT.hex()}"),
+    ("sum", frame(0x2C, 8, short(b"a/b")), 'Sum #8 path="a/b"'),
     ("list", frame(0x30, 9, short(b"")), 'List #9 path=""'),
     ("next", frame(0x31, 9), "Next #9"),
     ("page", frame(0x32, 9, short(b"a") + metadata(1, 5, 0o777, 0, 0) + short(b"b\x1b") + metadata(2, 0, 0o755, -5, 1)),
@@ -168,6 +178,17 @@ WRONG = [
     ("make-link-root", frame(0x41, 1, short(b"a") + short(b"")), "Value"),
     ("too-long-target", frame(0x41, 1, pack("<H", 4096)), "TooLong 4096 4095"),
     ("read-link-root", frame(0x42, 1, short(b"")), "Value"),
+    ("read-form", frame(0x2D, 8, bytes(16) + pack("<BQQ", 0, 0, 0) + short(b"a")), "Value"),
+    ("read-range-reversed", frame(0x2D, 8, bytes(16) + pack("<BQQ", 1, 2, 1) + short(b"a")), "Value"),
+    ("read-last-of-none", frame(0x2D, 8, bytes(16) + pack("<BQQ", 2, 0, 0) + short(b"a")), "Value"),
+    ("read-last-with-first", frame(0x2D, 8, bytes(16) + pack("<BQQ", 2, 1, 1) + short(b"a")), "Value"),
+    ("read-rest-with-last", frame(0x2D, 8, bytes(16) + pack("<BQQ", 3, 1, 1) + short(b"a")), "Value"),
+    ("read-root", frame(0x2D, 8, bytes(16) + pack("<BQQ", 3, 0, 0) + short(b"")), "Value"),
+    ("stream-mode", frame(0x2E, 8, stream(mode=0o1000)), "Value"),
+    ("stream-nanoseconds", frame(0x2E, 8, stream(nanoseconds=10**9)), "Value"),
+    ("stream-root", frame(0x2E, 8, stream(path=b"")), "Value"),
+    ("end-too-long", frame(0x2F, 8, pack("<Q", (1 << 47) + 1) + ROOT), "Value"),
+    ("sum-root", frame(0x2C, 1, short(b"")), "Value"),
     ("remove-root", frame(0x35, 1, REQUEST + short(b"")), "Value"),
 ]
 STREAMS = [

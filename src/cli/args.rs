@@ -28,6 +28,10 @@ pub(super) struct Common {
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(..1000))]
     pub(super) retries: u32,
 
+    /// Print one JSON object a line, and nothing else, to standard output
+    #[arg(long)]
+    pub(super) json: bool,
+
     #[command(flatten)]
     pub(super) talk: Talk,
 }

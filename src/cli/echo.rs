@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::args::Common;
 use super::explain::CliError;
+use super::json::Object;
 use super::output::{self, Short};
 use super::visit;
 use crate::net::Endpoint;
@@ -27,7 +28,7 @@ pub(super) struct Args {
     size: u32,
 
     #[command(flatten)]
-    common: Common,
+    pub(super) common: Common,
 }
 
 pub(super) fn run(args: &Args) -> Result<(), CliError> {
@@ -42,18 +43,21 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
             match visit.client.echo(payload.clone()).await {
                 Ok(time) => times.push(time),
                 Err(error) => {
-                    summary(sent, size, &mut times)?;
+                    summary(sent, size, &mut times, args.common.json)?;
                     return Err(visit.explain(tried)(error));
                 }
             }
             let last = times.last().copied().unwrap_or_default();
             visit.screen.detail(&format!("{sent}: {}", Short(last)));
         }
-        summary(args.count, size, &mut times)
+        summary(args.count, size, &mut times, args.common.json)
     })
 }
 
-fn summary(sent: u32, size: u32, times: &mut [Duration]) -> Result<(), CliError> {
+fn summary(sent: u32, size: u32, times: &mut [Duration], is_json: bool) -> Result<(), CliError> {
+    if is_json {
+        return object(sent, size, times).print();
+    }
     output::print(&format!("{sent} sent, {} received, {size} bytes each", times.len()))?;
     times.sort_unstable();
     let (Some(least), Some(most)) = (times.first(), times.last()) else { return Ok(()) };
@@ -64,6 +68,20 @@ fn summary(sent: u32, size: u32, times: &mut [Duration]) -> Result<(), CliError>
         Short(percentile(times, 99)),
         Short(*most)
     ))
+}
+
+fn object(sent: u32, size: u32, times: &mut [Duration]) -> Object {
+    times.sort_unstable();
+    let seconds = |time: Option<Duration>| time.map(|time| time.as_secs_f64());
+    let at = |percent| if times.is_empty() { None } else { seconds(Some(percentile(times, percent))) };
+    Object::new("echo")
+        .with("sent", sent)
+        .with("received", times.len())
+        .with("bytes", size)
+        .with("seconds_min", seconds(times.first().copied()))
+        .with("seconds_p50", at(50))
+        .with("seconds_p99", at(99))
+        .with("seconds_max", seconds(times.last().copied()))
 }
 
 /// The smallest time that at least `percent` of the sorted `times` do not exceed (nearest rank).

@@ -3,7 +3,8 @@
 use std::io;
 
 use super::exit::Exit;
-use super::output::escaped;
+use super::json;
+use super::output::{complain, escaped};
 use crate::client::ClientError;
 use crate::net::Endpoint;
 use crate::net::diagnose::{self, Diagnosis};
@@ -19,6 +20,8 @@ use crate::wire::{Code, Failure};
 pub(super) enum CliError {
     /// Something to say, and what to exit with.
     Told(Exit, Box<Diagnosis>),
+    /// All has been said already, as it happened.
+    Complained(Exit),
     /// Standard output was closed by whoever read it.
     OutputClosed,
 }
@@ -32,7 +35,7 @@ impl CliError {
         next: impl Into<String>,
     ) -> CliError {
         let (tried, said, why, next) = (tried.into(), said.to_owned(), why.to_owned(), next.into());
-        CliError::Told(Exit::Usage, Box::new(Diagnosis { tried, said, why, next }))
+        CliError::Told(Exit::Usage, Box::new(Diagnosis { tried, said, why, next, code: None }))
     }
 
     /// The system says no. `tried` begins with "cannot".
@@ -51,7 +54,7 @@ impl CliError {
     pub(super) fn local(tried: impl Into<String>, error: StoreError) -> CliError {
         let code = error.code;
         let failure = Failure::from(error);
-        told(Exit::of(code), tried.into(), spoken(&failure), advice(code, Where::Here))
+        told(Exit::of(code), tried.into(), spoken(&failure), advice(code, Where::Here)).with_code(code)
     }
 
     /// A client's job failed.
@@ -64,7 +67,7 @@ impl CliError {
             ClientError::Job(JobError::Session(end)) => session(tried, at, end),
             ClientError::Job(JobError::Operation(OpError { by, failure })) => {
                 let exit = Exit::of(failure.code);
-                match by {
+                let told = match by {
                     Party::Us => told(exit, tried, spoken(&failure), advice(failure.code, Where::Here)),
                     Party::Link => {
                         told(Exit::Lost, tried, spoken(&failure), advice(Code::LOST, Where::There(at)))
@@ -73,7 +76,8 @@ impl CliError {
                         let said = format!("the server says: {}", spoken(&failure));
                         told(exit, tried, said, advice(failure.code, Where::There(at)))
                     }
-                }
+                };
+                told.with_code(failure.code)
             }
             ClientError::Local(error) => CliError::local(tried, error),
             ClientError::BadPath(error) => {
@@ -93,7 +97,32 @@ impl CliError {
             CliError::Told(exit, diagnosis) => {
                 CliError::Told(exit, Box::new(Diagnosis { next: next.into(), ..*diagnosis }))
             }
-            CliError::OutputClosed => self,
+            CliError::Complained(_) | CliError::OutputClosed => self,
+        }
+    }
+
+    fn with_code(self, code: Code) -> CliError {
+        match self {
+            CliError::Told(exit, diagnosis) => {
+                CliError::Told(exit, Box::new(Diagnosis { code: Some(code), ..*diagnosis }))
+            }
+            CliError::Complained(_) | CliError::OutputClosed => self,
+        }
+    }
+
+    /// Says it now, where the command goes on with the next of several. Gives what to exit with.
+    pub(super) fn tell(self, is_json: bool) -> Option<Exit> {
+        match self {
+            CliError::Told(exit, diagnosis) => {
+                complain(&diagnosis.to_string());
+                if is_json {
+                    // Whoever closed standard output is not told there.
+                    let _ = json::error(exit, &diagnosis).print();
+                }
+                Some(exit)
+            }
+            CliError::Complained(exit) => Some(exit),
+            CliError::OutputClosed => None,
         }
     }
 }
@@ -131,7 +160,7 @@ pub(super) fn listening(address: std::net::SocketAddr, error: &io::Error) -> Cli
 }
 
 fn told(exit: Exit, tried: String, said: String, (why, next): (String, String)) -> CliError {
-    CliError::Told(exit, Box::new(Diagnosis { tried, said, why, next }))
+    CliError::Told(exit, Box::new(Diagnosis { tried, said, why, next, code: None }))
 }
 
 fn session(tried: String, at: &Endpoint, end: SessionEnd) -> CliError {
@@ -144,7 +173,7 @@ fn session(tried: String, at: &Endpoint, end: SessionEnd) -> CliError {
         SessionEnd::Broken(failure) => (failure.code, spoken(failure)),
         SessionEnd::ByPeer(failure) => (failure.code, format!("the server says: {}", spoken(failure))),
     };
-    told(Exit::of(code), tried, said, advice(code, Where::There(at)))
+    told(Exit::of(code), tried, said, advice(code, Where::There(at))).with_code(code)
 }
 
 /// What its code means and its text, unless the text says it all. Escaped: it may come from a peer.
@@ -278,6 +307,9 @@ fn common_advice(code: Code) -> (&'static str, &'static str) {
         ),
         Code::NOT_EMPTY => ("only empty folders are removed", "remove what is in it first"),
         Code::FILE_TOO_LONG => ("the file is longer than the protocol or the file system allows", "split it"),
+        Code::RANGE => {
+            ("the file is shorter than it was thought to be", "look how long it is (`towline ls`)")
+        }
         Code::CANCELLED => ("somebody gave it up", "start it again"),
         Code::SUPERSEDED => ("the same file is being sent by another process", "let that one finish"),
         Code::BUSY | Code::TOO_MANY_OPERATIONS => {

@@ -8,7 +8,7 @@ fn at() -> Endpoint {
 fn parts(error: CliError) -> (Exit, Diagnosis) {
     match error {
         CliError::Told(exit, diagnosis) => (exit, *diagnosis),
-        CliError::OutputClosed => panic!("nothing is told"),
+        CliError::Complained(_) | CliError::OutputClosed => panic!("nothing is told"),
     }
 }
 

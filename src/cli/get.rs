@@ -7,13 +7,14 @@ use std::time::Instant;
 
 use super::args::{Common, Transfer};
 use super::explain::CliError;
+use super::held::Way;
 use super::output::{escaped, shown};
-use super::put::{hash_line, report};
+use super::put::{hash_line, one, report};
 use super::trees::{self, Tree};
-use super::visit;
+use super::{print, visit};
 use crate::net::Target;
 use crate::proto::tree_job::Direction;
-use crate::wire::RelPath;
+use crate::wire::{RelPath, Span};
 
 /// Fetch files from a server, and folders with -r; of one plain file, prints its BLAKE3 hash as b3sum does
 ///
@@ -29,18 +30,22 @@ use crate::wire::RelPath;
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment, override_usage = "towline get [OPTIONS] <HOST[:PORT]/PATH>... [DEST]")]
 pub(super) struct Args {
-    /// What to fetch, and last where it goes: a file, or a folder
+    /// What to fetch, and last where it goes: a file, a folder, or '-' for standard output
     #[arg(required = true, num_args = 1.., value_name = "HOST[:PORT]/PATH")]
     names: Vec<OsString>,
 
     #[command(flatten)]
     tree: Tree,
 
+    /// Only these bytes, to standard output: FIRST-LAST (from 0 on, both included), FIRST-, or -COUNT for the last ones
+    #[arg(long, value_name = "RANGE", value_parser = print::range, allow_hyphen_values = true)]
+    range: Option<Span>,
+
     #[command(flatten)]
     transfer: Transfer,
 
     #[command(flatten)]
-    common: Common,
+    pub(super) common: Common,
 }
 
 pub(super) fn run(args: &Args) -> Result<(), CliError> {
@@ -51,9 +56,21 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
     };
     let sources = sources.iter().map(|source| target(source)).collect::<Result<Vec<_>, CliError>>()?;
     match &sources[..] {
+        [source] if dest == Some(Path::new("-")) => {
+            file_name(source)?;
+            print::run(&args.common, source, args.range.unwrap_or(Span::Rest { first: 0 }))
+        }
+        [source, ..] if args.range.is_some() => Err(range_to_a_file(source)),
         [source] if !args.tree.is_needed(1) => get_file(args, source, dest),
         sources => get_trees(args, sources, dest),
     }
+}
+
+fn range_to_a_file(from: &Target) -> CliError {
+    let tried = format!("cannot get a range of {from}");
+    let (said, why) = ("a range goes to standard output", "only whole files are published");
+    let next = format!("add '-', and send it where you like: `towline get --range … {from} - > FILE`");
+    CliError::usage(tried, said, why, next)
 }
 
 fn target(text: &OsStr) -> Result<Target, CliError> {
@@ -63,21 +80,28 @@ fn target(text: &OsStr) -> Result<Target, CliError> {
     })
 }
 
-fn get_file(args: &Args, from: &Target, dest: Option<&Path>) -> Result<(), CliError> {
-    let Some(name) = from.path.name() else {
+fn file_name(from: &Target) -> Result<&[u8], CliError> {
+    from.path.name().ok_or_else(|| {
         let tried = format!("cannot get {from}");
         let next = format!(
             "name a file: {0}/PATH (`towline ls {0}` shows what is there), or fetch all with -r",
             from.endpoint
         );
-        return Err(CliError::usage(tried, "no file is named", "folders are fetched with -r", next));
-    };
-    let to = destination(dest, name);
+        CliError::usage(tried, "no file is named", "folders are fetched with -r", next)
+    })
+}
+
+fn get_file(args: &Args, from: &Target, dest: Option<&Path>) -> Result<(), CliError> {
+    let to = destination(dest, file_name(from)?);
     let tried = format!("cannot get {from} to {}", shown(&to));
     visit::moving(&args.common, args.transfer.start(), &from.endpoint, async |visit| {
         let began = Instant::now();
         let moved = visit.client.get(from.path.clone(), &to).await.map_err(visit.explain(tried))?;
         report("received", &moved, began, &visit.screen);
+        visit.screen.note_held(Way::Get);
+        if args.common.json {
+            return one(&to, &moved, visit, began.elapsed());
+        }
         hash_line(&moved, shown(&to))
     })
 }

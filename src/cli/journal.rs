@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::args::Talk;
 use super::explain::spoken;
 use super::output::{Short, Size, Utc};
-use crate::proto::op::{Moved, OpDone, OpResult, Party, Question};
+use crate::proto::op::{Moved, OpDone, OpResult, Party, Question, Summed};
 use crate::proto::session::{Began, Event, SessionEnd, Tag};
 use crate::server::ServerEvent;
 
@@ -136,6 +136,9 @@ fn asked(began: &Began) -> Asked {
     Asked::Line(match began {
         Began::Offer(path) => format!("put {path}"),
         Began::Get(path) => format!("get {path}"),
+        Began::Stream(path) => format!("put {path} (a stream)"),
+        Began::Read(path) => format!("read {path}"),
+        Began::Sum(path) => format!("verify {path}"),
         Began::Question(Question::List(path)) => format!("ls {path}"),
         Began::Question(Question::Stat(path)) => format!("stat {path}"),
         Began::Question(Question::Remove(remove)) => format!("rm {}", remove.path),
@@ -159,6 +162,10 @@ fn outcome(result: &OpResult) -> String {
             }
             text
         }
+        Ok(OpDone::Summed(Summed { length, root })) => format!("{}, {root}", Size(*length)),
+        Ok(OpDone::Given { bytes }) => Size(*bytes).to_string(),
+        Ok(OpDone::Printed(_)) => "printed".to_owned(),
+        Ok(OpDone::Compared(_)) => "compared".to_owned(),
         Ok(OpDone::Listed) => "listed".to_owned(),
         Ok(OpDone::Described(_)) => "described".to_owned(),
         Ok(OpDone::Removed) => "removed".to_owned(),

@@ -3,7 +3,7 @@
 use super::args::{self, Common};
 use super::explain::{CliError, code_of};
 use super::output::{self, Utc, escaped};
-use super::visit;
+use super::{json, visit};
 use crate::net::Target;
 use crate::wire::{Code, Entry, FileKind, Metadata};
 
@@ -15,7 +15,7 @@ pub(super) struct Args {
     at: Target,
 
     #[command(flatten)]
-    common: Common,
+    pub(super) common: Common,
 }
 
 pub(super) fn run(args: &Args) -> Result<(), CliError> {
@@ -37,7 +37,10 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
         entries.sort_by(|a, b| a.name.cmp(&b.name));
         let width = entries.iter().map(|entry| size(&entry.metadata).len()).max().unwrap_or(0);
         visit.screen.detail(&format!("{} names", entries.len()));
-        entries.iter().try_for_each(|entry| output::print(&line(entry, width)))
+        entries.iter().try_for_each(|entry| match args.common.json {
+            true => json::entry(entry).print(),
+            false => output::print(&line(entry, width)),
+        })
     })
 }
 

@@ -3,12 +3,15 @@
 //! | file | what |
 //! |---|---|
 //! | `args` | what may be typed, and what it means |
-//! | `serve`, `put`, `get`, `ls`, `rm`, `echo`, `partials` | one file a command |
+//! | `serve`, `put`, `get`, `ls`, `rm`, `echo`, `partials`, `hash`, `verify` | one file a command |
 //! | `trees` | what `put` and `get` share where more than one file moves |
+//! | `print`, `pour` | `get` to standard output, `put` from standard input |
 //! | `visit` | what the client commands share: a client, its signals, its goodbye |
 //! | `journal` | a server's events as lines |
 //! | `screen` | a client's progress and retries as lines |
 //! | `explain` | errors as [`crate::net::diagnose::Diagnosis`] and exit code |
+//! | `held` | what held a transfer back |
+//! | `json` | results and errors as objects, for programs |
 //! | `exit` | the exit codes |
 //! | `output` | sizes, rates, times; standard output that may be closed |
 
@@ -17,15 +20,21 @@ mod echo;
 mod exit;
 mod explain;
 mod get;
+mod hash;
+mod held;
 mod journal;
+mod json;
 mod ls;
 mod output;
 mod partials;
+mod pour;
+mod print;
 mod put;
 mod rm;
 mod screen;
 mod serve;
 mod trees;
+mod verify;
 mod visit;
 
 use std::ffi::OsString;
@@ -34,7 +43,6 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use self::exit::Exit;
-use self::explain::CliError;
 
 /// Moves files between machines, verified, and measures the path between them.
 #[derive(Debug, Parser)]
@@ -53,6 +61,23 @@ enum Command {
     Rm(rm::Args),
     Echo(echo::Args),
     Partials(partials::Args),
+    Hash(hash::Args),
+    Verify(verify::Args),
+}
+
+impl Command {
+    fn is_json(&self) -> bool {
+        match self {
+            Command::Put(args) => args.common.json,
+            Command::Get(args) => args.common.json,
+            Command::Ls(args) => args.common.json,
+            Command::Rm(args) => args.common.json,
+            Command::Echo(args) => args.common.json,
+            Command::Verify(args) => args.common.json,
+            Command::Hash(args) => args.json,
+            Command::Serve(_) | Command::Partials(_) => false,
+        }
+    }
 }
 
 /// Runs the command that the process was started with.
@@ -69,6 +94,7 @@ fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
             return if error.use_stderr() { Exit::Usage } else { Exit::Success };
         }
     };
+    let is_json = cli.command.is_json();
     let result = match cli.command {
         Command::Serve(args) => serve::run(&args),
         Command::Put(args) => put::run(&args),
@@ -77,15 +103,13 @@ fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Rm(args) => rm::run(&args),
         Command::Echo(args) => echo::run(&args),
         Command::Partials(args) => partials::run(&args),
+        Command::Hash(args) => hash::run(&args),
+        Command::Verify(args) => verify::run(&args),
     };
     match result {
         Ok(()) => Exit::Success,
-        Err(CliError::Told(exit, diagnosis)) => {
-            output::complain(&diagnosis.to_string());
-            exit
-        }
-        // Whoever read has read enough.
-        Err(CliError::OutputClosed) => Exit::Success,
+        // Without something to say, whoever read has read enough.
+        Err(error) => error.tell(is_json).unwrap_or(Exit::Success),
     }
 }
 

@@ -2,13 +2,15 @@
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::args::{self, Common, Transfer};
 use super::explain::{CliError, code_of};
+use super::held::Way;
 use super::output::{self, Size, rate, shown};
 use super::trees::{self, Tree};
-use super::visit;
+use super::visit::Visit;
+use super::{json, pour, visit};
 use crate::client::Moved;
 use crate::net::Target;
 use crate::proto::tree_job::Direction;
@@ -27,7 +29,7 @@ use crate::wire::{Code, RelPath};
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Args {
-    /// What to send
+    /// What to send; '-' alone is standard input
     #[arg(required = true, num_args = 1.., value_name = "SOURCE")]
     sources: Vec<PathBuf>,
 
@@ -42,10 +44,15 @@ pub(super) struct Args {
     transfer: Transfer,
 
     #[command(flatten)]
-    common: Common,
+    pub(super) common: Common,
 }
 
 pub(super) fn run(args: &Args) -> Result<(), CliError> {
+    if let [source] = &args.sources[..]
+        && source.as_os_str() == "-"
+    {
+        return pour::run(&args.common, &args.to);
+    }
     let tried = match &args.sources[..] {
         [source] => format!("cannot put {} to {}", shown(source), args.to),
         sources => format!("cannot put {} sources to {}", sources.len(), args.to),
@@ -76,6 +83,10 @@ fn put_file(args: &Args, file: &Path, tried: String) -> Result<(), CliError> {
             told
         })?;
         report("sent", &moved, began, &visit.screen);
+        visit.screen.note_held(Way::Put);
+        if args.common.json {
+            return one(file, &moved, visit, began.elapsed());
+        }
         visit.screen.detail(&format!("it stands at {}/{path}", args.to.endpoint));
         hash_line(&moved, shown(file))
     })
@@ -134,6 +145,13 @@ pub(super) fn report(what: &str, moved: &Moved, began: Instant, screen: &super::
             "{count} blocks arrived damaged and were sent again: a bad cable, memory or disk?"
         ));
     }
+}
+
+/// A command that has moved one file, as objects.
+pub(super) fn one(path: &Path, moved: &Moved, visit: &Visit, time: Duration) -> Result<(), CliError> {
+    let traffic = visit.client.traffic();
+    json::moved(path, moved, traffic, time).with("waits", visit.screen.waits().json()).print()?;
+    json::summary(1, moved.length, traffic, time).print()
 }
 
 /// As b3sum prints it; `name` is escaped.

@@ -2,6 +2,7 @@
 
 use super::args::{self, Common};
 use super::explain::CliError;
+use super::json::Object;
 use super::visit;
 use crate::net::Target;
 
@@ -13,7 +14,7 @@ pub(super) struct Args {
     at: Target,
 
     #[command(flatten)]
-    common: Common,
+    pub(super) common: Common,
 }
 
 pub(super) fn run(args: &Args) -> Result<(), CliError> {
@@ -25,6 +26,10 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
     visit::with(&args.common, &args.at.endpoint, async |visit| {
         visit.client.remove(args.at.path.clone()).await.map_err(visit.explain(tried))?;
         visit.screen.note(&format!("removed {}", args.at));
+        if args.common.json {
+            let object = Object::new("file").with_path("path", args.at.path.as_bytes());
+            object.with("outcome", "removed").print()?;
+        }
         Ok(())
     })
 }

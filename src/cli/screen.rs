@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::args::Talk;
 use super::explain::in_short;
+use super::held::{Held, Way};
 use super::output::{self, Short, Size};
 use super::trees::{self, Failures, Line, Teller};
 use crate::net::Endpoint;
@@ -24,6 +25,7 @@ pub(super) struct Screen {
     /// Progress is for a person who watches.
     draws: bool,
     progress: Mutex<Progress>,
+    waits: Mutex<Held>,
     trees: Mutex<Trees>,
 }
 
@@ -52,8 +54,8 @@ struct Progress {
 impl Screen {
     pub(super) fn new(talk: Talk, server: &Endpoint) -> Screen {
         let draws = !talk.quiet && std::io::stderr().is_terminal();
-        let (progress, trees) = (Mutex::default(), Mutex::default());
-        Screen { talk, server: server.clone(), draws, progress, trees }
+        let (progress, waits, trees) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Screen { talk, server: server.clone(), draws, progress, waits, trees }
     }
 
     /// A line for a person, unless they want quiet.
@@ -97,7 +99,12 @@ impl Screen {
                     progress.draw();
                 }
             }
-            Event::Job(_, OpEvent::Consumed(_) | OpEvent::Entries(_)) | Event::Finished(..) => {}
+            Event::Job(_, OpEvent::Waited(waits)) => self.waits().add(waits),
+            Event::Job(
+                _,
+                OpEvent::Consumed(_) | OpEvent::Entries(_) | OpEvent::Printed(_) | OpEvent::Taken(_),
+            )
+            | Event::Finished(..) => {}
             Event::Tree(_, told) => self.on_told(told),
             Event::Retrying { attempt, delay, error, .. } => {
                 let (why, delay, server) = (in_short(error), Short(*delay), &self.server);
@@ -153,6 +160,19 @@ impl Screen {
         if self.progress().drawn.take().is_some() {
             let _ = write!(std::io::stderr().lock(), "\r\x1b[K");
         }
+    }
+
+    /// Says what has held transfers back, if anything has.
+    pub(super) fn note_held(&self, way: Way) {
+        let line = self.waits().line(way);
+        if let Some(line) = line {
+            self.note(&line);
+        }
+    }
+
+    /// What has held transfers back so far.
+    pub(super) fn waits(&self) -> MutexGuard<'_, Held> {
+        self.waits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn progress(&self) -> MutexGuard<'_, Progress> {

@@ -229,6 +229,7 @@ fn cut_off() -> CliError {
         said: "what was under way was cut off".into(),
         why: "the time to drain was over, or a second signal came".into(),
         next: "clients try again by themselves; give more time with `--drain SECONDS`".into(),
+        code: None,
     };
     CliError::Told(Exit::CutOff, Box::new(diagnosis))
 }

@@ -263,6 +263,7 @@ pub(super) async fn moving(
         said,
         why: "each has its own reason; all the others are done".into(),
         next: "run the same command again when that is mended: what is done is not done again".into(),
+        code: None,
     };
     Err(CliError::Told(Exit::Partial, Box::new(diagnosis)))
 }

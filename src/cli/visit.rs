@@ -106,6 +106,7 @@ fn interrupted(exit: Exit) -> CliError {
         said: said.into(),
         why: "a signal asked for it; what had arrived of a file above 1 MiB is kept for a week, and nothing else".into(),
         next: "run the same command again to go on".into(),
+        code: None,
     };
     CliError::Told(exit, Box::new(diagnosis))
 }

@@ -69,6 +69,6 @@ fn opened(stored: &Stored) -> Option<Lease> {
     match stored {
         Stored::Name(Ok(done)) => opens(done),
         Stored::File(Ok(done)) => opens_file(done),
-        Stored::Block(_) | Stored::Name(Err(_)) | Stored::File(Err(_)) => None,
+        Stored::Block(_) | Stored::Stream(_) | Stored::Name(Err(_)) | Stored::File(Err(_)) => None,
     }
 }

@@ -11,7 +11,8 @@ use tokio::sync::mpsc::UnboundedSender;
 use self::work::{FileJob, NameJob, Queue};
 pub(super) use self::work::{ends, opens, opens_file};
 use super::Pool;
-use crate::proto::storage::{Lease, RootId, StoreError, StoreOp, Stored, Ticket};
+use super::streams::{AnyPipe, Streams};
+use crate::proto::storage::{Lease, RootId, StoreError, StoreOp, Stored, StreamId, Ticket};
 use crate::store::{Files, Names, Open};
 use crate::wire::limits::EXTENT;
 
@@ -48,6 +49,7 @@ struct Shared<F: Files> {
     /// The files of open leases, for block operations, which do not wait for names.
     open: Mutex<BTreeMap<Lease, Open<F::File>>>,
     buffers: Pool,
+    streams: Streams,
 }
 
 pub(super) type Reply = UnboundedSender<(Ticket, Stored)>;
@@ -79,6 +81,7 @@ where
                 file_jobs: Queue::new(FILE_WORKERS),
                 open: Mutex::default(),
                 buffers: Pool::new(usize::try_from(EXTENT).unwrap_or(1 << 20), 8),
+                streams: Streams::default(),
             }),
         }
     }
@@ -115,6 +118,11 @@ where
         }
     }
 
+    /// Adds a stream of the application's.
+    pub fn add_stream(&self, pipe: AnyPipe) -> StreamId {
+        self.shared.streams.add(pipe)
+    }
+
     /// How many leases are open.
     pub fn leases(&self) -> usize {
         lock(&self.shared.names).leases().count()
@@ -143,6 +151,13 @@ where
     }
 }
 
+impl<F: Files> Disk<F> {
+    /// Forgets a stream; what is under way on it completes with `CANCELLED`.
+    pub fn forget_stream(&self, stream: StreamId) {
+        self.shared.streams.remove(stream);
+    }
+}
+
 impl<F> Submit for Disk<F>
 where
     F: Files + Send + Sync + 'static,
@@ -153,6 +168,9 @@ where
     fn submit(&self, ticket: Ticket, op: StoreOp, reply: &Reply) {
         let reply = reply.clone();
         match (op, self.shared.mode) {
+            (StoreOp::Stream(op), mode) => {
+                self.shared.streams.submit(ticket, op, reply, mode, &self.shared.buffers);
+            }
             (StoreOp::Name(op), _) => self.enqueue(NameJob::of(ticket, op, reply)),
             (StoreOp::File(op), _) => self.enqueue_file(FileJob { ticket, op, reply }),
             (StoreOp::Block(op), Mode::Inline) => self.shared.run_block(ticket, op, &reply),

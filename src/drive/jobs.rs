@@ -7,7 +7,7 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::{Clock, Completions, Dial, Pool, Run};
+use super::{Clock, Completions, Dial, Pool, Run, Traffic};
 use crate::proto::Limits;
 use crate::proto::client::{Client, Command, Event, JobError, JobId, RetryPolicy};
 use crate::proto::machine::Out;
@@ -24,6 +24,7 @@ pub struct Jobs {
     commands: UnboundedSender<Command>,
     waiting: Arc<Mutex<Waiting>>,
     task: Option<JoinHandle<()>>,
+    traffic: Traffic,
 }
 
 #[derive(Default)]
@@ -52,8 +53,10 @@ impl Jobs {
         let client = Client::new(clock.now(), limits, policy, seed);
         let run = Run::new(clock, client, Out::new(), dialer, Pool::new(256 * 1024, 8));
         let answers = Arc::clone(&waiting);
+        let traffic = Traffic::default();
+        let counted = traffic.clone();
         let task = tokio::spawn(async move {
-            let run = run.with_store(store).with_commands(inbox);
+            let run = run.with_store(store).with_commands(inbox).with_traffic(counted);
             run.to_end(|event| {
                 on_event(&event);
                 if let Event::Finished(job, result) = event
@@ -66,7 +69,12 @@ impl Jobs {
             .await;
             lock(&answers).answers.clear();
         });
-        Jobs { commands, waiting, task: Some(task) }
+        Jobs { commands, waiting, task: Some(task), traffic }
+    }
+
+    /// What has gone over the client's connections so far.
+    pub fn traffic(&self) -> &Traffic {
+        &self.traffic
     }
 
     /// Carries out one job. Dropping the future cancels it.

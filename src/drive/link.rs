@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::Pool;
+use super::{Pool, Traffic};
 use crate::probe::{Bug, planted};
 use crate::proto::machine::End;
 
@@ -29,6 +29,7 @@ pub struct Link<S> {
     told: usize,
     write: Write,
     read: Read,
+    traffic: Traffic,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +59,13 @@ pub(super) enum Heard {
 impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
     /// A connection that stands.
     pub fn new(stream: S) -> Link<S> {
-        Link { stream, queue: VecDeque::new(), queued: 0, told: 0, write: Write::Open, read: Read::Open }
+        Link::counted(stream, Traffic::default())
+    }
+
+    /// The same; `traffic` counts its bytes.
+    pub(super) fn counted(stream: S, traffic: Traffic) -> Link<S> {
+        let (write, read) = (Write::Open, Read::Open);
+        Link { stream, queue: VecDeque::new(), queued: 0, told: 0, write, read, traffic }
     }
 
     pub(super) fn transmit(&mut self, bytes: Bytes) {
@@ -93,6 +100,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
                     self.read = Read::Ended;
                     return Poll::Ready(Heard::Ended(End::Orderly));
                 }
+                self.traffic.received(count);
                 if count < buffer.space().len() / COPY_BELOW {
                     return Poll::Ready(Heard::Received(Bytes::copy_from_slice(&buffer.space()[..count])));
                 }
@@ -165,6 +173,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
 
     fn written(&mut self, mut count: usize) {
         self.queued -= count;
+        self.traffic.sent(count);
         while let Some(front) = self.queue.front_mut() {
             if count < front.len() {
                 front.advance(count);

@@ -8,6 +8,8 @@
 //! | `buffers` | pooled buffers for what is read, from sockets and from files |
 //! | `disk` | store operations on threads, or in line where there must be none; publications in groups |
 //! | `completions` | one machine's use of a store, and its leases |
+//! | `traffic` | how many bytes went over connections |
+//! | `streams` | what the application reads or writes in order |
 //! | `serve` | the accept loop, which the listener machine decides for |
 //! | `jobs` | the client machine as a handle to ask things of |
 
@@ -18,6 +20,8 @@ mod jobs;
 mod link;
 mod run;
 mod serve;
+mod streams;
+mod traffic;
 
 pub use buffers::Pool;
 pub use completions::Completions;
@@ -26,6 +30,8 @@ pub use jobs::{Jobs, Stopped};
 pub use link::Link;
 pub use run::{Dial, NoDial, Run};
 pub use serve::{Accept, Door, Serve, ServerEvent, StopReceiver, Stopper, Watch, stopper};
+pub use streams::AnyPipe;
+pub use traffic::Traffic;
 
 use crate::time::Time;
 

@@ -12,7 +12,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::Sleep;
 
 use super::link::Heard;
-use super::{Clock, Completions, Link, Pool};
+use super::{Clock, Completions, Link, Pool, Traffic};
 use crate::probe::{Bug, planted};
 use crate::proto::machine::{DialError, Effect, Input, Machine, Out};
 
@@ -53,6 +53,7 @@ pub struct Run<M: Machine, D: Dial> {
     dialer: D,
     pool: Pool,
     links: BTreeMap<M::Link, Link<D::Stream>>,
+    traffic: Traffic,
     dialing: BTreeMap<M::Link, Dialing<D::Stream>>,
     store: Option<Completions>,
     commands: Option<UnboundedReceiver<M::Command>>,
@@ -76,6 +77,7 @@ where
             dialer,
             pool,
             links: BTreeMap::new(),
+            traffic: Traffic::default(),
             dialing: BTreeMap::new(),
             store: None,
             commands: None,
@@ -86,7 +88,13 @@ where
 
     /// Gives the machine a connection that stands already.
     pub fn with_link(mut self, link: M::Link, stream: D::Stream) -> Self {
-        self.links.insert(link, Link::new(stream));
+        self.links.insert(link, Link::counted(stream, self.traffic.clone()));
+        self
+    }
+
+    /// Counts what goes over its connections.
+    pub fn with_traffic(mut self, traffic: Traffic) -> Self {
+        self.traffic = traffic;
         self
     }
 
@@ -191,7 +199,7 @@ where
         self.dialing.remove(&name);
         Poll::Ready(match result {
             Ok(stream) => {
-                self.links.insert(name, Link::new(stream));
+                self.links.insert(name, Link::counted(stream, self.traffic.clone()));
                 Input::Dialed(name)
             }
             Err(error) => Input::DialFailed(name, error),

@@ -121,6 +121,10 @@ fn body(body: &Body, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             write!(f, "{body:?}")
         }
         Body::Cancel | Body::Done | Body::Hole(_) | Body::Want(_) | Body::List(_) => write!(f, "{body:?}"),
+        Body::Read(read) => write!(f, "Read {:?} {:?}", read.path, read.span),
+        Body::Stream(stream) => write!(f, "Stream {:?} mode {:o}", stream.path, stream.mode),
+        Body::End(end) => write!(f, "End {} bytes {:?}", end.length, end.root),
+        Body::Sum(path) => write!(f, "Sum {path:?}"),
         Body::Next | Body::Stat(_) | Body::Metadata(_) | Body::Remove(_) => write!(f, "{body:?}"),
         Body::MakeFolder(_) | Body::MakeLink(_) | Body::ReadLink(_) => write!(f, "{body:?}"),
         Body::LinkTarget(_) | Body::Resolve(_) | Body::Resolved(_) => write!(f, "{body:?}"),

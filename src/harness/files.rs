@@ -1,18 +1,28 @@
 //! Store operations, carried out at once.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 
-use crate::proto::storage::{BlockDone, BlockOp, StoreError, StoreOp, Stored};
+use crate::proto::storage::{BlockDone, BlockOp, StoreError, StoreOp, Stored, StreamId};
 use crate::store::memory::MemoryFiles;
+use crate::store::streams::{MemoryPipe, Stream};
 use crate::store::{Files, Links, Names, blocks};
 use crate::wire::{Code, RESERVED};
 
+/// Streams in memory, by their names.
+pub type MemoryStreams = BTreeMap<StreamId, Stream<MemoryPipe>>;
+
 /// Carries a store operation out at once.
-pub fn carry_out<F: Files>(names: &mut Names<F>, op: StoreOp) -> Stored {
+pub fn carry_out<F: Files>(names: &mut Names<F>, streams: &mut MemoryStreams, op: StoreOp) -> Stored {
     match op {
         StoreOp::Name(op) => Stored::Name(names.execute(op)),
         StoreOp::Block(op) => Stored::Block(carry_out_block(names, op)),
         StoreOp::File(op) => Stored::File(names.execute_file(op)),
+        StoreOp::Stream(op) => Stored::Stream(match streams.get_mut(&op.stream()) {
+            Some(stream) => stream.carry_out_in_memory(op),
+            None => Err(StoreError::new(Code::IO, "no such stream")),
+        }),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use super::files::carry_out;
+use super::files::{MemoryStreams, carry_out};
 use super::{Checked, strays};
 use crate::proto::Limits;
 use crate::proto::machine::{Effect, End, Input, Machine, Out};
@@ -22,6 +22,8 @@ pub struct Lone {
     names: Names<MemoryFiles>,
     now: Time,
     decoder: Decoder,
+    /// What its application reads and writes in order.
+    pub streams: MemoryStreams,
     /// Its files.
     pub files: MemoryFiles,
     /// Store operations that it has asked for and that are not carried out yet.
@@ -62,6 +64,7 @@ impl Lone {
             names,
             now: Time::ZERO,
             decoder: Decoder::new(),
+            streams: MemoryStreams::new(),
             files,
             asked: VecDeque::new(),
             sent: Vec::new(),
@@ -125,7 +128,7 @@ impl Lone {
     /// Carries out one of the store operations that were asked for; false if there is none of this number.
     pub fn complete(&mut self, number: usize) -> bool {
         let Some((ticket, op)) = self.asked.remove(number) else { return false };
-        let stored = carry_out(&mut self.names, op);
+        let stored = carry_out(&mut self.names, &mut self.streams, op);
         self.step(Input::Stored(ticket, stored));
         true
     }

@@ -20,7 +20,7 @@ mod wire;
 
 pub use brief::Brief;
 pub use contract::Checked;
-pub use files::{carry_out, partials, strays};
+pub use files::{MemoryStreams, carry_out, partials, strays};
 pub use lone::Lone;
 pub use pair::{Pair, PairConfig};
 pub use split::Log;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 
 use super::files::carry_out;
-use super::{Checked, Fault, Log, Side, Trace, partials, strays};
+use super::{Checked, Fault, Log, MemoryStreams, Side, Trace, partials, strays};
 use crate::proto::Limits;
 use crate::proto::client::{Client, Command, Event, JobError, JobId, LinkId, RetryPolicy};
 use crate::proto::machine::{DialError, DialErrorKind, Effect, End, Input, Machine, Out};
@@ -94,6 +94,8 @@ pub struct Pair {
     stores: [Names<MemoryFiles>; 2],
     gone: BTreeSet<LinkId>,
     next_job: u64,
+    /// What the client's application reads and writes in order.
+    pub streams_of_client: MemoryStreams,
     /// The server's files.
     pub served: MemoryFiles,
     /// The client's files.
@@ -137,6 +139,7 @@ impl Pair {
             streams: BTreeMap::new(),
             stores,
             gone: BTreeSet::new(),
+            streams_of_client: MemoryStreams::new(),
             next_job: 0,
             served,
             local,
@@ -335,7 +338,7 @@ impl Pair {
                 Effect::Finish(link) => self.finish(link, Side::Client),
                 Effect::Hangup(link) => self.hang_up(link),
                 Effect::Store(ticket, op) => {
-                    let stored = carry_out(&mut self.stores[0], op);
+                    let stored = carry_out(&mut self.stores[0], &mut self.streams_of_client, op);
                     self.schedule(self.config.store, Due::ToClient(Input::Stored(ticket, stored)));
                 }
                 Effect::Event(event) => self.events.push(event),
@@ -380,7 +383,7 @@ impl Pair {
     }
 
     fn store_served(&mut self, link: LinkId, ticket: Ticket, op: StoreOp) {
-        let stored = carry_out(&mut self.stores[1], op);
+        let stored = carry_out(&mut self.stores[1], &mut MemoryStreams::new(), op);
         self.schedule(self.config.store, Due::ToServer(link, Input::Stored(ticket, stored)));
     }
 }

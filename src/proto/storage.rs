@@ -8,11 +8,14 @@
 
 mod file;
 
+mod stream;
+
 use core::fmt;
 
 use bytes::Bytes;
 
 pub use self::file::{FileDone, FileOp, small_extent};
+pub use self::stream::{REPLAY_MAX, StreamDone, StreamId, StreamOp, StreamResult};
 pub use super::block_set::BlockSet;
 
 use crate::wire::{
@@ -42,6 +45,8 @@ pub enum StoreOp {
     Block(BlockOp),
     /// Any number at once.
     File(FileOp),
+    /// On a stream of the application's, one at a time.
+    Stream(StreamOp),
 }
 
 /// Operations on names and leases.
@@ -257,6 +262,8 @@ pub enum Stored {
     Block(Result<BlockDone, StoreError>),
     /// Of a [`FileOp`].
     File(Result<FileDone, StoreError>),
+    /// Of a [`StreamOp`].
+    Stream(StreamResult),
 }
 
 /// What a [`NameOp`] gives.

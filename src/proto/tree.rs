@@ -37,6 +37,45 @@ pub fn merge_block(cvs: &[Cv]) -> Cv {
     }
 }
 
+/// Merges units one after another as they become known, in memory that grows with the logarithm of their number: each
+/// subtree that is complete is one value.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Stack {
+    subtrees: Vec<Cv>,
+    units: u64,
+}
+
+impl Stack {
+    /// The next unit. What is complete is merged only now, since the last merge of all is another one.
+    pub fn push(&mut self, cv: Cv) {
+        while self.subtrees.len() > self.units.count_ones() as usize {
+            let [.., left, right] = self.subtrees[..] else { break };
+            self.subtrees.truncate(self.subtrees.len() - 2);
+            self.subtrees.push(merge_block(&[left, right]));
+        }
+        self.subtrees.push(cv);
+        self.units += 1;
+    }
+
+    /// How many units there were.
+    pub fn units(&self) -> u64 {
+        self.units
+    }
+
+    /// The root of all: of one unit its own value, of none the hash of nothing (as [`merge_root`] has it).
+    pub fn root(&self) -> Cv {
+        let [first, rest @ ..] = &self.subtrees[..] else { return merge_root(&[]) };
+        let Some((last, between)) = rest.split_last() else { return *first };
+        let right = between.iter().rev().fold(*last, |right, left| merge_block(&[*left, right]));
+        merge_root(&[*first, right])
+    }
+
+    /// Bytes held.
+    pub(crate) fn footprint(&self) -> usize {
+        self.subtrees.capacity() * size_of::<Cv>()
+    }
+}
+
 /// How many of `count` units (at least 2) are in the left subtree: the largest power of two that leaves something for
 /// the right. Each level halves, so that merging recurses at most 64 deep.
 fn left_units(count: usize) -> usize {
@@ -64,7 +103,7 @@ mod tests {
     use blake3::Hasher;
     use blake3::hazmat::HasherExt;
 
-    use super::{merge_block, merge_root};
+    use super::{Stack, merge_block, merge_root};
     use crate::wire::Cv;
 
     const KIB: usize = 1024;
@@ -107,6 +146,19 @@ mod tests {
                     "{length} bytes, units of {unit}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn units_one_after_another_merge_into_the_same() {
+        let data = bytes(3 * 1024 * KIB + 4 * KIB);
+        for length in lengths(data.len()) {
+            let (mut stack, data) = (Stack::default(), &data[..length]);
+            let cvs = units(data, 0, 64 * KIB, length <= 64 * KIB);
+            cvs.iter().for_each(|cv| stack.push(*cv));
+            assert_eq!(stack.root().0, *blake3::hash(data).as_bytes(), "{length} bytes");
+            assert_eq!(stack.units(), cvs.len() as u64);
+            assert!(stack.subtrees.len() <= 8);
         }
     }
 

@@ -33,6 +33,7 @@
 //! | `log` | those of them that outlive the process, and deciding what a crash left undecided |
 //! | `record` | its records, as bytes |
 //! | `blocks` | the bytes: read, write, zero, hash |
+//! | `streams` | what the application reads or writes in order |
 //! | `errors` | from what a primitive said to what a person and a peer are told |
 
 pub mod blocks;
@@ -55,6 +56,7 @@ mod reserved;
 mod root;
 mod slots;
 mod sources;
+pub mod streams;
 mod whole;
 
 pub use blocks::Open;

@@ -83,6 +83,8 @@ codes! {
     FILE_TOO_LONG = 0x200c, "the file is too long";
     /// A block was damaged again each time it was sent.
     BLOCK_DAMAGED = 0x200d, "a block was damaged each time it was sent";
+    /// The range begins beyond the file's end.
+    RANGE = 0x200e, "the range begins beyond the file's end";
 
     /// Too many connections.
     BUSY = 0x3001, "the server is busy";

@@ -10,7 +10,8 @@ use super::shape::{LAST, OFFSET_LEN};
 use super::transfer::{decode_ranges, encode_ranges, put_path, read_file_path, read_path};
 use super::{
     Code, Commit, Cv, Data, DecodeError, Failure, Get, HavePage, Hello, Hole, LinkTarget, MakeFolder,
-    MakeLink, Metadata, Offer, Page, Range, Refused, RelPath, Remove, Resolved, Rope, limits,
+    MakeLink, Metadata, Offer, Page, Range, Read, Refused, RelPath, Remove, Resolved, Rope, Stream,
+    StreamEnd, limits,
 };
 use crate::probe::{Bug, planted};
 
@@ -139,6 +140,14 @@ kinds! {
     Commit(Commit) = 0x26, Operation;
     /// The receiver has published the file with this root, durably.
     Committed(Cv) = 0x27, Operation;
+    /// Asks for the chaining values of a file's blocks.
+    Sum(RelPath) = 0x2c, Operation;
+    /// Asks for bytes of a file, in order.
+    Read(Read) = 0x2d, Operation;
+    /// Begins an upload of unknown length.
+    Stream(Stream) = 0x2e, Operation;
+    /// The end of a stream: its length and root.
+    End(StreamEnd) = 0x2f, Operation;
 
     /// Asks for a folder's names.
     List(RelPath) = 0x30, Operation;
@@ -249,6 +258,7 @@ impl Body {
             Body::Stat(_) | Body::Metadata(_) | Body::Remove(_) => 0,
             Body::MakeFolder(_) | Body::MakeLink(_) | Body::ReadLink(_) | Body::LinkTarget(_) => 0,
             Body::Resolve(_) | Body::Resolved(_) => 0,
+            Body::Sum(_) | Body::Read(_) | Body::Stream(_) | Body::End(_) => 0,
         }
     }
 
@@ -264,6 +274,7 @@ impl Body {
             Body::Stat(_) | Body::Metadata(_) | Body::Remove(_) => false,
             Body::MakeFolder(_) | Body::MakeLink(_) | Body::ReadLink(_) | Body::LinkTarget(_) => false,
             Body::Resolve(_) | Body::Resolved(_) => false,
+            Body::Sum(_) | Body::Read(_) | Body::Stream(_) | Body::End(_) => false,
         };
         if last { LAST } else { 0 }
     }
@@ -296,12 +307,15 @@ impl Body {
             Body::Want(ranges) => encode_ranges(ranges, out),
             Body::Commit(commit) => commit.encode(out),
             Body::Committed(root) => out.put(&root.0),
-            Body::List(path) | Body::Stat(path) => put_path(out, path),
+            Body::List(path) | Body::Stat(path) | Body::Sum(path) => put_path(out, path),
             Body::ReadLink(path) | Body::Resolve(path) => put_path(out, path),
             Body::MakeFolder(folder) => folder.encode(out),
             Body::MakeLink(link) => link.encode(out),
             Body::LinkTarget(target) => target.encode(out),
             Body::Resolved(resolved) => resolved.encode(out),
+            Body::Read(read) => read.encode(out),
+            Body::Stream(stream) => stream.encode(out),
+            Body::End(end) => end.encode(out),
             Body::Page(page) => page.encode(out),
             Body::Metadata(metadata) => metadata.encode(out),
             Body::Remove(remove) => remove.encode(out),
@@ -335,6 +349,10 @@ impl Body {
             Kind::Want => Body::Want(decode_ranges(&mut reader)?),
             Kind::Commit => Body::Commit(Commit::decode(&mut reader)?),
             Kind::Committed => Body::Committed(Cv(reader.array("root")?)),
+            Kind::Sum => Body::Sum(read_file_path(&mut reader)?),
+            Kind::Read => Body::Read(Read::decode(&mut reader)?),
+            Kind::Stream => Body::Stream(Stream::decode(&mut reader)?),
+            Kind::End => Body::End(StreamEnd::decode(&mut reader)?),
             Kind::List => Body::List(read_path(&mut reader)?),
             Kind::Next => Body::Next,
             Kind::Page => Body::Page(Page::decode(&mut reader, last)?),

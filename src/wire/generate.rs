@@ -2,13 +2,17 @@
 //! encodes, and decodes to itself. Boundary values are made likely, since that is where codecs are wrong. Pure: all
 //! randomness comes in as an argument. Feature `harness`.
 
+mod kinds;
+
 use bytes::Bytes;
 use rand::{Rng, RngExt};
 
+pub use self::kinds::{link_target, span, stream};
 use super::{
     Attempt, Body, Capabilities, Code, Commit, Cv, Data, Entry, Failure, FileKind, Frame, Get, HavePage,
-    Hello, Hole, Kind, LinkTarget, MakeFolder, MakeLink, Metadata, Modified, Offer, OperationId, Page, Range,
-    Refused, RelPath, Remove, RequestId, Resolved, Rope, Start, Tlv, UploadId, block_size_for, limits,
+    Hello, Hole, Kind, MakeFolder, MakeLink, Metadata, Modified, Offer, OperationId, Page, Range, Read,
+    Refused, RelPath, Remove, RequestId, Resolved, Rope, Start, StreamEnd, Tlv, UploadId, block_size_for,
+    limits,
 };
 
 /// A frame of any kind.
@@ -37,6 +41,7 @@ pub fn frame_of(rng: &mut impl Rng, kind: Kind) -> Frame {
             Frame::of(operation(rng), body)
         }
         Kind::LinkTarget | Kind::Resolve | Kind::Resolved => Frame::of(operation(rng), body),
+        Kind::Sum | Kind::Read | Kind::Stream | Kind::End => Frame::of(operation(rng), body),
     }
 }
 
@@ -63,6 +68,10 @@ pub fn body(rng: &mut impl Rng, kind: Kind) -> Body {
         Kind::Want => Body::Want(ranges(rng)),
         Kind::Commit => Body::Commit(Commit { root: cv(rng) }),
         Kind::Committed => Body::Committed(cv(rng)),
+        Kind::Sum => Body::Sum(file_path(rng)),
+        Kind::Read => Body::Read(Read { path: file_path(rng), version: wide(rng), span: span(rng) }),
+        Kind::Stream => Body::Stream(stream(rng)),
+        Kind::End => Body::End(StreamEnd { length: between(rng, 0, limits::FILE_MAX), root: cv(rng) }),
         Kind::List => Body::List(rel_path(rng)),
         Kind::Next => Body::Next,
         Kind::Page => Body::Page(page(rng)),
@@ -340,13 +349,6 @@ pub fn ranges(rng: &mut impl Rng) -> Vec<Range> {
         free = first + count + 1;
     }
     if ranges.is_empty() { vec![Range { first: limits::BLOCKS_MAX as u32 - 1, count: 1 }] } else { ranges }
-}
-
-/// Where a link leads: any bytes but NUL.
-pub fn link_target(rng: &mut impl Rng) -> LinkTarget {
-    let length = length(rng, 1, limits::TARGET_MAX);
-    let bytes = random_bytes(rng, length).into_iter().map(|byte| byte.max(1)).collect();
-    LinkTarget::new(bytes).expect("of a length that fits, without NUL")
 }
 
 /// A chaining value or root.

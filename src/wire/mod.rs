@@ -7,9 +7,11 @@
 //! | file | what |
 //! |---|---|
 //! | `frame` | [`Frame`] and [`Body`]: what can be said, one variant a kind |
+//! | `shape` | what a header says of the body to come |
 //! | `header` | the 16 bytes before each body, and their CRC-32C |
 //! | `hello` | the preamble, `Hello`, `Refused`, and how versions are agreed |
 //! | `transfer` | the bodies of a transfer: offer, have, data, hole, want, commit |
+//! | `stream` | the bodies of what goes in order: parts of files, files of unknown length |
 //! | `folder` | the bodies about names: metadata, entries, pages |
 //! | `place` | the bodies about folders that are made, and symbolic links |
 //! | `shape` | what a header says of its body |
@@ -33,6 +35,7 @@ mod path;
 mod place;
 mod rope;
 mod shape;
+mod stream;
 mod transfer;
 
 pub use code::{Class, Code, Failure};
@@ -45,6 +48,7 @@ pub use hello::{Capabilities, Hello, PREAMBLE, PREAMBLE_LEN, Refused, Tlv, VERSI
 pub use path::{Escaped, PathError, RESERVED, RelPath};
 pub use place::{LinkTarget, MakeFolder, MakeLink, Resolved};
 pub use rope::Rope;
+pub use stream::{Read, Span, Stream, StreamEnd};
 pub use transfer::{
     Attempt, Commit, Cv, Data, Get, HavePage, Hole, Offer, Range, Remove, RequestId, Start, UploadId,
     block_size_for,

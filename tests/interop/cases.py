@@ -186,6 +186,53 @@ def a_folder_page_by_page():
 
 
 @case
+def parts_of_a_file_come_in_order():
+    connection = connect()
+    stands_at = FOLDER / "parts"
+    for content in (SMALL, LARGE):
+        stands_at.write_bytes(content)
+        length, root = len(content), digest.tree(content, BLOCK)[1]
+        offer, begin, got, end = connection.parts(b"parts", 3)
+        assert (begin, got, end.name, end.root) == (0, content, "Committed", root)
+        for form, first, to, start, stop in (
+            (1, 10, 19, 10, 20),
+            (1, length - 1, 2**64 - 1, length - 1, length),
+            (2, 0, 5, length - 5, length),
+            (2, 0, 2**64 - 1, 0, length),
+        ):
+            _, begin, got, end = connection.parts(b"parts", form, first, to, offer.version)
+            assert got[start - begin : stop - begin] == content[start:stop] and end.name == "Done"
+        *_, begin, got, end = connection.parts(b"parts", 3, length)
+        assert (begin, got, end.root) == (None, b"", root)
+        must_fail("RANGE", lambda: connection.parts(b"parts", 1, length, length))
+        must_fail("CHANGED", lambda: connection.parts(b"parts", 3, version=offer.version ^ 1))
+    connection.bye()
+
+
+@case
+def streams_of_unknown_length():
+    connection = connect()
+    for length, content in CONTENT.items():
+        connection.stream(b"stream", content)
+        stands("stream", content)
+    connection.stream(b"stream", LARGE, segment=70_000)
+    must_fail("ROOT_MISMATCH", lambda: connection.stream(b"stream", SMALL, root=WRONG))
+    stands("stream", LARGE)
+    connection.bye()
+
+
+@case
+def a_file_is_told_by_its_blocks():
+    connection = connect()
+    for length, content in CONTENT.items():
+        (FOLDER / "told").write_bytes(content)
+        offer, cvs, root = connection.sum(b"told")
+        assert (offer.path, offer.length, offer.block) == (b"told", length, BLOCK) and offer.version
+        assert (cvs, root) == tuple(digest.tree(content, BLOCK))
+    connection.bye()
+
+
+@case
 def a_download_sends_only_what_is_not_held():
     (FOLDER / "partly").write_bytes(LARGE)
     other = LARGE[: 3 * BLOCK] + bytes(BLOCK) + LARGE[4 * BLOCK :]

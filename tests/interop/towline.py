@@ -313,6 +313,47 @@ class Connection:
         assert digest.tree(bytes(content), offer.block)[1] == frame.root
         return frame.root
 
+    def parts(self, path, form, first=0, to=0, version=0):
+        """Parts of files: the offer, where the first block begins, the bytes of the blocks, and the last frame."""
+        operation = self.begin("Read", path=path, version=version, form=form, first=first, to=to)
+        offer, content, begin = self.expect(operation, "Offer"), bytearray(), None
+        while (frame := self.next(operation)).name == "Data":
+            begin = frame.offset if begin is None else begin
+            assert frame.offset == begin + len(content), "in order"
+            content += frame.payload
+            end = frame.offset + len(frame.payload)
+            assert frame.last == (end % EXTENT == 0 or end == offer.length), "LAST stands at the end of a block"
+            if frame.last:
+                start = (end - 1) // EXTENT * EXTENT
+                alone = digest.ROOT if offer.length <= EXTENT else 0
+                block = bytes(content[start - begin :])
+                assert frame.cv == digest.subtree(block, start // digest.CHUNK, alone), "the CV of the block"
+        return offer, begin, bytes(content), frame
+
+    def stream(self, path, data, segment=MAX_SEGMENT, root=None):
+        """Streams of unknown length."""
+        fields = dict(mode=0o644, seconds=1_700_000_000, nanoseconds=5, request=0, attempt=1)
+        operation = self.begin("Stream", path=path, **fields)
+        for start in range(0, len(data), EXTENT):
+            block = data[start : start + EXTENT]
+            cv = digest.subtree(block, start // digest.CHUNK, 0)
+            for at in range(0, len(block), segment):
+                end = at + segment >= len(block)
+                self.send_segment(operation, start + at, block[at : at + segment], cv if end else None)
+        root = root or digest.tree(data, block_size(len(data)))[1]
+        self.send("End", operation, length=len(data), root=root)
+        assert self.expect(operation, "Committed").root == root
+
+    def sum(self, path):
+        """Comparisons: what the file is, its blocks' CVs page by page, its root."""
+        operation = self.begin("Sum", path=path)
+        offer, cvs, last = self.expect(operation, "Offer"), [], False
+        while not last:
+            page = self.expect(operation, "Have")
+            assert page.first == len(cvs) and None not in page.cvs, "pages of all blocks, in order"
+            cvs, last = cvs + page.cvs, page.last
+        return offer, cvs, self.expect(operation, "Committed").root
+
     def cancel(self, operation):
         self.send("Cancel", operation)
 

@@ -18,7 +18,7 @@ CODES = {
     0x1006: "UNEXPECTED", 0x1007: "CREDIT", 0x1008: "VERSION", 0x1009: "CRITICAL", 0x100A: "HANDSHAKE_TIMEOUT",
     0x100B: "IDLE_TIMEOUT", 0x2001: "NOT_FOUND", 0x2002: "NOT_A_FILE", 0x2003: "NOT_A_FOLDER", 0x2004: "BAD_PATH",
     0x2005: "OUTSIDE", 0x2006: "DENIED", 0x2007: "UNSUPPORTED", 0x2008: "CANCELLED", 0x2009: "SUPERSEDED",
-    0x200A: "ROOT_MISMATCH", 0x200B: "NOT_EMPTY", 0x200C: "FILE_TOO_LONG", 0x200D: "BLOCK_DAMAGED", 0x3001: "BUSY",
+    0x200A: "ROOT_MISMATCH", 0x200B: "NOT_EMPTY", 0x200C: "FILE_TOO_LONG", 0x200D: "BLOCK_DAMAGED", 0x200E: "RANGE", 0x3001: "BUSY",
     0x3002: "TOO_MANY_OPERATIONS", 0x3003: "DRAINING", 0x3004: "CHANGED", 0x3005: "LOST", 0x4001: "IO",
     0x4002: "NO_SPACE", 0x4003: "READ_ONLY", 0x4004: "TOO_MANY_FILES",
 }  # fmt: skip
@@ -243,6 +243,9 @@ def write_entries(entries, f):
     return b"".join(put_short(e["name"]) + write_fields(METADATA, e) for e in entries)
 
 
+# Read: what the second number of a span may be, by its form.
+TO = unsigned(8, lambda v, f: (f["first"] <= v, f["first"] == 0 and v >= 1, v == 0)[f["form"] - 1])
+
 OFFER = (
     ("length", unsigned(8, lambda v, f: v <= MAX_FILE)),
     ("block", unsigned(4, lambda v, f: v == block_size(f["length"]))),
@@ -304,6 +307,10 @@ KINDS = {
     0x25: ("Want", 1, (("ranges", (read_ranges, write_ranges)),)),
     0x26: ("Commit", 1, (("root", HASH),)),
     0x27: ("Committed", 1, (("root", HASH),)),
+    0x2D: ("Read", 1, (("version", U128), ("form", unsigned(1, lambda v, f: 1 <= v <= 3)), ("first", U64), ("to", TO), ("path", path(root_allowed=False)))),
+    0x2E: ("Stream", 1, (("mode", MODE), ("seconds", SECONDS), ("nanoseconds", NANOSECONDS), ("request", U128), ("attempt", U32), ("path", path(root_allowed=False)))),
+    0x2F: ("End", 1, (("length", unsigned(8, lambda v, f: v <= MAX_FILE)), ("root", HASH))),
+    0x2C: ("Sum", 1, (("path", path(root_allowed=False)),)),
     0x30: ("List", 1, (("path", path(root_allowed=True)),)),
     0x31: ("Next", 1, ()),
     0x32: ("Page", 1, (("entries", (read_entries, write_entries)),)),
@@ -440,6 +447,12 @@ def show(f):
         "Want": lambda: f"ranges=[{' '.join(f'{first}+{count}' for first, count in f.ranges)}]",
         "Commit": lambda: f"root={f.root.hex()}",
         "Committed": lambda: f"root={f.root.hex()}",
+        "Read": lambda: f"path={show_bytes(f.path)} version={f.version:#x} "
+        + (f"range={f.first}..={f.to}", f"last={f.to}", f"rest={f.first}")[f.form - 1],
+        "Stream": lambda: f"path={show_bytes(f.path)} mode={f.mode:o} modified={f.seconds}.{f.nanoseconds:09} "
+        f"request={f.request:#x} attempt={f.attempt}",
+        "End": lambda: f"length={f.length} root={f.root.hex()}",
+        "Sum": lambda: f"path={show_bytes(f.path)}",
         "List": lambda: f"path={show_bytes(f.path)}",
         "Stat": lambda: f"path={show_bytes(f.path)}",
         "Page": lambda: f"last={str(f.last).lower()} entries=["

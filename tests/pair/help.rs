@@ -190,13 +190,19 @@ pub(crate) const SNAPSHOTS: &[&str] = &[
     "states_answer",
     "states_ask",
     "states_client",
+    "states_comparison",
     "states_datagram_echo",
     "states_echo",
+    "states_intake",
     "states_listener",
+    "states_pourer",
+    "states_printer",
+    "states_reader",
     "states_receiver",
     "states_sender",
     "states_session",
     "states_tree_job",
+    "states_summary",
 ];
 
 /// Compares with `tests/snapshots/{name}.snap`.

@@ -2,6 +2,8 @@
 //! that a machine has must be in its table.
 
 mod client;
+mod comparing;
+mod flows;
 mod operations;
 mod plain;
 mod session;
@@ -14,9 +16,10 @@ use bytes::Bytes;
 use towline::proto::machine::{Effect, Input, Machine, Out};
 use towline::proto::storage::{
     BlockDone, BlockOp, BlockSet, FileDone, FileOp, Lease, NameDone, NameOp, StoreError, StoreOp, Stored,
-    Ticket, small_extent,
+    StreamDone, StreamOp, Ticket, small_extent,
 };
 use towline::store::blocks;
+use towline::store::streams::{MemoryPipe, Stream};
 use towline::time::Time;
 use towline::wire::{
     Code, Decoder, Entry, FileKind, LinkTarget, Metadata, Modified, PREAMBLE, Resolved, UploadId,
@@ -100,6 +103,7 @@ fn completion<M: Machine>(bench: &Bench<M>, is_well: bool) -> Option<Input<M>> {
     let failed = StoreError::new(Code::IO, "");
     let stored = match op {
         StoreOp::Name(op) => Stored::Name(if is_well { Ok(name_done(op)) } else { Err(failed) }),
+        StoreOp::Stream(op) => Stored::Stream(if is_well { Ok(stream_done(op)) } else { Err(failed) }),
         StoreOp::Block(op) => Stored::Block(if is_well { Ok(block_done(op)) } else { Err(failed) }),
         StoreOp::File(op) => Stored::File(if is_well { Ok(file_done(op)) } else { Err(failed) }),
     };
@@ -120,6 +124,9 @@ fn name_done(op: &NameOp) -> NameDone {
         NameOp::Publish { .. } => NameDone::Published,
         NameOp::Discard { .. } | NameOp::Keep { .. } | NameOp::Release { .. } => NameDone::Released,
         NameOp::Note { .. } => NameDone::Noted,
+        NameOp::OpenSource { path, .. } if path.as_bytes() == b"large" => {
+            NameDone::Source { lease: Lease(1), metadata: metadata_of(3 << 20), version: 7 }
+        }
         NameOp::OpenSource { .. } => NameDone::Source { lease: Lease(1), metadata, version: 7 },
         NameOp::Recheck { .. } => NameDone::Unchanged,
         NameOp::OpenFolder { .. } => NameDone::Folder { lease: Lease(1) },
@@ -169,6 +176,20 @@ fn block_done(op: &BlockOp) -> BlockDone {
         BlockOp::Read { .. } => BlockDone::Read { data, cvs },
         BlockOp::Write { .. } | BlockOp::Zero { .. } => BlockDone::Written { cvs },
         BlockOp::Check { .. } | BlockOp::Copy { .. } => BlockDone::Written { cvs },
+    }
+}
+
+/// All that is read is one block of zeros.
+fn stream_done(op: &StreamOp) -> StreamDone {
+    match op {
+        StreamOp::Take { offset: 0, .. } => {
+            let mut stream =
+                Stream::new(MemoryPipe { input: vec![0; LENGTH as usize].into(), ..MemoryPipe::default() });
+            stream.carry_out_in_memory(op.clone()).expect("memory can be read")
+        }
+        StreamOp::Take { .. } => StreamDone::Taken { data: Bytes::new(), cv: None, root: None },
+        StreamOp::Give { .. } => StreamDone::Given { is_right: true },
+        StreamOp::Stop { .. } => StreamDone::Stopped,
     }
 }
 
@@ -253,6 +274,7 @@ fn kind_of(op: &StoreOp) -> String {
         StoreOp::Name(op) => format!("{op:?}"),
         StoreOp::Block(op) => format!("{op:?}"),
         StoreOp::File(op) => format!("{op:?}"),
+        StoreOp::Stream(op) => format!("{op:?}"),
     };
     debug.split(' ').next().unwrap_or_default().into()
 }

@@ -8,6 +8,7 @@ mod help;
 mod journal;
 mod memory;
 mod once;
+mod streams;
 mod suite;
 #[cfg(feature = "net")]
 mod system;

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use towline::wire::{
     Body, Cv, DecodeError, Decoder, Entry, Failure, Frame, Hello, Kind, LinkTarget, Metadata, Modified,
-    PREAMBLE, Refused, RelPath,
+    Offer, PREAMBLE, Refused, RelPath, Span,
 };
 
 use crate::drain;
@@ -127,16 +127,7 @@ fn fields(body: &Body) -> String {
         Body::Failed(Failure { code, delay_ms, text }) => {
             format!("code={:#06x} delay_ms={delay_ms} text=\"{text}\"", code.0)
         }
-        Body::Offer(offer) => {
-            let (length, block, mode) = (offer.length, offer.block_size(), offer.mode);
-            let (path, modified) = (path(&offer.path), modified(offer.modified));
-            let (version, attempt) = (offer.version, offer.attempt);
-            let (request, number, start) = (attempt.request.0, attempt.number, attempt.start as u8);
-            let attempt = format!("request={request:#x} attempt={number} start={start}");
-            format!(
-                "{path} length={length} block={block} mode={mode:o} {modified} version={version:#x} {attempt}"
-            )
-        }
+        Body::Offer(body) => offer(body),
         Body::Get(get) => format!("{} version={:#x}", path(&get.path), get.version),
         Body::Have(page) => {
             let cvs: Vec<String> = page.cvs.iter().map(|cv| hash(*cv)).collect();
@@ -161,7 +152,24 @@ fn fields(body: &Body) -> String {
             let entries: Vec<String> = page.entries.iter().map(entry).collect();
             format!("last={} entries=[{}]", page.last, entries.join("; "))
         }
-        Body::Stat(file) => path(file),
+        Body::Stat(file) | Body::Sum(file) => path(file),
+        Body::Read(read) => {
+            let span = match read.span {
+                Span::Range { first, last } => format!("range={first}..={last}"),
+                Span::Last { count } => format!("last={count}"),
+                Span::Rest { first } => format!("rest={first}"),
+            };
+            format!("{} version={:#x} {span}", path(&read.path), read.version)
+        }
+        Body::Stream(stream) => format!(
+            "{} mode={:o} {} request={:#x} attempt={}",
+            path(&stream.path),
+            stream.mode,
+            modified(stream.modified),
+            stream.request.0,
+            stream.attempt
+        ),
+        Body::End(end) => format!("length={} root={}", end.length, end.root),
         Body::Metadata(body) => metadata(body),
         Body::Remove(remove) => format!("{} request={:#x}", path(&remove.path), remove.request.0),
         Body::MakeFolder(folder) => {
@@ -174,6 +182,15 @@ fn fields(body: &Body) -> String {
         Body::Resolve(file) => path(file),
         Body::Resolved(body) => format!("identity={:#x} {}", body.identity, metadata(&body.metadata)),
     }
+}
+
+fn offer(offer: &Offer) -> String {
+    let (length, block, mode) = (offer.length, offer.block_size(), offer.mode);
+    let (path, modified) = (path(&offer.path), modified(offer.modified));
+    let (version, attempt) = (offer.version, offer.attempt);
+    let (request, number, start) = (attempt.request.0, attempt.number, attempt.start as u8);
+    let attempt = format!("request={request:#x} attempt={number} start={start}");
+    format!("{path} length={length} block={block} mode={mode:o} {modified} version={version:#x} {attempt}")
 }
 
 fn hello(hello: &Hello) -> String {

@@ -52,7 +52,7 @@ pub(super) fn is_of_disk(what: What) -> bool {
 pub(super) fn slowness_ms(facts: &Facts, host: Host, op: &StoreOp) -> u64 {
     let weight = match op {
         StoreOp::Name(NameOp::Publish { .. } | NameOp::Remove { .. }) => SYNC_WEIGHT,
-        StoreOp::Name(_) | StoreOp::Block(_) | StoreOp::File(_) => 1,
+        StoreOp::Name(_) | StoreOp::Block(_) | StoreOp::File(_) | StoreOp::Stream(_) => 1,
     };
     weight * facts.slow_ms.get(&host).copied().unwrap_or(0)
 }

@@ -22,7 +22,7 @@ pub fn dialing(endpoint: &Endpoint, error: &DialError) -> Diagnosis {
         DialErrorKind::NotAllowed => not_allowed(endpoint, error.os.map(Errno::from_raw_os_error)),
         DialErrorKind::Other => explain(error.os.map(Errno::from_raw_os_error)),
     };
-    Diagnosis { tried: format!("cannot connect to {endpoint}"), said, why, next }
+    Diagnosis { tried: format!("cannot connect to {endpoint}"), said, why, next, code: None }
 }
 
 /// Where the system gave no number.

@@ -22,7 +22,7 @@ pub fn listening(address: SocketAddr, error: &io::Error) -> Diagnosis {
         ),
         other => explain(other),
     };
-    Diagnosis { tried: format!("cannot listen on {address}"), said: error.to_string(), why, next }
+    Diagnosis { tried: format!("cannot listen on {address}"), said: error.to_string(), why, next, code: None }
 }
 
 fn in_use(address: SocketAddr, port_use: &PortUse) -> (String, String) {

@@ -11,6 +11,8 @@ use std::io;
 
 use rustix::io::Errno;
 
+use crate::wire::Code;
+
 pub use dial::dialing;
 pub use holder::{Holder, PortUse, port_use};
 pub use listen::listening;
@@ -27,6 +29,8 @@ pub struct Diagnosis {
     pub why: String,
     /// What to do next; empty where there is nothing to do.
     pub next: String,
+    /// The protocol's code for it, where it has one.
+    pub code: Option<Code>,
 }
 
 impl fmt::Display for Diagnosis {
@@ -45,7 +49,7 @@ impl fmt::Display for Diagnosis {
 /// `tried` begins with "cannot".
 pub fn system(tried: impl Into<String>, error: &io::Error) -> Diagnosis {
     let (why, next) = explain(errno(error));
-    Diagnosis { tried: tried.into(), said: error.to_string(), why, next }
+    Diagnosis { tried: tried.into(), said: error.to_string(), why, next, code: None }
 }
 
 fn errno(error: &io::Error) -> Option<Errno> {

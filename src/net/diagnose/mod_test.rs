@@ -14,7 +14,7 @@ fn dialled(kind: DialErrorKind, os: Option<Errno>) -> Diagnosis {
 #[test]
 fn the_four_parts_stand_on_three_lines() {
     let [tried, said, why, next] = ["cannot x", "no", "because", "do y"].map(str::to_owned);
-    let diagnosis = Diagnosis { tried, said, why, next };
+    let diagnosis = Diagnosis { tried, said, why, next, code: None };
     assert_eq!(diagnosis.to_string(), "cannot x: no\n  why   because\n  next  do y");
     let bare = Diagnosis { why: String::new(), next: String::new(), ..diagnosis };
     assert_eq!(bare.to_string(), "cannot x: no");

@@ -50,7 +50,13 @@ impl JobError {
                 failure.code.class() == Class::Retryable || may_be_damage(failure.code)
             }
             JobError::Operation(error) => {
-                error.by == Party::Link || error.failure.code.class() == Class::Retryable
+                let is_retryable = error.failure.code.class() == Class::Retryable;
+                // An input that was read further than it is kept.
+                let is_spent = error.by == Party::Us && error.failure.code == Code::LOST;
+                error.by == Party::Link
+                    || (is_retryable && !is_spent)
+                    // A block that is wrong where there is no asking for it again.
+                    || (error.by == Party::Us && error.failure.code == Code::CHECKSUM)
             }
         }
     }

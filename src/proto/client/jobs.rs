@@ -3,9 +3,10 @@
 use super::{Client, Contact, Event, JobError, JobId, LinkId};
 use crate::probe::{Bug, Mark, mark, mark_if, planted};
 use crate::proto::machine::{End, Input, Out};
-use crate::proto::op::OpDone;
+use crate::proto::op::{OpDone, OpEvent};
 use crate::proto::session::{self, Request, SessionEnd, Tag};
 use crate::proto::states::state_names;
+use crate::proto::storage::REPLAY_MAX;
 use crate::time::{Duration, Time};
 
 /// How often and how soon a client tries again.
@@ -39,6 +40,8 @@ impl Default for RetryPolicy {
 pub(super) struct Job {
     pub(super) request: Request,
     pub(super) attempts: u32,
+    /// More was read of a stream than can be read again.
+    pub(super) is_spent: bool,
     pub(super) state: JobState,
 }
 
@@ -67,6 +70,26 @@ impl Job {
     }
 }
 
+impl Job {
+    /// What an attempt has come to that the next one begins with.
+    pub(super) fn note(&mut self, event: &OpEvent) {
+        match (event, &mut self.request) {
+            (OpEvent::Printed(so_far), Request::Print { printed, .. }) => printed.clone_from(so_far),
+            (OpEvent::Taken(bytes), _) => self.is_spent = *bytes > REPLAY_MAX,
+            _ => {}
+        }
+    }
+
+    /// The server is told which attempt it is.
+    fn number(&mut self) {
+        match &mut self.request {
+            Request::Put { attempt, .. } => attempt.number = self.attempts,
+            Request::Pour { to, .. } => to.attempt = self.attempts,
+            Request::Ask(_) | Request::Fetch { .. } | Request::Print { .. } | Request::Compare { .. } => {}
+        }
+    }
+}
+
 impl Client {
     pub(super) fn ready(&self) -> impl Iterator<Item = JobId> {
         self.jobs.iter().filter(|(_, job)| job.state == JobState::Ready).map(|(id, _)| *id)
@@ -76,9 +99,7 @@ impl Client {
         let Some(job) = self.jobs.get_mut(&id) else { return };
         job.attempts += 1;
         job.state = JobState::Running(link);
-        if let Request::Put { attempt, .. } = &mut job.request {
-            attempt.number = job.attempts;
-        }
+        job.number();
         let start = session::Command::Start(Tag(id.0), job.request.clone());
         self.step_session(now, link, Input::Command(start), out);
     }
@@ -118,7 +139,7 @@ impl Client {
             Some(_) | None => job.attempts < self.policy.attempts,
         };
         mark_if(Mark::GaveUpFirstContact, || never_reached && !again);
-        if !error.is_passing() || !again || matches!(job.state, JobState::Cancelling(_)) {
+        if !error.is_passing() || !again || job.is_spent || matches!(job.state, JobState::Cancelling(_)) {
             self.jobs.remove(&id);
             return self.finished(id, Err(error), out);
         }

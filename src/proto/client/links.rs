@@ -75,7 +75,13 @@ impl Client {
                 self.first_contact = None;
                 out.event(Event::Connected { version, hello });
             }
-            session::Event::Op(tag, event) => self.got_on(JobId(tag.0), event, out),
+            session::Event::Op(tag, event) => {
+                let id = JobId(tag.0);
+                if let Some(job) = self.jobs.get_mut(&id) {
+                    job.note(&event);
+                }
+                self.got_on(id, event, out);
+            }
             session::Event::Finished(tag, Err(OpError { by: Party::Link, .. })) => {
                 let id = JobId(tag.0);
                 match self.jobs.get_mut(&id) {

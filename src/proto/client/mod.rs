@@ -172,7 +172,7 @@ impl Client {
                 out.event(Event::Finished(job, Err(JobError::Operation(error))));
             }
             Command::Start(job, request) => {
-                self.jobs.insert(job, Job { request, attempts: 0, state: JobState::Ready });
+                self.jobs.insert(job, Job { request, attempts: 0, is_spent: false, state: JobState::Ready });
             }
             Command::StartTree(job, request) => self.start_tree(job, request),
             Command::Cancel(job) if self.trees.contains_key(&job) => {

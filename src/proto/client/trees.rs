@@ -42,7 +42,8 @@ impl Client {
                     let job = JobId(PARTS | self.next_part);
                     self.next_part += 1;
                     self.parts.insert(job, (id, part));
-                    self.jobs.insert(job, Job { request, attempts: 0, state: JobState::Ready });
+                    self.jobs
+                        .insert(job, Job { request, attempts: 0, is_spent: false, state: JobState::Ready });
                 }
                 Effect::Event(Wish::Cancel(part)) => {
                     if let Some(job) = self.job_of(id, part) {

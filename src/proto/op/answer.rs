@@ -165,7 +165,7 @@ impl Answer {
             Stored::Name(Err(error)) | Stored::Block(Err(error)) => {
                 return self.leave(Err(error.into()), out);
             }
-            Stored::Block(Ok(_)) | Stored::File(_) => return,
+            Stored::Block(Ok(_)) | Stored::File(_) | Stored::Stream(_) => return,
         };
         match (&mut self.state, done) {
             (State::Asking, NameDone::Metadata(metadata)) => {

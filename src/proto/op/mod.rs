@@ -7,22 +7,39 @@
 mod answer;
 mod ask;
 mod assembly;
+mod comparison;
+mod flow;
+mod hashing;
 mod holding;
 mod incoming;
+mod intake;
 mod pipeline;
+mod pourer;
+mod printer;
+mod reader;
 mod receiver;
 mod sender;
+mod stage;
+mod summary;
 
 use core::fmt;
 
 pub use answer::{Answer, Question};
 pub use ask::Ask;
+pub use comparison::{Compared, Comparison};
+pub use intake::Intake;
+pub use pourer::Pourer;
+pub use printer::{Printed, PrintedPart, Printer};
+pub use reader::Reader;
 pub use receiver::Receiver;
 pub use sender::Sender;
+pub(crate) use stage::Stage;
+pub use summary::{Summary, Summed};
 
 use super::machine::{Effect, Input, Machine, Out};
+use super::session::Waits;
 use super::storage::{StoreError, StoreOp, Ticket};
-use super::tree_job::Summary;
+use super::tree_job;
 use crate::time::Time;
 use crate::wire::{Body, Code, Cv, Entry, Failure, LinkTarget, Metadata, Resolved};
 
@@ -43,7 +60,7 @@ pub enum Order {
 pub enum OpEvent {
     /// So many data bytes that the peer had sent are no longer held: their credit can be given back.
     Consumed(u64),
-    /// So many more bytes of the file are stored at the receiver, or sent by the sender.
+    /// So many more bytes of the file are stored at the receiver, sent by the sender, or hashed here to be compared.
     Progress(u64),
     /// So many more bytes of the file need not be sent, as it seems: the receiver has them.
     Skipped(u64),
@@ -52,6 +69,12 @@ pub enum OpEvent {
         /// Its length in bytes.
         length: u64,
     },
+    /// So many bytes of a stream have been read in all.
+    Taken(u64),
+    /// Bytes were printed, or a block was refused: this is where printing goes on.
+    Printed(Box<Printed>),
+    /// What held the connection's transfers back since this was told last.
+    Waited(Waits),
     /// Names of the listed folder.
     Entries(Vec<Entry>),
 }
@@ -76,7 +99,18 @@ pub enum OpDone {
     /// What a path leads to.
     Resolved(Resolved),
     /// Trees were moved, but for what failed.
-    Tree(Summary),
+    Tree(tree_job::Summary),
+    /// A file's blocks were told.
+    Summed(Summed),
+    /// A file was compared.
+    Compared(Compared),
+    /// Bytes of a file were sent, in order.
+    Given {
+        /// How many, with those of the blocks that they are in.
+        bytes: u64,
+    },
+    /// Bytes of a file were printed.
+    Printed(PrintedPart),
 }
 
 /// A file that was moved, verified and published at the receiving side.
@@ -164,6 +198,7 @@ pub(crate) fn bulk(body: &Body) -> usize {
         Body::List(_) | Body::Next | Body::Stat(_) | Body::Metadata(_) | Body::Remove(_) => 0,
         Body::MakeFolder(_) | Body::MakeLink(_) | Body::ReadLink(_) | Body::LinkTarget(_) => 0,
         Body::Resolve(_) | Body::Resolved(_) => 0,
+        Body::Sum(_) | Body::Read(_) | Body::Stream(_) | Body::End(_) => 0,
     }
 }
 
@@ -232,7 +267,11 @@ macro_rules! operations {
             pub(crate) fn read_ahead(&self) -> usize {
                 match self {
                     Operation::Sender(sender) => sender.read_ahead(),
+                    Operation::Reader(reader) => reader.read_ahead(),
+                    Operation::Pourer(pourer) => pourer.read_ahead(),
                     Operation::Answer(_) | Operation::Ask(_) | Operation::Receiver(_) => 0,
+                    Operation::Comparison(_) | Operation::Summary(_) | Operation::Printer(_) => 0,
+                    Operation::Intake(_) => 0,
                 }
             }
 
@@ -240,7 +279,11 @@ macro_rules! operations {
             pub(crate) fn is_within_extent(&self) -> bool {
                 match self {
                     Operation::Sender(sender) => sender.is_within_extent(),
+                    Operation::Reader(reader) => reader.is_within_extent(),
+                    Operation::Pourer(pourer) => pourer.is_within_extent(),
                     Operation::Answer(_) | Operation::Ask(_) | Operation::Receiver(_) => false,
+                    Operation::Comparison(_) | Operation::Summary(_) | Operation::Printer(_) => false,
+                    Operation::Intake(_) => false,
                 }
             }
 
@@ -252,7 +295,7 @@ macro_rules! operations {
     };
 }
 
-operations!(Answer, Ask, Receiver, Sender);
+operations!(Answer, Ask, Comparison, Intake, Pourer, Printer, Reader, Receiver, Sender, Summary);
 
 /// The inputs that a session hands to an operation.
 #[derive(Clone, Debug)]

@@ -8,7 +8,7 @@ mod small;
 use self::ending::Rest;
 use super::assembly::Piece;
 use super::incoming::{Incoming, give_back, is_answer};
-use super::{HEAD, Moved, OpDone, OpError, OpEvent, OpResult, Order, Party, Tickets, bulk};
+use super::{HEAD, Moved, OpDone, OpError, OpEvent, OpResult, Order, Party, Stage, Tickets, bulk};
 use crate::probe::{Bug, Mark, mark, mark_if, planted};
 use crate::proto::Limits;
 use crate::proto::machine::{Effect, Input, Machine, Out};
@@ -103,6 +103,17 @@ impl Receiver {
         }
     }
 
+    /// What it waits for.
+    pub(super) fn stage(&self) -> Option<Stage> {
+        match &self.state {
+            State::Asked(_) => Some(Stage::Awaiting),
+            State::Receiving(incoming, _) if incoming.commit.is_some() => Some(Stage::Publishing),
+            State::Gathering(_) | State::Opening(_) | State::Receiving(..) => Some(Stage::Receiving),
+            State::Staging(_) | State::Publishing(..) => Some(Stage::Publishing),
+            State::New(_) | State::Leaving(..) | State::Closed => None,
+        }
+    }
+
     fn on_frame(&mut self, body: Body, out: &mut Out<Receiver>) {
         match (&mut self.state, body) {
             (State::Leaving(..) | State::Closed, body) => give_back(&body, out),
@@ -126,7 +137,7 @@ impl Receiver {
                 }
                 incoming.commit = Some(commit);
                 self.gather(out);
-                self.stage(out);
+                self.store_whole(out);
                 self.try_commit(out);
             }
             (_, body) => {

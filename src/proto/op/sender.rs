@@ -6,7 +6,9 @@ mod source;
 use self::source::{Load, Source};
 use super::assembly::Shape;
 use super::pipeline::Pipeline;
-use super::{HEAD, Moved, OpDone, OpError, OpEvent, OpResult, Order, Party, ROUNDS_MAX, Tickets, bulk};
+use super::{
+    HEAD, Moved, OpDone, OpError, OpEvent, OpResult, Order, Party, ROUNDS_MAX, Stage, Tickets, bulk,
+};
 use crate::probe::{Bug, planted};
 use crate::proto::Limits;
 use crate::proto::machine::{Effect, Input, Machine, Out};
@@ -99,6 +101,16 @@ impl Sender {
             State::Sending(outgoing) => outgoing.pipeline.next_len().unwrap_or(0),
             State::New | State::Opening | State::Rechecking(_) => 0,
             State::Committing(..) | State::Leaving(..) | State::Closed => 0,
+        }
+    }
+
+    /// What it waits for, while nothing is ready to be sent: what the receiver has, or what is read.
+    pub(super) fn stage(&self) -> Option<Stage> {
+        match &self.state {
+            State::Sending(_) if self.tickets.open == 0 => Some(Stage::Awaiting),
+            State::Opening | State::Sending(_) | State::Rechecking(_) => Some(Stage::Reading),
+            State::Committing(..) => Some(Stage::Awaiting),
+            State::New | State::Leaving(..) | State::Closed => None,
         }
     }
 

@@ -6,6 +6,7 @@ use super::Session;
 use crate::probe::{Bug, Mark, mark, planted};
 use crate::proto::Limits;
 use crate::proto::machine::{Effect, Machine, Out};
+use crate::wire::limits::DATA_MAX;
 use crate::wire::{Body, Decoder, Frame, HEADER_LEN, OperationId, PREAMBLE};
 
 /// Frames over one stream.
@@ -55,6 +56,11 @@ impl Inbound {
     pub(super) fn receive(&mut self, bytes: u64) -> bool {
         self.received = self.received.saturating_add(bytes);
         self.received <= self.granted
+    }
+
+    /// True if the peer can send no whole segment any more.
+    pub(super) fn is_nearly_used(&self) -> bool {
+        self.granted.saturating_sub(self.received) < DATA_MAX as u64
     }
 
     /// What the peer was told last.

@@ -1,11 +1,12 @@
 //! From frames to operations and back: which frame begins one, which ends one, and what their effects become.
 
 use super::table::{Slot, SlotId, inner, outer, read_length};
-use super::{Began, Event, Request, Role, Session, Tag};
+use super::{Began, Event, Request, Role, Session, Tag, Waits};
 use crate::probe::{Bug, Mark, mark_if, planted};
 use crate::proto::machine::{Effect, End, Out};
 use crate::proto::op::{
-    Answer, Ask, OpEffect, OpError, OpEvent, OpInput, OpResult, Operation, Party, Question, Receiver, Sender,
+    Answer, Ask, Comparison, Intake, OpEffect, OpError, OpEvent, OpInput, OpResult, Operation, Party, Pourer,
+    Printer, Question, Reader, Receiver, Sender, Summary,
 };
 use crate::proto::storage::{RootId, StoreError, StoreOp, Stored, Ticket};
 use crate::time::Time;
@@ -22,6 +23,7 @@ fn is_terminal(body: &Body) -> bool {
         Body::Have(_) | Body::Data(_) | Body::Hole(_) | Body::Want(_) | Body::Commit(_) => false,
         Body::List(_) | Body::Next | Body::Stat(_) | Body::Remove(_) => false,
         Body::MakeFolder(_) | Body::MakeLink(_) | Body::ReadLink(_) | Body::Resolve(_) => false,
+        Body::Sum(_) | Body::Read(_) | Body::Stream(_) | Body::End(_) => false,
     }
 }
 
@@ -39,6 +41,9 @@ fn begins(body: &Body) -> bool {
             | Body::Resolve(_)
             | Body::Get(_)
             | Body::Offer(_)
+            | Body::Sum(_)
+            | Body::Read(_)
+            | Body::Stream(_)
     )
 }
 
@@ -66,6 +71,11 @@ impl Session {
                 Sender::upload(root, source, path, attempt, limits).into()
             }
             Request::Fetch { root, at, get, start } => Receiver::asking(root, at, get, start, limits).into(),
+            Request::Print { stream, path, span, printed } => {
+                Printer::new(stream, path, span, printed, limits).into()
+            }
+            Request::Pour { stream, to } => Pourer::new(stream, to, limits).into(),
+            Request::Compare { root, source, path } => Comparison::new(root, source, path, limits).into(),
         };
         self.open(now, None, tag, operation, out);
     }
@@ -156,6 +166,15 @@ impl Session {
                 let began = Began::Get(get.path.clone());
                 (Sender::download(root, get, &self.limits).into(), began)
             }
+            Body::Read(read) => {
+                let began = Began::Read(read.path.clone());
+                (Reader::new(root, read, &self.limits).into(), began)
+            }
+            Body::Stream(stream) => {
+                let began = Began::Stream(stream.path.clone());
+                (Intake::new(root, stream, &self.limits).into(), began)
+            }
+            Body::Sum(path) => (Summary::new(root, path.clone(), &self.limits).into(), Began::Sum(path)),
             Body::Offer(offer) => {
                 let began = Began::Offer(offer.path.clone());
                 (Receiver::offered(root, offer, &self.limits).into(), began)
@@ -238,6 +257,12 @@ impl Session {
 
     fn on_operation_closed(&mut self, now: Time, slot: SlotId, result: OpResult, out: &mut Out<Session>) {
         let Some(Slot { tag, id, is_answered, .. }) = self.table.open.remove(&slot) else { return };
+        if self.role == Role::Client {
+            let waits = self.meter.take(now);
+            if waits != Waits::default() {
+                out.event(Event::Op(tag, OpEvent::Waited(waits)));
+            }
+        }
         out.event(Event::Finished(tag, result.clone()));
         let Some(id) = id else { return };
         self.table.ids.remove(&id);
@@ -277,6 +302,7 @@ impl Session {
                 StoreOp::Block(_) => Stored::Block(Err(lost.clone())),
                 StoreOp::File(_) => Stored::File(Err(lost.clone())),
                 StoreOp::Name(_) => Stored::Name(Err(lost.clone())),
+                StoreOp::Stream(_) => unreachable!("what an application gives is not read ahead"),
             };
             self.step_operation(now, slot, OpInput::Stored(inner(ticket).1, never_begun), out);
         }

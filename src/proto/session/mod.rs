@@ -10,13 +10,17 @@
 //! | `table.rs` | the open operations: how many, whose turn it is, which reads may begin |
 //! | `dispatch.rs` | from frames to operations and back |
 //! | `channel.rs` | frames, room and credit of the stream |
+//! | `request.rs` | what a client asks for |
+//! | `waits.rs` | what transfers wait for |
 //! | `lives.rs` | life signs, heard and given |
 
 mod channel;
 mod dispatch;
 mod lives;
 mod phase;
+mod request;
 mod table;
+mod waits;
 
 use bytes::Bytes;
 
@@ -25,13 +29,15 @@ use self::phase::Phase;
 use self::table::Table;
 use super::Limits;
 use super::machine::{Effect, Input, Machine, Out};
-use super::op::{OpEvent, OpResult, Question};
+use super::op::{OpEvent, OpResult};
 use super::storage::RootId;
 use super::timers::{Timer, Timers};
 use crate::probe::{Bug, Mark, mark, mark_if, planted};
 use crate::proto::states::state_names;
 use crate::time::{Duration, Time};
-use crate::wire::{Attempt, Body, Capabilities, Failure, Frame, Get, Hello, RelPath, Start};
+use crate::wire::{Body, Capabilities, Failure, Frame, Hello};
+pub use request::{Began, Request};
+pub use waits::Waits;
 
 /// What this crate can do beyond the version.
 pub const CAPABILITIES: Capabilities = Capabilities::HOLES;
@@ -51,35 +57,6 @@ pub enum Role {
 /// Names an operation to the application: the client's choice; at a server the operation's id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tag(pub u64);
-
-/// An operation that a client asks for.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Request {
-    /// Echo, stat, removal or listing.
-    Ask(Question),
-    /// Send a file.
-    Put {
-        /// The folder that the source is below.
-        root: RootId,
-        /// The source.
-        source: RelPath,
-        /// Where it is to stand at the peer.
-        path: RelPath,
-        /// Carried out once, however often it is tried.
-        attempt: Attempt,
-    },
-    /// Receive a file.
-    Fetch {
-        /// The folder that the destination is below.
-        root: RootId,
-        /// The destination.
-        at: RelPath,
-        /// What to ask the peer for.
-        get: Get,
-        /// Whether what is here already counts.
-        start: Start,
-    },
-}
 
 /// What the application asks of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,17 +91,6 @@ pub enum Event {
     GoingAway,
 }
 
-/// What a server was asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Began {
-    /// Echo, stat, removal or listing.
-    Question(Question),
-    /// To receive a file.
-    Offer(RelPath),
-    /// To send a file.
-    Get(RelPath),
-}
-
 /// Why a session closed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum SessionEnd {
@@ -152,6 +118,7 @@ pub struct Session {
     speak_after: Option<Duration>,
     /// Bytes heard since this side spoke last, as far as they are counted.
     unanswered: usize,
+    meter: waits::Meter,
 }
 
 state_names!(
@@ -198,6 +165,7 @@ impl Session {
             pings: 0,
             speak_after: None,
             unanswered: 0,
+            meter: waits::Meter::default(),
         }
     }
 
@@ -247,6 +215,7 @@ impl Session {
             }
         };
         self.settle(now, out);
+        self.measure(now);
         self.note_said(now, self.channel.decoder.held());
         more
     }
@@ -331,6 +300,7 @@ impl Machine for Session {
             Input::Dialed(()) | Input::DialFailed((), _) => {}
         }
         self.settle(now, out);
+        self.measure(now);
         self.note_said(now, 0);
         mark_if(Mark::StoreIsFull, || self.table.is_clogged());
     }
@@ -360,6 +330,7 @@ impl Machine for Session {
 
     fn rebase(&mut self, now: Time) {
         self.timers.rebase(now);
+        self.meter.rebase(now);
     }
 }
 

@@ -166,7 +166,7 @@ pub(super) fn read_length(op: &StoreOp) -> Option<usize> {
     match op {
         StoreOp::Block(BlockOp::Read { shape, .. }) => Some(shape.length as usize),
         StoreOp::File(FileOp::Load { .. }) => usize::try_from(limits::BLOCK_MIN).ok(),
-        StoreOp::File(FileOp::Stage { .. }) | StoreOp::Name(_) => None,
+        StoreOp::File(FileOp::Stage { .. }) | StoreOp::Name(_) | StoreOp::Stream(_) => None,
         StoreOp::Block(BlockOp::Write { .. } | BlockOp::Zero { .. }) => None,
         StoreOp::Block(BlockOp::Check { .. } | BlockOp::Copy { .. }) => None,
     }

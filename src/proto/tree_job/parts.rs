@@ -216,7 +216,7 @@ impl TreeJob {
         let id = PartId(ticket.0);
         let result = match stored {
             Stored::Name(result) => result,
-            Stored::Block(_) | Stored::File(_) => return,
+            Stored::Block(_) | Stored::File(_) | Stored::Stream(_) => return,
         };
         let is_listing = self.parts.get(&id).is_some_and(|part| matches!(part.step, Step::List(_)));
         let result = if is_listing {

@@ -13,14 +13,16 @@ use towline::wire::{
 use super::{Bench, LARGE, LENGTH, Row, Show, assert_table, of_body, row, waits};
 use crate::help::{path, root};
 
-const ROOT: RootId = RootId(0);
+pub(super) const ROOT: RootId = RootId(0);
 
-fn show<M: Machine<Tx = Body>>(state: fn(&M) -> String, all: &'static [&'static str]) -> Show<M> {
+pub(super) fn show<M: Machine<Tx = Body>>(state: fn(&M) -> String, all: &'static [&'static str]) -> Show<M> {
     Show { state, sent: |bodies| bodies.iter().map(of_body).collect::<Vec<_>>().join(", "), all }
 }
 
 /// The inputs that every operation gets.
-fn common<M: Machine<Link = (), Rx = Body, Command = Order> + 'static>(room: usize) -> Vec<Row<M>> {
+pub(super) fn common<M: Machine<Link = (), Rx = Body, Command = Order> + 'static>(
+    room: usize,
+) -> Vec<Row<M>> {
     let mut rows = vec![
         row("Begin", Input::Command(Order::Begin)),
         row("Flush", Input::Command(Order::Flush)),
@@ -33,19 +35,19 @@ fn common<M: Machine<Link = (), Rx = Body, Command = Order> + 'static>(room: usi
     rows
 }
 
-fn hears<M: Machine<Link = (), Rx = Body> + 'static>(label: &str, body: Body) -> Row<M> {
+pub(super) fn hears<M: Machine<Link = (), Rx = Body> + 'static>(label: &str, body: Body) -> Row<M> {
     row(label, Input::Received((), body))
 }
 
-fn failed() -> Body {
+pub(super) fn failed() -> Body {
     Body::Failed(Failure::from(Code::NOT_FOUND))
 }
 
-fn zeros() -> Vec<u8> {
+pub(super) fn zeros() -> Vec<u8> {
     vec![0; LENGTH as usize]
 }
 
-fn data() -> Body {
+pub(super) fn data() -> Body {
     let payload = Rope::from(Bytes::from(zeros()));
     Body::Data(Data { offset: 0, cv: Some(root(&zeros())), payload })
 }
@@ -79,7 +81,7 @@ fn page(last: bool) -> Body {
     Body::Page(Page { entries: vec![Entry { name: b"file".to_vec(), metadata: metadata() }], last })
 }
 
-fn offer() -> Offer {
+pub(super) fn offer() -> Offer {
     crate::help::offer("file", LENGTH)
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rand::RngExt;
-use towline::harness::{Checked, Side, carry_out};
+use towline::harness::{Checked, MemoryStreams, Side, carry_out};
 use towline::proto::client::{Client, Command, Event, LinkId};
 use towline::proto::machine::{DialError, DialErrorKind, Effect, End, Input, Out};
 use towline::proto::session::Session;
@@ -312,7 +312,7 @@ impl World {
                     return;
                 }
                 let slowness_ms = slowness_ms(&lock(&facts), Host::Client(client), &op);
-                let stored = carry_out(&mut host.names, op);
+                let stored = carry_out(&mut host.names, &mut MemoryStreams::new(), op);
                 self.folders.forget_logs();
                 let pause = self.store_pause(slowness_ms);
                 self.after(pause, Due::ToClient(life, Box::new(Input::Stored(ticket, stored))));

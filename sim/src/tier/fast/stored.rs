@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use towline::harness::carry_out;
+use towline::harness::{MemoryStreams, carry_out};
 use towline::proto::machine::Input;
 use towline::proto::storage::{NameOp, StoreOp, Stored, Ticket};
 use towline::store::Publication;
@@ -49,7 +49,7 @@ impl World {
         let host = self.server.as_mut().filter(|host| host.sessions.contains_key(&conn));
         // A process without power does nothing more; the script takes it away after this step.
         let Some(host) = host.filter(|host| host.power.is_on()) else { return };
-        let stored = carry_out(&mut host.names, op);
+        let stored = carry_out(&mut host.names, &mut MemoryStreams::new(), op);
         self.folders.forget_logs();
         self.step_session(conn, Input::Stored(ticket, stored));
     }

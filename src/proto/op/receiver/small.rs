@@ -18,7 +18,7 @@ impl Receiver {
     }
 
     /// All of a small file has come, or all that its sender has.
-    pub(super) fn stage(&mut self, out: &mut Out<Receiver>) {
+    pub(super) fn store_whole(&mut self, out: &mut Out<Receiver>) {
         if !matches!(self.state, State::Gathering(_)) {
             return;
         }
