@@ -170,8 +170,11 @@ impl Folders {
             Host::Server => facts.paths().into_iter().collect(),
             Host::Client(client) => facts.got_by(client),
         };
-        let before: Vec<Option<ContentId>> = paths.iter().map(|path| self.content(host, path)).collect();
         let disk = self.disk(host);
+        // A file that was published anew may be lost where an equal one stood before, and stands again.
+        let file = |path: &str| disk.look(path).map(|status| status.identity());
+        let look = |path: &str| (self.content(host, path), file(path));
+        let before: Vec<_> = paths.iter().map(|path| look(path)).collect();
         let pending = disk.pending();
         disk.crash(|| random.random());
         facts.event(name, &format!("its disk had {pending} changes that were not synced"));
@@ -180,9 +183,9 @@ impl Folders {
         }
         let at = facts.next_in_order();
         for (path, was) in paths.into_iter().zip(before) {
-            let is = self.content(host, &path);
+            let is = look(&path);
             if is != was {
-                facts.outcome.power_losses.push(PowerLoss { host, path, was, is, at });
+                facts.outcome.power_losses.push(PowerLoss { host, path, was: was.0, is: is.0, at });
             }
         }
     }
