@@ -138,6 +138,21 @@ pub(super) fn one_too_many_has_a_file_that_is_not_kept<W: World>() {
     assert_eq!(partials(&world), 0, "what was kept for a file that is there now is of no use");
 }
 
+/// Who was cut off has come again, and was done before it showed that the first connection was lost.
+pub(super) fn what_breaks_off_after_its_file_was_published_is_not_kept<W: World>() {
+    let world = W::default();
+    let (mut names, root) = store(&world, 1);
+    let (first, ..) = begin(&mut names, root, offer("f", &content()));
+    let (second, ..) = begin(&mut names, root, offer("f", &content()));
+    let hash = fill(&names, second, &content()).unwrap();
+    publish(&mut names, second, hash).unwrap();
+    let (third, ..) = begin(&mut names, root, offer("f", &content()));
+    keep(&mut names, first, 3);
+    assert_eq!(kept(&world.files()).unwrap(), []);
+    keep(&mut names, third, 3);
+    assert_eq!(kept(&world.files()).unwrap().len(), 1, "what was begun later goes on");
+}
+
 /// An attempt that had something in hand when it heard that its request was carried out long ago.
 pub(super) fn what_was_done_already_leaves_nothing<W: World>() {
     let world = W::default();
