@@ -18,7 +18,7 @@ impl Plan {
     }
 
     /// Milliseconds in which all that the steps move is moved at the shim's pace, if nothing breaks it off.
-    fn moving_ms(&self) -> u64 {
+    pub(super) fn moving_ms(&self) -> u64 {
         let steps = self.steps().count() as u64;
         let write = if self.shape.write_max == 0 { 65_536 } else { self.shape.write_max as u64 };
         let write = write.min(65_536).min(self.network.window as u64);

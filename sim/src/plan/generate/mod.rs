@@ -7,7 +7,9 @@
 //! | `obstacles` | what is in the way of a path; servers that stop at once; forged datagrams |
 //! | `stories` | plans about one thing that goes wrong |
 //! | `swarm` | plans with each kind of fault or none |
+//! | `fair` | what must succeed can |
 
+mod fair;
 mod habits;
 mod obstacles;
 mod resumes;
@@ -130,6 +132,7 @@ impl Plan {
         if scenario == Scenario::Swarm {
             obstacles::obstacles(&mut plan, &mut streams.stream(Streams::OBSTACLES));
         }
+        fair::fair(&mut plan);
         plan
     }
 
