@@ -105,6 +105,7 @@ pub const SELDOM: &[Mark] = &[
     Mark::HeldRefused,
     Mark::Superseded,
     Mark::PartialKept,
+    Mark::PublishedMeanwhile,
     Mark::PartialResumed,
     Mark::BlocksCopied,
     Mark::BlocksWanted,

@@ -59,6 +59,7 @@ marks! {
     AcceptPaused "nothing accepted for a while because the system ran out of files",
     Superseded "an attempt that a later one took the place of",
     PartialKept "a partial that is kept for the next attempt",
+    PublishedMeanwhile "a partial that is not kept, since a file was published in its place meanwhile",
     PartialResumed "a partial that was kept, and is gone on with",
     PartialHasAnotherName "a partial whose name a crash brought back after it was published",
     JournalDamaged "a journal that was damaged",

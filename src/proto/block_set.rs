@@ -5,13 +5,6 @@
 pub struct BlockSet(Vec<u8>);
 
 impl BlockSet {
-    /// The first `count` blocks.
-    pub fn first(count: u32) -> BlockSet {
-        let mut set = BlockSet::default();
-        (0..count).for_each(|block| set.insert(block));
-        set
-    }
-
     /// From a bit a block, the least of the first byte being block 0.
     pub fn from_bytes(mut bytes: Vec<u8>) -> BlockSet {
         bytes.truncate(bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1));

@@ -45,14 +45,15 @@ pub enum Unanswered {
 }
 
 /// Echoes datagrams for as long as its socket lasts.
-#[derive(Clone, Debug, PartialEq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Hash)]
 pub struct DatagramEcho {
     room: usize,
     phase: Phase,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 enum Phase {
+    #[default]
     Open,
     Closed,
 }
@@ -104,7 +105,7 @@ impl DatagramEcho {
 
     /// An echo on a socket that takes nothing yet.
     pub fn new() -> DatagramEcho {
-        DatagramEcho { room: 0, phase: Phase::Open }
+        DatagramEcho::default()
     }
 
     fn objection(&self, datagram: &Datagram) -> Option<Unanswered> {
@@ -123,12 +124,6 @@ impl DatagramEcho {
         } else {
             None
         }
-    }
-}
-
-impl Default for DatagramEcho {
-    fn default() -> DatagramEcho {
-        DatagramEcho::new()
     }
 }
 

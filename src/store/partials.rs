@@ -23,6 +23,8 @@ pub(super) struct Partial<F: Files> {
     /// For a file that is worth it: how the next one who receives it finds this one.
     slot: Option<Slot<F>>,
     key: Key,
+    /// The opener's, among those of `key`.
+    generation: u64,
     /// In the reserved folder.
     name: Vec<u8>,
     pub(super) offer: Offer,
@@ -41,6 +43,8 @@ pub(super) struct Openers(BTreeMap<(RootId, Key), Opened>);
 struct Opened {
     latest: u64,
     leases: usize,
+    /// The latest when a file was last published there; 0 if none was.
+    published: u64,
 }
 
 impl Openers {
@@ -49,10 +53,23 @@ impl Openers {
     }
 
     fn open(&mut self, root: RootId, key: Key, generation: u64) {
-        let opened = self.0.entry((root, key)).or_insert(Opened { latest: 0, leases: 0 });
+        let opened = self.0.entry((root, key)).or_insert(Opened { latest: 0, leases: 0, published: 0 });
         mark_if(Mark::OpenedTwice, || opened.leases > 0);
         opened.latest = generation;
         opened.leases += 1;
+    }
+
+    /// A file is published there.
+    fn publish(&mut self, root: RootId, key: Key) {
+        if let Some(opened) = self.0.get_mut(&(root, key)) {
+            opened.published = opened.latest;
+        }
+    }
+
+    /// True if a file was published there after this one was opened.
+    fn is_late(&self, partial: &Partial<impl Files>) -> bool {
+        let opened = self.0.get(&(partial.root, partial.key));
+        opened.is_some_and(|opened| opened.published >= partial.generation)
     }
 
     fn close(&mut self, root: RootId, key: Key) {
@@ -84,7 +101,8 @@ impl<F: Files> Names<F> {
         let (basis, same) = basis.map_or_else(Default::default, |(file, same)| (Some(Arc::new(file)), same));
         self.openers.open(root, key, generation);
         let upload = upload_id(&name);
-        let partial = Partial { root, file: Arc::new(file), basis, slot, key, name, offer, broken: None };
+        let partial =
+            Partial { root, file: Arc::new(file), basis, slot, key, generation, name, offer, broken: None };
         let lease = self.lease(Held::Partial(Box::new(partial)));
         Ok(NameDone::Partial { lease, upload, held, basis: same })
     }
@@ -101,11 +119,14 @@ impl<F: Files> Names<F> {
     }
 
     /// What was not written to disk when it was asked for is not trusted again, even if it can be read. What a later
-    /// attempt took the place of is of no use.
+    /// attempt took the place of is of no use, nor is what is left where a file has been published since: whoever was cut
+    /// off may have come again and been done before it shows that the first connection is lost.
     pub(super) fn keep(&mut self, lease: Lease, held: BlockSet) -> Result<NameDone, StoreError> {
         let Some(Held::Partial(partial)) = self.leases.get_mut(&lease) else { return Err(no_lease(lease)) };
         let place = self.roots.get(&partial.root).expect("a root outlives its leases");
-        let is_current = place.requests.is_current(partial.offer.attempt).is_ok();
+        let is_late = self.openers.is_late(partial);
+        mark_if(Mark::PublishedMeanwhile, || is_late && !held.is_empty());
+        let is_current = !is_late && place.requests.is_current(partial.offer.attempt).is_ok();
         let kept = match (&mut partial.slot, &place.reserved) {
             (Some(slot), Some(reserved)) if !held.is_empty() && partial.broken.is_none() && is_current => {
                 slot.note(&*place.files, &reserved.folder, Note::new(&partial.offer, held)).is_ok()
@@ -128,6 +149,7 @@ impl<F: Files> Names<F> {
     /// A partial that was published is no partial any more.
     pub(super) fn end_partial(&mut self, lease: Lease) {
         if let Some(Held::Partial(partial)) = self.leases.remove(&lease) {
+            self.openers.publish(partial.root, partial.key);
             self.openers.close(partial.root, partial.key);
         }
     }

@@ -1,7 +1,7 @@
 //! A world is a root with something in it; the rest is uploads in few words.
 
 use bytes::Bytes;
-use towline::proto::storage::{Extent, Lease, NameDone, NameOp, RootId, StoreError};
+use towline::proto::storage::{BlockSet, Extent, Lease, NameDone, NameOp, RootId, StoreError};
 use towline::proto::tree::merge_root;
 use towline::store::{Files, Names, Status, blocks};
 use towline::wire::{Attempt, Code, Cv, Entry, Metadata, Modified, Offer, RelPath, RequestId, Rope};
@@ -36,6 +36,11 @@ pub(crate) fn path(path: &str) -> RelPath {
 
 pub(crate) fn bytes(length: usize) -> Vec<u8> {
     (0..length).map(|i| (i / 251 + i % 249) as u8).collect()
+}
+
+/// The first `count` blocks of a file.
+pub(crate) fn first(count: u32) -> BlockSet {
+    (0..count).collect()
 }
 
 pub(crate) fn offer(at: &str, content: &[u8]) -> Offer {

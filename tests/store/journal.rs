@@ -15,8 +15,8 @@ fn kept_twice() -> (MemoryFiles, String) {
     let root = names.add_root(files.clone()).unwrap();
     let open = NameOp::OpenPartial { root, offer: offer("f", &bytes(LENGTH)) };
     let NameDone::Partial { lease, .. } = names.execute(open).unwrap() else { panic!("another completion") };
-    names.execute(NameOp::Note { lease, held: BlockSet::first(3) }).unwrap();
-    names.execute(NameOp::Keep { lease, held: BlockSet::first(9) }).unwrap();
+    names.execute(NameOp::Note { lease, held: first(3) }).unwrap();
+    names.execute(NameOp::Keep { lease, held: first(9) }).unwrap();
     let is_journal = |path: &String| path.ends_with(".journal");
     let journal = files.paths().into_iter().find(is_journal).expect("a journal");
     (files, journal)
@@ -36,7 +36,7 @@ fn opened(files: &MemoryFiles) -> BlockSet {
 #[test]
 fn damage_at_every_byte_costs_one_note() {
     let (files, journal) = kept_twice();
-    assert_eq!(opened(&files), BlockSet::first(9));
+    assert_eq!(opened(&files), first(9));
     let notes = files.get(&journal).expect("it is there");
     let written = (0..notes.len()).filter(|at| at % 16_384 < 128);
     let mut older = 0;
@@ -44,8 +44,8 @@ fn damage_at_every_byte_costs_one_note() {
         let (files, journal) = kept_twice();
         assert!(files.rot(&journal, at as u64, 0x10), "byte {at}");
         let held = opened(&files);
-        assert!(held == BlockSet::first(9) || held == BlockSet::first(3), "byte {at}: {held:?}");
-        older += usize::from(held == BlockSet::first(3));
+        assert!(held == first(9) || held == first(3), "byte {at}: {held:?}");
+        older += usize::from(held == first(3));
     }
     assert!((60..128).contains(&older), "{older} bytes of the newer note");
 }
@@ -71,7 +71,7 @@ fn a_journal_of_another_file_says_nothing() {
         let root = names.add_root(files.clone()).unwrap();
         let open = NameOp::OpenPartial { root, offer: offer("g", &bytes(LENGTH)) };
         let NameDone::Partial { lease, .. } = names.execute(open).unwrap() else { panic!("another") };
-        names.execute(NameOp::Keep { lease, held: BlockSet::first(4) }).unwrap();
+        names.execute(NameOp::Keep { lease, held: first(4) }).unwrap();
         let journal = files.paths().into_iter().find(|path| path.ends_with(".journal")).expect("a journal");
         let bytes = files.get(&journal).expect("its bytes");
         (bytes, journal)
@@ -85,7 +85,7 @@ fn a_journal_of_another_file_says_nothing() {
 fn what_is_older_than_a_week_is_swept() {
     let (files, _) = kept_twice();
     files.pass(6 * 24 * 3600);
-    assert_eq!(opened(&files), BlockSet::first(9));
+    assert_eq!(opened(&files), first(9));
     let (files, _) = kept_twice();
     files.pass(8 * 24 * 3600);
     assert!(opened(&files).is_empty());

@@ -68,6 +68,7 @@ suite! {
     an_abandoned_partial_is_kept_as_it_was_noted
     what_was_kept_can_be_removed
     one_too_many_has_a_file_that_is_not_kept
+    what_breaks_off_after_its_file_was_published_is_not_kept
     what_was_done_already_leaves_nothing
     what_was_kept_goes_when_a_short_file_is_published_there
 }

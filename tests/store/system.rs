@@ -4,7 +4,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::{fs, path::Path};
 
 use tempfile::TempDir;
-use towline::proto::storage::{BlockSet, Lease, NameDone, NameOp};
+use towline::proto::storage::{Lease, NameDone, NameOp};
 use towline::store::os::{OsFiles, OsFolder};
 use towline::store::{File, Files, Links, Lock, Names, Status};
 use towline::wire::Code;
@@ -313,7 +313,7 @@ fn a_partial_that_has_another_name_is_not_written_to() {
         let open = NameOp::OpenPartial { root, offer: offer("f", &content) };
         let NameDone::Partial { lease, .. } = names.execute(open.clone()).unwrap() else { panic!("another") };
         fill(&names, lease, &content).unwrap();
-        names.execute(NameOp::Keep { lease, held: BlockSet::first(9) }).unwrap();
+        names.execute(NameOp::Keep { lease, held: first(9) }).unwrap();
         let folder = fs::read_dir(world.path().join(".towline")).unwrap();
         let partial = folder.map(|entry| entry.unwrap().path());
         let partial = partial.filter(|path| path.extension().is_some_and(|end| end == "partial")).last();

@@ -82,6 +82,15 @@ fn published() {
     let (path, was) = ("new".to_owned(), Some(SENT.id()));
     let loss = PowerLoss { host: Host::Server, path, was, is: Some(OTHER.id()), at: 2 };
     assert!(broken(|outcome| outcome.power_losses.push(loss)).contains(&"published"));
+    let again = |outcome: &mut Outcome, losses: usize| {
+        let twice = outcome.published[0].clone();
+        outcome.published.push(twice);
+        let (host, path, sent) = (Host::Server, "new".to_owned(), Some(SENT.id()));
+        let loss = PowerLoss { host, path, was: sent, is: sent, at: 2 };
+        outcome.power_losses.extend(vec![loss; losses]);
+    };
+    assert_eq!(broken(|outcome| again(outcome, 0)), ["published"]);
+    assert!(broken(|outcome| again(outcome, 1)).is_empty(), "a loss took it back, for one like it");
 }
 
 #[test]

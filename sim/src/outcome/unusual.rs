@@ -31,7 +31,8 @@ pub struct SourceChange {
     pub at: u64,
 }
 
-/// A path whose content a power loss changed, since not all of it was durable.
+/// A path at which another file stands after a power loss, or other bytes, since not all of it was durable. What stood
+/// there may be equal to what stands there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PowerLoss {
     /// Whose power.

@@ -8,6 +8,10 @@ impl Plan {
         let length = |path: &str| self.contents_at(path).map(|content| content.length).max().unwrap_or(0);
         let of = |step: &Step| match &step.operation {
             Operation::Put { content, .. } => content.length,
+            // Of what has no end as much as may be on its way when that is given up.
+            Operation::Get { path } if self.is_hollow(path) => {
+                self.limits.window + self.network.window as u64
+            }
             Operation::Get { path } => length(path),
             Operation::PutTree { contents, .. } => contents.iter().map(|content| content.length).sum(),
             Operation::GetTree { path } => self.tree_at(path).map(|(_, content)| content.length).sum(),
@@ -20,7 +24,7 @@ impl Plan {
     }
 
     /// Milliseconds in which all that the steps move is moved at the shim's pace, if nothing breaks it off.
-    fn moving_ms(&self) -> u64 {
+    pub(super) fn moving_ms(&self) -> u64 {
         let steps = self.steps().count() as u64;
         let write = if self.shape.write_max == 0 { 65_536 } else { self.shape.write_max as u64 };
         let write = write.min(65_536).min(self.network.window as u64);

@@ -21,6 +21,9 @@ const SYNC_WEIGHT: u64 = 4;
 /// Bits that rotted in one partial, of which each set is tried when it is published.
 const ROTTING_MAX: usize = 6;
 
+/// A file from this length on has nothing in it that could rot, and cannot be looked at as a whole.
+const HOLLOW_MIN: u64 = 1 << 32;
+
 /// A file that is being received, of which a bit rotted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Rotting {
@@ -119,7 +122,7 @@ impl Folders {
         let length = |path: &str| disk.look(path).map_or(0, |status| status.length);
         let is_source = |path: &str| host != Host::Server && path.starts_with("up-");
         let mut paths = disk.paths();
-        paths.retain(|path| length(path) > 0 && !is_source(path));
+        paths.retain(|path| (1..HOLLOW_MIN).contains(&length(path)) && !is_source(path));
         let Some(path) = paths.get(pick as usize % paths.len().max(1)) else {
             return facts.event("fault", "there is nothing to rot");
         };
@@ -170,8 +173,11 @@ impl Folders {
             Host::Server => facts.paths().into_iter().collect(),
             Host::Client(client) => facts.got_by(client),
         };
-        let before: Vec<Option<ContentId>> = paths.iter().map(|path| self.content(host, path)).collect();
         let disk = self.disk(host);
+        // A file that was published anew may be lost where an equal one stood before, and stands again.
+        let file = |path: &str| disk.look(path).map(|status| status.identity());
+        let look = |path: &str| (self.content(host, path), file(path));
+        let before: Vec<_> = paths.iter().map(|path| look(path)).collect();
         let pending = disk.pending();
         disk.crash(|| random.random());
         facts.event(name, &format!("its disk had {pending} changes that were not synced"));
@@ -180,9 +186,9 @@ impl Folders {
         }
         let at = facts.next_in_order();
         for (path, was) in paths.into_iter().zip(before) {
-            let is = self.content(host, &path);
+            let is = look(&path);
             if is != was {
-                facts.outcome.power_losses.push(PowerLoss { host, path, was, is, at });
+                facts.outcome.power_losses.push(PowerLoss { host, path, was: was.0, is: is.0, at });
             }
         }
     }

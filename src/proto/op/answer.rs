@@ -106,7 +106,7 @@ impl Answer {
     /// Bytes of room that the reply waits for; 0 if none does.
     pub(crate) fn wants_room(&self) -> usize {
         match &self.state {
-            State::Replying(body, _) => bulk(body),
+            State::Replying(body, _) => Answer::size(body),
             State::New | State::Asking | State::Reading(_) | State::Paused(_) => 0,
             State::Leaving(..) | State::Closed => 0,
         }

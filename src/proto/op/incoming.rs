@@ -143,11 +143,6 @@ impl Incoming {
         mark_if(Mark::LostBeforeCommit, || self.commit.is_none() && self.blocks.missing(1).is_empty());
     }
 
-    /// Bytes of complete pieces that wait for the partial.
-    pub(super) fn early_bytes(&self) -> u64 {
-        self.early.iter().map(|piece| u64::from(piece.extent.length)).sum()
-    }
-
     pub(super) fn footprint(&self) -> usize {
         let early: usize = self.early.iter().map(|piece| piece.extent.length as usize).sum();
         self.assembly.footprint() + self.blocks.footprint() + early + self.holding.footprint()

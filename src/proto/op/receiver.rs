@@ -183,10 +183,8 @@ impl Receiver {
             State::Gathering(incoming) => incoming.early.extend(pieces),
             State::Opening(incoming) => {
                 mark(Mark::DataBeforeOpen);
+                // Of a file that does not come in one breath none may come before it is told of: an extent at most.
                 incoming.early.extend(pieces);
-                if incoming.early_bytes() > limits::EXTENT {
-                    self.leave(Err(OpError::unexpected("more than an extent before Have")), out);
-                }
             }
             State::Receiving(incoming, lease) => {
                 incoming.write(pieces, *lease, &mut self.tickets, out);
@@ -309,7 +307,7 @@ impl Receiver {
         while incoming.holding.page().is_some_and(|size| size <= room) {
             let Some(page) = incoming.holding.tell() else { break };
             let page = Body::Have(page);
-            room = room.saturating_sub(bulk(&page) + HEAD);
+            room = room.saturating_sub(Receiver::size(&page) + HEAD);
             out.push(Effect::Transmit((), page));
         }
     }

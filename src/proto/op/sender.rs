@@ -293,9 +293,10 @@ impl Sender {
         let State::Sending(outgoing) = &mut self.state else { return };
         while outgoing.pipeline.next_len().is_some_and(|length| length <= room) {
             let Some(data) = outgoing.pipeline.next_data() else { break };
-            room = room.saturating_sub(data.payload.len() + HEAD);
             out.event(OpEvent::Progress(data.payload.len() as u64));
-            out.push(Effect::Transmit((), Body::Data(data)));
+            let data = Body::Data(data);
+            room = room.saturating_sub(Sender::size(&data) + HEAD);
+            out.push(Effect::Transmit((), data));
             if !outgoing.pipeline.is_within_extent() {
                 break;
             }

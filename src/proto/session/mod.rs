@@ -169,19 +169,9 @@ impl Session {
         }
     }
 
-    /// Which end this is.
-    pub fn role(&self) -> Role {
-        self.role
-    }
-
     /// True once the handshake is done and operations may begin.
     pub fn is_open(&self) -> bool {
         self.phase.is_open()
-    }
-
-    /// How many operations are open.
-    pub fn operations(&self) -> usize {
-        self.table.len()
     }
 
     /// How many more operations the peer takes now: none while the connection is not open.

@@ -22,7 +22,7 @@ fn begin<F: Files>(names: &mut Names<F>, root: RootId, offer: Offer) -> (Lease, 
 }
 
 fn keep<F: Files>(names: &mut Names<F>, lease: Lease, blocks: u32) {
-    let held = BlockSet::first(blocks);
+    let held = first(blocks);
     assert_eq!(names.execute(NameOp::Keep { lease, held }), Ok(NameDone::Released));
 }
 
@@ -39,11 +39,11 @@ pub(super) fn a_partial_is_found_by_the_next_process<W: World>() {
 
     let (mut names, root) = store(&world, 2);
     let (lease, held, _) = begin(&mut names, root, offer("a/f", &content()));
-    assert_eq!(held, BlockSet::first(7));
+    assert_eq!(held, first(7));
     assert!(!remove_kept(&world.files(), &listed[0]).unwrap(), "it is in use");
     let (other, held, basis) = begin(&mut names, root, offer("a/f", &content()));
     assert!(held.is_empty(), "the second one has a file of its own");
-    assert_eq!(basis, BlockSet::first(7), "and may copy");
+    assert_eq!(basis, first(7), "and may copy");
     discard(&mut names, other).unwrap();
     let hash = fill(&names, lease, &content()).unwrap();
     publish(&mut names, lease, hash).unwrap();
@@ -61,10 +61,10 @@ pub(super) fn a_partial_serves_a_source_that_changed<W: World>() {
     let longer =
         Offer { modified: Modified { seconds: 9, nanoseconds: 9 }, ..offer("f", &bytes(LENGTH + 5)) };
     let (lease, held, _) = begin(&mut names, root, longer);
-    assert_eq!(held, BlockSet::first(20));
+    assert_eq!(held, first(20));
     keep(&mut names, lease, 21);
     let (lease, held, _) = begin(&mut names, root, offer("f", &bytes(LENGTH - 5)));
-    assert_eq!(held, BlockSet::first(19), "the last block was whole, and is cut now");
+    assert_eq!(held, first(19), "the last block was whole, and is cut now");
     discard(&mut names, lease).unwrap();
     assert_eq!(partials(&world), 0);
 }
@@ -74,7 +74,7 @@ pub(super) fn afresh_looks_at_nothing<W: World>() {
     world.put("f", &content());
     let (mut names, root) = store(&world, 1);
     let (lease, _, basis) = begin(&mut names, root, offer("f", &content()));
-    assert_eq!(basis, BlockSet::first(20), "the version that stands there");
+    assert_eq!(basis, first(20), "the version that stands there");
     keep(&mut names, lease, 20);
     let attempt = Attempt { start: Start::Afresh, ..Attempt::default() };
     let (lease, held, basis) = begin(&mut names, root, Offer { attempt, ..offer("f", &content()) });
@@ -98,11 +98,11 @@ pub(super) fn an_abandoned_partial_is_kept_as_it_was_noted<W: World>() {
     let world = W::default();
     let (mut names, root) = store(&world, 1);
     let (lease, ..) = begin(&mut names, root, offer("f", &content()));
-    names.execute(NameOp::Note { lease, held: BlockSet::first(2) }).unwrap();
-    names.execute(NameOp::Note { lease, held: BlockSet::first(5) }).unwrap();
+    names.execute(NameOp::Note { lease, held: first(2) }).unwrap();
+    names.execute(NameOp::Note { lease, held: first(5) }).unwrap();
     names.abandon(lease);
     let (lease, held, _) = begin(&mut names, root, offer("f", &content()));
-    assert_eq!(held, BlockSet::first(5));
+    assert_eq!(held, first(5));
     discard(&mut names, lease).unwrap();
     let (lease, ..) = begin(&mut names, root, offer("f", &content()));
     names.abandon(lease);
@@ -138,6 +138,21 @@ pub(super) fn one_too_many_has_a_file_that_is_not_kept<W: World>() {
     assert_eq!(partials(&world), 0, "what was kept for a file that is there now is of no use");
 }
 
+/// Who was cut off has come again, and was done before it showed that the first connection was lost.
+pub(super) fn what_breaks_off_after_its_file_was_published_is_not_kept<W: World>() {
+    let world = W::default();
+    let (mut names, root) = store(&world, 1);
+    let (first, ..) = begin(&mut names, root, offer("f", &content()));
+    let (second, ..) = begin(&mut names, root, offer("f", &content()));
+    let hash = fill(&names, second, &content()).unwrap();
+    publish(&mut names, second, hash).unwrap();
+    let (third, ..) = begin(&mut names, root, offer("f", &content()));
+    keep(&mut names, first, 3);
+    assert_eq!(kept(&world.files()).unwrap(), []);
+    keep(&mut names, third, 3);
+    assert_eq!(kept(&world.files()).unwrap().len(), 1, "what was begun later goes on");
+}
+
 /// An attempt that had something in hand when it heard that its request was carried out long ago.
 pub(super) fn what_was_done_already_leaves_nothing<W: World>() {
     let world = W::default();
@@ -146,7 +161,7 @@ pub(super) fn what_was_done_already_leaves_nothing<W: World>() {
     let hash = fill(&names, lease, &content()).unwrap();
     publish(&mut names, lease, hash).unwrap();
     let (lease, ..) = begin(&mut names, root, attempt(5, 2, offer("f", &content())));
-    names.execute(NameOp::Note { lease, held: BlockSet::first(3) }).unwrap();
+    names.execute(NameOp::Note { lease, held: first(3) }).unwrap();
     assert_eq!(publish(&mut names, lease, hash), Ok(NameDone::Published));
     assert_eq!(partials(&world), 0);
 }
