@@ -20,7 +20,7 @@ pub(super) struct Folders {
 impl Folders {
     /// As the plan has them at the beginning.
     pub(super) fn new(plan: &Plan) -> Folders {
-        let served = MemoryFiles::volatile();
+        let served = MemoryFiles::volatile().unlogged();
         for (path, content) in &plan.served {
             served.put(path, &content.bytes());
         }
@@ -41,15 +41,10 @@ impl Folders {
         Folders { served, local }
     }
 
-    /// The logs of the files would grow with the run.
-    pub(super) fn forget_logs(&self) {
-        self.served.take_log();
-        self.local.iter().for_each(|files| drop(files.take_log()));
-    }
-
     /// Partials at the server.
     pub(super) fn served_partials(&self) -> usize {
-        only_partials(&self.served).count()
+        // By no primitive, which a fault may wait for.
+        self.served.count_ending(".partial")
     }
 
     /// What stands at the served `path`.
@@ -112,7 +107,7 @@ pub(super) fn source_of(step: usize) -> String {
 }
 
 fn local_files(client: &Application, plan: &Plan) -> MemoryFiles {
-    let files = MemoryFiles::volatile();
+    let files = MemoryFiles::volatile().unlogged();
     for (number, step) in client.steps.iter().enumerate() {
         if let Operation::Put { content, .. } = &step.operation {
             files.put(&source_of(number), &content.bytes());
@@ -123,9 +118,4 @@ fn local_files(client: &Application, plan: &Plan) -> MemoryFiles {
         files.set_capacity(bytes);
     }
     files
-}
-
-fn only_partials(files: &MemoryFiles) -> impl Iterator<Item = String> {
-    // By no primitive, which a fault may wait for.
-    files.paths().into_iter().filter(|path| path.ends_with(".partial"))
 }

@@ -240,7 +240,7 @@ impl World {
         let session = self.server.as_mut().and_then(|host| host.sessions.get_mut(&conn));
         let Some(session) = session else { return };
         let effects = session.step(now, input);
-        self.memory.note(Host::Server, Some(conn), session);
+        self.memory.note_session(conn, session);
         self.carry_out_session(conn, effects);
         self.kick(conn, Side::Server);
     }
@@ -281,7 +281,6 @@ impl World {
         // A process without power does nothing more; the script takes it away after this step.
         let Some(host) = host.filter(|host| host.power.is_on()) else { return };
         let stored = carry_out(&mut host.names, op);
-        self.folders.forget_logs();
         self.step_session(conn, Input::Stored(ticket, stored));
     }
 
@@ -308,7 +307,7 @@ impl World {
         self.deadline = None;
         let Some(host) = &mut self.server else { return };
         host.sessions.remove(&conn);
-        self.memory.forget(Host::Server, Some(conn));
+        self.memory.forget_session(conn);
         host.echoes.remove(&conn);
         host.ends.insert(conn, ending);
         self.after(FLUSH_LIMIT, Due::FlushLimit(conn));
