@@ -265,6 +265,11 @@ pub struct Outcome {
 impl Outcome {
     /// A plan of which nothing is known yet.
     pub fn of(plan: Plan) -> Outcome {
+        Outcome::known(plan, Content::id)
+    }
+
+    /// The same; `id` tells what a content is known by.
+    pub(crate) fn known(plan: Plan, mut id: impl FnMut(&Content) -> ContentId) -> Outcome {
         let put = plan.steps().filter_map(|step| match &step.operation {
             Operation::Put { content, .. } => Some(*content),
             _ => None,
@@ -274,7 +279,7 @@ impl Outcome {
             _ => None,
         });
         let ids = plan.served.iter().map(|(_, content)| *content).chain(put).chain(changed);
-        let ids = ids.map(|content| (content, content.id())).collect();
+        let ids = ids.map(|content| (content, id(&content))).collect();
         let faults_at_ms = vec![None; plan.faults.len()];
         Outcome {
             plan,

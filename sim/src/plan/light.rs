@@ -2,13 +2,16 @@
 
 use super::{Content, Fault, Operation, Plan, Step, What, When};
 
+/// A flood is as much as so many contents: enough for an echo that is not read, and pings by the thousand.
+const FLOOD: u64 = 64;
+
 impl Plan {
-    /// The same plan with no content longer than `most` bytes. A fault at a byte comes at `most` at the latest: while
+    /// The same plan with no content longer than `most` bytes, and floods of as much as 64 of them. A fault at a byte comes at `most` at the latest: while
     /// the file that it broke off is under way, since a frame and its header come first.
     #[must_use]
     pub fn without_bulk(&self, most: u64) -> Plan {
         let short = |content: &mut Content| content.length = content.length.min(most);
-        let mut plan = self.clone();
+        let mut plan = Plan { flood_max: Some(FLOOD * most), ..self.clone() };
         plan.served.iter_mut().for_each(|(_, content)| short(content));
         let steps = plan.clients.iter_mut().flat_map(|application| &mut application.steps);
         for Step { operation, .. } in steps {

@@ -93,7 +93,7 @@ fn flood_bytes(plan: &Plan) -> usize {
     let a_ms = (width * u64::from(Shape::WRITES_PER_MS)).min(plan.network.bytes_per_ms.unwrap_or(u64::MAX));
     // A window that is full waits for a round trip.
     let a_ms = a_ms.min(plan.network.window as u64 / (2 * plan.network.latency_ms.max)).max(1);
-    usize::try_from(a_ms * MS).unwrap_or(usize::MAX)
+    usize::try_from((a_ms * MS).min(plan.flood_max.unwrap_or(u64::MAX))).unwrap_or(usize::MAX)
 }
 
 impl Actor {

@@ -203,7 +203,7 @@ impl Facts {
         if host != Host::Server || is_own {
             return;
         }
-        let content = ContentId::of(bytes);
+        let content = self.known.id(bytes);
         let at_ms = self.now_ms;
         let kind = Kind::Store(Store::Publishes { path: path.to_owned(), content });
         self.record(Lane::Server, None, kind);

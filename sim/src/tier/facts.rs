@@ -12,6 +12,7 @@ use super::disks::Rotting;
 pub(super) use super::fuses::Fuse;
 use super::fuses::Primitives;
 pub(super) use super::place::{Dial, Place};
+use super::known::Known;
 use super::script::Script;
 use super::tap::Tap;
 use crate::ledger::Rare;
@@ -38,6 +39,7 @@ pub(super) struct Facts {
     pub(super) now_nanos: u32,
     /// What was seen so far.
     pub(super) outcome: Outcome,
+    pub(super) known: Known,
     pub(super) plant: Option<Plant>,
     pub(super) server: Serving,
     pub(super) clients: Vec<Working>,
@@ -91,12 +93,13 @@ pub(super) struct Working {
 impl Facts {
     /// Nothing has happened.
     pub(super) fn new(plan: Plan, plant: Option<Plant>) -> Facts {
-        let hosts = plan.clients.len();
+        let (hosts, mut known) = (plan.clients.len(), Known::default());
         let clients = plan.clients.iter().map(|_| Working::default()).collect();
         Facts {
             now_ms: 0,
             now_nanos: 0,
-            outcome: Outcome::of(plan),
+            outcome: Outcome::known(plan, |content| known.id(&content.bytes())),
+            known,
             plant,
             server: Serving::default(),
             clients,

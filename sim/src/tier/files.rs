@@ -5,6 +5,7 @@ use towline::store::memory::MemoryFiles;
 use towline::store::{kept, remove_kept};
 
 use super::facts::{Facts, SERVER, client_name};
+use super::known::Known;
 use crate::ledger::Rare;
 use crate::outcome::{ContentId, Ended};
 use crate::plan::{Application, Host, Obstacle, Operation, Plan};
@@ -48,19 +49,19 @@ impl Folders {
     }
 
     /// What stands at the served `path`.
-    pub(super) fn served_at(&self, path: &str) -> Option<ContentId> {
-        self.served.get(path).map(|bytes| ContentId::of(&bytes))
+    pub(super) fn served_at(&self, path: &str, known: &mut Known) -> Option<ContentId> {
+        self.served.get(path).map(|bytes| known.id(&bytes))
     }
 
     /// What stands at a client's `path`.
-    pub(super) fn local_at(&self, client: u32, path: &str) -> Option<ContentId> {
-        self.local[client as usize].get(path).map(|bytes| ContentId::of(&bytes))
+    pub(super) fn local_at(&self, client: u32, path: &str, known: &mut Known) -> Option<ContentId> {
+        self.local[client as usize].get(path).map(|bytes| known.id(&bytes))
     }
 
     /// Looks at what is there at the end.
     pub(super) fn conclude(&self, facts: &mut Facts, leases: usize) {
         for path in facts.paths() {
-            if let Some(id) = self.served_at(&path) {
+            if let Some(id) = self.served_at(&path, &mut facts.known) {
                 facts.event("end", &format!("{path} is {id:?}"));
                 facts.outcome.served.insert(path, id);
             }

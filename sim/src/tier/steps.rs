@@ -134,10 +134,10 @@ impl Facts {
     ) -> Option<usize> {
         let (mut got, mut stood) = (None, None);
         match &self.outcome.plan.clients[client as usize].steps[step].operation {
-            Operation::Get { .. } => got = folders.local_at(client, &format!("down-{step}")),
+            Operation::Get { .. } => got = folders.local_at(client, &format!("down-{step}"), &mut self.known),
             Operation::Put { path, .. } if ended == Ended::Done => {
                 let origins = |is| self.outcome.origins(Host::Server, path, is);
-                let stands = folders.served_at(path).map(origins);
+                let stands = folders.served_at(path, &mut self.known).map(origins);
                 let sent = self.outcome.sent(client, step);
                 stood = Some(stands.is_some_and(|origins| sent.iter().any(|sent| origins.contains(sent))));
             }
