@@ -197,6 +197,9 @@ impl World {
             self.kick(conn, Side::Client);
         } else {
             self.facts().reach(Rare::Refused);
+            if let Some(host) = self.client(client) {
+                host.links.remove(&link);
+            }
             let error = DialError { kind: DialErrorKind::Refused, os: None };
             self.step_client(client, Input::DialFailed(link, error));
         }
