@@ -149,9 +149,7 @@ impl Files for PoweredFiles {
     ) -> Result<(), FileError> {
         self.wires.begin(Primitive::Rename)?;
         self.inner.rename(from, from_name, to, to_name)?;
-        if let Some(step) = self.inner.take_log().pop() {
-            (self.renamed)(from_name, &step.path);
-        }
+        (self.renamed)(from_name, &self.inner.path_below(to, to_name));
         Ok(())
     }
 

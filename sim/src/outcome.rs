@@ -270,13 +270,18 @@ pub struct Outcome {
 impl Outcome {
     /// A plan of which nothing is known yet.
     pub fn of(plan: Plan) -> Outcome {
+        Outcome::known(plan, Content::id)
+    }
+
+    /// The same; `id` tells what a content is known by.
+    pub(crate) fn known(plan: Plan, mut id: impl FnMut(&Content) -> ContentId) -> Outcome {
         let put = plan.steps().flat_map(|step| step.operation.puts()).map(|(_, content)| *content);
         let changed = plan.faults.iter().filter_map(|fault| match fault.what {
             What::SourceChanges { content, .. } => Some(content),
             _ => None,
         });
         let ids = plan.served.iter().map(|(_, content)| *content).chain(put).chain(changed);
-        let ids = ids.map(|content| (content, content.id())).collect();
+        let ids = ids.map(|content| (content, id(&content))).collect();
         let faults_at_ms = vec![None; plan.faults.len()];
         Outcome {
             plan,

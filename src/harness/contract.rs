@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hasher;
 
 use crate::proto::backoff::SplitMix;
-use crate::proto::machine::{Effect, Input, Machine, Out, fingerprint};
+use crate::proto::machine::{Effect, Input, Machine, Out};
 use crate::proto::storage::Ticket;
 use crate::time::Time;
 
@@ -78,15 +78,13 @@ impl<M: Machine> Checked<M> {
         self.now = now;
         self.check_driver(&input);
         let is_turn = self.is_turn();
-        if is_turn {
-            self.check_early_tick();
-        }
+        let twin = is_turn.then(|| self.twin());
         let is_elapsed = matches!(input, Input::Elapsed);
         let was_due = is_elapsed && self.machine.deadline().is_some_and(|deadline| deadline <= now);
 
         let mut out = Out::new();
-        if is_turn {
-            let (mut twin, mut twin_out) = (self.machine.clone(), Out::new());
+        if let Some(mut twin) = twin {
+            let mut twin_out = Out::new();
             self.machine.step(now, input.clone(), &mut out);
             twin.step(now, input, &mut twin_out);
             assert_eq!(out.effects(), twin_out.effects(), "the same input gave other effects");
@@ -117,26 +115,29 @@ impl<M: Machine> Checked<M> {
         }
     }
 
-    /// An `Elapsed` before the deadline does nothing.
-    fn check_early_tick(&self) {
+    /// A machine in the same state. It was ticked before the deadline, which does nothing.
+    fn twin(&self) -> M {
+        let mut twin = self.machine.clone();
         if self.machine.deadline().is_none_or(|deadline| deadline > self.now) {
-            let (mut early, mut out) = (self.machine.clone(), Out::new());
-            early.step(self.now, Input::Elapsed, &mut out);
+            let mut out = Out::new();
+            twin.step(self.now, Input::Elapsed, &mut out);
             assert!(out.effects().is_empty(), "an early Elapsed did {:?}", out.effects());
-            assert_eq!(early, self.machine, "an early Elapsed changed the state");
+            assert_eq!(twin, self.machine, "an early Elapsed changed the state");
         }
+        twin
     }
 
     /// The canonical state is the same whenever it is looked at relative to the clock.
     fn check_fingerprint(&self) {
-        let print = |machine: &M, now| {
+        // As `fingerprint` does, whose copies would be the dearest part of it.
+        let mut canonical = self.machine.clone();
+        let mut print = |now| {
+            canonical.rebase(now);
             let mut hasher = Print::default();
-            fingerprint(machine, now, &mut hasher);
+            canonical.hash(&mut hasher);
             hasher.finish()
         };
-        let mut rebased = self.machine.clone();
-        rebased.rebase(self.now);
-        assert_eq!(print(&self.machine, self.now), print(&rebased, Time::ZERO), "rebase is not canonical");
+        assert_eq!(print(self.now), print(Time::ZERO), "rebase is not canonical");
     }
 
     fn check_driver(&mut self, input: &Input<M>) {

@@ -9,7 +9,9 @@
 mod decay;
 mod disk;
 mod fixtures;
+mod locks;
 mod pages;
+mod path;
 mod resolve;
 mod shadow;
 
@@ -72,6 +74,13 @@ impl MemoryFiles {
         files
     }
 
+    /// The same without a log, which would grow for nobody.
+    #[must_use]
+    pub fn unlogged(self) -> MemoryFiles {
+        self.disk().log = None;
+        self
+    }
+
     /// So many seconds pass by its clock.
     pub fn pass(&self, seconds: i64) {
         self.disk().ticks += seconds;
@@ -125,7 +134,12 @@ impl MemoryFiles {
 
     /// The primitives that ran, in order, since the last call.
     pub fn take_log(&self) -> Vec<Step> {
-        std::mem::take(&mut self.disk().log)
+        self.disk().log.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// The path of `name` in a folder, as the log has it.
+    pub fn path_below(&self, at: &MemoryFolder, name: &[u8]) -> String {
+        self.disk().path_below(at.0, name)
     }
 
     fn disk(&self) -> MutexGuard<'_, Disk> {

@@ -117,13 +117,20 @@ impl RelPath {
 
     /// This path with one component more.
     pub fn join(&self, name: &[u8]) -> Result<RelPath, PathError> {
-        let mut bytes = self.0.clone();
-        if !bytes.is_empty() {
-            bytes.push(b'/');
-        }
         check_name(name)?;
-        bytes.extend_from_slice(name);
-        RelPath::new(bytes)
+        let separator: &[u8] = if self.is_root() { b"" } else { b"/" };
+        let bytes = [&self.0, separator, name].concat();
+        // What is there was looked at when it was made.
+        if bytes.len() > PATH_MAX {
+            return Err(PathError::TooLong);
+        }
+        if self.components().count() >= DEPTH_MAX {
+            return Err(PathError::TooDeep);
+        }
+        if self.is_root() && name.eq_ignore_ascii_case(RESERVED) {
+            return Err(PathError::Reserved);
+        }
+        Ok(RelPath(bytes))
     }
 }
 

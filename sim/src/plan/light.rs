@@ -2,13 +2,20 @@
 
 use super::{Content, Fault, Operation, Plan, Step, What, When};
 
+/// A flood is as much as so many contents: echoes that are not read, and pings by the hundred.
+const FLOOD: u64 = 16;
+/// So many names still take more than a page.
+const CROWD: u32 = 300;
+
 impl Plan {
-    /// The same plan with no content longer than `most` bytes. A fault at a byte comes at `most` at the latest: while
-    /// the file that it broke off is under way, since a frame and its header come first.
+    /// The same plan with no content longer than `most` bytes, floods of as much as 16 of them in echoes no longer than
+    /// one, and a crowd of which a list takes two pages. A fault at a byte comes at `most` at the latest: while the file
+    /// that it broke off is under way, since a frame and its header come first.
     #[must_use]
     pub fn without_bulk(&self, most: u64) -> Plan {
         let short = |content: &mut Content| content.length = content.length.min(most);
-        let mut plan = self.clone();
+        let (flood_max, crowd) = (Some(FLOOD * most), self.crowd.min(CROWD));
+        let mut plan = Plan { flood_max, crowd, ..self.clone() };
         plan.served.iter_mut().for_each(|(_, content)| short(content));
         let steps = plan.clients.iter_mut().flat_map(|application| &mut application.steps);
         for Step { operation, .. } in steps {
@@ -36,10 +43,35 @@ impl Plan {
 
 #[cfg(test)]
 mod tests {
+    use towline::wire::Kind;
+
     use crate::campaign::judged;
     use crate::outcome::Outcome;
     use crate::plan::{Plan, Scenario, What};
     use crate::tier::Tier;
+    use crate::trace;
+
+    /// Echoes and pings that are not read, and lists of more than a page.
+    #[test]
+    fn floods_and_crowds_stay_what_they_are() {
+        let frames = |seed| {
+            let (outcome, broken) = judged(Tier::Fast, &Plan::from_seed(seed).without_bulk(1_024));
+            assert_eq!(broken, Vec::new(), "seed {seed}");
+            let said = |event: &trace::Event| match &event.kind {
+                trace::Kind::Frame(trace::Frame {
+                    is_heard: false,
+                    passed: trace::Passed::Frame(brief),
+                    ..
+                }) => Some(brief.kind()),
+                _ => None,
+            };
+            let said: Vec<Kind> = outcome.trace.events().iter().filter_map(said).collect();
+            move |kind| said.iter().filter(|said| **said == kind).count()
+        };
+        let flood = frames(173);
+        assert!(flood(Kind::Echo) >= 10 && flood(Kind::Ping) >= 500);
+        assert!(frames(381)(Kind::Next) >= 1);
+    }
 
     /// Short, and still what the scenario tells. A swarm's faults may come at bytes that short files do not have; and of a
     /// short file nothing is kept, which a disk could spoil.

@@ -79,6 +79,9 @@ pub struct Plan {
     pub obstacles: Vec<(String, Obstacle)>,
     /// The clients, each with a machine of its own.
     pub clients: Vec<Application>,
+    /// Most bytes of a flood, if it is to be no more than streams carry in a part of a second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flood_max: Option<u64>,
     /// Clients that do not keep the rules.
     #[serde(default, skip_serializing_if = "is_plain")]
     pub strangers: Vec<Stranger>,
@@ -196,6 +199,7 @@ impl Plan {
             served: Vec::new(),
             crowd: 0,
             obstacles: Vec::new(),
+            flood_max: None,
             clients: vec![Application::default()],
             strangers: Vec::new(),
             impostors: Vec::new(),

@@ -58,10 +58,12 @@ impl std::fmt::Display for Act {
 pub(super) fn acts(plan: &Plan, trick: Trick, noise: u64, side: Side) -> VecDeque<Act> {
     let user = format!("{trick:?} {side:?}");
     let flood = flood_bytes(plan);
+    let echo = plan.flood_max.map_or(limits::ECHO_MAX, |most| most as usize / ECHOES).min(limits::ECHO_MAX);
     let mut actor = Actor {
         random: Streams::new(noise).part(Streams::MISCHIEF, &user, 0),
         side,
         flood,
+        echo,
         acts: VecDeque::new(),
     };
     match trick {
@@ -84,8 +86,13 @@ struct Actor {
     side: Side,
     /// Most bytes of a flood.
     flood: usize,
+    /// Bytes of each of its echoes.
+    echo: usize,
     acts: VecDeque<Act>,
 }
+
+/// Echoes of a flood that is no more than a plan says.
+const ECHOES: usize = 16;
 
 /// What passes in a part of a second, however narrow the streams.
 fn flood_bytes(plan: &Plan) -> usize {
@@ -95,7 +102,7 @@ fn flood_bytes(plan: &Plan) -> usize {
     let a_ms = (width * u64::from(Shape::WRITES_PER_MS)).min(plan.network.bytes_per_ms.unwrap_or(u64::MAX));
     // A window that is full waits for a round trip.
     let a_ms = a_ms.min(plan.network.window as u64 / (2 * plan.network.latency_ms.max)).max(1);
-    usize::try_from(a_ms * MS).unwrap_or(usize::MAX)
+    usize::try_from((a_ms * MS).min(plan.flood_max.unwrap_or(u64::MAX))).unwrap_or(usize::MAX)
 }
 
 impl Actor {
@@ -325,10 +332,10 @@ impl Actor {
     fn flood(&mut self) {
         self.opens();
         self.acts.push_back(Act::Deaf);
-        let payload = Bytes::from(vec![7; limits::ECHO_MAX]);
+        let payload = Bytes::from(vec![7; self.echo]);
         // Within what it was granted, or beyond it.
         let drawn = if self.flips() { 40 } else { 150 };
-        let echoes = if self.side == Side::Client { drawn.min(self.flood / payload.len()) } else { 0 };
+        let echoes = if self.side == Side::Client { drawn.min(self.flood / payload.len().max(1)) } else { 0 };
         for operation in 1..=echoes as u32 {
             self.frame(operation, Body::Echo(payload.clone()));
         }

@@ -209,7 +209,7 @@ impl Facts {
         if host != Host::Server || is_own {
             return;
         }
-        let content = ContentId::of(bytes);
+        let content = self.known.id(bytes);
         let at_ms = self.now_ms;
         let kind = Kind::Store(Store::Publishes { path: path.to_owned(), content });
         self.record(Lane::Server, None, kind);
@@ -230,6 +230,9 @@ impl Facts {
     fn published_rotten(&mut self, host: Host, name: &[u8], path: &str, bytes: &[u8]) {
         let is_it = |rotting: &Rotting| rotting.host == host && rotting.name == name;
         let bits: Vec<Rotting> = self.rotting.extract_if(.., |rotting| is_it(rotting)).collect();
+        if bits.is_empty() {
+            return;
+        }
         let is = ContentId::of(bytes);
         // Some may have been written over since.
         for set in 1..1_usize << bits.len().min(ROTTING_MAX) {

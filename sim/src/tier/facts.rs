@@ -6,19 +6,20 @@ use towline::harness::Side;
 use towline::proto::listener::ListenEnd;
 use towline::proto::op::Party;
 use towline::proto::session::{Began, Event, SessionEnd};
-use towline::store::memory::Primitive;
 use towline::wire::Code;
 
-use super::disks::{Rotting, is_of_disk};
+use super::disks::Rotting;
+pub(super) use super::fuses::Fuse;
+use super::fuses::Primitives;
+use super::known::Known;
 pub(super) use super::place::{Dial, Place};
 use super::script::Script;
 use super::tap::Tap;
-use crate::disk::Power;
 use crate::ledger::Rare;
 use crate::outcome::{Bound, Drain, Ended, Job, Outcome, Traffic, Visit};
-use crate::plan::{Host, Plan, What};
+use crate::plan::{Host, Plan};
 use crate::plant::Plant;
-use crate::trace::{self, Connection, Door, Frame, Kind, Lane, Network, Part, Recorded, Store};
+use crate::trace::{self, Connection, Door, Frame, Kind, Lane, Network, Part, Recorded};
 
 /// The server's name.
 pub(super) const SERVER: &str = "server";
@@ -38,6 +39,7 @@ pub(super) struct Facts {
     pub(super) now_nanos: u32,
     /// What was seen so far.
     pub(super) outcome: Outcome,
+    pub(super) known: Known,
     pub(super) plant: Option<Plant>,
     pub(super) server: Serving,
     pub(super) clients: Vec<Working>,
@@ -45,10 +47,8 @@ pub(super) struct Facts {
     pub(super) fuses: Vec<Fuse>,
     /// Those that were reached.
     pub(super) blown: Vec<Fuse>,
-    /// How many of each kind have run.
-    primitives: BTreeMap<(Host, Primitive), u32>,
-    /// The last one of each host.
-    last_primitive: BTreeMap<Host, Primitive>,
+    /// What has run: of the server, and behind it of each client.
+    pub(super) primitives: Vec<Primitives>,
     /// Counts beginnings and ends of jobs.
     order: u64,
     /// How much slower hosts' disks are than they should be.
@@ -77,18 +77,6 @@ pub(super) struct Serving {
     pub(super) is_stopping: bool,
 }
 
-/// A primitive of a host's store before which a fault comes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Fuse {
-    pub(super) host: Host,
-    pub(super) primitive: Primitive,
-    /// How many of its kind pass.
-    pub(super) nth: u32,
-    /// True if the process does nothing more from that moment on.
-    pub(super) is_deadly: bool,
-    pub(super) what: What,
-}
-
 /// A client's host.
 #[derive(Default)]
 pub(super) struct Working {
@@ -105,18 +93,19 @@ pub(super) struct Working {
 impl Facts {
     /// Nothing has happened.
     pub(super) fn new(plan: Plan, plant: Option<Plant>) -> Facts {
+        let (hosts, mut known) = (plan.clients.len(), Known::default());
         let clients = plan.clients.iter().map(|_| Working::default()).collect();
         Facts {
             now_ms: 0,
             now_nanos: 0,
-            outcome: Outcome::of(plan),
+            outcome: Outcome::known(plan, |content| known.id(&content.bytes())),
+            known,
             plant,
             server: Serving::default(),
             clients,
             fuses: Vec::new(),
             blown: Vec::new(),
-            primitives: BTreeMap::new(),
-            last_primitive: BTreeMap::new(),
+            primitives: vec![Primitives::default(); 1 + hosts],
             order: 0,
             slow_ms: BTreeMap::new(),
             accept_failures: 0,
@@ -162,7 +151,7 @@ impl Facts {
         self.now_ms * 1_000_000 + u64::from(self.now_nanos)
     }
 
-    /// What was seen, once nobody writes any more.
+    /// What was seen, while others may still look at it.
     pub(super) fn take_outcome(&mut self) -> Outcome {
         let trace = std::mem::take(&mut self.outcome.trace);
         let mut outcome = self.outcome.clone();
@@ -212,36 +201,6 @@ impl Facts {
         let plan = &self.outcome.plan;
         let put = plan.steps().flat_map(|step| step.operation.puts()).map(|(path, _)| path);
         plan.served.iter().map(|(path, _)| path.clone()).chain(put).collect()
-    }
-
-    /// A host's store is about to run this: a fault may come first. Gives that of a disk.
-    pub(super) fn before_primitive(
-        &mut self,
-        host: Host,
-        primitive: Primitive,
-        power: &Power,
-    ) -> Option<What> {
-        let count = self.primitives.entry((host, primitive)).or_default();
-        let passed = *count;
-        *count += 1;
-        let before = self.last_primitive.insert(host, primitive);
-        let is_here = |fuse: &Fuse| (fuse.host, fuse.primitive) == (host, primitive) && fuse.nth <= passed;
-        let at = self.fuses.iter().position(is_here)?;
-        let fuse = self.fuses.remove(at);
-        self.blown.push(fuse);
-        if !fuse.is_deadly {
-            return Some(fuse.what).filter(|what| is_of_disk(*what));
-        }
-        self.record(host.into(), None, Kind::Store(Store::IsGone(primitive)));
-        match (host, primitive) {
-            (Host::Server, Primitive::Rename) => self.reach(Rare::DiedBeforeRename),
-            (Host::Server, Primitive::SyncFolder) if before == Some(Primitive::Rename) => {
-                self.reach(Rare::DiedAfterRename);
-            }
-            _ => {}
-        }
-        power.cut();
-        None
     }
 
     /// A server wanted its port.

@@ -5,6 +5,7 @@ use towline::store::memory::MemoryFiles;
 use towline::store::{kept, remove_kept};
 
 use super::facts::{Facts, SERVER, client_name};
+use super::known::Known;
 use crate::ledger::Rare;
 use crate::outcome::{ContentId, Ended, Job};
 use crate::plan::{Application, Host, Obstacle, Operation, Plan};
@@ -20,7 +21,7 @@ pub(super) struct Folders {
 impl Folders {
     /// As the plan has them at the beginning.
     pub(super) fn new(plan: &Plan) -> Folders {
-        let served = MemoryFiles::volatile();
+        let served = MemoryFiles::volatile().unlogged();
         for (path, content) in &plan.served {
             served.put(path, &content.bytes());
         }
@@ -42,34 +43,29 @@ impl Folders {
         Folders { served, local }
     }
 
-    /// The logs of the files would grow with the run.
-    pub(super) fn forget_logs(&self) {
-        self.served.take_log();
-        self.local.iter().for_each(|files| drop(files.take_log()));
-    }
-
     /// Partials at the server.
     pub(super) fn served_partials(&self) -> usize {
-        only_partials(&self.served).count()
+        // By no primitive, which a fault may wait for.
+        self.served.count_ending(".partial")
     }
 
     /// What stands at the served `path`.
-    pub(super) fn served_at(&self, path: &str) -> Option<ContentId> {
-        self.served.get(path).map(|bytes| ContentId::of(&bytes))
+    pub(super) fn served_at(&self, path: &str, known: &mut Known) -> Option<ContentId> {
+        self.served.get(path).map(|bytes| known.id(&bytes))
     }
 
     /// What stands at a client's `path`.
-    pub(super) fn local_at(&self, client: u32, path: &str) -> Option<ContentId> {
-        self.local[client as usize].get(path).map(|bytes| ContentId::of(&bytes))
+    pub(super) fn local_at(&self, client: u32, path: &str, known: &mut Known) -> Option<ContentId> {
+        self.local[client as usize].get(path).map(|bytes| known.id(&bytes))
     }
 
     /// Each file below a client's folder: its path there, and what it is.
-    pub(super) fn local_below(&self, client: u32, folder: &str) -> Vec<String> {
+    pub(super) fn local_below(&self, client: u32, folder: &str, known: &mut Known) -> Vec<String> {
         let files = &self.local[client as usize];
         let start = format!("{folder}/");
         let names = files.paths().into_iter().filter_map(|path| {
             let name = path.strip_prefix(&start)?.to_owned();
-            Some(Job::named(&name, self.local_at(client, &path)?))
+            Some(Job::named(&name, self.local_at(client, &path, known)?))
         });
         names.collect()
     }
@@ -77,7 +73,7 @@ impl Folders {
     /// Looks at what is there at the end.
     pub(super) fn conclude(&self, facts: &mut Facts, leases: usize) {
         for path in facts.paths() {
-            if let Some(id) = self.served_at(&path) {
+            if let Some(id) = self.served_at(&path, &mut facts.known) {
                 facts.event("end", &format!("{path} is {id:?}"));
                 facts.outcome.served.insert(path, id);
             }
@@ -124,7 +120,7 @@ pub(super) fn source_of(step: usize) -> String {
 }
 
 fn local_files(client: &Application, plan: &Plan) -> MemoryFiles {
-    let files = MemoryFiles::volatile();
+    let files = MemoryFiles::volatile().unlogged();
     for (number, step) in client.steps.iter().enumerate() {
         if let Operation::Put { content, .. } = &step.operation {
             files.put(&source_of(number), &content.bytes());
@@ -140,9 +136,4 @@ fn local_files(client: &Application, plan: &Plan) -> MemoryFiles {
         files.set_capacity(bytes);
     }
     files
-}
-
-fn only_partials(files: &MemoryFiles) -> impl Iterator<Item = String> {
-    // By no primitive, which a fault may wait for.
-    files.paths().into_iter().filter(|path| path.ends_with(".partial"))
 }

@@ -11,6 +11,8 @@
 //! | `disks` | what goes wrong with the hosts' disks |
 //! | `place` | connections by their names |
 //! | `facts`, `files` | what is known of a run, and the files that it is about |
+//! | `fuses` | faults that wait for a primitive of a store |
+//! | `known` | contents, by their hashes |
 //! | `script`, `stage` | which fault is due, and what the run waits for |
 //! | `steps` | the plan's steps, as the client's application carries them out |
 //! | `tap` | what passes on a stream, written down |
@@ -24,6 +26,8 @@ mod damage;
 mod disks;
 mod facts;
 mod files;
+mod fuses;
+mod known;
 mod panics;
 mod place;
 mod script;

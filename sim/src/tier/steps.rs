@@ -171,25 +171,26 @@ impl Facts {
         let (mut got, mut stood) = (None, None);
         let operation = self.outcome.plan.clients[client as usize].steps[step].operation.clone();
         match &operation {
-            Operation::Get { .. } => got = folders.local_at(client, &format!("down-{step}")),
+            Operation::Get { .. } => got = folders.local_at(client, &format!("down-{step}"), &mut self.known),
             Operation::Put { path, .. } if ended == Ended::Done => {
                 let origins = |is| self.outcome.origins(Host::Server, path, is);
-                let stands = folders.served_at(path).map(origins);
+                let stands = folders.served_at(path, &mut self.known).map(origins);
                 let sent = self.outcome.sent(client, step);
                 stood = Some(stands.is_some_and(|origins| sent.iter().any(|sent| origins.contains(sent))));
             }
             Operation::GetTree { .. } => {
                 let life = self.job_of(client, step).map_or(0, |job| job.life);
-                let names = folders.local_below(client, &destination_of(life, step));
+                let names = folders.local_below(client, &destination_of(life, step), &mut self.known);
                 if let Some(job) = self.job_of(client, step) {
                     job.names = names;
                 }
             }
             operation @ Operation::PutTree { .. } if ended == Ended::Done => {
+                let (outcome, known) = (&self.outcome, &mut self.known);
                 let stands = |(path, content): &(String, &Content)| {
-                    let origins = |is| self.outcome.origins(Host::Server, path, is);
-                    let id = self.outcome.id(content);
-                    folders.served_at(path).map(origins).is_some_and(|origins| origins.contains(&id))
+                    let origins = |is| outcome.origins(Host::Server, path, is);
+                    let id = outcome.id(content);
+                    folders.served_at(path, known).map(origins).is_some_and(|origins| origins.contains(&id))
                 };
                 stood = Some(operation.puts().iter().all(stands));
             }

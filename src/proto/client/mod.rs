@@ -229,14 +229,15 @@ impl Client {
 
     /// Dials if a job is due, starts the jobs that are due, says goodbye when there is nothing left.
     fn advance_jobs(&mut self, now: Time, out: &mut Out<Client>) {
+        let mut is_any_due = false;
         for job in self.jobs.values_mut() {
             if matches!(job.state, JobState::Waiting(at) if at <= now) {
                 job.state = JobState::Ready;
             }
+            is_any_due |= job.state == JobState::Ready;
         }
-        let due: Vec<JobId> = self.ready().collect();
         match self.link {
-            Link::Down if !due.is_empty() => {
+            Link::Down if is_any_due => {
                 let link = LinkId(self.next_link);
                 self.next_link += 1;
                 let limit = self.policy.connect.filter(|_| !planted(Bug::ForgetDialDeadline));
@@ -244,9 +245,10 @@ impl Client {
                 out.push(Effect::Dial(link));
             }
             Link::Up(link) if self.sessions.get(&link).is_some_and(Session::is_open) => {
-                let spaces = self.sessions.get(&link).map_or(0, Session::spaces);
-                for id in due.into_iter().take(spaces) {
-                    self.begin(now, link, id, out);
+                if is_any_due {
+                    let spaces = self.sessions.get(&link).map_or(0, Session::spaces);
+                    let due: Vec<JobId> = self.ready().take(spaces).collect();
+                    due.into_iter().for_each(|id| self.begin(now, link, id, out));
                 }
                 if self.phase == Phase::Closing && self.is_idle() {
                     self.link = Link::Down;

@@ -122,10 +122,11 @@ impl Table {
     /// The next operation that has bulk to send and fits `budget`. One within an extent goes first, so that the peer
     /// holds back data of one transfer at the most.
     pub(super) fn next_turn(&mut self, budget: usize) -> Option<SlotId> {
-        if self.open.is_empty() {
+        let fits = |slot: &Slot| (1..=budget).contains(&slot.operation.wants_room());
+        // Mostly none does, and whose turn it is need not be looked for.
+        if !self.open.values().any(fits) {
             return None;
         }
-        let fits = |slot: &Slot| (1..=budget).contains(&slot.operation.wants_room());
         if let Some(slot) = self.open.get(&self.turn)
             && slot.operation.is_within_extent()
         {

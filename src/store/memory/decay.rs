@@ -1,6 +1,6 @@
 //! What goes wrong in a disk in memory without a crash: a sync that fails, and bits that rot.
 
-use super::disk::{Content, Disk, Inode, Primitive};
+use super::disk::{Content, Disk, Inode, Node, Primitive};
 
 impl Disk {
     /// What a sync of a file that failed had to write is lost, although it can still be read: the system takes it for
@@ -13,22 +13,19 @@ impl Disk {
             shadow.forget_file(inode);
         } else if failed == Primitive::SyncFileSystem {
             for file in shadow.forget_files() {
-                if let Some(node) = self.nodes.get_mut(&file) {
-                    node.owes_error = true;
-                }
+                self.node_mut(file).owes_error = true;
             }
         }
     }
 
-    /// The paths of all files, in order.
+    /// All files.
+    pub(super) fn files(&self) -> impl Iterator<Item = &Node> {
+        self.nodes.iter().filter(|node| !node.removed && matches!(node.content, Content::File(_)))
+    }
+
+    /// Their paths, in order.
     pub(super) fn paths(&self) -> Vec<String> {
-        let is_there = |inode: &Inode| {
-            let node = self.node(*inode);
-            !node.removed && matches!(node.content, Content::File(_))
-        };
-        let files = self.nodes.keys().copied().filter(is_there);
-        let mut paths: Vec<String> =
-            files.map(|inode| self.node(inode).path.escape_ascii().to_string()).collect();
+        let mut paths: Vec<String> = self.files().map(|node| node.path.escape_ascii().to_string()).collect();
         paths.sort();
         paths
     }

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::{FileError, FileErrorKind, Lock, Status};
+use super::super::{FileError, FileErrorKind, Status};
 use super::pages::Pages;
+use super::path::join;
 use super::shadow::{Change, Shadow};
 use crate::wire::{FileKind, Modified};
 
@@ -51,12 +52,14 @@ pub(super) enum Plant {
 
 #[derive(Debug)]
 pub(super) struct Disk {
-    pub(super) nodes: BTreeMap<Inode, Node>,
+    /// By their inodes, counted from [`Disk::ROOT`]; none is ever taken away.
+    pub(super) nodes: Vec<Node>,
     handles: u64,
     pub(super) ticks: i64,
     pub(super) capacity: u64,
     pub(super) plants: Vec<(Primitive, usize, Plant)>,
-    pub(super) log: Vec<Step>,
+    /// `None` where nobody reads it.
+    pub(super) log: Option<Vec<Step>>,
     /// What a crash would leave, where that is of interest.
     pub(super) shadow: Option<Shadow>,
     /// Primitives that still work.
@@ -103,12 +106,12 @@ impl Disk {
 
     pub(super) fn new() -> Disk {
         let mut disk = Disk {
-            nodes: BTreeMap::new(),
+            nodes: Vec::new(),
             handles: 0,
             ticks: 0,
             capacity: u64::MAX,
             plants: Vec::new(),
-            log: Vec::new(),
+            log: Some(Vec::new()),
             shadow: None,
             dies_after: None,
         };
@@ -123,8 +126,15 @@ impl Disk {
             Some(steps) => *steps -= 1,
             None => {}
         }
-        let path = join(&self.node(at).path, name);
-        self.log.push(Step { primitive, path: escaped(&path) });
+        if self.log.is_some() {
+            let path = self.path_below(at, name);
+            self.log.get_or_insert_default().push(Step { primitive, path });
+        }
+        if self.plants.is_empty() { Ok(()) } else { self.befall(primitive, at) }
+    }
+
+    /// Lets happen what was planted for a primitive.
+    fn befall(&mut self, primitive: Primitive, at: Inode) -> Result<(), FileError> {
         let mut due = None;
         for (i, (planted, passes, _)) in self.plants.iter_mut().enumerate() {
             if *planted == primitive {
@@ -154,11 +164,11 @@ impl Disk {
     }
 
     pub(super) fn node(&self, inode: Inode) -> &Node {
-        &self.nodes[&inode]
+        &self.nodes[place(inode)]
     }
 
     pub(super) fn node_mut(&mut self, inode: Inode) -> &mut Node {
-        self.nodes.get_mut(&inode).expect("nodes are never taken away")
+        &mut self.nodes[place(inode)]
     }
 
     /// A node that is being changed: each change has its own time.
@@ -226,7 +236,7 @@ impl Disk {
             exclusive: None,
             shared: BTreeSet::new(),
         };
-        self.nodes.insert(inode, node);
+        self.nodes.push(node);
         let node = self.change(inode);
         node.modified = node.changed;
         inode
@@ -329,7 +339,7 @@ impl Disk {
             Content::File(pages) if !node.removed => pages.used(),
             Content::File(_) | Content::Folder(_) | Content::Link(_) | Content::Other => 0,
         };
-        self.capacity.saturating_sub(self.nodes.values().map(used).sum())
+        self.capacity.saturating_sub(self.nodes.iter().map(used).sum())
     }
 
     pub(super) fn pages(&self, inode: Inode) -> Result<&Pages, FileError> {
@@ -365,39 +375,9 @@ impl Disk {
             shadow.note(change());
         }
     }
-
-    pub(super) fn lock(&mut self, inode: Inode, handle: u64, lock: Lock) -> bool {
-        self.unlock(inode, handle);
-        let node = self.node_mut(inode);
-        match lock {
-            Lock::TryExclusive | Lock::Exclusive if node.exclusive.is_none() && node.shared.is_empty() => {
-                node.exclusive = Some(handle);
-                true
-            }
-            Lock::Shared if node.exclusive.is_none() => node.shared.insert(handle),
-            Lock::TryExclusive | Lock::Exclusive | Lock::Shared => false,
-        }
-    }
-
-    pub(super) fn unlock(&mut self, inode: Inode, handle: u64) {
-        let node = self.node_mut(inode);
-        node.shared.remove(&handle);
-        if node.exclusive == Some(handle) {
-            node.exclusive = None;
-        }
-    }
 }
 
-/// As [`slice::escape_ascii`] has it; plain names, which nearly all are, are not looked at letter by letter.
-fn escaped(path: &[u8]) -> String {
-    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'\'' | b'"' | b'\\');
-    match std::str::from_utf8(path) {
-        Ok(plain) if path.iter().all(is_plain) => plain.to_owned(),
-        Ok(_) | Err(_) => path.escape_ascii().to_string(),
-    }
-}
-
-pub(super) fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
-    let separator: &[u8] = if folder.is_empty() || name.is_empty() { b"" } else { b"/" };
-    [folder, separator, name].concat()
+/// Where a node stands in the list of all.
+fn place(inode: Inode) -> usize {
+    usize::try_from(inode - Disk::ROOT).expect("there are not so many")
 }

@@ -107,6 +107,11 @@ impl MemoryFiles {
         self.disk().paths()
     }
 
+    /// How many files have a path that ends so.
+    pub fn count_ending(&self, end: &str) -> usize {
+        self.disk().files().filter(|node| node.path.ends_with(end.as_bytes())).count()
+    }
+
     /// Inverts `mask` in the byte at `offset` of the file at `path`, on the disk and wherever else it is, and nobody is
     /// told: no time changes. False if no byte was written there.
     pub fn rot(&self, path: &str, offset: u64, mask: u8) -> bool {

@@ -8,6 +8,7 @@ const PAGE: u64 = 4096;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pages {
     length: u64,
+    /// Each as far as something was written in it, and zeros behind that: most files are short.
     pages: BTreeMap<u64, Vec<u8>>,
 }
 
@@ -31,7 +32,12 @@ impl Pages {
         let count = self.length.saturating_sub(offset).min(buffer.len() as u64) as usize;
         for (page, within, range) in spans(offset, count) {
             match self.pages.get(&page) {
-                Some(bytes) => buffer[range.clone()].copy_from_slice(&bytes[within..within + range.len()]),
+                Some(bytes) => {
+                    let end = (within + range.len()).min(bytes.len());
+                    let (written, rest) = buffer[range].split_at_mut(end.saturating_sub(within));
+                    written.copy_from_slice(&bytes[end - written.len()..end]);
+                    rest.fill(0);
+                }
                 None => buffer[range].fill(0),
             }
         }
@@ -40,8 +46,14 @@ impl Pages {
 
     pub(super) fn write(&mut self, offset: u64, data: &[u8]) {
         for (page, within, range) in spans(offset, data.len()) {
-            let bytes = self.pages.entry(page).or_insert_with(|| vec![0; PAGE as usize]);
-            bytes[within..within + range.len()].copy_from_slice(&data[range]);
+            let bytes = self.pages.entry(page).or_default();
+            if bytes.len() <= within {
+                bytes.resize(within, 0);
+                bytes.extend_from_slice(&data[range]);
+            } else {
+                grown(bytes, within + range.len())[within..within + range.len()]
+                    .copy_from_slice(&data[range]);
+            }
         }
         self.length = self.length.max(offset + data.len() as u64);
     }
@@ -50,7 +62,8 @@ impl Pages {
     pub(super) fn invert(&mut self, offset: u64, mask: u8) -> bool {
         let page = self.pages.get_mut(&(offset / PAGE)).filter(|_| offset < self.length);
         page.is_some_and(|bytes| {
-            bytes[(offset % PAGE) as usize] ^= mask;
+            let within = (offset % PAGE) as usize;
+            grown(bytes, within + 1)[within] ^= mask;
             true
         })
     }
@@ -60,7 +73,8 @@ impl Pages {
             if range.len() as u64 == PAGE {
                 self.pages.remove(&page);
             } else if let Some(bytes) = self.pages.get_mut(&page) {
-                bytes[within..within + range.len()].fill(0);
+                let end = (within + range.len()).min(bytes.len());
+                bytes[within.min(end)..end].fill(0);
             }
         }
     }
@@ -68,10 +82,18 @@ impl Pages {
     pub(super) fn set_len(&mut self, length: u64) {
         let _beyond = self.pages.split_off(&length.div_ceil(PAGE));
         if let Some(bytes) = self.pages.get_mut(&(length / PAGE)) {
-            bytes[(length % PAGE) as usize..].fill(0);
+            bytes.truncate((length % PAGE) as usize);
         }
         self.length = length;
     }
+}
+
+/// At least so many bytes of a page.
+fn grown(bytes: &mut Vec<u8>, length: usize) -> &mut [u8] {
+    if bytes.len() < length {
+        bytes.resize(length, 0);
+    }
+    bytes
 }
 
 /// The pages of a range of a file: the page, where in it, and which of the range's bytes.

@@ -1,7 +1,5 @@
 //! How a path leads to a node, over links, and how many names do; what is set of a node.
 
-use std::collections::VecDeque;
-
 use super::super::{FileError, FileErrorKind, Links};
 use super::disk::{Content, Disk, Inode};
 use super::shadow::Change;
@@ -31,7 +29,7 @@ impl Disk {
 
     /// How many names a node has.
     pub(super) fn names(&self, inode: Inode) -> u64 {
-        let folders = self.nodes.values().filter_map(|node| match &node.content {
+        let folders = self.nodes.iter().filter_map(|node| match &node.content {
             Content::Folder(entries) => Some(entries),
             Content::File(_) | Content::Link(_) | Content::Other => None,
         });
@@ -41,13 +39,14 @@ impl Disk {
     /// Follows `path` from `from`. What `..` in a link's target leads to is the folder that was passed on the way, so
     /// that `from` is never left.
     pub(super) fn resolve(&self, from: Inode, path: &[u8], links: Links) -> Result<Inode, FileError> {
-        let split = |path: &[u8]| path.split(|byte| *byte == b'/').map(<[u8]>::to_vec).collect::<Vec<_>>();
-        let mut todo: VecDeque<Vec<u8>> = split(path).into();
+        let backwards = |path| <[u8]>::rsplit(path, |byte| *byte == b'/');
+        // The next one is the last.
+        let mut todo: Vec<&[u8]> = backwards(path).collect();
         let mut passed = Vec::new();
         let mut at = from;
         let mut followed = 0;
-        while let Some(name) = todo.pop_front() {
-            match name.as_slice() {
+        while let Some(name) = todo.pop() {
+            match name {
                 b"" | b"." => continue,
                 b".." => {
                     at = passed.pop().ok_or(FileErrorKind::Outside)?;
@@ -55,7 +54,7 @@ impl Disk {
                 }
                 _ => {}
             }
-            let next = self.child(at, &name)?;
+            let next = self.child(at, name)?;
             if let Content::Link(target) = &self.node(next).content {
                 followed += 1;
                 if links == Links::None || followed > LINKS_MAX {
@@ -64,7 +63,7 @@ impl Disk {
                 if target.starts_with(b"/") {
                     return Err(FileErrorKind::Outside.into());
                 }
-                split(target).into_iter().rev().for_each(|name| todo.push_front(name));
+                todo.extend(backwards(target));
                 continue;
             }
             if links == Links::None && self.node(next).device != self.node(from).device {

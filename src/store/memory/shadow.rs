@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use super::disk::{Content, Disk, Entries, Inode, join};
+use super::disk::{Content, Disk, Entries, Inode};
 use super::pages::Pages;
+use super::path::join;
 use crate::wire::Modified;
 
 /// A write is torn at multiples of this: what disks write whole.
@@ -191,18 +192,18 @@ impl Disk {
     pub(super) fn crash(&mut self, draw: impl FnMut() -> u64) {
         let Some(mut shadow) = self.shadow.take() else { return };
         shadow.crash(draw);
-        for (inode, node) in &mut self.nodes {
+        for (inode, node) in (Disk::ROOT..).zip(&mut self.nodes) {
             (node.exclusive, node.removed) = (None, true);
             node.shared.clear();
             match &mut node.content {
                 Content::Folder(entries) => {
-                    *entries = shadow.durable_names(*inode);
-                    let durable = shadow.durable_file(*inode);
+                    *entries = shadow.durable_names(inode);
+                    let durable = shadow.durable_file(inode);
                     node.mode = durable.and_then(|folder| folder.mode).unwrap_or(node.mode);
                     node.modified = durable.and_then(|folder| folder.modified).unwrap_or(node.modified);
                 }
                 Content::File(pages) => {
-                    let durable = shadow.durable_file(*inode);
+                    let durable = shadow.durable_file(inode);
                     *pages = durable.map(|file| file.pages.clone()).unwrap_or_default();
                     node.mode = durable.and_then(|file| file.mode).unwrap_or(node.mode);
                     node.modified = durable.and_then(|file| file.modified).unwrap_or(node.modified);

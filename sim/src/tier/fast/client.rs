@@ -201,6 +201,9 @@ impl World {
             self.kick(conn, Side::Client);
         } else {
             self.facts().reach(Rare::Refused);
+            if let Some(host) = self.client(client) {
+                host.links.remove(&link);
+            }
             let error = DialError { kind: DialErrorKind::Refused, os: None };
             self.step_client(client, Input::DialFailed(link, error));
         }
@@ -270,18 +273,21 @@ impl World {
         let Some(host) = host.filter(|host| !host.machine.is_closed()) else { return };
         let life = host.life;
         let effects = host.machine.step(now, input);
-        self.memory.note(Host::Client(client), None, &host.machine);
+        self.memory.note_client(client, &host.machine);
         for effect in effects {
             self.carry_out_client(life, effect);
         }
-        let links = self.client(client).map(|host| host.links.values().copied().collect::<Vec<_>>());
-        links.unwrap_or_default().into_iter().for_each(|conn| self.kick(conn, Side::Client));
+        // A kick is of no machine's concern.
+        let links = self.client(client).map(|host| std::mem::take(&mut host.links)).unwrap_or_default();
+        links.values().for_each(|conn| self.kick(*conn, Side::Client));
+        if let Some(host) = self.client(client) {
+            host.links = links;
+        }
     }
 
     fn carry_out_client(&mut self, life: Life, effect: Effect<Client>) {
         let Life { client, number } = life;
-        let facts = Arc::clone(&self.facts);
-        let Some(host) = self.client(client) else { return };
+        let Some(host) = self.clients[client as usize].as_mut() else { return };
         match effect {
             Effect::Dial(link) => {
                 let place = Place::Files(self.next_dial(client, 0));
@@ -311,9 +317,8 @@ impl World {
                 if !host.power.is_on() {
                     return;
                 }
-                let slowness_ms = slowness_ms(&lock(&facts), Host::Client(client), &op);
+                let slowness_ms = slowness_ms(&lock(&self.facts), Host::Client(client), &op);
                 let stored = carry_out(&mut host.names, &mut MemoryStreams::new(), op);
-                self.folders.forget_logs();
                 let pause = self.store_pause(slowness_ms);
                 self.after(pause, Due::ToClient(life, Box::new(Input::Stored(ticket, stored))));
             }

@@ -34,7 +34,7 @@ mod strangers;
 mod wires;
 mod world;
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use towline::harness::Side;
 use towline::proto::machine::{Input, Machine};
@@ -68,11 +68,17 @@ pub(super) fn run_with(plan: &Plan, plant: Option<Plant>, keeps_bytes: bool) -> 
     }
     let facts = Arc::new(Mutex::new(facts));
     let (panic, impure) = strict(|| caught(|| World::new(plan.clone(), Arc::clone(&facts)).run()));
-    let mut facts = lock(&facts);
+    let mut facts = into_inner(facts);
     facts.outcome.elapsed_ms = facts.now_ms;
     facts.outcome.panic = panic;
     facts.outcome.impure = impure;
-    facts.take_outcome()
+    facts.outcome
+}
+
+/// The facts, once the world that shared them is gone.
+fn into_inner(facts: Arc<Mutex<Facts>>) -> Facts {
+    let facts = Arc::into_inner(facts).expect("the world is gone, and its stores with it");
+    facts.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl World {

@@ -12,7 +12,7 @@ use super::net::{Connection, other};
 use super::world::{World, lock};
 use crate::ledger::Rare;
 use crate::plan::{Trick, What};
-use crate::trace::Recorded;
+use crate::trace::{self, Kind, Recorded};
 
 /// How what passes on a connection is written down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,14 +67,28 @@ impl World {
 }
 
 impl Connection {
+    /// Its process at `side` has handed this over, to be said as it may.
+    pub(super) fn will_say(&mut self, side: Side, bytes: &Bytes) {
+        if self.notes.hearing[side as usize] == Hearing::OfWhatWasSaid {
+            self.end_mut(side).tap.will_say(bytes.clone());
+        }
+    }
+
     /// Its process at `side` has said this.
     pub(super) fn said(&mut self, facts: &mut Facts, side: Side, bytes: &Bytes) {
         let place = self.place;
         facts.keep(side, place.into(), || Recorded::Bytes(side, bytes.clone()));
         if matches!(place, Place::Files(_)) {
-            let keeps = self.notes.hearing[side as usize] == Hearing::OfWhatWasSaid;
-            let frames = self.end_mut(side).tap.said(bytes.clone(), keeps);
-            facts.frames(side, place.into(), frames);
+            let (connection, hearing) = (trace::Connection::from(place), self.notes.hearing[side as usize]);
+            let tap = &mut self.end_mut(side).tap;
+            match hearing {
+                Hearing::OfEach => facts.frames(side, connection, tap.bytes(side, bytes.clone()).0),
+                Hearing::OfWhatWasSaid => {
+                    tap.said(bytes.len(), |frame| {
+                        facts.record(connection.end(side), Some(connection), Kind::Frame(frame));
+                    });
+                }
+            }
         }
     }
 

@@ -157,7 +157,6 @@ impl World {
     fn on_server_closed(&mut self, end: ListenEnd) {
         let Some(host) = &mut self.server else { return };
         let _left_to_the_next_sweep = host.names.close_root(ROOT);
-        self.folders.forget_logs();
         if host.power.is_on() {
             self.facts().stopped(end);
         }
@@ -249,7 +248,7 @@ impl World {
         let session = self.server.as_mut().and_then(|host| host.sessions.get_mut(&conn));
         let Some(session) = session else { return };
         let effects = session.step(now, input);
-        self.memory.note(Host::Server, Some(conn), session);
+        self.memory.note_session(conn, session);
         self.carry_out_session(conn, effects);
         self.kick(conn, Side::Server);
     }
@@ -294,7 +293,7 @@ impl World {
         self.deadline = None;
         let Some(host) = &mut self.server else { return };
         host.sessions.remove(&conn);
-        self.memory.forget(Host::Server, Some(conn));
+        self.memory.forget_session(conn);
         host.echoes.remove(&conn);
         host.ends.insert(conn, ending);
         self.after(FLUSH_LIMIT, Due::FlushLimit(conn));

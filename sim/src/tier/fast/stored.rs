@@ -50,7 +50,6 @@ impl World {
         // A process without power does nothing more; the script takes it away after this step.
         let Some(host) = host.filter(|host| host.power.is_on()) else { return };
         let stored = carry_out(&mut host.names, &mut MemoryStreams::new(), op);
-        self.folders.forget_logs();
         self.step_session(conn, Input::Stored(ticket, stored));
     }
 
@@ -62,7 +61,6 @@ impl World {
         while !waiting.is_empty() {
             ends.extend(host.names.publish_group(&mut waiting));
         }
-        self.folders.forget_logs();
         for ((conn, ticket, _), end) in group.into_iter().zip(ends) {
             self.step_session(conn, Input::Stored(ticket, Stored::Name(end)));
         }

@@ -21,7 +21,8 @@ impl World {
         let pipe = connection.pipe(side);
         pipe.told = pipe.told.saturating_sub(bytes.len());
         if pipe.write == Write::Open {
-            pipe.queue.push(bytes);
+            connection.will_say(side, &bytes);
+            connection.pipe(side).queue.push(bytes);
         }
         self.kick(conn, side);
     }

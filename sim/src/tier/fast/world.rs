@@ -255,7 +255,10 @@ impl World {
     }
 
     fn jump(&mut self, at: Time) {
-        self.now = self.now.max(at);
+        if at <= self.now {
+            return;
+        }
+        self.now = at;
         let (ms, nanos) = (self.now.as_nanos() / 1_000_000, self.now.as_nanos() % 1_000_000);
         let mut facts = self.facts();
         (facts.now_ms, facts.now_nanos) = (ms, nanos as u32);
@@ -334,13 +337,12 @@ impl World {
 
     /// Carries out what is due, lets go of the streams that waited for it, and looks where the run stands.
     fn consider(&mut self, stage: Stage) -> Next {
-        let shared = Arc::clone(&self.facts);
         loop {
             let heard = |dial, side| {
                 let of_dial = |conn: &&Connection| conn.place == Place::Files(dial) && conn.is_up;
                 self.conns.values().find(of_dial).map(|conn| conn.heard(side))
             };
-            let mut facts = lock(&shared);
+            let mut facts = lock(&self.facts);
             let (blown, is_stopping) = (facts.blown.len(), facts.server.is_stopping);
             let stands = Some((facts.now_ms, blown, self.script.happened(), is_stopping, self.stirs));
             if stands != self.stood || self.observed_one_in == 1 {

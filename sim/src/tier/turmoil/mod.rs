@@ -113,7 +113,6 @@ fn simulate(shared: &Shared) {
     for now in 0.. {
         lock(shared).facts.now_ms = now;
         hosts.sim.step().unwrap_or_else(|error| panic!("a host failed: {error}"));
-        shared.folders.forget_logs();
         script::advance(&mut script, &mut hosts, shared);
         let next = stage.next(&mut lock(shared).facts, &script);
         stage = match next {
