@@ -62,7 +62,7 @@ impl World {
     }
 
     pub(super) fn tell_room(&mut self, conn: ConnId, side: Side) {
-        if self.is_paused_at(conn, side) {
+        if !self.paused.is_empty() && self.is_paused_at(conn, side) {
             return;
         }
         let Some(connection) = self.conns.get_mut(&conn).filter(|conn| conn.is_ready(side)) else { return };

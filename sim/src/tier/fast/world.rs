@@ -266,10 +266,12 @@ impl World {
 
     /// Happens, or waits for a network or a process that stands still.
     pub(super) fn happen(&mut self, due: Due) {
-        if self.is_held_up(&due) {
+        if !self.holds.is_empty() && self.is_held_up(&due) {
             return self.waiting.push(due);
         }
-        if let Some(host) = self.sleeper(&due) {
+        if !self.paused.is_empty()
+            && let Some(host) = self.sleeper(&due)
+        {
             return self.asleep.push((host, due));
         }
         match due {
