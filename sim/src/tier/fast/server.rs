@@ -156,9 +156,14 @@ impl World {
     /// As the library's server does: what could not be tidied up is left to the next start.
     fn on_server_closed(&mut self, end: ListenEnd) {
         let Some(host) = &mut self.server else { return };
+        // Closing the folder ends whatever was left open: it is counted first.
+        let left = host.names.leases().count();
         let _left_to_the_next_sweep = host.names.close_root(ROOT);
-        if host.power.is_on() {
-            self.facts().stopped(end);
+        let is_on = host.power.is_on();
+        let mut facts = self.facts();
+        facts.outcome.leftovers.leases += left;
+        if is_on {
+            facts.stopped(end);
         }
     }
 
