@@ -42,7 +42,7 @@ impl Default for Limits {
             idle: Some(Duration::from_secs(30)),
             linger: Duration::from_secs(2),
             window: 8 * EXTENT,
-            operations: 64,
+            operations: 256,
             read_ahead: 6 * EXTENT as usize,
             extents_ahead: 4,
             note_every: 64 * EXTENT,

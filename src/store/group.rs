@@ -254,7 +254,7 @@ impl<F: Files> Names<F> {
         let file = partial.prepare()?;
         let folder = shared.folder_for(place, &path)?;
         let name = path.name().expect("checked when it was opened");
-        place.check_target(&shared.folders[folder], name, &path)?;
+        place.check_name(&shared.folders[folder], name, &path)?;
         let status = file.status().map_err(because("look at the partial file of", &path))?;
         let target = Some(Target::new(&path, &status));
         let syncs_alone = partial.may_be_kept();
@@ -295,7 +295,9 @@ impl<F: Files> Shared<F> {
         if let Some(folder) = self.by_path.get(&parent) {
             return Ok(*folder);
         }
-        self.folders.push(place.folder_for(path, &mut self.fresh)?);
+        let folder = place.folder_for(path, &mut self.fresh)?;
+        place.refuse_reserved(&folder, path)?;
+        self.folders.push(folder);
         self.by_path.insert(parent, self.folders.len() - 1);
         Ok(self.folders.len() - 1)
     }

@@ -32,6 +32,15 @@ pub(super) struct Partial<F: Files> {
     pub(super) broken: Option<StoreError>,
 }
 
+/// How a partial is to be filled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Filling {
+    /// At once and whole: whether there is room for it is seen then.
+    AtOnce,
+    /// Block by block, in any order.
+    InTime,
+}
+
 /// Where it is to stand, as a hash. Neither length nor time are in it: a source that has changed since finds what was kept
 /// of it, and there is never more left behind than a few partials for each path.
 type Key = [u8; 32];
@@ -83,7 +92,12 @@ impl Openers {
 }
 
 impl<F: Files> Names<F> {
-    pub(super) fn open_partial(&mut self, root: RootId, offer: Offer) -> Result<NameDone, StoreError> {
+    pub(super) fn open_partial(
+        &mut self,
+        root: RootId,
+        offer: Offer,
+        filling: Filling,
+    ) -> Result<NameDone, StoreError> {
         let place = self.root_mut(root)?;
         let now = place.files.now().seconds;
         let begins = place.requests.begins(offer.attempt, now);
@@ -93,8 +107,11 @@ impl<F: Files> Names<F> {
         let generation = self.openers.next(root, key);
         let unique = partial_name(&key, generation, self.nonce);
         let place = self.root_mut(root)?;
-        place.check_destination(&offer.path)?;
-        let New { name, file, slot, held, mut basis } = create(place, unique, &key, &offer)?;
+        match filling {
+            Filling::AtOnce => place.check_next_destination(&offer.path)?,
+            Filling::InTime => place.check_destination(&offer.path)?,
+        }
+        let New { name, file, slot, held, mut basis } = create(place, unique, &key, &offer, filling)?;
         if start == Start::Resume && slot.is_some() && basis.is_none() {
             basis = old_version(place, &offer);
         }
@@ -242,6 +259,7 @@ fn create<F: Files>(
     unique: Vec<u8>,
     key: &Key,
     offer: &Offer,
+    filling: Filling,
 ) -> Result<New<F>, StoreError> {
     let path = &offer.path;
     if offer.length > limits::FILE_MAX {
@@ -258,6 +276,9 @@ fn create<F: Files>(
         other => other,
     };
     let new = new.map_err(because("create a partial file for", path))?;
+    if filling == Filling::AtOnce {
+        return Ok(new);
+    }
     let is_kept = !new.held.is_empty();
     let ready = check_space(place, offer, &new.held).and_then(|()| {
         if offer.length == 0 {

@@ -29,6 +29,8 @@ pub(super) struct Root<F: Files> {
     durable: BTreeSet<(u64, u64)>,
     pub(super) requests: Requests,
     pub(super) log: Log,
+    /// The folder that the last destination was checked in, while files that come together begin: most are of one folder.
+    checked: Option<(RelPath, F::Folder)>,
 }
 
 impl<F: Files> Root<F> {
@@ -49,8 +51,15 @@ impl<F: Files> Root<F> {
             },
         };
         let (requests, log) = Default::default();
-        let mut root =
-            Root { files: Arc::new(files), top, reserved, durable: BTreeSet::new(), requests, log };
+        let mut root = Root {
+            files: Arc::new(files),
+            top,
+            reserved,
+            durable: BTreeSet::new(),
+            requests,
+            log,
+            checked: None,
+        };
         // What fails is tried again before anything is done for a request.
         let _later = root.catch_up();
         Ok(root)
@@ -77,6 +86,28 @@ impl<F: Files> Root<F> {
         }
     }
 
+    /// The same for one of several files that come together: the folder is looked up once. [`Root::forget_checked`] is to
+    /// follow before others have a turn.
+    pub(super) fn check_next_destination(&mut self, path: &RelPath) -> Result<(), StoreError> {
+        let Some((parent, name)) = path.parent().zip(path.name()) else {
+            return self.check_destination(path);
+        };
+        if let Some((checked, folder)) = &self.checked
+            && *checked == parent
+        {
+            return self.check_name(folder, name, path);
+        }
+        self.check_destination(path)?;
+        let folder = self.files.open_folder(&self.top, parent.as_bytes(), Links::None);
+        self.checked = folder.ok().map(|folder| (parent, folder));
+        Ok(())
+    }
+
+    /// Files that came together have begun.
+    pub(super) fn forget_checked(&mut self) {
+        self.checked = None;
+    }
+
     /// Refuses a folder, a link or a device at `name` in `folder`. A link is refused rather than replaced: whoever made
     /// it meant the file that it leads to, and that is not written through it.
     pub(super) fn check_target(
@@ -86,6 +117,16 @@ impl<F: Files> Root<F> {
         path: &RelPath,
     ) -> Result<(), StoreError> {
         self.refuse_reserved(folder, path)?;
+        self.check_name(folder, name, path)
+    }
+
+    /// The same in a folder that is known not to be the reserved one.
+    pub(super) fn check_name(
+        &self,
+        folder: &F::Folder,
+        name: &[u8],
+        path: &RelPath,
+    ) -> Result<(), StoreError> {
         let (code, why) = match self.files.status(folder, name) {
             Err(error) if error.kind == FileErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(failed("write to", path, error)),

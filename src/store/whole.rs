@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::partials::Filling;
+use super::root::Root;
 use super::sources::SourceLease;
 use super::{Files, Names, blocks};
-use crate::proto::storage::{Extent, FileDone, FileOp, Lease, NameDone, NameOp, StoreError, small_extent};
+use crate::proto::storage::{Extent, FileDone, FileOp, Lease, NameDone, StoreError, small_extent};
 use crate::wire::{Code, Cv, Metadata, Rope};
 
 /// An operation on a whole file, whose bytes are still to be moved.
@@ -20,8 +22,8 @@ pub enum Begun<F: Files> {
 
 /// One whose bytes were moved.
 pub enum Moved<F: Files> {
-    /// Read, or too long for that.
-    Loaded(Result<(Bytes, Vec<Cv>), StoreError>, SourceLease<F>, Metadata),
+    /// Read, and still what it was: with its version.
+    Loaded(Result<(Bytes, Vec<Cv>), StoreError>, u128, Metadata),
     /// Too long to be read at once.
     TooLong(SourceLease<F>, Metadata),
     /// Written.
@@ -31,12 +33,22 @@ pub enum Moved<F: Files> {
 impl<F: Files> Names<F> {
     /// All of an operation.
     pub fn execute_file(&mut self, op: FileOp) -> Result<FileDone, StoreError> {
-        let begun = self.begin_file(op)?;
+        let begun = self.begin_files([op]).pop().expect("one for each operation")?;
         self.end_file(begun.run())
     }
 
-    /// Opens what an operation needs.
-    pub fn begin_file(&mut self, op: FileOp) -> Result<Begun<F>, StoreError> {
+    /// Opens what operations that come together need, each for itself; in order.
+    pub fn begin_files(
+        &mut self,
+        ops: impl IntoIterator<Item = FileOp>,
+    ) -> Vec<Result<Begun<F>, StoreError>> {
+        let begun = ops.into_iter().map(|op| self.begin_file(op)).collect();
+        self.roots.values_mut().for_each(Root::forget_checked);
+        self.close_retired();
+        begun
+    }
+
+    fn begin_file(&mut self, op: FileOp) -> Result<Begun<F>, StoreError> {
         match op {
             FileOp::Load { root, path } => {
                 let (source, metadata) = self.source(root, &path)?;
@@ -48,8 +60,8 @@ impl<F: Files> Names<F> {
                     let text = "what is staged is not the whole of a small file (a mistake in this program)";
                     return Err(StoreError::new(Code::IO, text));
                 }
-                let NameDone::Partial { lease, .. } = self.execute(NameOp::OpenPartial { root, offer })?
-                else {
+                let opened = self.open_partial(root, offer, Filling::AtOnce)?;
+                let NameDone::Partial { lease, .. } = opened else {
                     unreachable!("an open partial is answered as one")
                 };
                 let open = self.open(lease).expect("opened just now");
@@ -66,10 +78,9 @@ impl<F: Files> Names<F> {
                 let lease = self.lease_source(source);
                 Ok(FileDone::Source { lease, metadata, version })
             }
-            Moved::Loaded(read, source, metadata) => {
+            Moved::Loaded(read, version, metadata) => {
                 let (data, cvs) = read?;
-                source.recheck()?;
-                Ok(FileDone::Loaded { metadata, version: source.version, data, cvs })
+                Ok(FileDone::Loaded { metadata, version, data, cvs })
             }
             Moved::Staged(Ok(cvs), lease) => Ok(FileDone::Staged { lease, cvs }),
             Moved::Staged(Err(error), lease) => {
@@ -84,13 +95,15 @@ impl<F: Files> Begun<F> {
     /// Moves and hashes the bytes; needs nobody's names.
     pub fn run(self) -> Moved<F> {
         match self {
-            Begun::Load(source, metadata) if metadata.length == 0 => {
-                Moved::Loaded(Ok(Default::default()), source, metadata)
+            Begun::Load(source, metadata) => {
+                let extent = small_extent(metadata.length);
+                if extent.is_none() && metadata.length > 0 {
+                    return Moved::TooLong(source, metadata);
+                }
+                let read = extent.map_or_else(|| Ok(Default::default()), |extent| load(&source, extent));
+                let read = read.and_then(|read| source.recheck().map(|_| read));
+                Moved::Loaded(read, source.version, metadata)
             }
-            Begun::Load(source, metadata) => match small_extent(metadata.length) {
-                None => Moved::TooLong(source, metadata),
-                Some(extent) => Moved::Loaded(load(&source, extent), source, metadata),
-            },
             Begun::Stage(lease, _, None, _) => Moved::Staged(Ok(Vec::new()), lease),
             Begun::Stage(lease, file, Some(extent), data) => {
                 Moved::Staged(blocks::write(&*file, extent, data), lease)

@@ -7,7 +7,7 @@ use super::{Reply, Shared, lock};
 use crate::proto::storage::{
     BlockDone, BlockOp, FileDone, FileOp, Lease, NameDone, NameOp, RootId, StoreError, Stored, Ticket,
 };
-use crate::store::{Files, Group, Names, Publication, blocks};
+use crate::store::{Begun, Files, Group, Names, Publication, blocks};
 use crate::wire::Code;
 
 /// Jobs that a thread takes at once: others may take what is left.
@@ -118,13 +118,18 @@ impl<F: Files> Shared<F> {
             group.sync_names();
             ends.extend(lock(&self.names).end_group(group));
         }
-        for ((end, lease), (ticket, reply)) in ends.into_iter().zip(leases).zip(replies) {
-            if end.is_ok() {
-                lock(&self.open).remove(&lease);
-            }
+        let mut closing = Vec::with_capacity(leases.len());
+        {
+            let mut open = lock(&self.open);
+            let ended = ends.iter().zip(leases).filter(|(end, _)| end.is_ok());
+            closing.extend(ended.filter_map(|(_, lease)| open.remove(&lease)));
+        }
+        for (end, (ticket, reply)) in ends.into_iter().zip(replies) {
             // A machine that is gone needs no answer.
             let _ = reply.send((ticket, Stored::Name(end)));
         }
+        // Only now are files closed: so a machine hears of all of them at once.
+        drop(closing);
     }
 
     fn run_name(&self, ticket: Ticket, op: NameOp, reply: &Reply) {
@@ -141,17 +146,26 @@ impl<F: Files> Shared<F> {
         }
     }
 
-    /// Runs jobs on small files.
+    /// Runs jobs on small files: together they open, then each moves its bytes, then together they end and are answered.
+    /// So a machine wakes up once for many of them, and names are asked for twice.
     pub(super) fn run_files(&self, jobs: &mut VecDeque<FileJob>) {
-        while let Some(FileJob { ticket, op, reply }) = jobs.pop_front() {
-            let begun = lock(&self.names).begin_file(op);
-            let moved = begun.map(|begun| begun.run());
+        let (ops, askers): (Vec<_>, Vec<_>) =
+            jobs.drain(..).map(|FileJob { ticket, op, reply }| (op, (ticket, reply))).unzip();
+        let begun = lock(&self.names).begin_files(ops);
+        let moved: Vec<_> = begun.into_iter().map(|begun| begun.map(Begun::run)).collect();
+        let mut ends = Vec::with_capacity(moved.len());
+        {
             let mut names = lock(&self.names);
-            let done = moved.and_then(|moved| names.end_file(moved));
-            let opened = done.as_ref().ok().and_then(opens_file);
-            self.opened(&names, opened);
+            for moved in moved {
+                let done = moved.and_then(|moved| names.end_file(moved));
+                let opened = done.as_ref().ok().and_then(opens_file);
+                self.opened(&names, opened);
+                ends.push((done, opened));
+            }
+        }
+        for ((done, opened), (ticket, reply)) in ends.into_iter().zip(askers) {
             if reply.send((ticket, Stored::File(done))).is_err() {
-                self.not_taken(&mut names, opened);
+                self.not_taken(&mut lock(&self.names), opened);
             }
         }
     }

@@ -1,5 +1,7 @@
 //! Jobs: which run, and which are tried again.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::{Client, Contact, Event, JobError, JobId, LinkId};
 use crate::probe::{Bug, Mark, mark, mark_if, planted};
 use crate::proto::machine::{End, Input, Out};
@@ -42,7 +44,15 @@ pub(super) struct Job {
     pub(super) attempts: u32,
     /// More was read of a stream than can be read again.
     pub(super) is_spent: bool,
-    pub(super) state: JobState,
+    state: JobState,
+}
+
+/// The jobs that are not over, with those that are ready and those that wait at hand.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct JobTable {
+    all: BTreeMap<JobId, Job>,
+    ready: BTreeSet<JobId>,
+    waiting: BTreeSet<(Time, JobId)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -61,11 +71,88 @@ pub(super) enum JobState {
 state_names!(
     pub(super) Job, STATES, state_name, state, JobState: Waiting, Ready, Running, Cancelling, Lost);
 
-impl Job {
-    pub(super) fn not_before(&self) -> Option<Time> {
-        match self.state {
-            JobState::Waiting(at) => Some(at),
-            JobState::Ready | JobState::Running(_) | JobState::Cancelling(_) | JobState::Lost(_) => None,
+impl JobTable {
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    pub(super) fn contains_key(&self, id: &JobId) -> bool {
+        self.all.contains_key(id)
+    }
+
+    pub(super) fn state(&self, id: JobId) -> Option<JobState> {
+        self.all.get(&id).map(|job| job.state)
+    }
+
+    #[cfg(feature = "harness")]
+    pub(super) fn get(&self, id: JobId) -> Option<&Job> {
+        self.all.get(&id)
+    }
+
+    pub(super) fn get_mut(&mut self, id: JobId) -> Option<&mut Job> {
+        self.all.get_mut(&id)
+    }
+
+    /// A job that is to begin as soon as it can.
+    pub(super) fn insert(&mut self, id: JobId, request: Request) {
+        self.all.insert(id, Job { request, attempts: 0, is_spent: false, state: JobState::Ready });
+        self.ready.insert(id);
+    }
+
+    pub(super) fn remove(&mut self, id: JobId) {
+        if let Some(job) = self.all.remove(&id) {
+            self.forget(id, job.state);
+        }
+    }
+
+    pub(super) fn set(&mut self, id: JobId, state: JobState) {
+        let Some(job) = self.all.get_mut(&id) else { return };
+        let before = core::mem::replace(&mut job.state, state);
+        self.forget(id, before);
+        match state {
+            JobState::Ready => drop(self.ready.insert(id)),
+            JobState::Waiting(at) => drop(self.waiting.insert((at, id))),
+            JobState::Running(_) | JobState::Cancelling(_) | JobState::Lost(_) => {}
+        }
+    }
+
+    fn forget(&mut self, id: JobId, before: JobState) {
+        match before {
+            JobState::Ready => drop(self.ready.remove(&id)),
+            JobState::Waiting(at) => drop(self.waiting.remove(&(at, id))),
+            JobState::Running(_) | JobState::Cancelling(_) | JobState::Lost(_) => {}
+        }
+    }
+
+    /// Those that have waited long enough are ready.
+    pub(super) fn wake(&mut self, now: Time) {
+        while let Some((_, id)) = self.waiting.first().copied().filter(|(at, _)| *at <= now) {
+            self.set(id, JobState::Ready);
+        }
+    }
+
+    /// When the next one has waited long enough.
+    pub(super) fn next_due(&self) -> Option<Time> {
+        self.waiting.first().map(|(at, _)| *at)
+    }
+
+    pub(super) fn ready(&self) -> impl Iterator<Item = JobId> {
+        self.ready.iter().copied()
+    }
+
+    /// Those that ran on a connection that was lost.
+    pub(super) fn lost(&self, link: LinkId) -> impl Iterator<Item = JobId> {
+        self.all.iter().filter(move |(_, job)| job.state == JobState::Lost(link)).map(|(id, _)| *id)
+    }
+
+    pub(super) fn rebase(&mut self, now: Time) {
+        let waiting = core::mem::take(&mut self.waiting);
+        for (at, id) in waiting {
+            self.set(id, JobState::Waiting(Time::ZERO + at.since(now)));
         }
     }
 }
@@ -91,14 +178,10 @@ impl Job {
 }
 
 impl Client {
-    pub(super) fn ready(&self) -> impl Iterator<Item = JobId> {
-        self.jobs.iter().filter(|(_, job)| job.state == JobState::Ready).map(|(id, _)| *id)
-    }
-
     pub(super) fn begin(&mut self, now: Time, link: LinkId, id: JobId, out: &mut Out<Client>) {
-        let Some(job) = self.jobs.get_mut(&id) else { return };
+        self.jobs.set(id, JobState::Running(link));
+        let Some(job) = self.jobs.get_mut(id) else { return };
         job.attempts += 1;
-        job.state = JobState::Running(link);
         job.number();
         let start = session::Command::Start(Tag(id.0), job.request.clone());
         self.step_session(now, link, Input::Command(start), out);
@@ -106,9 +189,9 @@ impl Client {
 
     /// An attempt of every job that waits for the connection has failed.
     pub(super) fn fail_ready(&mut self, now: Time, error: &JobError, out: &mut Out<Client>) {
-        let waiting: Vec<JobId> = self.ready().collect();
+        let waiting: Vec<JobId> = self.jobs.ready().collect();
         for id in waiting {
-            if let Some(job) = self.jobs.get_mut(&id) {
+            if let Some(job) = self.jobs.get_mut(id) {
                 job.attempts += 1;
             }
             self.on_attempt_over(now, id, Err(error.clone()), out);
@@ -122,13 +205,13 @@ impl Client {
         result: Result<OpDone, JobError>,
         out: &mut Out<Client>,
     ) {
-        let Some(job) = self.jobs.get_mut(&id) else { return };
+        let Some(job) = self.jobs.get_mut(id) else { return };
         let error = match result {
             Ok(done) => {
                 if job.attempts > 1 && planted(Bug::AnswerTwice) {
                     out.event(Event::Finished(id, Ok(done.clone())));
                 }
-                self.jobs.remove(&id);
+                self.jobs.remove(id);
                 return self.finished(id, Ok(done), out);
             }
             Err(error) => error,
@@ -140,13 +223,13 @@ impl Client {
         };
         mark_if(Mark::GaveUpFirstContact, || never_reached && !again);
         if !error.is_passing() || !again || job.is_spent || matches!(job.state, JobState::Cancelling(_)) {
-            self.jobs.remove(&id);
+            self.jobs.remove(id);
             return self.finished(id, Err(error), out);
         }
         let delay = self.backoff.delay(job.attempts, error.delay());
-        job.state = JobState::Waiting(now + delay);
-        note_retry(&error);
         let attempt = job.attempts;
+        self.jobs.set(id, JobState::Waiting(now + delay));
+        note_retry(&error);
         self.retrying(id, attempt, delay, error, out);
     }
 }

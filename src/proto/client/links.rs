@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Client, Event, Job, JobError, JobId, JobState, Link, LinkId, Owner};
+use super::{Client, Event, JobError, JobId, JobState, Link, LinkId, Owner};
 use crate::probe::{Bug, Mark, mark_if, planted};
 use crate::proto::machine::{Effect, Input, Machine, Out};
 use crate::proto::op::{OpError, Party};
@@ -77,19 +77,19 @@ impl Client {
             }
             session::Event::Op(tag, event) => {
                 let id = JobId(tag.0);
-                if let Some(job) = self.jobs.get_mut(&id) {
+                if let Some(job) = self.jobs.get_mut(id) {
                     job.note(&event);
                 }
                 self.got_on(id, event, out);
             }
             session::Event::Finished(tag, Err(OpError { by: Party::Link, .. })) => {
                 let id = JobId(tag.0);
-                match self.jobs.get_mut(&id) {
-                    Some(Job { state: JobState::Cancelling(_), .. }) => {
+                match self.jobs.state(id) {
+                    Some(JobState::Cancelling(_)) => {
                         let error = JobError::Operation(OpError::us(Code::CANCELLED, ""));
                         self.on_attempt_over(now, id, Err(error), out);
                     }
-                    Some(job) => job.state = JobState::Lost(link),
+                    Some(_) => self.jobs.set(id, JobState::Lost(link)),
                     None => {}
                 }
             }
@@ -119,8 +119,7 @@ impl Client {
         if is_current && !planted(Bug::KeepDeadLink) {
             self.link = Link::Down;
         }
-        let lost = self.jobs.iter().filter(|(_, job)| job.state == JobState::Lost(link)).map(|(id, _)| *id);
-        let lost: Vec<JobId> = lost.collect();
+        let lost: Vec<JobId> = self.jobs.lost(link).collect();
         mark_if(Mark::ManyRetried, || lost.len() > 1);
         for id in lost {
             self.on_attempt_over(now, id, Err(JobError::Session(end.clone())), out);

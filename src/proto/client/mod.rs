@@ -24,7 +24,7 @@ use crate::time::{Duration, Time};
 use crate::wire::{Code, Hello};
 pub use error::JobError;
 pub use jobs::RetryPolicy;
-use jobs::{Job, JobState};
+use jobs::{Job, JobState, JobTable};
 
 /// Names a connection of a client; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -82,7 +82,7 @@ pub struct Client {
     limits: Limits,
     policy: RetryPolicy,
     backoff: Backoff,
-    jobs: BTreeMap<JobId, Job>,
+    jobs: JobTable,
     trees: BTreeMap<JobId, TreeJob>,
     /// The jobs that are parts of trees.
     parts: BTreeMap<JobId, (JobId, PartId)>,
@@ -139,7 +139,7 @@ impl Client {
             limits,
             policy,
             backoff,
-            jobs: BTreeMap::new(),
+            jobs: JobTable::default(),
             trees: BTreeMap::new(),
             parts: BTreeMap::new(),
             next_part: 0,
@@ -161,7 +161,7 @@ impl Client {
     /// The name of a job's state, while it is known.
     #[cfg(feature = "harness")]
     pub fn job_name(&self, job: JobId) -> Option<&'static str> {
-        self.jobs.get(&job).map(Job::state_name)
+        self.jobs.get(job).map(Job::state_name)
     }
 
     fn on_command(&mut self, now: Time, command: Command, out: &mut Out<Client>) {
@@ -172,7 +172,7 @@ impl Client {
                 out.event(Event::Finished(job, Err(JobError::Operation(error))));
             }
             Command::Start(job, request) => {
-                self.jobs.insert(job, Job { request, attempts: 0, is_spent: false, state: JobState::Ready });
+                self.jobs.insert(job, request);
             }
             Command::StartTree(job, request) => self.start_tree(job, request),
             Command::Cancel(job) if self.trees.contains_key(&job) => {
@@ -196,16 +196,14 @@ impl Client {
     }
 
     fn cancel(&mut self, now: Time, id: JobId, out: &mut Out<Client>) {
-        match self.jobs.get(&id).map(|job| job.state) {
+        match self.jobs.state(id) {
             Some(JobState::Running(link)) => {
-                if let Some(job) = self.jobs.get_mut(&id) {
-                    job.state = JobState::Cancelling(link);
-                }
+                self.jobs.set(id, JobState::Cancelling(link));
                 self.step_session(now, link, Input::Command(session::Command::Cancel(Tag(id.0))), out);
             }
             Some(JobState::Waiting(_) | JobState::Ready | JobState::Lost(_)) => {
                 let error = JobError::Operation(OpError::us(Code::CANCELLED, ""));
-                self.jobs.remove(&id);
+                self.jobs.remove(id);
                 self.finished(id, Err(error), out);
             }
             Some(JobState::Cancelling(_)) | None => {}
@@ -229,15 +227,9 @@ impl Client {
 
     /// Dials if a job is due, starts the jobs that are due, says goodbye when there is nothing left.
     fn advance_jobs(&mut self, now: Time, out: &mut Out<Client>) {
-        let mut is_any_due = false;
-        for job in self.jobs.values_mut() {
-            if matches!(job.state, JobState::Waiting(at) if at <= now) {
-                job.state = JobState::Ready;
-            }
-            is_any_due |= job.state == JobState::Ready;
-        }
+        self.jobs.wake(now);
         match self.link {
-            Link::Down if is_any_due => {
+            Link::Down if self.jobs.ready().next().is_some() => {
                 let link = LinkId(self.next_link);
                 self.next_link += 1;
                 let limit = self.policy.connect.filter(|_| !planted(Bug::ForgetDialDeadline));
@@ -245,10 +237,10 @@ impl Client {
                 out.push(Effect::Dial(link));
             }
             Link::Up(link) if self.sessions.get(&link).is_some_and(Session::is_open) => {
-                if is_any_due {
-                    let spaces = self.sessions.get(&link).map_or(0, Session::spaces);
-                    let due: Vec<JobId> = self.ready().take(spaces).collect();
-                    due.into_iter().for_each(|id| self.begin(now, link, id, out));
+                let spaces = self.sessions.get(&link).map_or(0, Session::spaces);
+                let due: Vec<JobId> = self.jobs.ready().take(spaces).collect();
+                for id in due {
+                    self.begin(now, link, id, out);
                 }
                 if self.phase == Phase::Closing && self.is_idle() {
                     self.link = Link::Down;
@@ -353,8 +345,7 @@ impl Machine for Client {
             Link::Dialing(_, limit) => limit,
             Link::Down | Link::Up(_) => None,
         };
-        let retry = self.jobs.values().filter_map(Job::not_before).min();
-        let retry = retry.filter(|_| !planted(Bug::ForgetRetry));
+        let retry = self.jobs.next_due().filter(|_| !planted(Bug::ForgetRetry));
         let sessions = self.sessions.values().filter_map(Session::deadline).min();
         earlier(earlier(dialing, retry), sessions)
     }
@@ -388,10 +379,6 @@ impl Machine for Client {
         if let Some(Contact { give_up: Some(until) }) = &mut self.first_contact {
             shift(until);
         }
-        for job in self.jobs.values_mut() {
-            if let JobState::Waiting(at) = &mut job.state {
-                shift(at);
-            }
-        }
+        self.jobs.rebase(now);
     }
 }

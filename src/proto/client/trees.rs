@@ -1,7 +1,6 @@
 //! Tree jobs: each is a machine of its own, whose operations at the server are jobs of the client like others, with the
 //! same retries, and whose store operations are the client's.
 
-use super::jobs::{Job, JobState};
 use super::{Client, Event, JobError, JobId, Owner};
 use crate::proto::machine::{Effect, Input, Machine, Out};
 use crate::proto::op::{OpDone, OpEvent};
@@ -42,8 +41,7 @@ impl Client {
                     let job = JobId(PARTS | self.next_part);
                     self.next_part += 1;
                     self.parts.insert(job, (id, part));
-                    self.jobs
-                        .insert(job, Job { request, attempts: 0, is_spent: false, state: JobState::Ready });
+                    self.jobs.insert(job, request);
                 }
                 Effect::Event(Wish::Cancel(part)) => {
                     if let Some(job) = self.job_of(id, part) {

@@ -3,7 +3,7 @@
 use super::{Operation, Receiver, Sender};
 
 /// What a transfer does while it sends nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Stage {
     /// It has said what it has to say, and is to be answered.
     Awaiting,

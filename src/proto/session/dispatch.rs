@@ -89,10 +89,7 @@ impl Session {
         operation: Operation,
         out: &mut Out<Session>,
     ) {
-        let slot = SlotId(self.table.next_slot);
-        self.table.next_slot = self.table.next_slot.saturating_add(1);
-        self.table.ids.extend(id.map(|id| (id, slot)));
-        self.table.open.insert(slot, Slot { operation, tag, id, is_answered: false });
+        let slot = self.table.insert(operation, tag, id);
         self.step_operation(now, slot, OpInput::Begin, out);
     }
 
@@ -123,8 +120,8 @@ impl Session {
             self.step_operation(now, before, OpInput::Flush, out);
         }
         if let Some(slot) = known {
-            if let Some(open) = self.table.open.get_mut(&slot) {
-                open.is_answered |= self.role == Role::Client && is_terminal(&body);
+            if self.role == Role::Client && is_terminal(&body) {
+                self.table.answered(slot);
             }
             return self.step_operation(now, slot, OpInput::Received(body), out);
         }
@@ -201,8 +198,7 @@ impl Session {
     }
 
     pub(super) fn on_stored(&mut self, now: Time, ticket: Ticket, stored: Stored, out: &mut Out<Session>) {
-        self.table.storing = self.table.storing.saturating_sub(1);
-        self.table.reading.remove(&ticket);
+        self.table.stored(ticket);
         let (slot, ticket) = inner(ticket);
         self.step_operation(now, slot, OpInput::Stored(ticket, stored), out);
         self.begin_reads(out);
@@ -214,6 +210,7 @@ impl Session {
         let mut effects = Vec::new();
         open.operation.step(now, input, &mut effects);
         let tag = open.tag;
+        self.table.stepped(slot);
         for effect in effects {
             match effect {
                 OpEffect::Transmit(body) => self.transmit(slot, body, out),
@@ -235,11 +232,13 @@ impl Session {
     }
 
     fn transmit(&mut self, slot: SlotId, body: Body, out: &mut Out<Session>) {
-        let Some(open) = self.table.open.get_mut(&slot) else { return };
         if !self.phase.is_alive() {
             return;
         }
-        open.is_answered |= self.role != Role::Client && is_terminal(&body);
+        if self.role != Role::Client && is_terminal(&body) {
+            self.table.answered(slot);
+        }
+        let Some(open) = self.table.open.get_mut(&slot) else { return };
         let id = *open.id.get_or_insert_with(|| {
             let step = u32::from(!planted(Bug::ReuseOperationId));
             self.table.last = OperationId((self.table.last.0 + step).max(1));
@@ -256,7 +255,7 @@ impl Session {
     }
 
     fn on_operation_closed(&mut self, now: Time, slot: SlotId, result: OpResult, out: &mut Out<Session>) {
-        let Some(Slot { tag, id, is_answered, .. }) = self.table.open.remove(&slot) else { return };
+        let Some((Slot { tag, id, .. }, is_answered)) = self.table.remove(slot) else { return };
         if self.role == Role::Client {
             let waits = self.meter.take(now);
             if waits != Waits::default() {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use super::{Role, Tag};
 use crate::probe::{Mark, mark, mark_if};
 use crate::proto::Limits;
-use crate::proto::op::Operation;
+use crate::proto::op::{Operation, Stage};
 use crate::proto::storage::{BlockOp, FileOp, StoreOp, Ticket};
 use crate::wire::{Capabilities, OperationId, limits};
 
@@ -32,7 +32,9 @@ pub(super) struct Table {
     /// Reads that wait until enough of what was read is sent.
     pub(super) reads: VecDeque<(SlotId, Ticket, StoreOp)>,
     /// Bytes of reads under way.
-    pub(super) reading: BTreeMap<Ticket, usize>,
+    reading: BTreeMap<Ticket, usize>,
+    /// Sums over what is open, so that no step walks over all of it.
+    sums: Sums,
     /// Store operations under way.
     pub(super) storing: usize,
 }
@@ -48,7 +50,40 @@ pub(super) struct Slot {
     /// Given with the first frame, so that ids ascend on the wire: an offer waits for its source, an echo for credit.
     pub(super) id: Option<OperationId>,
     /// The terminal reply has been sent (server) or has come (client).
-    pub(super) is_answered: bool,
+    is_answered: bool,
+    /// As it was after its last step; counted in the sums.
+    read_ahead: usize,
+    /// The same.
+    stage: Option<Stage>,
+}
+
+/// What the open operations come to together.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+struct Sums {
+    /// Those with bulk to send.
+    sending: BTreeSet<SlotId>,
+    /// Bytes read ahead of what is sent, and of reads under way.
+    held: usize,
+    /// How many have no terminal reply yet.
+    unanswered: usize,
+    /// How many transfers are how far.
+    stages: BTreeMap<Stage, usize>,
+}
+
+impl Sums {
+    fn moved(&mut self, before: Option<Stage>, after: Option<Stage>) {
+        if let Some(before) = before
+            && let Some(count) = self.stages.get_mut(&before)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.stages.remove(&before);
+            }
+        }
+        if let Some(after) = after {
+            *self.stages.entry(after).or_default() += 1;
+        }
+    }
 }
 
 impl Table {
@@ -67,6 +102,7 @@ impl Table {
             data_from: SlotId(0),
             reads: VecDeque::new(),
             reading: BTreeMap::new(),
+            sums: Sums::default(),
             storing: 0,
         }
     }
@@ -83,8 +119,54 @@ impl Table {
     /// An operation that has been answered is over for the client; few of them may still wait for the store here.
     pub(super) fn is_full(&self) -> bool {
         let most = self.limits.operations as usize;
-        let unanswered = self.open.values().filter(|slot| !slot.is_answered).count();
-        unanswered >= most || self.open.len() >= 2 * most
+        self.sums.unanswered >= most || self.open.len() >= 2 * most
+    }
+
+    /// An operation begins.
+    pub(super) fn insert(&mut self, operation: Operation, tag: Tag, id: Option<OperationId>) -> SlotId {
+        let slot = SlotId(self.next_slot);
+        self.next_slot = self.next_slot.saturating_add(1);
+        self.ids.extend(id.map(|id| (id, slot)));
+        self.open.insert(slot, Slot { operation, tag, id, is_answered: false, read_ahead: 0, stage: None });
+        self.sums.unanswered += 1;
+        slot
+    }
+
+    /// An operation was stepped.
+    pub(super) fn stepped(&mut self, id: SlotId) {
+        let Some(slot) = self.open.get_mut(&id) else { return };
+        let ahead = slot.operation.read_ahead();
+        self.sums.held = self.sums.held + ahead - core::mem::replace(&mut slot.read_ahead, ahead);
+        let stage = slot.operation.stage();
+        let before = core::mem::replace(&mut slot.stage, stage);
+        if before != stage {
+            self.sums.moved(before, stage);
+        }
+        if slot.operation.wants_room() > 0 {
+            self.sums.sending.insert(id);
+        } else {
+            self.sums.sending.remove(&id);
+        }
+    }
+
+    /// The terminal reply has been sent, or has come.
+    pub(super) fn answered(&mut self, id: SlotId) {
+        if let Some(slot) = self.open.get_mut(&id)
+            && !core::mem::replace(&mut slot.is_answered, true)
+        {
+            self.sums.unanswered -= 1;
+        }
+    }
+
+    /// An operation is over: gives it, and whether it was answered.
+    pub(super) fn remove(&mut self, id: SlotId) -> Option<(Slot, bool)> {
+        let slot = self.open.remove(&id)?;
+        self.sums.held -= slot.read_ahead;
+        self.sums.moved(slot.stage, None);
+        self.sums.sending.remove(&id);
+        self.sums.unanswered -= usize::from(!slot.is_answered);
+        let is_answered = slot.is_answered;
+        Some((slot, is_answered))
     }
 
     /// How many more operations the peer takes now.
@@ -122,20 +204,20 @@ impl Table {
     /// The next operation that has bulk to send and fits `budget`. One within an extent goes first, so that the peer
     /// holds back data of one transfer at the most.
     pub(super) fn next_turn(&mut self, budget: usize) -> Option<SlotId> {
-        let fits = |slot: &Slot| (1..=budget).contains(&slot.operation.wants_room());
-        // Mostly none does, and whose turn it is need not be looked for.
-        if !self.open.values().any(fits) {
+        if self.sums.sending.is_empty() {
             return None;
         }
+        let fits = |slot: &Slot| (1..=budget).contains(&slot.operation.wants_room());
         if let Some(slot) = self.open.get(&self.turn)
             && slot.operation.is_within_extent()
         {
             return fits(slot).then_some(self.turn);
         }
-        let after = self.open.range((core::ops::Bound::Excluded(self.turn), core::ops::Bound::Unbounded));
-        let up_to = self.open.range(..=self.turn);
+        let sending = &self.sums.sending;
+        let after = sending.range((core::ops::Bound::Excluded(self.turn), core::ops::Bound::Unbounded));
+        let up_to = sending.range(..=self.turn);
         let before = self.turn;
-        self.turn = after.chain(up_to).find(|(_, slot)| fits(slot)).map(|(id, _)| *id)?;
+        self.turn = *after.chain(up_to).find(|id| self.open.get(id).is_some_and(fits))?;
         let still_sends = || self.open.get(&before).is_some_and(|slot| slot.operation.wants_room() > 0);
         mark_if(Mark::SendersTakeTurns, || self.turn != before && still_sends());
         Some(self.turn)
@@ -143,22 +225,33 @@ impl Table {
 
     /// Bytes that each operation with bulk to send would send next.
     pub(super) fn wanted(&self) -> impl Iterator<Item = usize> {
-        self.open.values().map(|slot| slot.operation.wants_room()).filter(|bytes| *bytes > 0)
+        self.sums.sending.iter().filter_map(|id| self.open.get(id)).map(|slot| slot.operation.wants_room())
+    }
+
+    /// How far the transfer is that is furthest.
+    pub(super) fn stage(&self) -> Option<Stage> {
+        self.sums.stages.last_key_value().map(|(stage, _)| *stage)
     }
 
     /// Reads that may begin now.
     pub(super) fn next_read(&mut self) -> Option<(Ticket, StoreOp)> {
         let (.., op) = self.reads.front()?;
         let length = read_length(op)?;
-        let ahead: usize = self.open.values().map(|slot| slot.operation.read_ahead()).sum();
-        let held = ahead + self.reading.values().sum::<usize>();
+        let held = self.sums.held;
         if held > 0 && held + length > self.limits.read_ahead {
             mark(Mark::ReadsWait);
             return None;
         }
         let (_, ticket, op) = self.reads.pop_front()?;
         self.reading.insert(ticket, length);
+        self.sums.held += length;
         Some((ticket, op))
+    }
+
+    /// An operation of the store's is over.
+    pub(super) fn stored(&mut self, ticket: Ticket) {
+        self.storing = self.storing.saturating_sub(1);
+        self.sums.held -= self.reading.remove(&ticket).unwrap_or(0);
     }
 }
 

@@ -87,11 +87,10 @@ impl Session {
 
     /// Of several transfers the one that is furthest counts: what is ready to be sent before what is being read.
     fn cause(&self) -> Option<Cause> {
-        if let Some(bytes) = self.table.wanted().min() {
+        if let Some(bytes) = self.table.wanted().next() {
             return Some(if self.channel.lacks_credit(bytes) { Cause::Peer } else { Cause::Network });
         }
-        let stage = self.table.open.values().filter_map(|slot| slot.operation.stage()).max()?;
-        Some(match stage {
+        Some(match self.table.stage()? {
             Stage::Awaiting => Cause::Peer,
             Stage::Receiving if self.channel.inbound.is_nearly_used() => Cause::Writing,
             Stage::Receiving => Cause::Network,

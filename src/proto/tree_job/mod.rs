@@ -47,7 +47,7 @@ use crate::time::Time;
 use crate::wire::{self, Code, RelPath, limits};
 
 /// Operations under way at once: as many as a server takes by default.
-const PARTS_MAX: usize = 64;
+const PARTS_MAX: usize = 256;
 /// Folders that are being listed or have files to begin, at once.
 const FOLDERS_MAX: usize = 16;
 /// Files move at once as long as their bytes are no more than this, or they are few.

@@ -90,10 +90,10 @@ fn a_server_that_is_gone_ends_the_tree_soon() {
         let faults = (0..99).map(|dial| Fault::Reset(dial, Side::Server, bytes(dial))).collect();
         let mut pair = pair_with(faults);
         let (source, _) = ends(&pair, direction);
-        (0..300).for_each(|i| source.put(&format!("tree/{i}"), &noise(3000)));
+        (0..700).for_each(|i| source.put(&format!("tree/{i}"), &noise(3000)));
         let error = run(&mut pair, request(direction, "tree", "copy", TreeOptions::default()));
         assert!(matches!(error, Err(JobError::Session(_))), "{error:?}");
-        assert!(retries(&pair) < 64 * 5, "{}", retries(&pair));
+        assert!(retries(&pair) < 256 * 5, "{}", retries(&pair));
         pair.close();
     }
 }
