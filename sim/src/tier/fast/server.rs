@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use towline::harness::{Checked, Side, carry_out};
-use towline::proto::listener::{ConnectionId, ListenEvent, ListenInput, Listener, Source};
+use towline::proto::listener::{ConnectionId, ListenEnd, ListenEvent, ListenInput, Listener, Source};
 use towline::proto::machine::{Effect, End, Input, Machine, Out};
 use towline::proto::session::{self, Session};
 use towline::proto::storage::{StoreOp, Ticket};
@@ -146,12 +146,24 @@ impl World {
         for effect in host.listener.step(now, input) {
             match effect {
                 Effect::Event(event) => self.on_listen_event(event),
-                Effect::Close(end) => self.facts().stopped(end),
+                Effect::Close(end) => self.on_server_closed(end),
                 Effect::Transmit((), never) => match never {},
                 Effect::Dial(()) | Effect::Finish(()) | Effect::Hangup(()) | Effect::Store(..) => {}
             }
         }
         self.accept();
+    }
+
+    /// As the library's server does: what could not be tidied up is left to the next start. A lease that is still open would
+    /// end with the folder, and is counted before.
+    fn on_server_closed(&mut self, end: ListenEnd) {
+        let Some(host) = &mut self.server else { return };
+        lock(&self.facts).outcome.leftovers.leases += host.names.leases().count();
+        let _left_to_the_next_sweep = host.names.close_root(ROOT);
+        self.folders.forget_logs();
+        if host.power.is_on() {
+            self.facts().stopped(end);
+        }
     }
 
     fn on_listen_event(&mut self, event: ListenEvent) {
