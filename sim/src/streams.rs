@@ -24,6 +24,8 @@ impl Streams {
     pub const RESUMES: &str = "resumes";
     /// What is in the way of a path, and who lies about where a datagram comes from.
     pub const OBSTACLES: &str = "obstacles";
+    /// What no client of ours asks for.
+    pub const ODDITIES: &str = "oddities";
     /// Latency, limits, retries.
     pub const WORLD: &str = "world";
 

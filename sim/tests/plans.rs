@@ -88,6 +88,15 @@ const STORIES: &[Story] = &[
             "publishes file as 5000000 bytes",
         ],
     ),
+    (
+        "endless-file",
+        &[
+            "Offer \"hollow\" 70000000000 bytes",
+            "Data 2097152",
+            "step 0 is over: GivenUp",
+            "step 3 is over: Done",
+        ],
+    ),
     ("delta", &["Have from 0: ", "publishes file as 4100000 bytes", "step 0 is over: Done"]),
     (
         "look-alikes",

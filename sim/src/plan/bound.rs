@@ -8,6 +8,10 @@ impl Plan {
         let length = |path: &str| self.contents_at(path).map(|content| content.length).max().unwrap_or(0);
         let of = |step: &Step| match &step.operation {
             Operation::Put { content, .. } => content.length,
+            // Of what has no end as much as may be on its way when that is given up.
+            Operation::Get { path } if self.is_hollow(path) => {
+                self.limits.window + self.network.window as u64
+            }
             Operation::Get { path } => length(path),
             Operation::Echo(content) | Operation::RawEcho(content) => 2 * content.length,
             Operation::DatagramEcho { count, length, .. } => 2 * u64::from(*count) * length,

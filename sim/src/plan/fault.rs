@@ -314,11 +314,13 @@ pub enum Trick {
     Flood,
     /// Begins a transfer or a question as it should, and breaks a rule later.
     Breach,
+    /// Asks for what the protocol has words for, and no client of ours asks for.
+    Oddity,
 }
 
 impl Trick {
     /// All of them.
-    pub const ALL: [Trick; 9] = [
+    pub const ALL: [Trick; 10] = [
         Trick::Garbage,
         Trick::Truncate,
         Trick::Replay,
@@ -328,6 +330,7 @@ impl Trick {
         Trick::Stall,
         Trick::Flood,
         Trick::Breach,
+        Trick::Oddity,
     ];
 }
 

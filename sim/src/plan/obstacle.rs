@@ -17,6 +17,8 @@ pub enum Obstacle {
     Folder,
     /// An empty folder that is another file system.
     Mount,
+    /// A file of so many bytes, of which none was ever written: zeros, and too many to be read to the end.
+    Hollow(u64),
 }
 
 impl Plan {
@@ -26,6 +28,11 @@ impl Plan {
             |above: &str, path: &str| path.strip_prefix(above).is_some_and(|rest| rest.starts_with('/'));
         let obstacles = self.obstacles.iter().map(|(at, _)| at.as_str());
         obstacles.into_iter().any(|at| at == path || is_above(at, path) || is_above(path, at))
+    }
+
+    /// True if what stands at `path` is too long to be read to the end.
+    pub fn is_hollow(&self, path: &str) -> bool {
+        self.obstacles.iter().any(|(at, what)| at == path && matches!(what, Obstacle::Hollow(_)))
     }
 
     /// True if something that is no folder of the server's own stands where partial files are to be.

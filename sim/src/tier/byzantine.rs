@@ -2,6 +2,7 @@
 //! tier plays them on a connection; the same peer does the same in every world.
 
 mod breach;
+mod oddity;
 
 use std::collections::VecDeque;
 
@@ -73,6 +74,7 @@ pub(super) fn acts(plan: &Plan, trick: Trick, noise: u64, side: Side) -> VecDequ
         Trick::Stall => actor.stall(),
         Trick::Flood => actor.flood(),
         Trick::Breach => actor.breach(plan),
+        Trick::Oddity => actor.oddity(plan),
     }
     actor.acts
 }

@@ -21,6 +21,9 @@ const SYNC_WEIGHT: u64 = 4;
 /// Bits that rotted in one partial, of which each set is tried when it is published.
 const ROTTING_MAX: usize = 6;
 
+/// A file from this length on has nothing in it that could rot, and cannot be looked at as a whole.
+const HOLLOW_MIN: u64 = 1 << 32;
+
 /// A file that is being received, of which a bit rotted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Rotting {
@@ -119,7 +122,7 @@ impl Folders {
         let length = |path: &str| disk.look(path).map_or(0, |status| status.length);
         let is_source = |path: &str| host != Host::Server && path.starts_with("up-");
         let mut paths = disk.paths();
-        paths.retain(|path| length(path) > 0 && !is_source(path));
+        paths.retain(|path| (1..HOLLOW_MIN).contains(&length(path)) && !is_source(path));
         let Some(path) = paths.get(pick as usize % paths.len().max(1)) else {
             return facts.event("fault", "there is nothing to rot");
         };

@@ -31,6 +31,7 @@ impl Folders {
                 Obstacle::Device => served.put_other(path),
                 Obstacle::Folder => served.put_folder(path),
                 Obstacle::Mount => served.put_mount(path),
+                Obstacle::Hollow(length) => served.put_hollow(path, *length),
             }
         }
         served.sync_all();

@@ -42,6 +42,14 @@ impl MemoryFiles {
         self.disk().plant(path, Content::Other);
     }
 
+    /// Puts a file there of which no byte was ever written.
+    pub fn put_hollow(&self, path: &str, length: u64) {
+        let mut disk = self.disk();
+        let inode = disk.plant(path, Content::file());
+        disk.pages_mut(inode).expect("a file").set_len(length);
+        disk.note(|| Change::SetLen(inode, length));
+    }
+
     /// Puts an empty folder there that is another file system.
     pub fn put_mount(&self, path: &str) {
         let mut disk = self.disk();

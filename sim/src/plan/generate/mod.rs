@@ -5,6 +5,7 @@
 //! | `workload` | files, and what is done with them |
 //! | `habits` | what is done together, and what is given up |
 //! | `obstacles` | what is in the way of a path; servers that stop at once; forged datagrams |
+//! | `oddities` | what a peer may ask for, and no client of ours does; files that are too long to be read |
 //! | `stories` | plans about one thing that goes wrong |
 //! | `swarm` | plans with each kind of fault or none |
 //! | `fair` | what must succeed can |
@@ -12,6 +13,7 @@
 mod fair;
 mod habits;
 mod obstacles;
+mod oddities;
 mod resumes;
 mod stories;
 mod swarm;
@@ -129,7 +131,11 @@ impl Plan {
         if matches!(scenario, Scenario::Clean | Scenario::Partition | Scenario::Swarm) {
             resumes::resumes(&mut plan, &mut streams.stream(Streams::RESUMES));
         }
+        if matches!(scenario, Scenario::ServerCrash | Scenario::ClientCrash | Scenario::Drain) {
+            resumes::after_a_crash(&mut plan, &mut streams.stream(Streams::RESUMES));
+        }
         if scenario == Scenario::Swarm {
+            oddities::oddities(&mut plan, &mut streams.stream(Streams::ODDITIES));
             obstacles::obstacles(&mut plan, &mut streams.stream(Streams::OBSTACLES));
         }
         fair::fair(&mut plan);

@@ -182,7 +182,7 @@ impl Actor {
         self.frame(1, body);
     }
 
-    fn waits(&mut self) {
+    pub(super) fn waits(&mut self) {
         let ms = self.random.random_range(10..60);
         self.acts.push_back(Act::Pause(ms));
     }
@@ -204,7 +204,7 @@ fn hole(offset: u64, length: u64) -> Body {
     Body::Hole(Hole { offset, length })
 }
 
-fn have(first: u32, count: usize, last: bool) -> Body {
+pub(super) fn have(first: u32, count: usize, last: bool) -> Body {
     Body::Have(HavePage { upload: UploadId(1), first, cvs: vec![None; count], last })
 }
 
