@@ -70,7 +70,9 @@ async fn serve<N: Network>(shared: &Shared, network: &N) -> Result<(), String> {
     let (stopper, stop) = stopper();
     tokio::spawn(Polled::new(obey(shared.clone(), network.clone(), inbox, stopper)));
     let end = serve.run(stop).await;
-    // As the library's server does: what could not be tidied up is left to the next start.
+    // As the library's server does: what could not be tidied up is left to the next start. A lease that is still open would
+    // end with the folder, and is counted before.
+    lock(shared).facts.outcome.leftovers.leases += disk.leases();
     let _ = disk.close_root(root).await;
     if power.is_on() {
         lock(shared).facts.stopped(end);
