@@ -60,7 +60,7 @@ impl<F: Files> Names<F> {
                     let text = "what is staged is not the whole of a small file (a mistake in this program)";
                     return Err(StoreError::new(Code::IO, text));
                 }
-                let opened = self.open_partial(root, offer, Filling::AtOnce)?;
+                let opened = self.open_partial(root, *offer, Filling::AtOnce)?;
                 let NameDone::Partial { lease, .. } = opened else {
                     unreachable!("an open partial is answered as one")
                 };

@@ -151,14 +151,6 @@ impl Facts {
         self.now_ms * 1_000_000 + u64::from(self.now_nanos)
     }
 
-    /// What was seen, while others may still look at it.
-    pub(super) fn take_outcome(&mut self) -> Outcome {
-        let trace = std::mem::take(&mut self.outcome.trace);
-        let mut outcome = self.outcome.clone();
-        outcome.trace = trace;
-        outcome
-    }
-
     /// A rare state was reached.
     pub(super) fn reach(&mut self, rare: Rare) {
         self.outcome.reached.insert(rare);

@@ -23,7 +23,7 @@ pub enum FileOp {
         /// Where.
         root: RootId,
         /// What is received, of at most [`limits::BLOCK_MIN`] bytes, and the path that it is published at.
-        offer: Offer,
+        offer: Box<Offer>,
         /// All of its bytes.
         data: Rope,
     },

@@ -1,7 +1,7 @@
 //! A tree job: makes folders at one side like those at the other. Walks, compares, and says which operations are to run;
 //! the client runs each as a job of its own, with its own retries, many at once.
 //!
-//! It walks depth first, a few folders at a time, and holds of each the names of one [`window`]: what it holds does not
+//! It walks depth first, a few folders at a time, and holds of each the names of one window: what it holds does not
 //! grow with the tree. A folder is made, with the owner's bits, before anything comes into it, and gets its mode and its
 //! time when all is in it. What stands only at the destination is removed if that is asked for, and nothing is removed of
 //! a folder that could not be listed. An entry that fails is told, and the rest goes on; a server that cannot be reached

@@ -28,7 +28,7 @@ impl<F: Files> Group<F> {
         };
         for member in &mut self.members {
             if let State::Ready(ready) = &member.state
-                && !(is_together && !ready.syncs_alone)
+                && (!is_together || ready.syncs_alone)
                 && !planted(Bug::SkipFileSync)
                 && !planted(Bug::RenameBeforeSync)
                 && let Err(error) = ready.file.sync()

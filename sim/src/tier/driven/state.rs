@@ -109,7 +109,12 @@ impl Shared {
 
     /// What was seen.
     pub(in crate::tier) fn into_outcome(self) -> Outcome {
-        lock(&self).facts.take_outcome()
+        // Others may still look at it.
+        let outcome = &mut lock(&self).facts.outcome;
+        let trace = std::mem::take(&mut outcome.trace);
+        let mut seen = outcome.clone();
+        seen.trace = trace;
+        seen
     }
 
     pub(in crate::tier) fn leases(&self) -> usize {

@@ -28,7 +28,7 @@ impl Receiver {
         let Some(data) = incoming.take_whole(self.tickets.next()) else {
             return self.open_partial(incoming, out);
         };
-        let stage = FileOp::Stage { root: self.root, offer: self.offer_here(&incoming), data };
+        let stage = FileOp::Stage { root: self.root, offer: Box::new(self.offer_here(&incoming)), data };
         self.state = State::Staging(incoming);
         self.tickets.issue(StoreOp::File(stage), out);
     }
