@@ -298,3 +298,38 @@ fn links_at_the_receiver_are_not_followed() {
     assert_eq!(tree(victim.path()).len(), 1);
     assert_eq!(fs::read(victim.path().join("file")).unwrap(), b"old");
 }
+
+/// One object for each entry, one for the whole, and nothing else on standard output.
+#[test]
+fn entries_are_objects_where_a_program_asks() {
+    let world = World::new();
+    put(&world.here("dir/a"), "abc");
+    put(&world.here("dir/b/within"), "");
+    put(&world.there("x/a/in the way"), "");
+    let objects = |args: &[&str]| {
+        let (code, out, _) = world.run(args);
+        let parse = |line: &str| serde_json::from_str::<serde_json::Value>(line).expect("an object a line");
+        (code, out.lines().map(parse).collect::<Vec<_>>())
+    };
+    let find = |all: &[serde_json::Value], path: &str| {
+        all.iter().find(|object| object["path"] == path).cloned().unwrap_or_else(|| panic!("{path}: {all:?}"))
+    };
+    let (code, dry) = objects(&["put", "-r", "--dry-run", "--json", "dir", "@/y"]);
+    assert_eq!((code, &find(&dry, "dir/a")["dry_run"]), (0, &true.into()));
+    let (code, all) = objects(&["put", "-r", "--json", "dir", "@/x"]);
+    assert_eq!(code, 13);
+    let (failed, moved) = (find(&all, "dir/a"), find(&all, "dir/b/within"));
+    assert_eq!((&failed["outcome"], &moved["outcome"]), (&"failed".into(), &"moved".into()));
+    assert!(failed["why"].as_str().is_some_and(|why| why.contains("folder")), "{failed}");
+    assert_eq!(moved["root"], blake3::hash(b"").to_string());
+    assert_eq!(find(&all, "dir/b")["outcome"], "folder-made");
+    let [.., summary, error] = &all[..] else { panic!("{all:?}") };
+    assert_eq!(
+        (&summary["type"], &summary["files"], &summary["failed"]),
+        (&"summary".into(), &1.into(), &1.into())
+    );
+    assert!(summary["bytes_sent"].as_u64() > Some(100));
+    assert_eq!((&error["type"], &error["exit"]), (&"error".into(), &13.into()));
+    let (code, all) = objects(&["get", "-r", "--json", "@/x/b/", "back"]);
+    assert_eq!((code, &all.last().unwrap()["unchanged"]), (0, &0.into()));
+}

@@ -1,5 +1,6 @@
 //! `--json`: one object a line on standard output, and nothing else there. What the objects say is in `docs/JSON.md`.
 
+use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use super::output;
 use super::verify::Bytes;
 use crate::client::{Compared, Moved, Traffic};
 use crate::net::diagnose::Diagnosis;
+use crate::proto::tree_job::{Direction, Outcome, Summary};
 use crate::wire::{Cv, Entry, FileKind};
 
 /// An object of a kind, for `print`.
@@ -49,7 +51,14 @@ impl Object {
 
     /// Prints it as a line.
     pub(super) fn print(self) -> Result<(), CliError> {
-        output::print(&Value::Object(self.0).to_string())
+        output::print(&self.to_string())
+    }
+}
+
+impl fmt::Display for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The map's own words are those of an object.
+        write!(f, "{}", Value::Object(self.0.clone()))
     }
 }
 
@@ -68,6 +77,48 @@ pub(super) fn moved(path: &Path, moved: &Moved, traffic: Traffic, time: Duration
 /// The last line of a command that has moved files.
 pub(super) fn summary(files: u64, bytes: u64, traffic: Traffic, time: Duration) -> Object {
     Object::new("summary").with("files", files).with("bytes", bytes).with_cost(traffic, time)
+}
+
+/// What became of an entry of a tree, or would.
+pub(super) fn told(path: &[u8], outcome: &Outcome, direction: Direction, is_dry: bool) -> Object {
+    let object = |name: &str| Object::new("file").with_path("path", path).with("outcome", name);
+    let object = match outcome {
+        Outcome::Moved { length, moved } => {
+            let skipped = moved.as_ref().map_or(0, |moved| moved.skipped);
+            let data = if is_dry { 0 } else { length.saturating_sub(skipped) };
+            let (sent, received) = if direction == Direction::Up { (data, 0) } else { (0, data) };
+            let object = object("moved").with("bytes", *length).with("bytes_skipped", skipped);
+            let object = object.with("bytes_sent", sent).with("bytes_received", received);
+            match moved {
+                Some(moved) => object.with("blocks_refused", moved.blocks_refused).with_root(moved.root),
+                None => object,
+            }
+        }
+        Outcome::Unchanged(bytes) => object("unchanged").with("bytes", *bytes),
+        Outcome::FolderMade => object("folder-made"),
+        Outcome::LinkMade => object("link-made"),
+        Outcome::Excluded => object("excluded"),
+        Outcome::LinkSkipped => object("link-skipped"),
+        Outcome::Special => object("special"),
+        Outcome::Reserved => object("reserved"),
+        Outcome::Removed(_) => object("removed"),
+        Outcome::Failed(error) => object("failed").with("why", error.to_string()),
+    };
+    if is_dry { object.with("dry_run", true) } else { object }
+}
+
+/// The last line of a command that has moved trees.
+pub(super) fn tree(of: &Summary, traffic: Traffic, time: Duration) -> Object {
+    summary(of.files, of.bytes, traffic, time)
+        .with("bytes_skipped", of.bytes_skipped)
+        .with("blocks_refused", of.blocks_refused)
+        .with("unchanged", of.unchanged)
+        .with("folders", of.folders)
+        .with("links", of.links)
+        .with("excluded", of.excluded)
+        .with("left_out", of.left_out)
+        .with("removed", of.removed)
+        .with("failed", of.failed)
 }
 
 /// A comparison; `ranges` is what differs.

@@ -130,7 +130,7 @@ impl Screen {
     fn on_told(&self, told: &Told) {
         let mut trees = self.trees();
         let Some(teller) = &trees.teller else { return };
-        let line = teller.line(told);
+        let (line, object) = (teller.line(told), teller.object(told));
         if let Line::Wrong(line) = &line {
             trees.failures.note(told, line);
         }
@@ -144,10 +144,15 @@ impl Screen {
                 output::complain(&line);
             }
             Line::Detail(line) => self.detail(&line),
+            Line::Result(_) if object.is_some() => {}
             Line::Result(line) => {
                 self.clear();
                 trees::print(&line);
             }
+        }
+        if let Some(object) = object {
+            self.clear();
+            trees::print(&object.to_string());
         }
     }
 

@@ -10,6 +10,7 @@ use ignore::gitignore::GitignoreBuilder;
 
 use super::exit::Exit;
 use super::explain::{CliError, in_short};
+use super::json::{self, Object};
 use super::output::{self, Size, escaped, rate};
 use super::visit::Visit;
 use crate::client::ClientError;
@@ -160,7 +161,7 @@ pub(super) enum Line {
     Wrong(String),
     /// A person asked to know more.
     Detail(String),
-    /// What a dry run is for.
+    /// What a dry run is for, or an object for a program.
     Result(String),
 }
 
@@ -170,9 +171,19 @@ pub(super) struct Teller {
     is_dry: bool,
     /// What each source is called.
     names: Vec<String>,
+    /// For a program.
+    is_json: bool,
 }
 
 impl Teller {
+    /// The entry as an object, where those are asked for.
+    pub(super) fn object(&self, told: &Told) -> Option<Object> {
+        let item = self.names.get(told.item as usize).map_or("", String::as_str);
+        let between = if told.path.is_empty() || item.ends_with('/') { "" } else { "/" };
+        let path = [item.as_bytes(), between.as_bytes(), &told.path].concat();
+        self.is_json.then(|| json::told(&path, &told.outcome, self.direction, self.is_dry))
+    }
+
     /// The line for an entry.
     pub(super) fn line(&self, told: &Told) -> Line {
         let item = self.names.get(told.item as usize).map_or("", String::as_str);
@@ -241,7 +252,8 @@ pub(super) async fn moving(
     work: impl Future<Output = Result<Summary, ClientError>>,
 ) -> Result<(), CliError> {
     let sources = names.len();
-    visit.screen.tell_trees(Teller { direction, is_dry, names });
+    let is_json = visit.is_json;
+    visit.screen.tell_trees(Teller { direction, is_dry, names, is_json });
     let began = Instant::now();
     let summary = work.await.map_err(visit.explain(tried.clone()))?;
     let failures = visit.screen.failures();
@@ -250,6 +262,9 @@ pub(super) async fn moving(
         return Err(visit.explain(tried)(ClientError::Job(error)));
     }
     visit.screen.note(&summary_line(&summary, direction, is_dry, began.elapsed()));
+    if is_json {
+        json::tree(&summary, visit.client.traffic(), began.elapsed()).print()?;
+    }
     if summary.failed == 0 {
         return Ok(());
     }

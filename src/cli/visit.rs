@@ -22,6 +22,8 @@ pub(super) struct Visit {
     pub(super) client: Client,
     pub(super) screen: Arc<Screen>,
     pub(super) server: Endpoint,
+    /// Results are for a program.
+    pub(super) is_json: bool,
 }
 
 impl Visit {
@@ -59,7 +61,7 @@ pub(super) fn moving<T>(
         let screen = Arc::new(Screen::new(common.talk, server));
         let watch = Arc::clone(&screen);
         let client = Client::watched(server.clone(), config, move |event| watch.on_event(event));
-        let visit = Visit { client, screen, server: server.clone() };
+        let visit = Visit { client, screen, server: server.clone(), is_json: common.json };
         let result = tokio::select! {
             biased;
             exit = signals.next() => Err(interrupted(exit)),
