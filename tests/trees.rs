@@ -333,3 +333,14 @@ fn entries_are_objects_where_a_program_asks() {
     let (code, all) = objects(&["get", "-r", "--json", "@/x/b/", "back"]);
     assert_eq!((code, &all.last().unwrap()["unchanged"]), (0, &0.into()));
 }
+
+/// Small files are open until they are durable, hundreds for each connection.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_takes_as_many_files_as_the_system_grants() {
+    let world = World::new();
+    let limits = fs::read_to_string(format!("/proc/{}/limits", world.server.id())).unwrap();
+    let line = limits.lines().find(|line| line.starts_with("Max open files")).expect("a limit of files");
+    let [soft, hard] = [3, 4].map(|at| line.split_whitespace().nth(at).unwrap());
+    assert_eq!(soft, hard);
+}

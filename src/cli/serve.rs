@@ -68,6 +68,7 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
             "warning: whoever reaches {address} can read, replace and remove what is served, and nothing is encrypted"
         ));
     }
+    allow_many_files();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .max_blocking_threads(16)
@@ -83,6 +84,14 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
         ListenEnd::Drained => Ok(()),
         ListenEnd::Aborted => Err(cut_off()),
     }
+}
+
+/// Each connection may have hundreds of small files open until they are durable: as many as the system grants at all.
+fn allow_many_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    // Where it is refused, the server gets along with what there is, and says so when it runs out.
+    let _as_before = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
 }
 
 async fn serve(args: &Args, files: &[SocketAddr], lines: SyncSender<String>) -> Result<ListenEnd, CliError> {
