@@ -98,7 +98,7 @@ def measure(name, place, rounds, is_disk):
         daemon = ["rsync", "--daemon", "--no-detach", f"--config={work}/rsyncd.conf", "--address=127.0.0.1"]
         servers = [
             subprocess.Popen([*daemon, f"--port={ports[0]}"]),
-            subprocess.Popen([TOWLINE, "serve", "-q", work, "--listen", f"127.0.0.1:{ports[1]}"]),
+            subprocess.Popen([TOWLINE, "serve", "-q", work, "--listen", f"127.0.0.1:{ports[1]}"], stdout=subprocess.DEVNULL),
         ]
         try:
             for port in ports:
