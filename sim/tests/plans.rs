@@ -78,6 +78,7 @@ const STORIES: &[Story] = &[
             "step 1 is over: Done",
         ],
     ),
+    ("several", &["Reset(All)", "Mute(Server, All)", "step 0 is over: Done"]),
     (
         "resume",
         &[
