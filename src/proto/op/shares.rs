@@ -160,7 +160,9 @@ impl Shares {
         let mut ranges: Vec<Range> = Vec::new();
         let mut block = self.free_from;
         let blocks = self.shape.blocks();
-        while block < blocks && bringing.asked < ahead {
+        // Extents are not divided: each is written at once.
+        let is_within = |block| !self.shape.block_start(block).is_multiple_of(EXTENT);
+        while block < blocks && (bringing.asked < ahead || is_within(block)) {
             if self.blocks[block as usize] == Share::Free {
                 let is_full = ranges.len() == WANT_MAX / 4;
                 match ranges.last_mut() {

@@ -37,7 +37,8 @@ pub(super) fn several(plan: &mut Plan, random: &mut ChaCha8Rng) {
     // Most of what a connection of several brings is a part of the file.
     let most = content.length / u64::from(plan.limits.parallel);
     for _ in 0..random.random_range(1..4) {
-        let (dial, host) = (random.random_range(0..6), Whom::Client(client));
+        let dial = random.random_range(0..6);
+        let host = if random.random_bool(0.8) { Whom::Dial(client, dial) } else { Whom::Client(client) };
         let side = if random.random_bool(0.8) { Side::Server } else { Side::Client };
         let byte =
             if side == Side::Server { random.random_range(0..most) } else { random.random_range(0..400) };
