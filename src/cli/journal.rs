@@ -140,6 +140,7 @@ fn asked(began: &Began) -> Asked {
         Began::Get(path) => format!("get {path}"),
         Began::Stream(path) => format!("put {path} (a stream)"),
         Began::Read(path) => format!("read {path}"),
+        Began::Pull(path) => format!("get {path}, one more connection"),
         Began::Sum(path) => format!("verify {path}"),
         Began::Question(Question::List(path)) => format!("ls {path}"),
         Began::Question(Question::Stat(path)) => format!("stat {path}"),
@@ -165,7 +166,7 @@ fn outcome(result: &OpResult) -> String {
             text
         }
         Ok(OpDone::Summed(Summed { length, root })) => format!("{}, {root}", Size(*length)),
-        Ok(OpDone::Given { bytes }) => Size(*bytes).to_string(),
+        Ok(OpDone::Given { bytes } | OpDone::Pulled { bytes }) => Size(*bytes).to_string(),
         Ok(OpDone::Printed(_)) => "printed".to_owned(),
         Ok(OpDone::Compared(_)) => "compared".to_owned(),
         Ok(OpDone::Listed) => "listed".to_owned(),
