@@ -56,15 +56,16 @@ def on_disk(args):
             with rsync_server(work, work) as rsync, towline_server(work) as ours:
                 there, address = f"rsync://127.0.0.1:{rsync.port}/work", f"127.0.0.1:{ours.port}"
                 for number in range(args.rounds):
-                    for name, server, peer, command in (
+                    cases = (
                         ("rsync -a push", rsync, None, ["rsync", "-a", "-W", work / "src", f"{there}/OUT/"]),
                         ("towline put -r, durable", ours, "rsync -a push", [TOWLINE, "put", "-q", "-r", work / "src", f"{address}/OUT/"]),
                         ("rsync -a --fsync push", rsync, "towline put -r, durable", ["rsync", "-a", "-W", "--fsync", work / "src", f"{there}/OUT/"]),
                         ("rsync -a pull", rsync, None, ["rsync", "-a", "-W", f"{there}/src", work / "OUT/"]),
                         ("towline get -r, durable", ours, "rsync -a pull", [TOWLINE, "get", "-q", "-r", f"{address}/src", work / "OUT/"]),
-                    ):
-                        out = f"{name.split()[0]}-{len(table.rows)}-{number}-{name[-4:].strip()}"
-                        (work / out).mkdir(exist_ok=True)
+                    )
+                    for place, (name, server, peer, command) in enumerate(cases):
+                        out = f"out-{number}-{place}"
+                        (work / out).mkdir()
                         os.sync()
                         table.add(name, Run([str(part).replace("OUT", out) for part in command], server), peer)
                         check(work / "src", work / out / "src", name)
