@@ -70,7 +70,7 @@ impl Default for Limits {
             read_ahead: 6 * EXTENT as usize,
             extents_ahead: 4,
             connections: Connections::Adaptive,
-            note_every: 64 * EXTENT,
+            note_every: 16 * EXTENT,
             tree_names: 16 * 1024 * 1024,
             block_attempts: 3,
             backlog: 256 * 1024,
