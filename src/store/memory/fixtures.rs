@@ -82,6 +82,14 @@ impl MemoryFiles {
         lines
     }
 
+    /// Somebody takes away what stands at `path`, with all that is in it, by no primitive; false if nothing does.
+    pub fn take_away(&self, path: &str) -> bool {
+        let mut disk = self.disk();
+        let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let folder = if above.is_empty() { Some(Disk::ROOT) } else { disk.find(above) };
+        folder.is_some_and(|folder| disk.take_away(folder, name.as_bytes()))
+    }
+
     /// Puts something there that is neither file, folder nor link.
     pub fn put_other(&self, path: &str) {
         self.disk().plant(path, Content::Other);
