@@ -26,6 +26,8 @@ impl Streams {
     pub const OBSTACLES: &str = "obstacles";
     /// What no client of ours asks for.
     pub const ODDITIES: &str = "oddities";
+    /// Who meddles with the folder for partial files, and what else goes wrong beneath a store and a driver.
+    pub const MEDDLERS: &str = "meddlers";
     /// Latency, limits, retries.
     pub const WORLD: &str = "world";
 

@@ -64,6 +64,8 @@ marks! {
     PartialHasAnotherName "a partial whose name a crash brought back after it was published",
     JournalDamaged "a journal that was damaged",
     LogDamaged "a log of requests that ends with a damaged record",
+    LogWrittenAnew "a log of requests written anew",
+    BarrierFailed "a sync of a whole file system that failed, and the files that it was for",
     BlocksCopied "blocks copied from the version that stands there, or from another's partial",
     HeldRefused "a block that was held, and is not the sender's",
     ShortWrite "a write to a file that took a part",

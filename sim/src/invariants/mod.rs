@@ -3,6 +3,7 @@
 
 mod acknowledged;
 mod as_planned;
+mod counted;
 mod deterministic;
 mod drains;
 mod echo;
@@ -34,7 +35,7 @@ pub struct Broken {
 type Check = fn(&Outcome) -> Vec<String>;
 
 /// All of them by name; the first that breaks names a failure.
-pub const ALL: [(&str, Check); 15] = [
+pub const ALL: [(&str, Check); 16] = [
     ("deterministic", deterministic::check),
     ("published", published::check),
     ("acknowledged", acknowledged::check),
@@ -49,6 +50,7 @@ pub const ALL: [(&str, Check); 15] = [
     ("leftovers", leftovers::check),
     ("harmless", harmless::check),
     ("memory", memory::check),
+    ("counted", counted::check),
     ("as-planned", as_planned::check),
 ];
 

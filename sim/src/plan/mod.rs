@@ -6,6 +6,7 @@
 //! | `work` | what the applications do |
 //! | `fault` | what goes wrong, and when |
 //! | `obstacle` | what stands in the way of a path |
+//! | `meddling` | what somebody else takes out of the folder for partial files |
 //! | `heal` | what must be put right again |
 //! | `text` | a plan as a file, and back |
 //! | `compared` | whether every world shows its applications the same |
@@ -18,6 +19,7 @@ mod fault;
 mod generate;
 mod heal;
 mod light;
+mod meddling;
 mod network;
 mod obstacle;
 mod text;
@@ -30,6 +32,7 @@ use towline::time::Duration;
 
 pub use self::fault::{Cut, DiskFailure, Fault, Host, Impostor, Stranger, Trick, What, When, Whom};
 pub use self::generate::Scenario;
+pub use self::meddling::Meddling;
 pub use self::network::{Datagrams, Disks, Forged, Network, Shape, Span};
 pub use self::obstacle::Obstacle;
 pub use self::text::BadPlan;
@@ -226,6 +229,7 @@ impl Plan {
             What::Repair | What::Release | What::Resume(_) | What::StartReading(_) => false,
             What::Reset(_) | What::End(..) | What::Mute(..) | What::Damage(..) => false,
             What::ClockJump(..) | What::Forged(_) => false,
+            What::BreakWrites(..) | What::Meddle(..) | What::NoteRots(..) => false,
             What::StartServer | What::SecondServer | What::AcceptFails(_) => false,
             What::DiskFull(_) | What::DiskFree(_) | What::DiskError { .. } => false,
             What::SlowDisk(..) | What::BitRot(..) | What::SourceChanges { .. } => false,

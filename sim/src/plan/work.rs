@@ -45,6 +45,14 @@ pub struct Application {
     pub begins_ms: u64,
     /// What it does.
     pub steps: Vec<Step>,
+    /// True if it does not close its client after the last step, but drops it, whatever that is at.
+    #[serde(default, skip_serializing_if = "is_not")]
+    pub leaves: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_not(value: &bool) -> bool {
+    !*value
 }
 
 impl Application {

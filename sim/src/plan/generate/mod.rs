@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `workload` | files, and what is done with them |
 //! | `habits` | what is done together, and what is given up |
+//! | `meddlers` | who meddles with the folder for partial files; failing barriers and logs; drivers that are interrupted |
 //! | `obstacles` | what is in the way of a path; servers that stop at once; forged datagrams |
 //! | `oddities` | what a peer may ask for, and no client of ours does; files that are too long to be read |
 //! | `stories` | plans about one thing that goes wrong |
@@ -12,6 +13,7 @@
 
 mod fair;
 mod habits;
+mod meddlers;
 mod obstacles;
 mod oddities;
 mod resumes;
@@ -138,6 +140,7 @@ impl Plan {
             oddities::oddities(&mut plan, &mut streams.stream(Streams::ODDITIES));
             obstacles::obstacles(&mut plan, &mut streams.stream(Streams::OBSTACLES));
         }
+        meddlers::meddlers(&mut plan, scenario, &mut streams.stream(Streams::MEDDLERS));
         fair::fair(&mut plan);
         plan
     }
@@ -161,6 +164,7 @@ fn shape(random: &mut ChaCha8Rng) -> Shape {
         pending_percent: random.random_range(0..30),
         nap_permille: if random.random_bool(0.5) { random.random_range(0..10) } else { 0 },
         nap_ms_max: random.random_range(1..20),
+        ..Shape::SMOOTH
     }
 }
 
