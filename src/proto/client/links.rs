@@ -19,6 +19,10 @@ impl Client {
             let Some(session) = self.sessions.get_mut(&link) else { return };
             let mut inner = Out::new();
             let more = session.next_frame(now, &mut inner);
+            // From part of a frame nothing follows.
+            if !more && inner.effects().is_empty() {
+                return;
+            }
             self.carry_out(now, link, inner, out);
             self.advance(now, out);
             if !more {

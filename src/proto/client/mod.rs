@@ -323,7 +323,7 @@ impl Machine for Client {
             }
             Input::Dialed(_) => {}
             Input::DialFailed(link, error) => self.on_dial_failed(now, link, error, out),
-            Input::Received(link, bytes) => self.on_bytes(now, link, bytes, out),
+            Input::Received(link, bytes) => return self.on_bytes(now, link, bytes, out),
             Input::Ended(link, end) => self.step_session(now, link, Input::Ended((), end), out),
             Input::Room(link, room) => self.step_session(now, link, Input::Room((), room), out),
             Input::Elapsed => self.on_elapsed(now, out),

@@ -280,7 +280,10 @@ impl Machine for Session {
         match input {
             Input::Received((), bytes) => {
                 self.push(now, bytes);
+                // What follows from each frame has followed, and from part of one nothing does.
                 while self.next_frame(now, out) {}
+                mark_if(Mark::StoreIsFull, || self.table.is_clogged());
+                return;
             }
             Input::Ended((), end) => self.on_ended(end, out),
             Input::Room((), room) => self.channel.set_room(room),
