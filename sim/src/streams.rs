@@ -22,6 +22,8 @@ impl Streams {
     pub const HABITS: &str = "habits";
     /// Long files that break off.
     pub const RESUMES: &str = "resumes";
+    /// Files over several connections.
+    pub const SEVERAL: &str = "several";
     /// What is in the way of a path, and who lies about where a datagram comes from.
     pub const OBSTACLES: &str = "obstacles";
     /// What no client of ours asks for.

@@ -17,6 +17,7 @@ mod meddlers;
 mod obstacles;
 mod oddities;
 mod resumes;
+mod several;
 mod stories;
 mod swarm;
 mod workload;
@@ -139,6 +140,9 @@ impl Plan {
         if scenario == Scenario::Swarm {
             oddities::oddities(&mut plan, &mut streams.stream(Streams::ODDITIES));
             obstacles::obstacles(&mut plan, &mut streams.stream(Streams::OBSTACLES));
+        }
+        if matches!(scenario, Scenario::Clean | Scenario::Partition | Scenario::Swarm) {
+            several::several(&mut plan, &mut streams.stream(Streams::SEVERAL));
         }
         meddlers::meddlers(&mut plan, scenario, &mut streams.stream(Streams::MEDDLERS));
         fair::fair(&mut plan);
