@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use towline::probe::Mark;
+use towline::proto::op::Compared;
 use towline_tripwire::Caught;
 
 use crate::ledger::Rare;
@@ -28,6 +29,11 @@ impl ContentId {
         ContentId { length: bytes.len() as u64, hash: *blake3::hash(bytes).as_bytes() }
     }
 
+    /// Of what is known by its length and its BLAKE3 hash alone.
+    pub fn named(length: u64, hash: [u8; 32]) -> ContentId {
+        ContentId { length, hash }
+    }
+
     /// How many bytes.
     pub fn length(&self) -> u64 {
         self.length
@@ -44,6 +50,16 @@ impl std::fmt::Debug for ContentId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let start: String = self.hash[..4].iter().map(|byte| format!("{byte:02x}")).collect();
         write!(f, "{} bytes {start}", self.length)
+    }
+}
+
+/// Bytes that somebody read, in order.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Output(pub Vec<u8>);
+
+impl std::fmt::Debug for Output {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        ContentId::of(&self.0).fmt(f)
     }
 }
 
@@ -87,6 +103,10 @@ pub struct Job {
     pub got: Option<ContentId>,
     /// The length of the file, as a look at it told.
     pub described: Option<u64>,
+    /// What a comparison found.
+    pub compared: Option<Compared>,
+    /// What was handed to whoever reads what is received in order.
+    pub printed: Option<Output>,
     /// For a list, the names; for a tree that was received, its files as [`Job::named`].
     pub names: Vec<String>,
     /// For a put that was acknowledged: whether the content stood at its path at that moment.
@@ -97,6 +117,11 @@ impl Job {
     /// How a file of a tree that was received is named among [`Job::names`].
     pub fn named(path: &str, content: ContentId) -> String {
         format!("{path} is {content:?}")
+    }
+
+    /// What the server said that stands there, to a comparison.
+    pub fn named_by_server(&self) -> Option<ContentId> {
+        self.compared.as_ref().map(|compared| ContentId::named(compared.there, compared.root.0))
     }
 
     /// One that has just begun.
@@ -114,6 +139,8 @@ impl Job {
             retries: 0,
             got: None,
             described: None,
+            compared: None,
+            printed: None,
             names: Vec::new(),
             stood: None,
         }

@@ -26,6 +26,10 @@ impl Streams {
     pub const OBSTACLES: &str = "obstacles";
     /// What no client of ours asks for.
     pub const ODDITIES: &str = "oddities";
+    /// What is compared, and what goes in order: parts of files, and streams.
+    pub const ORDERED: &str = "ordered";
+    /// Trees of folders.
+    pub const TREES: &str = "trees";
     /// Latency, limits, retries.
     pub const WORLD: &str = "world";
 

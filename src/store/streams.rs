@@ -138,11 +138,16 @@ pub struct MemoryPipe {
     pub output: Vec<u8>,
     /// Most bytes that may be written.
     pub capacity: Option<usize>,
+    /// Reading fails where the input ends.
+    pub fails: bool,
 }
 
 #[cfg(feature = "harness")]
 impl Pipe for MemoryPipe {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, FileError> {
+        if self.fails && self.input.is_empty() {
+            return Err(FileErrorKind::Other.into());
+        }
         let count = buffer.len().min(self.input.len());
         buffer[..count].copy_from_slice(&self.input.split_to(count));
         Ok(count)

@@ -7,7 +7,8 @@ use crate::plan::{Application, Operation, Step};
 pub(super) fn check(outcome: &Outcome) -> Vec<String> {
     let mut broken = Vec::new();
     for job in &outcome.jobs {
-        if let Operation::Put { path, .. } | Operation::PutTree { path, .. } = outcome.operation(job)
+        if let Operation::Put { path, .. } | Operation::PutTree { path, .. } | Operation::Pour { path, .. } =
+            outcome.operation(job)
             && job.ended == Some(Ended::Done)
             && job.stood == Some(false)
             && !is_shared(outcome, path)

@@ -50,7 +50,10 @@ fn meets_writer(outcome: &Outcome, reader: &Job) -> bool {
         let is_apart = is_over(job, reader.begun_at) || is_over(reader, job.begun_at);
         operation.writes() && operation.path() == path && !is_apart
     };
-    matches!(outcome.operation(reader), Operation::Get { .. }) && outcome.jobs.iter().any(meets)
+    let reads = |operation: &Operation| {
+        matches!(operation, Operation::Get { .. } | Operation::Compare { .. } | Operation::Print { .. })
+    };
+    reads(outcome.operation(reader)) && outcome.jobs.iter().any(meets)
 }
 
 fn meets_impostor(plan: &Plan, job: &Job) -> bool {

@@ -45,7 +45,7 @@ pub(super) fn check(outcome: &Outcome) -> Vec<String> {
         if let Some((path, action)) = action(outcome, job) {
             let actions = paths.entry(path.to_owned()).or_default();
             // One whose source changed may have been published before, and is tried again with what it is now.
-            let tries = outcome.sent_by(job).len().saturating_sub(1);
+            let tries = if outcome.operation(job).writes() { outcome.sent_by(job).len().saturating_sub(1) } else { 0 };
             actions.extend((0..tries).map(|_| Action { is_certain: false, ..action.clone() }));
             actions.push(action);
         }
@@ -84,6 +84,26 @@ fn action<'a>(outcome: &'a Outcome, job: &'a Job) -> Option<(&'a str, Action)> {
         Operation::Get { path } | Operation::Stat { path } if outcome.plan.is_in_the_way(path) => {
             return None;
         }
+        Operation::Compare { path, .. } | Operation::Print { path, .. } if outcome.plan.is_in_the_way(path) => {
+            return None;
+        }
+        Operation::Compare { path, .. } if is_done => (path, Effect::Read(vec![job.named_by_server()])),
+        Operation::Print { .. } if plan_has_impostor(outcome, job) => return None,
+        Operation::Print { path, part, .. } if is_done => {
+            let output = job.printed.as_ref()?;
+            let is_it = |(_, bytes): &(_, Vec<u8>)| part.of(bytes) == Some(&output.0[..]);
+            let versions = outcome.versions_at(path).into_iter().filter(is_it);
+            (path, Effect::Read(versions.map(|(id, _)| Some(id)).collect()))
+        }
+        Operation::Pour { path, .. } => {
+            // One that fails in the middle sends nothing.
+            let sent = outcome.sent_to(job).into_iter().flat_map(|(_, sent)| sent);
+            let values: Vec<Value> = sent.flat_map(|id| outcome.received_as(Host::Server, path, id)).map(Some).collect();
+            if values.is_empty() {
+                return None;
+            }
+            (path, Effect::Write(values))
+        }
         Operation::Put { path, .. } => {
             let sent = outcome.sent_by(job).into_iter();
             let values = sent.flat_map(|id| outcome.received_as(Host::Server, path, id));
@@ -100,6 +120,7 @@ fn action<'a>(outcome: &'a Outcome, job: &'a Job) -> Option<(&'a str, Action)> {
         Operation::Stat { .. } if plan_has_impostor(outcome, job) => return None,
         Operation::Stat { path } if is_done => (path, Effect::Read(of_length(outcome, path, job.described))),
         Operation::Get { .. } | Operation::Stat { .. } | Operation::List => return None,
+        Operation::Compare { .. } | Operation::Print { .. } => return None,
         Operation::PutTree { .. } | Operation::GetTree { .. } => return None,
         Operation::Echo(_) | Operation::RawEcho(_) | Operation::DatagramEcho { .. } => return None,
     };

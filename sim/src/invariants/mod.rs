@@ -7,6 +7,7 @@ mod deterministic;
 mod drains;
 mod echo;
 mod harmless;
+mod in_order;
 mod kept;
 mod leftovers;
 mod linearizable;
@@ -34,13 +35,14 @@ pub struct Broken {
 type Check = fn(&Outcome) -> Vec<String>;
 
 /// All of them by name; the first that breaks names a failure.
-pub const ALL: [(&str, Check); 15] = [
+pub const ALL: [(&str, Check); 16] = [
     ("deterministic", deterministic::check),
     ("published", published::check),
     ("acknowledged", acknowledged::check),
     ("linearizable", linearizable::check),
     ("kept", kept::check),
     ("reads", reads::check),
+    ("in-order", in_order::check),
     ("echo", echo::check),
     ("replies", replies::check),
     ("drains", drains::check),

@@ -22,6 +22,8 @@ pub(super) fn check(outcome: &Outcome) -> Vec<String> {
             Operation::GetTree { path } => broken.extend(wrong_files(outcome, job, path)),
             Operation::Stat { .. } => {}
             Operation::Get { .. } | Operation::Put { .. } | Operation::Remove { .. } => {}
+            // The matter of `in_order`.
+            Operation::Compare { .. } | Operation::Print { .. } | Operation::Pour { .. } => {}
             Operation::PutTree { .. }
             | Operation::Echo(_)
             | Operation::RawEcho(_)
@@ -92,11 +94,12 @@ fn presence_of(outcome: &Outcome, list: &Job, path: &str) -> Presence {
     let until = list.ended_at.unwrap_or(u64::MAX);
     let here = |job: &&Job, wants_put: bool| {
         let is_it = match outcome.operation(job) {
-            operation @ (Operation::Put { .. } | Operation::PutTree { .. }) => {
+            operation @ (Operation::Put { .. } | Operation::PutTree { .. } | Operation::Pour { .. }) => {
                 wants_put && operation.puts().iter().any(|(at, _)| at == path)
             }
             Operation::Remove { path: at } => !wants_put && at == path,
             Operation::Get { .. } | Operation::GetTree { .. } => false,
+            Operation::Compare { .. } | Operation::Print { .. } => false,
             Operation::List | Operation::Stat { .. } => false,
             Operation::Echo(_) | Operation::RawEcho(_) | Operation::DatagramEcho { .. } => false,
         };

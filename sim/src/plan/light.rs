@@ -24,7 +24,12 @@ impl Plan {
                     short(content);
                 }
                 Operation::PutTree { contents, .. } => contents.iter_mut().for_each(short),
-                Operation::Get { .. } | Operation::GetTree { .. } => {}
+                Operation::Compare { content, .. } => short(content),
+                Operation::Pour { content, fails_at, .. } => {
+                    short(content);
+                    *fails_at = fails_at.map(|at| at.min(most));
+                }
+                Operation::Get { .. } | Operation::GetTree { .. } | Operation::Print { .. } => {}
                 Operation::List | Operation::Stat { .. } => {}
                 Operation::Remove { .. } | Operation::DatagramEcho { .. } => {}
             }

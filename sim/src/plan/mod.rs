@@ -6,6 +6,7 @@
 //! | `work` | what the applications do |
 //! | `fault` | what goes wrong, and when |
 //! | `obstacle` | what stands in the way of a path |
+//! | `part` | bytes of a file |
 //! | `heal` | what must be put right again |
 //! | `text` | a plan as a file, and back |
 //! | `compared` | whether every world shows its applications the same |
@@ -20,6 +21,7 @@ mod heal;
 mod light;
 mod network;
 mod obstacle;
+mod part;
 mod text;
 mod work;
 
@@ -32,6 +34,7 @@ pub use self::fault::{Cut, DiskFailure, Fault, Host, Impostor, Stranger, Trick, 
 pub use self::generate::Scenario;
 pub use self::network::{Datagrams, Disks, Forged, Network, Shape, Span};
 pub use self::obstacle::Obstacle;
+pub use self::part::Part;
 pub use self::text::BadPlan;
 pub use self::work::{Application, Content, Expect, Operation, Step};
 

@@ -148,7 +148,7 @@ impl Plan {
             return bad(format!("{fault:?} names a client that it does not have"));
         }
         let is_put = |client, step| {
-            self.step(client, step).is_some_and(|step| matches!(step.operation, Operation::Put { .. }))
+            self.step(client, step).is_some_and(|step| matches!(step.operation, Operation::Put { .. } | Operation::Compare { .. }))
         };
         let sends_nothing = |fault: &Fault| match fault.what {
             What::SourceChanges { client, step, .. } => !is_put(client, step),
@@ -176,6 +176,11 @@ impl Plan {
                 && !(8..=65_507).contains(length)
             {
                 return bad("a datagram has 8 bytes, for its number, to 65507".to_owned());
+            }
+            if let Operation::Print { part, .. } = &step.operation
+                && !part.is_one()
+            {
+                return bad(format!("{part:?} is no part of a file"));
             }
             if let Some(path) = step.operation.path()
                 && let Err(error) = RelPath::new(path)

@@ -5,6 +5,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 use towline::proto::backoff::SplitMix;
 
+use super::Part;
 use crate::outcome::ContentId;
 
 /// Bytes that anybody can make again.
@@ -119,6 +120,33 @@ pub enum Operation {
         /// Where it stands.
         path: String,
     },
+    /// Compares a file here with one at the server, and moves neither.
+    Compare {
+        /// Where the server's stands.
+        path: String,
+        /// What stands here.
+        content: Content,
+    },
+    /// Receives bytes of a file in order, and hands them to whoever reads.
+    Print {
+        /// Where it stands.
+        path: String,
+        /// Which bytes.
+        part: Part,
+        /// After how many bytes there is no more room for them, if at all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        room: Option<u64>,
+    },
+    /// Sends what somebody else writes, whose length nobody knows before its end.
+    Pour {
+        /// Where it is to stand.
+        path: String,
+        /// What it holds.
+        content: Content,
+        /// After how many bytes it fails, if at all, instead of coming to its end.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fails_at: Option<u64>,
+    },
     /// Lists the served folder.
     List,
     /// Asks what stands at a path.
@@ -155,6 +183,7 @@ impl Operation {
         match self {
             Operation::Put { .. } | Operation::Get { .. } | Operation::List => true,
             Operation::PutTree { .. } | Operation::GetTree { .. } => true,
+            Operation::Compare { .. } | Operation::Print { .. } | Operation::Pour { .. } => true,
             Operation::Stat { .. } | Operation::Remove { .. } | Operation::Echo(_) => true,
             Operation::RawEcho(_) | Operation::DatagramEcho { .. } => false,
         }
@@ -164,6 +193,9 @@ impl Operation {
     pub fn puts(&self) -> Vec<(String, &Content)> {
         match self {
             Operation::Put { path, content } => vec![(path.clone(), content)],
+            Operation::Pour { path, content, fails_at: None } => vec![(path.clone(), content)],
+            Operation::Pour { fails_at: Some(_), .. } => Vec::new(),
+            Operation::Compare { .. } | Operation::Print { .. } => Vec::new(),
             Operation::PutTree { path, contents } => {
                 let place = |(number, content)| (format!("{path}/{number}"), content);
                 contents.iter().enumerate().map(place).collect()
@@ -178,6 +210,8 @@ impl Operation {
     pub fn path(&self) -> Option<&str> {
         match self {
             Operation::Put { path, .. } | Operation::Get { path } => Some(path),
+            Operation::Compare { path, .. } | Operation::Print { path, .. } => Some(path),
+            Operation::Pour { path, .. } => Some(path),
             Operation::Stat { path } | Operation::Remove { path } => Some(path),
             Operation::PutTree { path, .. } | Operation::GetTree { path } => Some(path),
             Operation::List | Operation::Echo(_) => None,
@@ -189,6 +223,8 @@ impl Operation {
     pub fn writes(&self) -> bool {
         match self {
             Operation::Put { .. } | Operation::PutTree { .. } | Operation::Remove { .. } => true,
+            Operation::Pour { .. } => true,
+            Operation::Compare { .. } | Operation::Print { .. } => false,
             Operation::Get { .. } | Operation::GetTree { .. } | Operation::List | Operation::Stat { .. } => {
                 false
             }

@@ -2,7 +2,7 @@
 //! among them: they go to a plain world's (`sections`), and below it everything would break.
 
 use super::Tries;
-use crate::plan::{Operation, Plan, What, When};
+use crate::plan::{Operation, Part, Plan, What, When};
 
 /// What a number says, and so how small it may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,6 +158,29 @@ fn each(plan: &mut Plan, visit: &mut dyn FnMut(Kind, &mut u64)) {
                         visit(Kind::Length, &mut content.length);
                         visit(Kind::Noise, &mut content.noise);
                     }
+                }
+                Operation::Compare { content, .. } => {
+                    visit(Kind::Length, &mut content.length);
+                    visit(Kind::Noise, &mut content.noise);
+                }
+                Operation::Pour { content, fails_at, .. } => {
+                    visit(Kind::Length, &mut content.length);
+                    visit(Kind::Noise, &mut content.noise);
+                    fails_at.iter_mut().for_each(|at| visit(Kind::Plain, at));
+                }
+                Operation::Print { part, room, .. } => {
+                    match part {
+                        Part::Rest { first } => visit(Kind::Plain, first),
+                        // No later than the last one, however small that is.
+                        Part::Range { first, last } => {
+                            visit(Kind::Plain, first);
+                            let mut more = *last - *first;
+                            visit(Kind::Plain, &mut more);
+                            *last = *first + more;
+                        }
+                        Part::Last { count } => visit(Kind::Count, count),
+                    }
+                    room.iter_mut().for_each(|room| visit(Kind::Plain, room));
                 }
                 Operation::Get { .. } | Operation::GetTree { .. } | Operation::List => {}
                 Operation::Stat { .. } | Operation::Remove { .. } => {}

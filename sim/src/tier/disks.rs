@@ -138,7 +138,7 @@ impl Folders {
             let at = Some(facts.next_in_order());
             if let (Some(was), Some(is)) = (was, self.content(host, path)) {
                 facts.reach(Rare::FileRotted);
-                facts.outcome.rotten.push(Rotten { host, path: path.clone(), was, is, at });
+                facts.outcome.rotten.push(Rotten { host, path: path.clone(), was, is, at, bits: vec![(offset, mask)] });
             }
             return;
         };
@@ -246,7 +246,9 @@ impl Facts {
             let was = ContentId::of(&whole);
             if self.outcome.is_of_plan(was) {
                 let path = path.to_owned();
-                return self.outcome.rotten.push(Rotten { host, path, was, is, at: None });
+                let of_set = bits.iter().enumerate().filter(|(at, _)| set >> at & 1 == 1);
+                let bits = of_set.map(|(_, bit)| (bit.offset, bit.mask)).collect();
+                return self.outcome.rotten.push(Rotten { host, path, was, is, at: None, bits });
             }
         }
     }

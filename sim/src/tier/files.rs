@@ -122,7 +122,7 @@ pub(super) fn source_of(step: usize) -> String {
 fn local_files(client: &Application, plan: &Plan) -> MemoryFiles {
     let files = MemoryFiles::volatile().unlogged();
     for (number, step) in client.steps.iter().enumerate() {
-        if let Operation::Put { content, .. } = &step.operation {
+        if let Operation::Put { content, .. } | Operation::Compare { content, .. } = &step.operation {
             files.put(&source_of(number), &content.bytes());
         }
         if let Operation::PutTree { contents, .. } = &step.operation {

@@ -3,18 +3,18 @@
 use bytes::Bytes;
 use towline::proto::client::{Event, JobError, JobId};
 use towline::proto::machine::DialErrorKind;
-use towline::proto::op::{OpDone, OpEvent, Question};
+use towline::proto::op::{OpDone, OpEvent, Printed, Question};
 use towline::proto::session::{Request, SessionEnd};
-use towline::proto::storage::RootId;
+use towline::proto::storage::{RootId, StreamId};
 use towline::proto::tree_job::{Direction, Item, Summary, TreeOptions, TreeRequest};
 #[cfg(feature = "turmoil")]
 use towline::wire::Entry;
-use towline::wire::{Attempt, Code, Get, RelPath, Remove, RequestId, Start};
+use towline::wire::{Attempt, Code, Get, Modified, RelPath, Remove, RequestId, Start, Stream};
 
 use super::facts::{Facts, client_name};
 use super::files::{Folders, source_of};
 use crate::ledger::Rare;
-use crate::outcome::{DatagramsEchoed, Echoed, Ended, Job};
+use crate::outcome::{DatagramsEchoed, Echoed, Ended, Job, Output};
 use crate::plan::{Content, Host, Operation, Plan};
 use crate::plant::Plant;
 use crate::trace::{Application, Kind, Lane};
@@ -55,6 +55,17 @@ pub(super) fn request(operation: &Operation, step: usize, client: u32, life: u32
             let get = Get { path: path(from), version: 0 };
             Request::Fetch { root: ROOT, at: path(&format!("down-{step}")), get, start: Start::Resume }
         }
+        Operation::Compare { path: with, .. } => {
+            Request::Compare { root: ROOT, source: path(&source_of(step)), path: path(with) }
+        }
+        Operation::Print { path: of, part, .. } => {
+            let (stream, printed) = (stream_of(step), Printed::default());
+            Request::Print { stream, path: path(of), span: part.span(), printed }
+        }
+        Operation::Pour { path: to, .. } => {
+            let to = Stream { path: path(to), mode: MODE, modified: Modified::default(), request: id, attempt: 0 };
+            Request::Pour { stream: stream_of(step), to }
+        }
         Operation::List => Request::Ask(Question::List(RelPath::ROOT)),
         Operation::Stat { path: at } => Request::Ask(Question::Stat(path(at))),
         Operation::Remove { path: at } => {
@@ -64,6 +75,14 @@ pub(super) fn request(operation: &Operation, step: usize, client: u32, life: u32
         Operation::PutTree { .. } | Operation::GetTree { .. } => return None,
         Operation::RawEcho(_) | Operation::DatagramEcho { .. } => return None,
     })
+}
+
+/// The permission bits of what is poured.
+pub(super) const MODE: u32 = 0o644;
+
+/// What a step reads from or writes to.
+pub(super) fn stream_of(step: usize) -> StreamId {
+    StreamId(u32::try_from(step).expect("a plan has few steps"))
 }
 
 /// The tree that the client machine is asked to move, if it is.
@@ -185,7 +204,7 @@ impl Facts {
                     job.names = names;
                 }
             }
-            operation @ Operation::PutTree { .. } if ended == Ended::Done => {
+            operation @ (Operation::PutTree { .. } | Operation::Pour { .. }) if ended == Ended::Done => {
                 let (outcome, known) = (&self.outcome, &mut self.known);
                 let stands = |(path, content): &(String, &Content)| {
                     let origins = |is| outcome.origins(Host::Server, path, is);
@@ -211,6 +230,13 @@ impl Facts {
             self.clients[client as usize].next_step = next;
             next
         })
+    }
+
+    /// What was handed to whoever reads what a step receives, so far.
+    pub(super) fn printed(&mut self, client: u32, step: usize, bytes: &[u8]) {
+        if let Some(job) = self.job_of(client, step) {
+            job.printed = Some(Output(bytes.to_vec()));
+        }
     }
 
     /// What a list told its caller, whatever was told on the way.
@@ -311,6 +337,9 @@ impl Facts {
                 job.replies += if double { 2 } else { 1 };
                 if let Ok(OpDone::Described(metadata)) = result {
                     job.described = Some(metadata.length);
+                }
+                if let Ok(OpDone::Compared(compared)) = result {
+                    job.compared = Some(compared.clone());
                 }
             }
             Event::Connected { .. } | Event::Job(..) | Event::Tree(..) => {}

@@ -10,6 +10,7 @@ use crate::proto::session::{self, Request, SessionEnd, Tag};
 use crate::proto::states::state_names;
 use crate::proto::storage::REPLAY_MAX;
 use crate::time::{Duration, Time};
+use crate::wire::Code;
 
 /// How often and how soon a client tries again.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -167,6 +168,16 @@ impl Job {
         }
     }
 
+    /// True if what has been printed cannot be gone on with: its version is gone, and will not come back.
+    fn is_hopeless(&self, error: &JobError) -> bool {
+        match (&self.request, error) {
+            (Request::Print { printed, .. }, JobError::Operation(error)) => {
+                printed.version != 0 && error.failure.code == Code::CHANGED
+            }
+            _ => false,
+        }
+    }
+
     /// The server is told which attempt it is.
     fn number(&mut self) {
         match &mut self.request {
@@ -222,7 +233,8 @@ impl Client {
             Some(_) | None => job.attempts < self.policy.attempts,
         };
         mark_if(Mark::GaveUpFirstContact, || never_reached && !again);
-        if !error.is_passing() || !again || job.is_spent || matches!(job.state, JobState::Cancelling(_)) {
+        mark_if(Mark::StreamSpent, || error.is_passing() && again && job.is_spent);
+        if !error.is_passing() || !again || job.is_spent || job.is_hopeless(&error) || matches!(job.state, JobState::Cancelling(_)) {
             self.jobs.remove(id);
             return self.finished(id, Err(error), out);
         }

@@ -5,6 +5,7 @@ use super::folders::FolderId;
 use super::parts::{Part, Step, code, ends_all, mistaken};
 use super::told::Outcome;
 use super::{Phase, TreeJob};
+use crate::probe::{Mark, mark, mark_if};
 use crate::proto::client::JobError;
 use crate::proto::machine::Out;
 use crate::proto::op::{OpDone, OpError, Question};
@@ -59,6 +60,7 @@ impl TreeJob {
         if let Err(error) = &result
             && ends_all(error)
         {
+            mark_if(Mark::TreeGivenUp, || !self.parts.is_empty());
             return self.leave(error.clone(), out);
         }
         match step {
@@ -137,6 +139,7 @@ impl TreeJob {
         if metadata.kind == FileKind::Link
             || metadata.kind == FileKind::Folder && self.is_within(above, identity)
         {
+            mark(Mark::TreeOfLoop);
             let error = OpError::us(Code::BAD_PATH, "the link leads back to a folder that it is in");
             return self.end(above, &entry, Outcome::Failed(JobError::Operation(error)), out);
         }

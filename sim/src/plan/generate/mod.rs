@@ -6,6 +6,7 @@
 //! | `habits` | what is done together, and what is given up |
 //! | `obstacles` | what is in the way of a path; servers that stop at once; forged datagrams |
 //! | `oddities` | what a peer may ask for, and no client of ours does; files that are too long to be read |
+//! | `ordered` | parts of files, streams, comparisons |
 //! | `stories` | plans about one thing that goes wrong |
 //! | `swarm` | plans with each kind of fault or none |
 //! | `fair` | what must succeed can |
@@ -14,6 +15,7 @@ mod fair;
 mod habits;
 mod obstacles;
 mod oddities;
+mod ordered;
 mod resumes;
 mod stories;
 mod swarm;
@@ -138,6 +140,7 @@ impl Plan {
             oddities::oddities(&mut plan, &mut streams.stream(Streams::ODDITIES));
             obstacles::obstacles(&mut plan, &mut streams.stream(Streams::OBSTACLES));
         }
+        ordered::ordered(&mut plan, scenario, &mut streams.stream(Streams::ORDERED));
         fair::fair(&mut plan);
         plan
     }
