@@ -1,5 +1,6 @@
 //! What was seen of a run: facts, from which the invariants judge. Also a fed one, in their tests.
 
+mod fate;
 mod seen;
 mod unusual;
 
@@ -8,12 +9,14 @@ use std::fmt::Write;
 
 use towline::probe::Mark;
 use towline::proto::op::Compared;
+use towline::proto::tree_job::Summary;
 use towline_tripwire::Caught;
 
 use crate::ledger::Rare;
 use crate::plan::{Content, Host, Operation, Plan, What};
 use crate::trace::{Connection, Kind, Lane, Trace};
 
+pub use self::fate::{Fate, Output};
 pub use self::unusual::{Peak, PowerLoss, Rotten, SourceChange, Visit};
 
 /// What a content is known by: its length and BLAKE3 hash.
@@ -50,16 +53,6 @@ impl std::fmt::Debug for ContentId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let start: String = self.hash[..4].iter().map(|byte| format!("{byte:02x}")).collect();
         write!(f, "{} bytes {start}", self.length)
-    }
-}
-
-/// Bytes that somebody read, in order.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Output(pub Vec<u8>);
-
-impl std::fmt::Debug for Output {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        ContentId::of(&self.0).fmt(f)
     }
 }
 
@@ -109,6 +102,16 @@ pub struct Job {
     pub printed: Option<Output>,
     /// For a list, the names; for a tree that was received, its files as [`Job::named`].
     pub names: Vec<String>,
+    /// What a tree told of its entries, each by its path there, with when in the order of beginnings and ends.
+    pub told: Vec<(String, Fate, u64)>,
+    /// What a tree said in the end.
+    pub summary: Option<Summary>,
+    /// The files of a tree that was received, when it had ended.
+    pub files: BTreeMap<String, ContentId>,
+    /// Where a tree was received.
+    pub place: Option<String>,
+    /// What stood at the place of a tree when it had ended, a line for each name.
+    pub below: Vec<String>,
     /// For a put that was acknowledged: whether the content stood at its path at that moment.
     pub stood: Option<bool>,
 }
@@ -143,6 +146,11 @@ impl Job {
             printed: None,
             names: Vec::new(),
             stood: None,
+            told: Vec::new(),
+            summary: None,
+            files: BTreeMap::new(),
+            place: None,
+            below: Vec::new(),
         }
     }
 }

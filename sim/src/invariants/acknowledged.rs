@@ -21,7 +21,7 @@ pub(super) fn check(outcome: &Outcome) -> Vec<String> {
 
 /// True if several write there at once: clients, or jobs of one.
 fn is_shared(outcome: &Outcome, path: &str) -> bool {
-    let writes = |step: &Step| step.operation.writes() && step.operation.path() == Some(path);
+    let writes = |step: &Step| step.operation.writes() && step.operation.meets(path);
     let clients = outcome.plan.clients.iter();
     // What was given up may be done at any time after.
     let of_one = |client: &Application| {

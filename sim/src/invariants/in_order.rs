@@ -44,7 +44,8 @@ fn wrong_bytes(outcome: &Outcome, job: &Job, path: &str, part: Part, room: Optio
         return Some(format!("{output:?} of {path:?} were written where there was room for {room:?}"));
     }
     let is_it = |bytes: &[u8]| {
-        part.of(bytes).is_some_and(|part| if is_done { part == output.0 } else { part.starts_with(&output.0) })
+        part.of(bytes)
+            .is_some_and(|part| if is_done { part == output.0 } else { part.starts_with(&output.0) })
     };
     let is_none = output.0.is_empty() && !is_done;
     let versions = outcome.versions_at(path);
@@ -69,8 +70,10 @@ fn wrong_comparison(outcome: &Outcome, job: &Job, path: &str, content: &Content)
     let versions = outcome.versions_at(path);
     let Some((_, there)) = versions.iter().find(|(id, _)| Some(*id) == there) else { return None };
     let contents = std::iter::once(content).chain(outcome.plan.source_changes(job.client, job.step));
-    let contents: Vec<Vec<u8>> =
-        contents.filter(|content| here.contains(&outcome.id(content))).map(|content| content.bytes()).collect();
+    let contents: Vec<Vec<u8>> = contents
+        .filter(|content| here.contains(&outcome.id(content)))
+        .map(|content| content.bytes())
+        .collect();
     let told: Vec<(u64, u64)> =
         compared.differing.iter().map(|range| (range.first.into(), range.count.into())).collect();
     let is_right =
@@ -78,7 +81,9 @@ fn wrong_comparison(outcome: &Outcome, job: &Job, path: &str, content: &Content)
     if contents.iter().any(is_right) {
         return None;
     }
-    Some(format!("of {here:?} and {path:?} these blocks are said to differ, and do not, or others do: {compared:?}"))
+    Some(format!(
+        "of {here:?} and {path:?} these blocks are said to differ, and do not, or others do: {compared:?}"
+    ))
 }
 
 /// The blocks of `there` that are not the same here, each with those that follow it.

@@ -19,6 +19,7 @@ mod replies;
 #[cfg(test)]
 mod shown_to_fail;
 mod thrift;
+mod trees;
 
 use crate::outcome::Outcome;
 
@@ -35,7 +36,7 @@ pub struct Broken {
 type Check = fn(&Outcome) -> Vec<String>;
 
 /// All of them by name; the first that breaks names a failure.
-pub const ALL: [(&str, Check); 16] = [
+pub const ALL: [(&str, Check); 17] = [
     ("deterministic", deterministic::check),
     ("published", published::check),
     ("acknowledged", acknowledged::check),
@@ -43,6 +44,7 @@ pub const ALL: [(&str, Check); 16] = [
     ("kept", kept::check),
     ("reads", reads::check),
     ("in-order", in_order::check),
+    ("trees", trees::check),
     ("echo", echo::check),
     ("replies", replies::check),
     ("drains", drains::check),

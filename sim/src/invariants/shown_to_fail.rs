@@ -150,7 +150,8 @@ fn what_a_disk_did_is_known_and_nothing_else() {
     let rots = |outcome: &mut Outcome| {
         outcome.served.insert("new".to_owned(), OTHER.id());
         let (was, is) = (SENT.id(), OTHER.id());
-        let rotten = Rotten { host: Host::Server, path: "new".to_owned(), was, is, at: Some(7), bits: vec![(0, 1)] };
+        let rotten =
+            Rotten { host: Host::Server, path: "new".to_owned(), was, is, at: Some(7), bits: vec![(0, 1)] };
         outcome.rotten.push(rotten);
     };
     assert!(broken(rots).is_empty(), "{:?}", broken(rots));

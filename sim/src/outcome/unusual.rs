@@ -128,7 +128,8 @@ impl Outcome {
     }
 
     fn sent_within(&self, client: u32, step: usize, from: u64, until: u64) -> Vec<ContentId> {
-        let Some(Operation::Put { content, .. } | Operation::Compare { content, .. }) = self.plan.step(client, step).map(|step| &step.operation)
+        let Some(Operation::Put { content, .. } | Operation::Compare { content, .. }) =
+            self.plan.step(client, step).map(|step| &step.operation)
         else {
             return Vec::new();
         };

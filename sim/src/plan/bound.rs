@@ -14,8 +14,10 @@ impl Plan {
             }
             Operation::Get { path } | Operation::Print { path, .. } => length(path),
             Operation::Pour { content, .. } => content.length,
-            Operation::PutTree { contents, .. } => contents.iter().map(|content| content.length).sum(),
-            Operation::GetTree { path } => self.tree_at(path).map(|(_, content)| content.length).sum(),
+            Operation::PutTree { .. } => {
+                step.operation.puts().iter().map(|(_, content)| content.length).sum()
+            }
+            Operation::GetTree { path, .. } => self.tree_at(path).map(|(_, content)| content.length).sum(),
             Operation::Echo(content) | Operation::RawEcho(content) => 2 * content.length,
             Operation::DatagramEcho { count, length, .. } => 2 * u64::from(*count) * length,
             Operation::List | Operation::Stat { .. } | Operation::Remove { .. } => 0,
@@ -58,8 +60,8 @@ impl Plan {
             Operation::Put { .. } | Operation::Get { .. } | Operation::List => 0,
             Operation::Compare { .. } | Operation::Print { .. } | Operation::Pour { .. } => 0,
             // Each of its files may have to be waited for.
-            Operation::PutTree { contents, .. } => 200 * contents.len() as u64,
-            Operation::GetTree { path } => 200 * self.tree_at(path).count() as u64,
+            Operation::PutTree { contents, nodes, .. } => 200 * (contents.len() + nodes.len()) as u64,
+            Operation::GetTree { path, .. } => 200 * self.tree_at(path).count() as u64,
             Operation::Stat { .. } | Operation::Remove { .. } | Operation::Echo(_) => 0,
         };
         let waits: u64 = self.steps().map(of_step).sum();

@@ -5,6 +5,7 @@
 //! | `network` | latency, cuts, losses, disks |
 //! | `work` | what the applications do |
 //! | `fault` | what goes wrong, and when |
+//! | `folder` | what is in a tree, and how it is moved |
 //! | `obstacle` | what stands in the way of a path |
 //! | `part` | bytes of a file |
 //! | `heal` | what must be put right again |
@@ -16,6 +17,7 @@
 mod bound;
 mod compared;
 mod fault;
+mod folder;
 mod generate;
 mod heal;
 mod light;
@@ -31,6 +33,7 @@ use towline::proto::{Limits, ListenLimits};
 use towline::time::Duration;
 
 pub use self::fault::{Cut, DiskFailure, Fault, Host, Impostor, Stranger, Trick, What, When, Whom};
+pub use self::folder::{How, Links, Node};
 pub use self::generate::Scenario;
 pub use self::network::{Datagrams, Disks, Forged, Network, Shape, Span};
 pub use self::obstacle::Obstacle;
@@ -138,6 +141,8 @@ pub struct Numbers {
     pub store_operations: usize,
     /// Verified bytes of a transfer between two notes of what is held.
     pub note_every: u64,
+    /// Bytes of names that a tree holds of its folders.
+    pub tree_names: usize,
 }
 
 impl Default for Numbers {
@@ -156,6 +161,7 @@ impl Default for Numbers {
             read_ahead: limits.read_ahead,
             store_operations: limits.store_operations,
             note_every: limits.note_every,
+            tree_names: limits.tree_names,
         }
     }
 }
@@ -287,7 +293,7 @@ impl Plan {
     /// The deadlines as machines take them.
     pub fn limits(&self) -> Limits {
         let Numbers { idle_ms, handshake_ms, linger_ms, window, operations, control, .. } = self.limits;
-        let Numbers { read_ahead, store_operations, note_every, .. } = self.limits;
+        let Numbers { read_ahead, store_operations, note_every, tree_names, .. } = self.limits;
         Limits {
             idle: Some(Duration::from_millis(idle_ms)),
             handshake: Some(Duration::from_millis(handshake_ms)),
@@ -298,6 +304,7 @@ impl Plan {
             read_ahead,
             store_operations,
             note_every,
+            tree_names,
             ..Limits::default()
         }
     }

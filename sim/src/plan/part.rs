@@ -47,7 +47,14 @@ impl Part {
 
     /// These bytes of a file; `None` where there are none to ask for.
     pub fn of(self, file: &[u8]) -> Option<&[u8]> {
-        let (start, end) = self.span().within(file.len() as u64)?;
-        Some(&file[start as usize..end as usize])
+        // By itself, and not as the protocol does it, which is what is judged.
+        let length = file.len() as u64;
+        let (start, end) = match self {
+            Part::Rest { first } => (first, length),
+            Part::Range { first, last } => (first, last.saturating_add(1).min(length)),
+            Part::Last { count } => (length.saturating_sub(count), length),
+        };
+        let is_one = start < length || matches!(self, Part::Rest { first } if first == length);
+        is_one.then(|| &file[start as usize..end as usize])
     }
 }

@@ -148,7 +148,9 @@ impl Plan {
             return bad(format!("{fault:?} names a client that it does not have"));
         }
         let is_put = |client, step| {
-            self.step(client, step).is_some_and(|step| matches!(step.operation, Operation::Put { .. } | Operation::Compare { .. }))
+            self.step(client, step).is_some_and(|step| {
+                matches!(step.operation, Operation::Put { .. } | Operation::Compare { .. })
+            })
         };
         let sends_nothing = |fault: &Fault| match fault.what {
             What::SourceChanges { client, step, .. } => !is_put(client, step),
@@ -181,6 +183,11 @@ impl Plan {
                 && !part.is_one()
             {
                 return bad(format!("{part:?} is no part of a file"));
+            }
+            if let Operation::PutTree { nodes, .. } = &step.operation
+                && let Some((at, _)) = nodes.iter().find(|(at, _)| RelPath::new(at).is_err())
+            {
+                return bad(format!("{at:?} is no path in a folder"));
             }
             if let Some(path) = step.operation.path()
                 && let Err(error) = RelPath::new(path)

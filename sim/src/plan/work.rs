@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use towline::proto::backoff::SplitMix;
 
 use super::Part;
+use super::folder::{How, Node, files};
 use crate::outcome::ContentId;
 
 /// Bytes that anybody can make again.
@@ -108,17 +109,29 @@ pub enum Operation {
         /// Where it stands.
         path: String,
     },
-    /// Sends a folder of files, which are called by their numbers.
+    /// Sends a folder of files, which are called by their numbers, and of whatever else is in it.
     PutTree {
         /// Where it is to stand.
         path: String,
         /// What they hold.
         contents: Vec<Content>,
+        /// What else is in it, each by its path there.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        nodes: Vec<(String, Node)>,
+        /// How.
+        #[serde(default, skip_serializing_if = "How::is_plain")]
+        how: How,
     },
     /// Receives a folder with all that is in it.
     GetTree {
         /// Where it stands.
         path: String,
+        /// The folder that becomes like it; one of its own, if none is named.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<String>,
+        /// How.
+        #[serde(default, skip_serializing_if = "How::is_plain")]
+        how: How,
     },
     /// Compares a file here with one at the server, and moves neither.
     Compare {
@@ -196,9 +209,10 @@ impl Operation {
             Operation::Pour { path, content, fails_at: None } => vec![(path.clone(), content)],
             Operation::Pour { fails_at: Some(_), .. } => Vec::new(),
             Operation::Compare { .. } | Operation::Print { .. } => Vec::new(),
-            Operation::PutTree { path, contents } => {
-                let place = |(number, content)| (format!("{path}/{number}"), content);
-                contents.iter().enumerate().map(place).collect()
+            Operation::PutTree { how: How { dry_run: true, .. }, .. } => Vec::new(),
+            Operation::PutTree { path, contents, nodes, how } => {
+                let files = files(contents, nodes, *how).into_iter();
+                files.map(|(below, content)| (format!("{path}/{below}"), content)).collect()
             }
             Operation::Get { .. } | Operation::GetTree { .. } | Operation::List => Vec::new(),
             Operation::Stat { .. } | Operation::Remove { .. } | Operation::Echo(_) => Vec::new(),
@@ -213,10 +227,18 @@ impl Operation {
             Operation::Compare { path, .. } | Operation::Print { path, .. } => Some(path),
             Operation::Pour { path, .. } => Some(path),
             Operation::Stat { path } | Operation::Remove { path } => Some(path),
-            Operation::PutTree { path, .. } | Operation::GetTree { path } => Some(path),
+            Operation::PutTree { path, .. } | Operation::GetTree { path, .. } => Some(path),
             Operation::List | Operation::Echo(_) => None,
             Operation::RawEcho(_) | Operation::DatagramEcho { .. } => None,
         }
+    }
+
+    /// True if it is about this path, or about what it is in, or what is in it.
+    pub fn meets(&self, path: &str) -> bool {
+        let is_above = |above: &str, path: &str| {
+            above == path || path.strip_prefix(above).is_some_and(|rest| rest.starts_with('/'))
+        };
+        self.path().is_some_and(|own| is_above(own, path) || is_above(path, own))
     }
 
     /// True if it changes what stands at its path.

@@ -2,7 +2,7 @@
 //! among them: they go to a plain world's (`sections`), and below it everything would break.
 
 use super::Tries;
-use crate::plan::{Operation, Part, Plan, What, When};
+use crate::plan::{Node, Operation, Part, Plan, What, When};
 
 /// What a number says, and so how small it may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,8 +153,12 @@ fn each(plan: &mut Plan, visit: &mut dyn FnMut(Kind, &mut u64)) {
                     visit(Kind::Datagram, length);
                     visit(Kind::Plain, gap_ms);
                 }
-                Operation::PutTree { contents, .. } => {
-                    for content in contents {
+                Operation::PutTree { contents, nodes, .. } => {
+                    let named = nodes.iter_mut().filter_map(|(_, node)| match node {
+                        Node::File(content) => Some(content),
+                        Node::Folder | Node::Link(_) => None,
+                    });
+                    for content in contents.iter_mut().chain(named) {
                         visit(Kind::Length, &mut content.length);
                         visit(Kind::Noise, &mut content.noise);
                     }

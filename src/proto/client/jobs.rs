@@ -162,6 +162,7 @@ impl Job {
     /// What an attempt has come to that the next one begins with.
     pub(super) fn note(&mut self, event: &OpEvent) {
         match (event, &mut self.request) {
+            (OpEvent::Printed(_), _) if planted(Bug::ForgetPrinted) => {}
             (OpEvent::Printed(so_far), Request::Print { printed, .. }) => printed.clone_from(so_far),
             (OpEvent::Taken(bytes), _) => self.is_spent = *bytes > REPLAY_MAX,
             _ => {}
@@ -234,7 +235,12 @@ impl Client {
         };
         mark_if(Mark::GaveUpFirstContact, || never_reached && !again);
         mark_if(Mark::StreamSpent, || error.is_passing() && again && job.is_spent);
-        if !error.is_passing() || !again || job.is_spent || job.is_hopeless(&error) || matches!(job.state, JobState::Cancelling(_)) {
+        if !error.is_passing()
+            || !again
+            || job.is_spent
+            || job.is_hopeless(&error)
+            || matches!(job.state, JobState::Cancelling(_))
+        {
             self.jobs.remove(id);
             return self.finished(id, Err(error), out);
         }

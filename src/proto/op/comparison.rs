@@ -4,7 +4,7 @@
 use super::assembly::Shape;
 use super::hashing::Hashing;
 use super::{OpDone, OpError, OpEvent, OpResult, Order, Party, Tickets, bulk};
-use crate::probe::{Mark, mark_if};
+use crate::probe::{Bug, Mark, mark_if, planted};
 use crate::proto::Limits;
 use crate::proto::machine::{Effect, Input, Machine, Out};
 use crate::proto::states::state_names;
@@ -112,7 +112,8 @@ impl Comparing {
         let ours = self.hashing.known();
         let mut differing: Vec<Range> = Vec::new();
         for (block, cv) in (0u32..).zip(&self.theirs) {
-            if ours.get(block as usize) == Some(cv) {
+            let is_skipped = planted(Bug::SkipLastBlock) && block as usize + 1 == self.theirs.len();
+            if ours.get(block as usize) == Some(cv) || is_skipped {
                 continue;
             }
             match differing.last_mut() {

@@ -5,7 +5,7 @@ use super::folders::FolderId;
 use super::parts::{Part, Step, code, ends_all, mistaken};
 use super::told::Outcome;
 use super::{Phase, TreeJob};
-use crate::probe::{Mark, mark, mark_if};
+use crate::probe::{Bug, Mark, mark, mark_if, planted};
 use crate::proto::client::JobError;
 use crate::proto::machine::Out;
 use crate::proto::op::{OpDone, OpError, Question};
@@ -34,7 +34,7 @@ impl TreeJob {
             }
             Decision::Enter => self.open_folder(above, entry, false, out),
             Decision::Clear => self.open_folder(above, entry, true, out),
-            Decision::Move if is_dry => {
+            Decision::Move if is_dry && !planted(Bug::MoveInDryRun) => {
                 let length = entry.source.map_or(0, |source| source.length);
                 self.end(above, &entry, Outcome::Moved { length, moved: None }, out);
             }

@@ -208,7 +208,8 @@ impl TreeJob {
         if let Some(Part { folder: Some(folder), step: Step::List(listing) }) = self.parts.get(&id)
             && let Some(folder) = self.folders.get_mut(folder)
         {
-            mark_if(Mark::ListedAgain, || folder.window(listing.side).seen > 0);
+            let had = folder.window(listing.side).seen;
+            mark_if(Mark::ListedAgain, || had > 0);
             folder.window(listing.side).clear();
         }
     }

@@ -184,7 +184,8 @@ pub(super) fn doubt(plan: &mut Plan) {
         }
     }
     let steps = plan.clients.iter_mut().flat_map(|client| &mut client.steps);
-    for step in steps.filter(|step| !matches!(step.operation, Operation::Put { .. } | Operation::Pour { .. })) {
+    for step in steps.filter(|step| !matches!(step.operation, Operation::Put { .. } | Operation::Pour { .. }))
+    {
         if step.operation.path().is_some_and(|path| doubtful.contains(path)) {
             step.expect = Expect::Any;
         }

@@ -9,6 +9,7 @@
 //! | `ordered` | parts of files, streams, comparisons |
 //! | `stories` | plans about one thing that goes wrong |
 //! | `swarm` | plans with each kind of fault or none |
+//! | `trees` | trees of folders |
 //! | `fair` | what must succeed can |
 
 mod fair;
@@ -19,6 +20,7 @@ mod ordered;
 mod resumes;
 mod stories;
 mod swarm;
+mod trees;
 mod workload;
 
 use rand::RngExt;
@@ -141,6 +143,7 @@ impl Plan {
             obstacles::obstacles(&mut plan, &mut streams.stream(Streams::OBSTACLES));
         }
         ordered::ordered(&mut plan, scenario, &mut streams.stream(Streams::ORDERED));
+        trees::trees(&mut plan, scenario, &mut streams.stream(Streams::TREES));
         fair::fair(&mut plan);
         plan
     }

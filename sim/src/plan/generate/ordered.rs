@@ -50,8 +50,7 @@ pub(super) fn ordered(plan: &mut Plan, scenario: Scenario, random: &mut ChaCha8R
 /// One step more, somewhere.
 fn add(plan: &mut Plan, random: &mut ChaCha8Rng) {
     let client = random.random_range(0..plan.clients.len());
-    let steps = &plan.clients[client].steps;
-    let at = plan.clients[client].group_of(random.random_range(0..=steps.len())).end.min(steps.len());
+    let at = place(plan, client, random.random_range(0..=plan.clients[client].steps.len()));
     let (operation, is_sure) = draw(plan, client, at, random);
     // Where something may fail for good, nothing has to succeed.
     let is_hopeful = plan.steps().any(|step| step.expect == Expect::Success);
@@ -77,8 +76,17 @@ fn add(plan: &mut Plan, random: &mut ChaCha8Rng) {
     }
 }
 
+/// Where a step can come that is to come behind `from` others, or some more: between those that begin together none does.
+pub(super) fn place(plan: &Plan, client: usize, from: usize) -> usize {
+    let application = &plan.clients[client];
+    match from.min(application.steps.len()) {
+        0 => 0,
+        from => application.group_of(from - 1).end,
+    }
+}
+
 /// Those after it move up.
-fn insert(plan: &mut Plan, client: usize, at: usize, step: Step) {
+pub(super) fn insert(plan: &mut Plan, client: usize, at: usize, step: Step) {
     plan.clients[client].steps.insert(at, step);
     for fault in &mut plan.faults {
         if let What::SourceChanges { client: of, step, .. } = &mut fault.what

@@ -11,13 +11,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use towline::client::{Client, ClientConfig, ClientError, Places};
 use towline::drive::Completions;
 use towline::proto::client::Event;
-use towline::wire::{Modified, RelPath};
+use towline::wire::RelPath;
 
 use super::super::files::source_of;
 use super::super::steps;
 use super::Network;
-use super::sockets::NetworkDial;
 use super::pipes::{Sink, Source};
+use super::sockets::NetworkDial;
 use super::state::{Shared, lock};
 use super::store::Store;
 use crate::disk::{Power, PoweredFiles};
@@ -158,8 +158,9 @@ impl<N: Network> At<N> {
                 result.map(drop)
             }
             Operation::Pour { path: to, content, fails_at } => {
+                let modified = steps::poured_at(self.dialer.client, step);
                 let source = Source::new(content.bytes(), *fails_at);
-                library.pour(source, path(to), steps::MODE, Modified::default()).await.map(drop)
+                library.pour(source, path(to), steps::MODE, modified).await.map(drop)
             }
             Operation::List => {
                 let entries = library.list(RelPath::ROOT).await?;

@@ -12,9 +12,9 @@
 //! | `shim` | streams that take and give a part of what they could, and that the script breaks |
 
 pub(super) mod client;
+mod pipes;
 pub(super) mod script;
 pub(super) mod server;
-mod pipes;
 mod shim;
 mod sockets;
 pub(super) mod state;

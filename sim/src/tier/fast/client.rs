@@ -62,7 +62,16 @@ impl World {
             Client::new(self.clock(Host::Client(client)), self.plan.limits(), self.plan.policy(), seed);
         let (machine, _nothing) = Checked::new(self.clock(Host::Client(client)), machine, Out::new());
         let (machine, links) = (machine.drawn(seed, self.observed_one_in), BTreeMap::new());
-        let host = ClientHost { power, names, machine, links, life, raw: None, streams: MemoryStreams::new(), probe: None };
+        let host = ClientHost {
+            power,
+            names,
+            machine,
+            links,
+            life,
+            raw: None,
+            streams: MemoryStreams::new(),
+            probe: None,
+        };
         self.clients[client as usize] = Some(host);
         self.begin_group(life, step);
     }
