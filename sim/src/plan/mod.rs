@@ -108,6 +108,12 @@ fn is_true(value: &bool) -> bool {
     *value
 }
 
+/// As many bytes of names as a client holds without being told.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_usual(names: &usize) -> bool {
+    *names == Limits::default().tree_names
+}
+
 /// What is as in a plain world is not written.
 fn is_plain<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
@@ -142,6 +148,7 @@ pub struct Numbers {
     /// Verified bytes of a transfer between two notes of what is held.
     pub note_every: u64,
     /// Bytes of names that a tree holds of its folders.
+    #[serde(skip_serializing_if = "is_usual")]
     pub tree_names: usize,
 }
 
