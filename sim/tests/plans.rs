@@ -78,6 +78,7 @@ const STORIES: &[Story] = &[
             "step 1 is over: Done",
         ],
     ),
+    ("several", &["Reset(Dial(0, 1))", "Mute(Server, Dial(0, 2))", "step 0 is over: Done"]),
     (
         "resume",
         &[
@@ -99,7 +100,14 @@ const STORIES: &[Story] = &[
     ),
     (
         "comparison",
-        &["Compare", "Reset(All)", "attempt 1 failed", "step 0 is over: Done", "SourceChanges", "step 2 is over: Done"],
+        &[
+            "Compare",
+            "Reset(All)",
+            "attempt 1 failed",
+            "step 0 is over: Done",
+            "SourceChanges",
+            "step 2 is over: Done",
+        ],
     ),
     (
         "part",
@@ -143,7 +151,13 @@ const STORIES: &[Story] = &[
     ),
     (
         "tree-server-crash",
-        &["begins to receive tree/", "PowerLossServer", "StartServer", "publishes tree/", "step 1 is over: Done"],
+        &[
+            "begins to receive tree/",
+            "PowerLossServer",
+            "StartServer",
+            "publishes tree/",
+            "step 1 is over: Done",
+        ],
     ),
     ("delta", &["Have from 0: ", "publishes file as 4100000 bytes", "step 0 is over: Done"]),
     (

@@ -82,6 +82,10 @@ marks! {
     ClearedForPlace "a folder of a tree that is cleared, since something else is to stand there",
     TreeGivenUp "a tree whose server cannot be reached any more, with work open",
     TreeOfLoop "a link of a tree that leads back to a folder that it is in",
+    SharedWhole "a file of which connections have brought all blocks",
+    HelperLost "a connection of several for one file that was lost",
+    HelperRefused "a connection for a file that others bring, and that the server does not grant",
+    ShareLeft "a block asked of a connection that was lost",
 }
 
 #[cfg(feature = "harness")]

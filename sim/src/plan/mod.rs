@@ -29,7 +29,7 @@ mod work;
 
 use serde::{Deserialize, Serialize};
 use towline::proto::client::RetryPolicy;
-use towline::proto::{Limits, ListenLimits};
+use towline::proto::{Connections, Limits, ListenLimits};
 use towline::time::Duration;
 
 pub use self::fault::{Cut, DiskFailure, Fault, Host, Impostor, Stranger, Trick, What, When, Whom};
@@ -150,6 +150,8 @@ pub struct Numbers {
     /// Bytes of names that a tree holds of its folders.
     #[serde(skip_serializing_if = "is_usual")]
     pub tree_names: usize,
+    /// Connections of a client for one long file.
+    pub parallel: u32,
 }
 
 impl Default for Numbers {
@@ -169,6 +171,7 @@ impl Default for Numbers {
             store_operations: limits.store_operations,
             note_every: limits.note_every,
             tree_names: limits.tree_names,
+            parallel: 1,
         }
     }
 }
@@ -300,7 +303,7 @@ impl Plan {
     /// The deadlines as machines take them.
     pub fn limits(&self) -> Limits {
         let Numbers { idle_ms, handshake_ms, linger_ms, window, operations, control, .. } = self.limits;
-        let Numbers { read_ahead, store_operations, note_every, tree_names, .. } = self.limits;
+        let Numbers { read_ahead, store_operations, note_every, tree_names, parallel, .. } = self.limits;
         Limits {
             idle: Some(Duration::from_millis(idle_ms)),
             handshake: Some(Duration::from_millis(handshake_ms)),
@@ -312,6 +315,7 @@ impl Plan {
             store_operations,
             note_every,
             tree_names,
+            connections: Connections::Fixed(parallel),
             ..Limits::default()
         }
     }

@@ -147,16 +147,13 @@ impl Plan {
         if let Some(fault) = self.faults.iter().find(unknown) {
             return bad(format!("{fault:?} names a client that it does not have"));
         }
-        let is_put = |client, step| {
-            self.step(client, step).is_some_and(|step| {
-                matches!(step.operation, Operation::Put { .. } | Operation::Compare { .. })
-            })
+        let is_of_one = |fault: &Fault| {
+            matches!(fault.what, What::Partition(_, Whom::Dial(..)) | What::Hold(Whom::Dial(..)))
         };
-        let sends_nothing = |fault: &Fault| match fault.what {
-            What::SourceChanges { client, step, .. } => !is_put(client, step),
-            _ => false,
-        };
-        if self.faults.iter().any(sends_nothing) {
+        if self.faults.iter().any(is_of_one) {
+            return bad("a network is cut or held up, and not one connection".to_owned());
+        }
+        if self.faults.iter().any(|fault| self.changes_nothing(fault)) {
             return bad("a source changes in a step that sends none".to_owned());
         }
         if self.impostors.iter().any(|impostor| impostor.client >= clients) {
@@ -169,6 +166,18 @@ impl Plan {
             return bad(format!("nothing is certain to put {:?} right", fault.what));
         }
         Ok(())
+    }
+
+    /// True for a source that changes in a step that has none.
+    fn changes_nothing(&self, fault: &Fault) -> bool {
+        let has_source =
+            |operation: &Operation| matches!(operation, Operation::Put { .. } | Operation::Compare { .. });
+        match fault.what {
+            What::SourceChanges { client, step, .. } => {
+                !self.step(client, step).is_some_and(|step| has_source(&step.operation))
+            }
+            _ => false,
+        }
     }
 
     fn check_steps(&self) -> Result<(), BadPlan> {
@@ -233,10 +242,7 @@ impl Fault {
             Host::Server => None,
             Host::Client(client) => Some(client),
         };
-        let of_whom = |whom: Whom| match whom {
-            Whom::All => None,
-            Whom::Client(client) => Some(client),
-        };
+        let of_whom = Whom::client;
         let when = match self.when {
             When::Byte { client, .. } => Some(client),
             When::Primitive { host, .. } => of_host(host),

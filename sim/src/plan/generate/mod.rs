@@ -18,6 +18,7 @@ mod obstacles;
 mod oddities;
 mod ordered;
 mod resumes;
+mod several;
 mod stories;
 mod swarm;
 mod trees;
@@ -141,6 +142,9 @@ impl Plan {
         if scenario == Scenario::Swarm {
             oddities::oddities(&mut plan, &mut streams.stream(Streams::ODDITIES));
             obstacles::obstacles(&mut plan, &mut streams.stream(Streams::OBSTACLES));
+        }
+        if matches!(scenario, Scenario::Clean | Scenario::Partition | Scenario::Swarm) {
+            several::several(&mut plan, &mut streams.stream(Streams::SEVERAL));
         }
         ordered::ordered(&mut plan, scenario, &mut streams.stream(Streams::ORDERED));
         trees::trees(&mut plan, scenario, &mut streams.stream(Streams::TREES));
