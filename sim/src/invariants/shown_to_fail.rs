@@ -1,5 +1,7 @@
 //! Each invariant is fed an outcome that breaks it, and one that does not.
 
+mod moved;
+
 use towline::harness::Side;
 use towline::wire;
 
@@ -326,7 +328,7 @@ fn as_planned() {
 
 #[test]
 fn every_invariant_is_shown_to_fail() {
-    let tests = include_str!("shown_to_fail.rs");
+    let tests = concat!(include_str!("shown_to_fail.rs"), include_str!("shown_to_fail/moved.rs"));
     for (name, _) in ALL {
         assert!(tests.contains(&format!("fn {}()", name.replace('-', "_"))), "{name} has no test here");
     }
