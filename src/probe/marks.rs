@@ -75,6 +75,15 @@ marks! {
     SyncFailed "a sync that failed",
     GroupCommit "publications that share their syncs",
     NoSpace "an upload refused for want of space",
+    PartGoesOn "a part of a file that goes on where its output is",
+    StreamAgain "a stream that is sent again from what was kept of it",
+    StreamSpent "a stream that broke off when too much of it was read to begin again",
+    ComparedChanged "a file that changed while it was compared, or summed up",
+    ListedAgain "a folder of a tree whose listing begins again",
+    WindowFollows "a folder of a tree whose names take several windows",
+    ClearedForPlace "a folder of a tree that is cleared, since something else is to stand there",
+    TreeGivenUp "a tree whose server cannot be reached any more, with work open",
+    TreeOfLoop "a link of a tree that leads back to a folder that it is in",
     SharedWhole "a file of which connections have brought all blocks",
     HelperLost "a connection of several for one file that was lost",
     HelperRefused "a connection for a file that others bring, and that the server does not grant",
@@ -88,11 +97,11 @@ mod reached {
 
     use super::Mark;
 
-    const _: () = assert!(Mark::ALL.len() <= 64, "a bit for each");
+    const _: () = assert!(Mark::ALL.len() <= 128, "a bit for each");
 
     thread_local! {
         /// A bit for each mark that this thread has reached since they were taken last.
-        static REACHED: Cell<u64> = const { Cell::new(0) };
+        static REACHED: Cell<u128> = const { Cell::new(0) };
     }
 
     pub(in crate::probe) fn note(mark: Mark) {

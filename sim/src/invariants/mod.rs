@@ -8,6 +8,7 @@ mod deterministic;
 mod drains;
 mod echo;
 mod harmless;
+mod in_order;
 mod kept;
 mod leftovers;
 mod linearizable;
@@ -19,6 +20,7 @@ mod replies;
 #[cfg(test)]
 mod shown_to_fail;
 mod thrift;
+mod trees;
 
 use crate::outcome::Outcome;
 
@@ -35,13 +37,15 @@ pub struct Broken {
 type Check = fn(&Outcome) -> Vec<String>;
 
 /// All of them by name; the first that breaks names a failure.
-pub const ALL: [(&str, Check); 16] = [
+pub const ALL: [(&str, Check); 18] = [
     ("deterministic", deterministic::check),
     ("published", published::check),
     ("acknowledged", acknowledged::check),
     ("linearizable", linearizable::check),
     ("kept", kept::check),
     ("reads", reads::check),
+    ("in-order", in_order::check),
+    ("trees", trees::check),
     ("echo", echo::check),
     ("replies", replies::check),
     ("drains", drains::check),

@@ -5,6 +5,8 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 use towline::proto::backoff::SplitMix;
 
+use super::Part;
+use super::folder::{How, Node, files};
 use crate::outcome::ContentId;
 
 /// Bytes that anybody can make again.
@@ -115,17 +117,56 @@ pub enum Operation {
         /// Where it stands.
         path: String,
     },
-    /// Sends a folder of files, which are called by their numbers.
+    /// Sends a folder of files, which are called by their numbers, and of whatever else is in it.
     PutTree {
         /// Where it is to stand.
         path: String,
         /// What they hold.
         contents: Vec<Content>,
+        /// What else is in it, each by its path there.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        nodes: Vec<(String, Node)>,
+        /// How.
+        #[serde(default, skip_serializing_if = "How::is_plain")]
+        how: How,
     },
     /// Receives a folder with all that is in it.
     GetTree {
         /// Where it stands.
         path: String,
+        /// The folder that becomes like it; one of its own, if none is named.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<String>,
+        /// How.
+        #[serde(default, skip_serializing_if = "How::is_plain")]
+        how: How,
+    },
+    /// Compares a file here with one at the server, and moves neither.
+    Compare {
+        /// Where the server's stands.
+        path: String,
+        /// What stands here.
+        content: Content,
+    },
+    /// Receives bytes of a file in order, and hands them to whoever reads.
+    Print {
+        /// Where it stands.
+        path: String,
+        /// Which bytes.
+        part: Part,
+        /// After how many bytes there is no more room for them, if at all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        room: Option<u64>,
+    },
+    /// Sends what somebody else writes, whose length nobody knows before its end.
+    Pour {
+        /// Where it is to stand.
+        path: String,
+        /// What it holds.
+        content: Content,
+        /// After how many bytes it fails, if at all, instead of coming to its end.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fails_at: Option<u64>,
     },
     /// Lists the served folder.
     List,
@@ -163,6 +204,7 @@ impl Operation {
         match self {
             Operation::Put { .. } | Operation::Get { .. } | Operation::List => true,
             Operation::PutTree { .. } | Operation::GetTree { .. } => true,
+            Operation::Compare { .. } | Operation::Print { .. } | Operation::Pour { .. } => true,
             Operation::Stat { .. } | Operation::Remove { .. } | Operation::Echo(_) => true,
             Operation::RawEcho(_) | Operation::DatagramEcho { .. } => false,
         }
@@ -172,9 +214,13 @@ impl Operation {
     pub fn puts(&self) -> Vec<(String, &Content)> {
         match self {
             Operation::Put { path, content } => vec![(path.clone(), content)],
-            Operation::PutTree { path, contents } => {
-                let place = |(number, content)| (format!("{path}/{number}"), content);
-                contents.iter().enumerate().map(place).collect()
+            Operation::Pour { path, content, fails_at: None } => vec![(path.clone(), content)],
+            Operation::Pour { fails_at: Some(_), .. } => Vec::new(),
+            Operation::Compare { .. } | Operation::Print { .. } => Vec::new(),
+            Operation::PutTree { how: How { dry_run: true, .. }, .. } => Vec::new(),
+            Operation::PutTree { path, contents, nodes, how } => {
+                let files = files(contents, nodes, *how).into_iter();
+                files.map(|(below, content)| (format!("{path}/{below}"), content)).collect()
             }
             Operation::Get { .. } | Operation::GetTree { .. } | Operation::List => Vec::new(),
             Operation::Stat { .. } | Operation::Remove { .. } | Operation::Echo(_) => Vec::new(),
@@ -186,17 +232,29 @@ impl Operation {
     pub fn path(&self) -> Option<&str> {
         match self {
             Operation::Put { path, .. } | Operation::Get { path } => Some(path),
+            Operation::Compare { path, .. } | Operation::Print { path, .. } => Some(path),
+            Operation::Pour { path, .. } => Some(path),
             Operation::Stat { path } | Operation::Remove { path } => Some(path),
-            Operation::PutTree { path, .. } | Operation::GetTree { path } => Some(path),
+            Operation::PutTree { path, .. } | Operation::GetTree { path, .. } => Some(path),
             Operation::List | Operation::Echo(_) => None,
             Operation::RawEcho(_) | Operation::DatagramEcho { .. } => None,
         }
+    }
+
+    /// True if it is about this path, or about what it is in, or what is in it.
+    pub fn meets(&self, path: &str) -> bool {
+        let is_above = |above: &str, path: &str| {
+            above == path || path.strip_prefix(above).is_some_and(|rest| rest.starts_with('/'))
+        };
+        self.path().is_some_and(|own| is_above(own, path) || is_above(path, own))
     }
 
     /// True if it changes what stands at its path.
     pub fn writes(&self) -> bool {
         match self {
             Operation::Put { .. } | Operation::PutTree { .. } | Operation::Remove { .. } => true,
+            Operation::Pour { .. } => true,
+            Operation::Compare { .. } | Operation::Print { .. } => false,
             Operation::Get { .. } | Operation::GetTree { .. } | Operation::List | Operation::Stat { .. } => {
                 false
             }

@@ -77,10 +77,13 @@ fn missing(plan: &Plan) -> usize {
             };
             let is_sure = there.contains(path) && !client.steps[client.group_of(at)].iter().any(is_put);
             match &step.operation {
-                Operation::Put { .. } if is_put(step) => drop(there.insert(path)),
+                Operation::Put { .. } | Operation::Pour { .. } if is_put(step) => drop(there.insert(path)),
                 Operation::Remove { .. } => {
                     missing += usize::from(is_wanted && !is_sure);
                     there.remove(path);
+                }
+                Operation::Compare { .. } | Operation::Print { .. } => {
+                    missing += usize::from(is_wanted && !is_sure);
                 }
                 Operation::Get { .. } | Operation::Stat { .. } => {
                     missing += usize::from(is_wanted && !is_sure);
@@ -88,7 +91,7 @@ fn missing(plan: &Plan) -> usize {
                 // A folder is there once a tree was put there.
                 Operation::PutTree { .. } => drop(there.insert(path)),
                 Operation::GetTree { .. } => missing += usize::from(is_wanted && !there.contains(path)),
-                Operation::Put { .. } | Operation::List => {}
+                Operation::Put { .. } | Operation::Pour { .. } | Operation::List => {}
                 Operation::Echo(_) | Operation::RawEcho(_) | Operation::DatagramEcho { .. } => {}
             }
         }

@@ -49,6 +49,7 @@ pub mod turmoil;
 
 use towline::probe::{self, Bug};
 
+pub(crate) use self::steps::destination_of;
 use crate::outcome::Outcome;
 use crate::plan::Plan;
 use crate::plant::Plant;

@@ -7,8 +7,10 @@
 //! | `meddlers` | who meddles with the folder for partial files; failing barriers and logs; drivers that are interrupted |
 //! | `obstacles` | what is in the way of a path; servers that stop at once; forged datagrams |
 //! | `oddities` | what a peer may ask for, and no client of ours does; files that are too long to be read |
+//! | `ordered` | parts of files, streams, comparisons |
 //! | `stories` | plans about one thing that goes wrong |
 //! | `swarm` | plans with each kind of fault or none |
+//! | `trees` | trees of folders |
 //! | `fair` | what must succeed can |
 
 mod fair;
@@ -16,10 +18,12 @@ mod habits;
 mod meddlers;
 mod obstacles;
 mod oddities;
+mod ordered;
 mod resumes;
 mod several;
 mod stories;
 mod swarm;
+mod trees;
 mod workload;
 
 use rand::RngExt;
@@ -144,6 +148,8 @@ impl Plan {
         if matches!(scenario, Scenario::Clean | Scenario::Partition | Scenario::Swarm) {
             several::several(&mut plan, &mut streams.stream(Streams::SEVERAL));
         }
+        ordered::ordered(&mut plan, scenario, &mut streams.stream(Streams::ORDERED));
+        trees::trees(&mut plan, scenario, &mut streams.stream(Streams::TREES));
         meddlers::meddlers(&mut plan, scenario, &mut streams.stream(Streams::MEDDLERS));
         fair::fair(&mut plan);
         plan

@@ -18,6 +18,7 @@ use super::super::facts::Place;
 use super::super::files::source_of;
 use super::super::steps;
 use super::Network;
+use super::pipes::{Sink, Source};
 use super::sockets::NetworkDial;
 use super::state::{Shared, lock};
 use super::store::Store;
@@ -171,6 +172,21 @@ impl<N: Network> At<N> {
             }
             Operation::Get { path: from } => {
                 library.get_to(path(from), folder(), path(&format!("down-{step}"))).await.map(drop)
+            }
+            Operation::Compare { path: with, .. } => {
+                // What it found is told by the event.
+                library.compare_from(folder(), path(&source_of(step)), path(with)).await.map(drop)
+            }
+            Operation::Print { path: of, part, room } => {
+                let sink = Sink::new(*room);
+                let result = library.print(path(of), part.span(), sink.clone()).await;
+                lock(&self.shared).facts.printed(self.dialer.client, step, &sink.taken());
+                result.map(drop)
+            }
+            Operation::Pour { path: to, content, fails_at } => {
+                let modified = steps::poured_at(self.dialer.client, step);
+                let source = Source::new(content.bytes(), *fails_at);
+                library.pour(source, path(to), steps::MODE, modified).await.map(drop)
             }
             Operation::List => {
                 let entries = library.list(RelPath::ROOT).await?;
