@@ -5,14 +5,13 @@ use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::args::Common;
+use super::args::{Common, Moving};
 use super::exit::Exit;
 use super::explain::CliError;
 use super::screen::Screen;
 use crate::client::{Client, ClientError};
 use crate::net::Endpoint;
 use crate::net::diagnose::Diagnosis;
-use crate::wire::Start;
 
 /// How long a goodbye may take; the process ends all the same.
 const GOODBYE: Duration = Duration::from_secs(3);
@@ -40,17 +39,17 @@ pub(super) fn with<T>(
     server: &Endpoint,
     work: impl AsyncFnOnce(&Visit) -> Result<T, CliError>,
 ) -> Result<T, CliError> {
-    moving(common, Start::Resume, server, work)
+    moving(common, Moving::default(), server, work)
 }
 
-/// The same for transfers, which begin at `start`.
+/// The same for transfers.
 pub(super) fn moving<T>(
     common: &Common,
-    start: Start,
+    how: impl Into<Moving>,
     server: &Endpoint,
     work: impl AsyncFnOnce(&Visit) -> Result<T, CliError>,
 ) -> Result<T, CliError> {
-    let config = common.config(start)?;
+    let config = common.config(how.into())?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(8)
