@@ -65,6 +65,7 @@ marks! {
     JournalDamaged "a journal that was damaged",
     LogDamaged "a log of requests that ends with a damaged record",
     BlocksCopied "blocks copied from the version that stands there, or from another's partial",
+    HoleSent "a hole of a file that was sent as one",
     HeldRefused "a block that was held, and is not the sender's",
     ShortWrite "a write to a file that took a part",
     FolderMade "a file published into a folder that was not there",

@@ -17,6 +17,7 @@ mod printing;
 mod protocol;
 mod resume;
 mod retry;
+mod sparse;
 mod split;
 mod tables;
 mod traces;

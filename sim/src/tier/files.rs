@@ -23,7 +23,7 @@ impl Folders {
     pub(super) fn new(plan: &Plan) -> Folders {
         let served = MemoryFiles::volatile().unlogged();
         for (path, content) in &plan.served {
-            served.put(path, &content.bytes());
+            content.put(&served, path);
         }
         plan.crowd_names().for_each(|name| served.put(&name, b""));
         for (path, obstacle) in &plan.obstacles {
@@ -123,11 +123,11 @@ fn local_files(client: &Application, plan: &Plan) -> MemoryFiles {
     let files = MemoryFiles::volatile().unlogged();
     for (number, step) in client.steps.iter().enumerate() {
         if let Operation::Put { content, .. } = &step.operation {
-            files.put(&source_of(number), &content.bytes());
+            content.put(&files, &source_of(number));
         }
         if let Operation::PutTree { contents, .. } = &step.operation {
             for (at, content) in contents.iter().enumerate() {
-                files.put(&format!("{}/{at}", source_of(number)), &content.bytes());
+                content.put(&files, &format!("{}/{at}", source_of(number)));
             }
         }
     }
