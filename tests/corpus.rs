@@ -5,14 +5,16 @@
 use std::fs;
 use std::path::PathBuf;
 
-use towline::harness::{Pair, PairConfig};
+use towline::harness::{Lone, Pair, PairConfig};
+use towline::proto::Limits;
 use towline::proto::machine::Input;
 use towline::proto::op::{Printed, Question};
 use towline::proto::session::Request;
 use towline::proto::storage::StreamId;
 use towline::store::streams::{MemoryPipe, Stream};
 use towline::wire::{
-    self, Attempt, Get, LinkTarget, MakeFolder, MakeLink, Modified, RelPath, Remove, RequestId, Span, Start,
+    self, Attempt, Body, Capabilities, Frame, Get, Hello, LinkTarget, MakeFolder, MakeLink, Modified,
+    OperationId, Range, RelPath, Remove, RequestId, Span, Start,
 };
 
 /// What a target does with an input: panics where a law is broken.
@@ -90,6 +92,41 @@ fn said(requests: Vec<Request>) -> Vec<u8> {
     said.split_off(towline::wire::PREAMBLE_LEN)
 }
 
+/// What a client sends that pulls blocks of what the target's server serves, in its version.
+fn pulled() -> Vec<u8> {
+    let hello = Hello {
+        lowest: 1,
+        highest: 1,
+        capabilities: Capabilities::PULLS,
+        window: 8 << 20,
+        operations: 8,
+        idle_ms: 0,
+        tlvs: Vec::new(),
+    };
+    let path = RelPath::new("folder/large").expect("a good path");
+    let mut lone = Lone::server(Limits::default());
+    lone.files.put("small", b"a small file");
+    lone.files.put("folder/large", &[7; 150_000]);
+    lone.preamble();
+    lone.hear(0, Body::Hello(hello.clone()));
+    lone.hear(1, Body::Get(Get { path: path.clone(), version: 0 }));
+    lone.settle();
+    let version = lone.heard().into_iter().find_map(|frame| match frame.body {
+        Body::Offer(offer) => Some(offer.version),
+        _ => None,
+    });
+    let get = Get { path, version: version.expect("an offer") };
+    let want = |first, count| Body::Want(vec![Range { first, count }]);
+    let said = [Body::Pull(get), want(1, 2), want(0, 1), Body::Done, Body::Bye];
+    let mut bytes = Vec::new();
+    Frame::of(OperationId::CONNECTION, Body::Hello(hello)).encode(&mut bytes);
+    for body in said {
+        let operation = if body == Body::Bye { OperationId::CONNECTION } else { OperationId(1) };
+        Frame::of(operation, body).encode(&mut bytes);
+    }
+    bytes
+}
+
 #[test]
 #[ignore = "writes fuzz/corpus/conn_bytes; see fuzz/README.md"]
 fn write_conversations() {
@@ -146,6 +183,8 @@ fn write_conversations() {
     ];
     let folder = corpus("conn_bytes");
     fs::create_dir_all(&folder).expect("a folder for seeds");
+    fs::write(folder.join("pull"), [&[0xc3, 0xff, 0x42, 0x2e], &pulled()[..]].concat())
+        .expect("a written seed");
     for (name, requests) in seeds {
         // The preamble is put before it, checksums are mended; pieces of 64 KiB, of 3 bytes and of 48, and a store that
         // completes all, one, and nothing behind them.

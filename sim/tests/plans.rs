@@ -78,6 +78,7 @@ const STORIES: &[Story] = &[
             "step 1 is over: Done",
         ],
     ),
+    ("several", &["Reset(Dial(0, 1))", "Mute(Server, Dial(0, 2))", "step 0 is over: Done"]),
     (
         "resume",
         &[

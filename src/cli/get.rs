@@ -3,16 +3,19 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::args::{Common, Durable, Transfer};
 use super::explain::CliError;
 use super::held::Way;
 use super::output::{escaped, shown};
-use super::put::{hash_line, one, report};
+use super::put::{hash_line, report};
 use super::trees::{self, Tree};
-use super::{print, visit};
+use super::visit::Visit;
+use super::{json, print, visit};
+use crate::client::Moved;
 use crate::net::Target;
+use crate::proto::Connections;
 use crate::proto::tree_job::Direction;
 use crate::wire::{RelPath, Span};
 
@@ -41,6 +44,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "RANGE", value_parser = print::range, allow_hyphen_values = true)]
     range: Option<Span>,
 
+    /// Connections for one long file; by default as many as make it faster, up to 8, where a round trip takes 5 ms or more
+    #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(Connections::MAX)))]
+    connections: Option<u32>,
+
     #[command(flatten)]
     transfer: Transfer,
 
@@ -49,6 +56,12 @@ pub(super) struct Args {
 
     #[command(flatten)]
     pub(super) common: Common,
+}
+
+impl Args {
+    fn connections(&self) -> Connections {
+        self.connections.map_or(Connections::Adaptive, Connections::Fixed)
+    }
 }
 
 pub(super) fn run(args: &Args) -> Result<(), CliError> {
@@ -97,16 +110,32 @@ fn file_name(from: &Target) -> Result<&[u8], CliError> {
 fn get_file(args: &Args, from: &Target, dest: Option<&Path>) -> Result<(), CliError> {
     let to = destination(dest, file_name(from)?);
     let tried = format!("cannot get {from} to {}", shown(&to));
-    visit::moving(&args.common, args.durable.moving(args.transfer.start()), &from.endpoint, async |visit| {
-        let began = Instant::now();
-        let moved = visit.client.get(from.path.clone(), &to).await.map_err(visit.explain(tried))?;
-        report("received", &moved, began, &visit.screen);
-        visit.screen.note_held(Way::Get);
-        if args.common.json {
-            return one(&to, &moved, visit, began.elapsed());
-        }
-        hash_line(&moved, shown(&to))
-    })
+    visit::over(
+        args.connections(),
+        &args.common,
+        args.durable.moving(args.transfer.start()),
+        &from.endpoint,
+        async |visit| {
+            let began = Instant::now();
+            let moved = visit.client.get(from.path.clone(), &to).await.map_err(visit.explain(tried))?;
+            report("received", &moved, began, &visit.screen);
+            visit.screen.note_held(Way::Get);
+            if args.common.json {
+                return received(&to, &moved, visit, began.elapsed());
+            }
+            hash_line(&moved, shown(&to))
+        },
+    )
+}
+
+/// As an object for programs, with how many connections brought it.
+fn received(to: &Path, moved: &Moved, visit: &Visit, time: Duration) -> Result<(), CliError> {
+    let traffic = visit.client.traffic();
+    json::moved(to, moved, traffic, time)
+        .with("connections", visit.screen.connections())
+        .with("waits", visit.screen.waits().json())
+        .print()?;
+    json::summary(1, moved.length, traffic, time).print()
 }
 
 fn get_trees(args: &Args, sources: &[Target], dest: Option<&Path>) -> Result<(), CliError> {
@@ -124,7 +153,7 @@ fn get_trees(args: &Args, sources: &[Target], dest: Option<&Path>) -> Result<(),
     trees::refuse_same_place(&tried, &places.iter().map(|(_, to)| to).collect::<Vec<_>>())?;
     let options = args.tree.options(args.transfer.start())?;
     let names = places.iter().map(|(_, to)| shown(to)).collect();
-    visit::moving(&args.common, args.durable.moving(options.start), first, async |visit| {
+    visit::over(args.connections(), &args.common, args.durable.moving(options.start), first, async |visit| {
         let is_dry = options.dry_run;
         let work = visit.client.get_trees(&places, options.clone());
         trees::moving(visit, tried, Direction::Down, is_dry, names, work).await

@@ -42,9 +42,12 @@ impl Journal {
         Journal { talk, drain, visitors: BTreeMap::new() }
     }
 
-    /// The lines that an event is worth.
+    /// The lines that an event is worth; none of a server that is to be quiet.
     pub(super) fn on_event(&mut self, event: ServerEvent) -> Vec<String> {
-        let lines = match event {
+        if self.talk.quiet {
+            return Vec::new();
+        }
+        match event {
             ServerEvent::Accepted { connection, peer, .. } => {
                 let visitor = Visitor { peer, running: BTreeMap::new(), echoes: 0 };
                 self.visitors.insert(connection, visitor);
@@ -64,8 +67,7 @@ impl Journal {
                 vec![format!("{}  {said}", Utc::now())]
             }
             ServerEvent::Draining { connections } => vec![self.stopping(connections)],
-        };
-        if self.talk.quiet { Vec::new() } else { lines }
+        }
     }
 
     fn on_session(&mut self, connection: u64, event: Event) -> Vec<String> {
@@ -138,6 +140,7 @@ fn asked(began: &Began) -> Asked {
         Began::Get(path) => format!("get {path}"),
         Began::Stream(path) => format!("put {path} (a stream)"),
         Began::Read(path) => format!("read {path}"),
+        Began::Pull(path) => format!("get {path}, one more connection"),
         Began::Sum(path) => format!("verify {path}"),
         Began::Question(Question::List(path)) => format!("ls {path}"),
         Began::Question(Question::Stat(path)) => format!("stat {path}"),
@@ -163,7 +166,7 @@ fn outcome(result: &OpResult) -> String {
             text
         }
         Ok(OpDone::Summed(Summed { length, root })) => format!("{}, {root}", Size(*length)),
-        Ok(OpDone::Given { bytes }) => Size(*bytes).to_string(),
+        Ok(OpDone::Given { bytes } | OpDone::Pulled { bytes }) => Size(*bytes).to_string(),
         Ok(OpDone::Printed(_)) => "printed".to_owned(),
         Ok(OpDone::Compared(_)) => "compared".to_owned(),
         Ok(OpDone::Listed) => "listed".to_owned(),

@@ -45,6 +45,8 @@ struct Progress {
     /// Of `done`, what was there already.
     skipped: u64,
     began: Option<Instant>,
+    /// The most that brought one file at once.
+    connections: u32,
     /// Files that are done, where there are many.
     files: Option<u64>,
     /// When progress was last drawn, and so stands on the terminal's line.
@@ -99,10 +101,18 @@ impl Screen {
                     progress.draw();
                 }
             }
+            Event::Job(_, OpEvent::Connections(count)) => {
+                let mut progress = self.progress();
+                progress.connections = progress.connections.max(*count);
+            }
             Event::Job(_, OpEvent::Waited(waits)) => self.waits().add(waits),
             Event::Job(
                 _,
-                OpEvent::Consumed(_) | OpEvent::Entries(_) | OpEvent::Printed(_) | OpEvent::Taken(_),
+                OpEvent::Consumed(_)
+                | OpEvent::Share(_)
+                | OpEvent::Entries(_)
+                | OpEvent::Printed(_)
+                | OpEvent::Taken(_),
             )
             | Event::Finished(..) => {}
             Event::Tree(_, told) => self.on_told(told),
@@ -114,6 +124,11 @@ impl Screen {
                 }
             }
         }
+    }
+
+    /// The most connections that brought one file at once.
+    pub(super) fn connections(&self) -> u32 {
+        self.progress().connections.max(1)
     }
 
     /// From now on entries of trees are told of.

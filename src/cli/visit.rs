@@ -12,6 +12,7 @@ use super::screen::Screen;
 use crate::client::{Client, ClientError};
 use crate::net::Endpoint;
 use crate::net::diagnose::Diagnosis;
+use crate::proto::Connections;
 
 /// How long a goodbye may take; the process ends all the same.
 const GOODBYE: Duration = Duration::from_secs(3);
@@ -49,7 +50,19 @@ pub(super) fn moving<T>(
     server: &Endpoint,
     work: impl AsyncFnOnce(&Visit) -> Result<T, CliError>,
 ) -> Result<T, CliError> {
-    let config = common.config(how.into())?;
+    over(Connections::One, common, how, server, work)
+}
+
+/// The same, where one long file may come over several connections.
+pub(super) fn over<T>(
+    connections: Connections,
+    common: &Common,
+    how: impl Into<Moving>,
+    server: &Endpoint,
+    work: impl AsyncFnOnce(&Visit) -> Result<T, CliError>,
+) -> Result<T, CliError> {
+    let mut config = common.config(how.into())?;
+    config.limits.connections = connections;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(8)

@@ -112,6 +112,7 @@ fn body(body: &Body, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             write!(f, "Offer {:?} {} bytes mode {:o}", offer.path, offer.length, offer.mode)
         }
         Body::Get(get) => write!(f, "Get {:?}", get.path),
+        Body::Pull(get) => write!(f, "Pull {:?}", get.path),
         Body::Commit(commit) => write!(f, "Commit {:?}", commit.root),
         Body::Committed(root) => write!(f, "Committed {root:?}"),
         Body::Page(page) => write!(f, "Page {:?}{}", page.entries, last(page.last)),

@@ -83,15 +83,17 @@ impl<M: Machine> Checked<M> {
         let was_due = is_elapsed && self.machine.deadline().is_some_and(|deadline| deadline <= now);
 
         let mut out = Out::new();
-        if let Some(mut twin) = twin {
+        let twin = if let Some(mut twin) = twin {
             let mut twin_out = Out::new();
             self.machine.step(now, input.clone(), &mut out);
             twin.step(now, input, &mut twin_out);
             assert_eq!(out.effects(), twin_out.effects(), "the same input gave other effects");
             assert_eq!(self.machine, twin, "the same input gave another state");
+            Some(twin)
         } else {
             self.machine.step(now, input, &mut out);
-        }
+            None
+        };
 
         if is_elapsed {
             assert!(
@@ -102,8 +104,8 @@ impl<M: Machine> Checked<M> {
             assert!(was_due || out.effects().is_empty(), "an early Elapsed did something");
         }
         // Hashing bulk at every step would take a test's whole time.
-        if is_turn && self.machine.footprint() < 64 * 1024 {
-            self.check_fingerprint();
+        if let Some(twin) = twin.filter(|twin| twin.footprint() < 64 * 1024) {
+            check_fingerprint(now, twin);
         }
         self.note(out)
     }
@@ -125,19 +127,6 @@ impl<M: Machine> Checked<M> {
             assert_eq!(twin, self.machine, "an early Elapsed changed the state");
         }
         twin
-    }
-
-    /// The canonical state is the same whenever it is looked at relative to the clock.
-    fn check_fingerprint(&self) {
-        // As `fingerprint` does, whose copies would be the dearest part of it.
-        let mut canonical = self.machine.clone();
-        let mut print = |now| {
-            canonical.rebase(now);
-            let mut hasher = Print::default();
-            canonical.hash(&mut hasher);
-            hasher.finish()
-        };
-        assert_eq!(print(self.now), print(Time::ZERO), "rebase is not canonical");
     }
 
     fn check_driver(&mut self, input: &Input<M>) {
@@ -182,6 +171,18 @@ impl<M: Machine> Checked<M> {
         self.held = (held, most);
         effects
     }
+}
+
+/// The canonical state is the same whenever it is looked at relative to the clock.
+fn check_fingerprint<M: Machine>(now: Time, mut canonical: M) {
+    // As `fingerprint` does, whose copies would be the dearest part of it.
+    let mut print = |now| {
+        canonical.rebase(now);
+        let mut hasher = Print::default();
+        canonical.hash(&mut hasher);
+        hasher.finish()
+    };
+    assert_eq!(print(now), print(Time::ZERO), "rebase is not canonical");
 }
 
 /// Hashes a state quickly, for a comparison with its like on the spot: a multiplication for sixteen bytes. Nobody chooses

@@ -102,6 +102,7 @@ bugs! {
     KeepPartial "keep-partial" Receiver "A partial is not dropped when its transfer fails.",
     CommitWhileWriting "commit-while-writing" Receiver "A commit does not wait for writes under way.",
     AnswerBeforePublish "answer-before-publish" Receiver "The sender is told that the file stands before it does.",
+    ForgetShare "forget-share" Receiver "What a lost connection was asked for is asked of no other one.",
     KeepFolderOpen "keep-folder-open" Answer "A folder that was listed is not released.",
     CutEchoReply "cut-echo-reply" Answer "An echo's reply lacks its last byte.",
     AnswerBeforeRemove "answer-before-remove" Answer "A removal is answered before it is done.",

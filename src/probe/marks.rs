@@ -74,6 +74,10 @@ marks! {
     SyncFailed "a sync that failed",
     GroupCommit "publications that share their syncs",
     NoSpace "an upload refused for want of space",
+    SharedWhole "a file of which connections have brought all blocks",
+    HelperLost "a connection of several for one file that was lost",
+    HelperRefused "a connection for a file that others bring, and that the server does not grant",
+    ShareLeft "a block asked of a connection that was lost",
 }
 
 #[cfg(feature = "harness")]

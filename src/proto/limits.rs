@@ -6,6 +6,28 @@ use crate::wire::limits::EXTENT;
 /// However short an idle time the peer states: a side speaks no more often only to be heard.
 pub(crate) const SPEAK_MIN: Duration = Duration::from_millis(50);
 
+/// How many connections a client may have for one long file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Connections {
+    /// One.
+    One,
+    /// So many, as long as there is a MiB for each.
+    Fixed(u32),
+    /// As many as are of use, where the path is long: one, and twice as many as long as that is faster.
+    Adaptive,
+}
+
+impl Connections {
+    /// However many are asked for.
+    pub const MAX: u32 = 64;
+    /// However many would be of use.
+    pub const ADAPTIVE_MAX: u32 = 8;
+    /// The least round-trip time of a path that is called long.
+    pub const RTT_MIN: Duration = Duration::from_millis(5);
+    /// The least that is to be moved over more than one connection, unless they were asked for.
+    pub const MISSING_MIN: u64 = 32 * EXTENT;
+}
+
 /// Limits of a connection and of what runs on it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Limits {
@@ -23,6 +45,8 @@ pub struct Limits {
     pub read_ahead: usize,
     /// Extents that one sender reads ahead.
     pub extents_ahead: usize,
+    /// A client's connections for one long file.
+    pub connections: Connections,
     /// Verified bytes of a transfer between two notes of what is held, for whoever goes on after a crash.
     pub note_every: u64,
     /// Bytes of names that a tree job holds, at about 100 bytes a name: folders with more of them are read several times.
@@ -45,6 +69,7 @@ impl Default for Limits {
             operations: 256,
             read_ahead: 6 * EXTENT as usize,
             extents_ahead: 4,
+            connections: Connections::Adaptive,
             note_every: 64 * EXTENT,
             tree_names: 16 * 1024 * 1024,
             block_attempts: 3,

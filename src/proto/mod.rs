@@ -34,5 +34,5 @@ pub mod tree_job;
 
 pub use datagram::DatagramEcho;
 pub use echo::{Echo, EchoEnd};
-pub use limits::{Limits, ListenLimits};
+pub use limits::{Connections, Limits, ListenLimits};
 pub use session::Session;

@@ -140,6 +140,8 @@ kinds! {
     Commit(Commit) = 0x26, Operation;
     /// The receiver has published the file with this root, durably.
     Committed(Cv) = 0x27, Operation;
+    /// Asks for blocks of a file that another connection receives.
+    Pull(Get) = 0x28, Operation;
     /// Asks for the chaining values of a file's blocks.
     Sum(RelPath) = 0x2c, Operation;
     /// Asks for bytes of a file, in order.
@@ -254,6 +256,7 @@ impl Body {
             Body::Hello(_) | Body::Refused(_) | Body::Ping(_) | Body::Pong(_) | Body::Credit(_) => 0,
             Body::GoAway(_) | Body::Bye | Body::Cancel | Body::Failed(_) | Body::Done => 0,
             Body::Offer(_) | Body::Get(_) | Body::Have(_) | Body::Hole(_) | Body::Want(_) => 0,
+            Body::Pull(_) => 0,
             Body::Commit(_) | Body::Committed(_) | Body::List(_) | Body::Next | Body::Page(_) => 0,
             Body::Stat(_) | Body::Metadata(_) | Body::Remove(_) => 0,
             Body::MakeFolder(_) | Body::MakeLink(_) | Body::ReadLink(_) | Body::LinkTarget(_) => 0,
@@ -271,6 +274,7 @@ impl Body {
             Body::GoAway(_) | Body::Bye | Body::Echo(_) | Body::EchoReply(_) | Body::Cancel => false,
             Body::Failed(_) | Body::Done | Body::Offer(_) | Body::Get(_) | Body::Hole(_) => false,
             Body::Want(_) | Body::Commit(_) | Body::Committed(_) | Body::List(_) | Body::Next => false,
+            Body::Pull(_) => false,
             Body::Stat(_) | Body::Metadata(_) | Body::Remove(_) => false,
             Body::MakeFolder(_) | Body::MakeLink(_) | Body::ReadLink(_) | Body::LinkTarget(_) => false,
             Body::Resolve(_) | Body::Resolved(_) => false,
@@ -294,7 +298,7 @@ impl Body {
                 out.put_text(&failure.text);
             }
             Body::Offer(offer) => offer.encode(out),
-            Body::Get(get) => get.encode(out),
+            Body::Get(get) | Body::Pull(get) => get.encode(out),
             Body::Have(page) => page.encode(out),
             Body::Data(data) => {
                 out.put_u64(data.offset);
@@ -349,6 +353,7 @@ impl Body {
             Kind::Want => Body::Want(decode_ranges(&mut reader)?),
             Kind::Commit => Body::Commit(Commit::decode(&mut reader)?),
             Kind::Committed => Body::Committed(Cv(reader.array("root")?)),
+            Kind::Pull => Body::Pull(Get::decode_pull(&mut reader)?),
             Kind::Sum => Body::Sum(read_file_path(&mut reader)?),
             Kind::Read => Body::Read(Read::decode(&mut reader)?),
             Kind::Stream => Body::Stream(Stream::decode(&mut reader)?),

@@ -41,6 +41,7 @@ pub fn frame_of(rng: &mut impl Rng, kind: Kind) -> Frame {
             Frame::of(operation(rng), body)
         }
         Kind::LinkTarget | Kind::Resolve | Kind::Resolved => Frame::of(operation(rng), body),
+        Kind::Pull => Frame::of(operation(rng), body),
         Kind::Sum | Kind::Read | Kind::Stream | Kind::End => Frame::of(operation(rng), body),
     }
 }
@@ -68,6 +69,7 @@ pub fn body(rng: &mut impl Rng, kind: Kind) -> Body {
         Kind::Want => Body::Want(ranges(rng)),
         Kind::Commit => Body::Commit(Commit { root: cv(rng) }),
         Kind::Committed => Body::Committed(cv(rng)),
+        Kind::Pull => Body::Pull(Get { path: file_path(rng), version: wide(rng).max(1) }),
         Kind::Sum => Body::Sum(file_path(rng)),
         Kind::Read => Body::Read(Read { path: file_path(rng), version: wide(rng), span: span(rng) }),
         Kind::Stream => Body::Stream(stream(rng)),

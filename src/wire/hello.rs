@@ -21,6 +21,13 @@ impl Capabilities {
     pub const HOLES: Capabilities = Capabilities(1);
     /// Bit 1 is reserved for content-defined chunks.
     pub const CHUNKS: Capabilities = Capabilities(2);
+    /// Bit 2: blocks of a file may be pulled over further connections.
+    pub const PULLS: Capabilities = Capabilities(4);
+
+    /// What either has.
+    pub const fn and(self, other: Capabilities) -> Capabilities {
+        Capabilities(self.0 | other.0)
+    }
 
     /// What both sides have.
     pub const fn both(self, other: Capabilities) -> Capabilities {

@@ -83,11 +83,15 @@ impl Rope {
         if self.pieces.is_empty() {
             self.seal();
         }
+        // The most frequent cases, and no list of pieces is made for them.
         match self.pieces.front_mut() {
-            // The most frequent case, and no list of pieces is made for it.
             Some(front) if front.len() > count => {
                 self.len -= count;
                 front.split_to(count)
+            }
+            Some(front) if front.len() == count => {
+                self.len -= count;
+                self.pieces.pop_front().expect("one piece")
             }
             Some(_) | None => self.split_to(count).into_bytes(),
         }

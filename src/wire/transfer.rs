@@ -164,6 +164,14 @@ impl Get {
         let version = u128::from_le_bytes(reader.array("version")?);
         Ok(Get { path: read_file_path(reader)?, version })
     }
+
+    /// Blocks are pulled of one version, never of whichever stands there.
+    pub(super) fn decode_pull(reader: &mut Reader<'_>) -> Result<Get, DecodeError> {
+        match u128::from_le_bytes(reader.array("version")?) {
+            0 => Err(DecodeError::Value("blocks are pulled of a version")),
+            version => Ok(Get { path: read_file_path(reader)?, version }),
+        }
+    }
 }
 
 /// Removes a file or an empty folder.

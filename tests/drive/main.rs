@@ -8,9 +8,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use help::{World, noise, path};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use towline::proto::Limits;
 use towline::proto::listener::ListenEnd;
 use towline::proto::op::{Moved, OpDone, Question};
+use towline::proto::{Connections, Limits};
 use towline::wire::Cv;
 
 #[tokio::test]
@@ -84,6 +84,23 @@ async fn a_transfer_survives_partial_sends() {
     assert!(world.local.get("down").as_deref() == Some(&content[..]));
     jobs.close().await;
     world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_file_comes_over_several_connections() {
+    let limits = Limits { connections: Connections::Fixed(5), ..Limits::default() };
+    let world = World::with_limits(limits).await;
+    let content = noise(30_000_001);
+    world.served.put("down", &content);
+    for jobs in [world.client(), world.tiny_client()] {
+        assert!(matches!(jobs.carry_out(World::fetch("down")).await, Ok(Ok(OpDone::Moved(_)))));
+        assert!(world.local.get("down").as_deref() == Some(&content[..]));
+        jobs.close().await;
+        world.local.put("down", b"another");
+    }
+    let disk = world.disk.clone();
+    assert_eq!(world.stop().await, ListenEnd::Drained);
+    assert_eq!(disk.leases(), 0);
 }
 
 /// A machine that is gone gives its leases back, and what it had begun leaves nothing.

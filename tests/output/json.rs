@@ -61,6 +61,26 @@ fn a_moved_file_is_told_with_what_it_cost() {
     assert_eq!(good(&stream, &["file", "summary"])[0]["path"], "-");
 }
 
+/// On loopback one connection does as well, unless more are asked for.
+#[test]
+fn a_file_over_several_connections_says_how_many() {
+    let served = Served::start();
+    let folder = tempfile::tempdir().unwrap();
+    let length = 20_000_000;
+    std::fs::write(served.path("there"), bytes(length)).unwrap();
+    let here = folder.path().join("here");
+    for (flags, connections) in [(&["-j", "4"][..], 4), (&["-j", "1"], 1), (&[], 1)] {
+        let there = served.at("/there");
+        let args = [&["get", "--json", "--no-resume", &there, here.to_str().unwrap()], flags].concat();
+        let got = good(&towline(&args), &["file", "summary"]);
+        assert_eq!(got[0]["connections"], connections, "{flags:?}");
+        assert_eq!(got[0]["root"], blake3::hash(&bytes(length)).to_hex().to_string());
+        let received = got[0]["bytes_received"].as_u64().unwrap();
+        assert!(received > length as u64 && received < length as u64 * 101 / 100, "{received}");
+        assert!(std::fs::read(&here).unwrap() == bytes(length));
+    }
+}
+
 #[test]
 fn names_hashes_comparisons_removals_and_echoes_are_objects() {
     let served = Served::start();

@@ -197,12 +197,14 @@ pub(crate) const SNAPSHOTS: &[&str] = &[
     "states_listener",
     "states_pourer",
     "states_printer",
+    "states_puller",
     "states_reader",
     "states_receiver",
     "states_sender",
     "states_session",
     "states_tree_job",
     "states_summary",
+    "states_supplier",
 ];
 
 /// Compares with `tests/snapshots/{name}.snap`.

@@ -6,6 +6,7 @@ mod comparing;
 mod flows;
 mod operations;
 mod plain;
+mod pulling;
 mod session;
 mod trees;
 

@@ -128,7 +128,7 @@ fn fields(body: &Body) -> String {
             format!("code={:#06x} delay_ms={delay_ms} text=\"{text}\"", code.0)
         }
         Body::Offer(body) => offer(body),
-        Body::Get(get) => format!("{} version={:#x}", path(&get.path), get.version),
+        Body::Get(get) | Body::Pull(get) => format!("{} version={:#x}", path(&get.path), get.version),
         Body::Have(page) => {
             let cvs: Vec<String> = page.cvs.iter().map(|cv| hash(*cv)).collect();
             let (upload, first, last) = (page.upload.0, page.first, page.last);

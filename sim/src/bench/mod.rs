@@ -15,9 +15,6 @@ use crate::tier::Tier;
 
 pub(crate) use self::table::{json, text};
 
-/// Rounds of which the median is taken.
-const ROUNDS: usize = 3;
-
 /// What runs the plans.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Runner {
@@ -59,20 +56,23 @@ pub(crate) struct Row {
 /// All figures.
 pub(crate) struct Bench {
     plans: usize,
+    rounds: u32,
     /// Most bytes of one content.
     most: u64,
     rows: Vec<Row>,
 }
 
-/// Measures the plans of `seeds`, without contents longer than `most` bytes: those that all tiers can run.
-pub(crate) fn run(seeds: Range<u64>, most: u64) -> Bench {
+/// Measures the plans of `seeds`, without contents longer than `most` bytes: those that all tiers can run. `only` one tier, or
+/// all of them.
+pub(crate) fn run(seeds: Range<u64>, most: u64, only: Option<Tier>, rounds: u32) -> Bench {
     let is_common = |plan: &Plan| Tier::SIMULATED.iter().all(|tier| tier.cannot(plan).is_empty());
     let plans = seeds.map(|seed| Plan::from_seed(seed).without_bulk(most));
     let plans: Vec<Plan> = plans.filter(is_common).collect();
-    let mut rows: Vec<Row> = Runner::all().into_iter().map(Row::new).collect();
+    let runners = only.map_or_else(Runner::all, |tier| vec![Runner::Tier(tier)]);
+    let mut rows: Vec<Row> = runners.into_iter().map(Row::new).collect();
     #[cfg(feature = "turmoil")]
     let mut loads = Vec::new();
-    for round in 0..ROUNDS {
+    for round in 0..rounds {
         for row in &mut rows {
             let begin = Instant::now();
             match row.runner {
@@ -101,7 +101,7 @@ pub(crate) fn run(seeds: Range<u64>, most: u64) -> Bench {
             rows.iter_mut().filter(|row| row.runner == Runner::Bare).for_each(|row| row.note_loads(&loads));
         }
     }
-    Bench { plans: plans.len(), most, rows }
+    Bench { plans: plans.len(), rounds, most, rows }
 }
 
 impl Row {

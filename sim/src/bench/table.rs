@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Bench, ROUNDS, Row, median};
+use super::{Bench, Row, median};
 
 impl Row {
     fn wall(&self) -> f64 {
@@ -35,9 +35,9 @@ impl Bench {
 
 /// For a person.
 pub(crate) fn text(bench: &Bench) -> String {
-    let (plans, most) = (bench.plans, bench.most);
+    let (plans, most, rounds) = (bench.plans, bench.most, bench.rounds);
     let mut text = format!(
-        "{plans} plans, contents of at most {most} bytes, one thread, the median of {ROUNDS} interleaved rounds\n"
+        "{plans} plans, contents of at most {most} bytes, one thread, the median of {rounds} interleaved rounds\n"
     );
     let _infallible = writeln!(
         text,
@@ -77,9 +77,10 @@ pub(crate) fn json(bench: &Bench) -> String {
         })
         .collect();
     format!(
-        "{{\"plans\":{},\"length_max\":{},\"rounds\":{ROUNDS},\"rows\":[{}],\"ratios\":[{}]}}",
+        "{{\"plans\":{},\"length_max\":{},\"rounds\":{},\"rows\":[{}],\"ratios\":[{}]}}",
         bench.plans,
         bench.most,
+        bench.rounds,
         rows.join(","),
         ratios.join(",")
     )

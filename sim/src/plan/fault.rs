@@ -243,6 +243,8 @@ pub enum Whom {
     All,
     /// One, by its place in the plan.
     Client(u32),
+    /// One connection of it, by its place among the client's dials; of what is about connections alone.
+    Dial(u32, u32),
 }
 
 impl Whom {
@@ -250,7 +252,15 @@ impl Whom {
     pub fn means(self, client: u32) -> bool {
         match self {
             Whom::All => true,
-            Whom::Client(which) => which == client,
+            Whom::Client(which) | Whom::Dial(which, _) => which == client,
+        }
+    }
+
+    /// The client that it is about; `None` where it is about all.
+    pub fn client(self) -> Option<u32> {
+        match self {
+            Whom::All => None,
+            Whom::Client(client) | Whom::Dial(client, _) => Some(client),
         }
     }
 }

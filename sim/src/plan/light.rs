@@ -1,6 +1,6 @@
 //! Plans without bulk: the same story with short files, for measuring what a plan costs beside the bytes that it moves.
 
-use super::{Content, Fault, Operation, Plan, Step, What, When};
+use super::{Content, Fault, Obstacle, Operation, Plan, Step, What, When};
 
 /// A flood is as much as so many contents: echoes that are not read, and pings by the hundred.
 const FLOOD: u64 = 16;
@@ -9,13 +9,14 @@ const CROWD: u32 = 300;
 
 impl Plan {
     /// The same plan with no content longer than `most` bytes, floods of as much as 16 of them in echoes no longer than
-    /// one, and a crowd of which a list takes two pages. A fault at a byte comes at `most` at the latest: while the file
+    /// one, a crowd of which a list takes two pages, and no file that is too long to be read to the end. A fault at a byte comes at `most` at the latest: while the file
     /// that it broke off is under way, since a frame and its header come first.
     #[must_use]
     pub fn without_bulk(&self, most: u64) -> Plan {
         let short = |content: &mut Content| content.length = content.length.min(most);
         let (flood_max, crowd) = (Some(FLOOD * most), self.crowd.min(CROWD));
         let mut plan = Plan { flood_max, crowd, ..self.clone() };
+        plan.obstacles.retain(|(_, obstacle)| !matches!(obstacle, Obstacle::Hollow(_)));
         plan.served.iter_mut().for_each(|(_, content)| short(content));
         let steps = plan.clients.iter_mut().flat_map(|application| &mut application.steps);
         for Step { operation, .. } in steps {

@@ -25,7 +25,7 @@ mod work;
 
 use serde::{Deserialize, Serialize};
 use towline::proto::client::RetryPolicy;
-use towline::proto::{Limits, ListenLimits};
+use towline::proto::{Connections, Limits, ListenLimits};
 use towline::time::Duration;
 
 pub use self::fault::{Cut, DiskFailure, Fault, Host, Impostor, Stranger, Trick, What, When, Whom};
@@ -135,6 +135,8 @@ pub struct Numbers {
     pub store_operations: usize,
     /// Verified bytes of a transfer between two notes of what is held.
     pub note_every: u64,
+    /// Connections of a client for one long file.
+    pub parallel: u32,
 }
 
 impl Default for Numbers {
@@ -153,6 +155,7 @@ impl Default for Numbers {
             read_ahead: limits.read_ahead,
             store_operations: limits.store_operations,
             note_every: limits.note_every,
+            parallel: 1,
         }
     }
 }
@@ -284,7 +287,7 @@ impl Plan {
     /// The deadlines as machines take them.
     pub fn limits(&self) -> Limits {
         let Numbers { idle_ms, handshake_ms, linger_ms, window, operations, control, .. } = self.limits;
-        let Numbers { read_ahead, store_operations, note_every, .. } = self.limits;
+        let Numbers { read_ahead, store_operations, note_every, parallel, .. } = self.limits;
         Limits {
             idle: Some(Duration::from_millis(idle_ms)),
             handshake: Some(Duration::from_millis(handshake_ms)),
@@ -295,6 +298,7 @@ impl Plan {
             read_ahead,
             store_operations,
             note_every,
+            connections: Connections::Fixed(parallel),
             ..Limits::default()
         }
     }

@@ -147,6 +147,12 @@ impl Plan {
         if let Some(fault) = self.faults.iter().find(unknown) {
             return bad(format!("{fault:?} names a client that it does not have"));
         }
+        let is_of_one = |fault: &Fault| {
+            matches!(fault.what, What::Partition(_, Whom::Dial(..)) | What::Hold(Whom::Dial(..)))
+        };
+        if self.faults.iter().any(is_of_one) {
+            return bad("a network is cut or held up, and not one connection".to_owned());
+        }
         let is_put = |client, step| {
             self.step(client, step).is_some_and(|step| matches!(step.operation, Operation::Put { .. }))
         };
@@ -221,10 +227,7 @@ impl Fault {
             Host::Server => None,
             Host::Client(client) => Some(client),
         };
-        let of_whom = |whom: Whom| match whom {
-            Whom::All => None,
-            Whom::Client(client) => Some(client),
-        };
+        let of_whom = Whom::client;
         let when = match self.when {
             When::Byte { client, .. } => Some(client),
             When::Primitive { host, .. } => of_host(host),

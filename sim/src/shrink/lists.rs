@@ -164,7 +164,7 @@ fn names(fault: &mut Fault) -> Vec<&mut u32> {
     fn of_whom(whom: &mut Whom) -> Option<&mut u32> {
         match whom {
             Whom::All => None,
-            Whom::Client(client) => Some(client),
+            Whom::Client(client) | Whom::Dial(client, _) => Some(client),
         }
     }
     let Fault { when, what } = fault;

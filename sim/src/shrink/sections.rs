@@ -39,6 +39,6 @@ const PARTS: &[Plain] = parts! {
     disks: Disks::default(), latency_us server_capacity client_capacity;
     limits: Numbers::default(),
         idle_ms handshake_ms linger_ms drain_ms window operations control connections per_source read_ahead
-        store_operations note_every;
+        store_operations note_every parallel;
     retry: Retry::default(), attempts base_ms cap_ms wait_ms connect_ms;
 };

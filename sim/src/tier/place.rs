@@ -1,7 +1,7 @@
 //! Connections by their names: who dialed, and which of its dials it is.
 
 use super::byzantine::STRANGERS;
-use crate::plan::Plan;
+use crate::plan::{Plan, Whom};
 use crate::trace::{Connection, Door};
 
 /// Which connection.
@@ -28,6 +28,15 @@ impl Place {
                 dial.client < STRANGERS && plan.impostor_of(dial.client, dial.number).is_none()
             }
             Place::Echo(_) => false,
+        }
+    }
+
+    /// True if what is about `whom` is about this connection.
+    pub(super) fn is_of(self, whom: Whom) -> bool {
+        match (whom, self) {
+            (Whom::Dial(client, number), Place::Files(dial)) => dial == Dial { client, number },
+            (Whom::Dial(..), Place::Echo(_)) => false,
+            (Whom::All | Whom::Client(_), place) => whom.means(place.client()),
         }
     }
 

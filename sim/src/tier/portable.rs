@@ -71,9 +71,9 @@ fn at_a_byte(plan: &Plan, fault: &Fault) -> Option<&'static str> {
 
 /// turmoil's release heals what is cut, and its repair leaves stuck what is held.
 fn cut_and_held(plan: &Plan, held: Whom) -> Option<&'static str> {
-    let meet = |whom: Whom| match (held, whom) {
-        (Whom::Client(one), Whom::Client(other)) => one == other,
-        (Whom::All, _) | (_, Whom::All) => true,
+    let meet = |whom: Whom| match (held.client(), whom.client()) {
+        (Some(one), Some(other)) => one == other,
+        (None, _) | (_, None) => true,
     };
     let cuts = |fault: &Fault| match fault.what {
         What::Partition(_, whom) => meet(whom),

@@ -7,13 +7,15 @@ use towline::harness::{Brief, Side};
 use towline::probe::aside;
 use towline::wire::{self, Body, Decoder, Kind, PREAMBLE_LEN};
 
+use super::facts::Place;
 use crate::outcome::Echoed;
 use crate::trace::{Frame, Passed};
 
 /// One end of a connection.
 #[derive(Debug)]
 pub(super) struct Tap {
-    place: String,
+    /// Where, once that is known.
+    place: Option<Place>,
     side: Side,
     streams: [Watched; 2],
     /// `None` where nobody asks for them.
@@ -44,7 +46,7 @@ const HEADER: usize = towline::wire::HEADER_LEN;
 
 impl Tap {
     /// At the end of `side`.
-    pub(super) fn new(place: String, side: Side) -> Tap {
+    pub(super) fn new(place: Option<Place>, side: Side) -> Tap {
         let echoes = Some(BTreeMap::new());
         Tap { place, side, streams: Default::default(), echoes, known: VecDeque::new(), unheard: 0, said: 0 }
     }
@@ -61,7 +63,7 @@ impl Tap {
         stream.take_apart(bytes, |start, end, next| {
             let echo = bytes_of_echo(&next);
             let frame = Frame { by, is_heard, start, end, passed: passed(next) };
-            note_echo(echoes.as_mut(), place, &frame, echo.as_ref());
+            note_echo(echoes.as_mut(), *place, &frame, echo.as_ref());
             frames.push(frame);
         });
         (frames, stream.is_within_header())
@@ -85,7 +87,7 @@ impl Tap {
             self.known.get(self.unheard).filter(|(frame, _)| frame.end <= self.said)
         {
             self.unheard += 1;
-            note_echo(self.echoes.as_mut(), &self.place, frame, echo.as_ref());
+            note_echo(self.echoes.as_mut(), self.place, frame, echo.as_ref());
             each(frame.clone());
         }
     }
@@ -105,7 +107,7 @@ impl Tap {
         {
             there.unheard -= 1;
             (stream.told, stream.within) = (frame.end, None);
-            note_echo(self.echoes.as_mut(), &self.place, &frame, echo.as_ref());
+            note_echo(self.echoes.as_mut(), self.place, &frame, echo.as_ref());
             frames.push(Frame { is_heard: true, ..frame });
         }
         (frames, stream.is_within_header())
@@ -168,7 +170,12 @@ fn bytes_of_echo(next: &Result<wire::Frame, wire::DecodeError>) -> Option<Bytes>
 }
 
 /// A frame passed that is of an echo, if there are bytes of one.
-fn note_echo(echoes: Option<&mut BTreeMap<u32, Echoed>>, place: &str, frame: &Frame, bytes: Option<&Bytes>) {
+fn note_echo(
+    echoes: Option<&mut BTreeMap<u32, Echoed>>,
+    place: Option<Place>,
+    frame: &Frame,
+    bytes: Option<&Bytes>,
+) {
     let (Some(echoes), Some(bytes), Passed::Frame(brief)) = (echoes, bytes, &frame.passed) else { return };
     let is_reply = brief.kind() == Kind::EchoReply;
     if is_reply != (frame.by == Side::Server) {
@@ -176,6 +183,7 @@ fn note_echo(echoes: Option<&mut BTreeMap<u32, Echoed>>, place: &str, frame: &Fr
     }
     let operation = brief.operation().0;
     let echo = echoes.entry(operation).or_default();
+    let place = place.map_or_else(String::new, |place| place.to_string());
     echo.place = format!("{place} operation {operation}");
     if is_reply {
         echo.replies.push(bytes.to_vec());

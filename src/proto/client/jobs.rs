@@ -173,6 +173,7 @@ impl Job {
             Request::Put { attempt, .. } => attempt.number = self.attempts,
             Request::Pour { to, .. } => to.attempt = self.attempts,
             Request::Ask(_) | Request::Fetch { .. } | Request::Print { .. } | Request::Compare { .. } => {}
+            Request::Pull { .. } => {}
         }
     }
 }
@@ -183,8 +184,10 @@ impl Client {
         let Some(job) = self.jobs.get_mut(id) else { return };
         job.attempts += 1;
         job.number();
-        let start = session::Command::Start(Tag(id.0), job.request.clone());
+        let request = job.request.clone();
+        let start = session::Command::Start(Tag(id.0), request.clone());
         self.step_session(now, link, Input::Command(start), out);
+        self.may_share(link, id, &request);
     }
 
     /// An attempt of every job that waits for the connection has failed.

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::team::helper_of;
 use super::{Client, Event, JobError, JobId, JobState, Link, LinkId, Owner};
 use crate::probe::{Bug, Mark, mark_if, planted};
 use crate::proto::machine::{Effect, Input, Machine, Out};
@@ -19,6 +20,10 @@ impl Client {
             let Some(session) = self.sessions.get_mut(&link) else { return };
             let mut inner = Out::new();
             let more = session.next_frame(now, &mut inner);
+            // From part of a frame nothing follows.
+            if !more && inner.effects().is_empty() {
+                return;
+            }
             self.carry_out(now, link, inner, out);
             self.advance(now, out);
             if !more {
@@ -73,17 +78,35 @@ impl Client {
         match event {
             session::Event::Ready { version, hello } => {
                 self.first_contact = None;
+                if self.link == Link::Up(link)
+                    && let Some(since) = self.waits.take()
+                {
+                    self.rtt = self.rtt.min(now.since(since));
+                }
+                self.on_member_ready(now, link, out);
                 out.event(Event::Connected { version, hello });
             }
             session::Event::Op(tag, event) => {
+                if let Some(helper) = helper_of(tag) {
+                    return self.on_puller(link, helper, event, out);
+                }
                 let id = JobId(tag.0);
+                if self.on_receiver(now, id, &event, out) {
+                    return;
+                }
                 if let Some(job) = self.jobs.get_mut(id) {
                     job.note(&event);
                 }
                 self.got_on(id, event, out);
             }
+            session::Event::Finished(tag, _) if helper_of(tag).is_some() => {
+                if let Some(helper) = helper_of(tag) {
+                    self.on_puller_over(now, link, helper, out);
+                }
+            }
             session::Event::Finished(tag, Err(OpError { by: Party::Link, .. })) => {
                 let id = JobId(tag.0);
+                self.on_job_over(id, out);
                 match self.jobs.state(id) {
                     Some(JobState::Cancelling(_)) => {
                         let error = JobError::Operation(OpError::us(Code::CANCELLED, ""));
@@ -94,6 +117,7 @@ impl Client {
                 }
             }
             session::Event::Finished(tag, result) => {
+                self.on_job_over(JobId(tag.0), out);
                 let result = result.map_err(JobError::Operation);
                 self.on_attempt_over(now, JobId(tag.0), result, out);
             }
@@ -115,6 +139,7 @@ impl Client {
     ) {
         self.sessions.remove(&link);
         out.push(Effect::Hangup(link));
+        self.on_member_lost(now, link, out);
         let is_current = self.link == Link::Up(link);
         if is_current && !planted(Bug::KeepDeadLink) {
             self.link = Link::Down;

@@ -1,10 +1,12 @@
 //! The client's jobs: dials, runs each job as an operation of a session, and tries again what a passing failure broke.
-//! Over one connection for now; links are named so that there can be more. A tree of folders is one job to the application
+//! Over one connection, but for one long file that may come over several (`team`). A tree of folders is one job to the application
 //! (`trees`), and many to the connection.
 
 mod error;
 mod jobs;
 mod links;
+mod pace;
+mod team;
 mod trees;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -25,12 +27,13 @@ use crate::wire::{Code, Hello};
 pub use error::JobError;
 pub use jobs::RetryPolicy;
 use jobs::{Job, JobState, JobTable};
+use team::Team;
 
 /// Names a connection of a client; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkId(pub u32);
 
-/// Names a job; the application's choice, below 2^63.
+/// Names a job; the application's choice, below 2^62.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JobId(pub u64);
 
@@ -96,6 +99,15 @@ pub struct Client {
     next_ticket: u64,
     /// When dialling a server that was never reached is given up; `None` once it was reached.
     first_contact: Option<Contact>,
+    /// What the connection in use waits for, and since when: to be made, then for the server's `Hello`.
+    waits: Option<Time>,
+    /// The shorter of the two: a round trip, and hardly more.
+    rtt: Duration,
+    /// The connections of a long file.
+    team: Option<Team>,
+    next_helper: u32,
+    /// What sessions are to be told.
+    relays: VecDeque<(LinkId, session::Command)>,
     phase: Phase,
 }
 
@@ -150,6 +162,11 @@ impl Client {
             tickets: BTreeMap::new(),
             next_ticket: 0,
             first_contact,
+            waits: None,
+            rtt: Duration::ZERO,
+            team: None,
+            next_helper: 0,
+            relays: VecDeque::new(),
             phase: Phase::Open,
         }
     }
@@ -214,11 +231,18 @@ impl Client {
     fn advance(&mut self, now: Time, out: &mut Out<Client>) {
         loop {
             self.run_trees(now, out);
+            self.run_relays(now, out);
             self.advance_jobs(now, out);
-            if self.orders.is_empty() {
+            if self.orders.is_empty() && self.relays.is_empty() {
                 return;
             }
         }
+    }
+
+    fn name_link(&mut self) -> LinkId {
+        let link = LinkId(self.next_link);
+        self.next_link += 1;
+        link
     }
 
     fn is_idle(&self) -> bool {
@@ -230,10 +254,10 @@ impl Client {
         self.jobs.wake(now);
         match self.link {
             Link::Down if self.jobs.ready().next().is_some() => {
-                let link = LinkId(self.next_link);
-                self.next_link += 1;
+                let link = self.name_link();
                 let limit = self.policy.connect.filter(|_| !planted(Bug::ForgetDialDeadline));
                 self.link = Link::Dialing(link, limit.map(|limit| now + limit));
+                self.waits = Some(now);
                 out.push(Effect::Dial(link));
             }
             Link::Up(link) if self.sessions.get(&link).is_some_and(Session::is_open) => {
@@ -277,6 +301,8 @@ impl Client {
         if matches!(self.link, Link::Dialing(dialing, _) if dialing == link) {
             self.link = Link::Down;
             self.fail_ready(now, &JobError::Dial(error), out);
+        } else {
+            self.on_member_lost(now, link, out);
         }
     }
 
@@ -288,6 +314,7 @@ impl Client {
             out.push(Effect::Hangup(link));
             self.on_dial_failed(now, link, DialError { kind: DialErrorKind::TimedOut, os: None }, out);
         }
+        self.on_team_elapsed(now, out);
         let due: Vec<LinkId> = self
             .sessions
             .iter()
@@ -316,14 +343,15 @@ impl Machine for Client {
             Input::Command(command) => self.on_command(now, command, out),
             Input::Dialed(link) if matches!(self.link, Link::Dialing(dialing, _) if dialing == link) => {
                 self.link = Link::Up(link);
+                self.rtt = self.waits.replace(now).map_or(Duration::ZERO, |dialed| now.since(dialed));
                 let mut inner = Out::new();
                 let session = Session::client(now, self.limits.clone(), &mut inner);
                 self.sessions.insert(link, session);
                 self.carry_out(now, link, inner, out);
             }
-            Input::Dialed(_) => {}
+            Input::Dialed(link) => drop(self.on_member_dialed(now, link, out)),
             Input::DialFailed(link, error) => self.on_dial_failed(now, link, error, out),
-            Input::Received(link, bytes) => self.on_bytes(now, link, bytes, out),
+            Input::Received(link, bytes) => return self.on_bytes(now, link, bytes, out),
             Input::Ended(link, end) => self.step_session(now, link, Input::Ended((), end), out),
             Input::Room(link, room) => self.step_session(now, link, Input::Room((), room), out),
             Input::Elapsed => self.on_elapsed(now, out),
@@ -347,7 +375,8 @@ impl Machine for Client {
         };
         let retry = self.jobs.next_due().filter(|_| !planted(Bug::ForgetRetry));
         let sessions = self.sessions.values().filter_map(Session::deadline).min();
-        earlier(earlier(dialing, retry), sessions)
+        let team = self.team.as_ref().and_then(Team::deadline);
+        earlier(earlier(dialing, retry), earlier(sessions, team))
     }
 
     fn wants_read(&self, link: LinkId) -> bool {
@@ -357,13 +386,15 @@ impl Machine for Client {
     fn footprint(&self) -> usize {
         let sessions: usize = self.sessions.values().map(Session::footprint).sum();
         let trees: usize = self.trees.values().map(TreeJob::footprint).sum();
-        sessions + trees + self.jobs.len() * size_of::<(JobId, Job)>()
+        let team = self.team.as_ref().map_or(0, Team::footprint);
+        sessions + trees + team + self.jobs.len() * size_of::<(JobId, Job)>()
     }
 
     fn footprint_max(&self) -> usize {
         let sessions: usize = self.sessions.values().map(Session::footprint_max).sum();
         let trees: usize = self.trees.values().map(TreeJob::footprint_max).sum();
-        sessions + trees + self.jobs.len() * size_of::<(JobId, Job)>()
+        let team = self.team.as_ref().map_or(0, Team::footprint);
+        sessions + trees + team + self.jobs.len() * size_of::<(JobId, Job)>()
     }
 
     fn size(tx: &Bytes) -> usize {
@@ -375,6 +406,12 @@ impl Machine for Client {
         self.sessions.values_mut().for_each(|session| session.rebase(now));
         if let Link::Dialing(_, Some(limit)) = &mut self.link {
             shift(limit);
+        }
+        if let Some(at) = &mut self.waits {
+            shift(at);
+        }
+        if let Some(team) = &mut self.team {
+            team.rebase(now);
         }
         if let Some(Contact { give_up: Some(until) }) = &mut self.first_contact {
             shift(until);

@@ -10,7 +10,7 @@ use crate::wire::limits::EXTENT;
 use crate::wire::{Cv, Data, Hole, Offer, Range, Rope};
 
 /// The geometry of a file: how it is cut into blocks, units and extents.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Shape {
     /// Bytes in the file.
     pub(crate) length: u64,
@@ -193,7 +193,7 @@ impl Assembly {
 }
 
 /// Which blocks are there, which are being written, which were refused.
-#[derive(Clone, Debug, PartialEq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Hash)]
 pub(crate) struct Blocks {
     shape: Shape,
     have: Vec<Option<Cv>>,
@@ -203,6 +203,8 @@ pub(crate) struct Blocks {
     refusals: BTreeMap<u32, u8>,
     /// Blocks that arrived damaged, in all.
     pub(crate) refused: u32,
+    /// Blocks that came over another connection than the receiver's own.
+    brought: Vec<bool>,
     /// Bytes of blocks that were there already and have not come since.
     pub(crate) kept: u64,
 }
@@ -235,7 +237,8 @@ impl Blocks {
         let blocks = shape.blocks() as usize;
         let (pending, refusals) = (BTreeMap::new(), BTreeMap::new());
         let (have, came) = (vec![None; blocks], vec![false; blocks]);
-        Blocks { shape, have, came, pending, refusals, refused: 0, kept: 0 }
+        let brought = vec![false; blocks];
+        Blocks { shape, have, came, pending, refusals, refused: 0, brought, kept: 0 }
     }
 
     /// What is there, from block `first` to before `end`.
@@ -261,12 +264,36 @@ impl Blocks {
             if core::mem::replace(&mut self.came[block as usize], true) {
                 return Err("a block was sent twice");
             }
-            if self.have[block as usize].take().is_some() {
+            let was_brought = core::mem::take(&mut self.brought[block as usize]);
+            if self.have[block as usize].take().is_some() && !was_brought {
                 mark(Mark::HeldRefused);
                 self.kept = self.kept.saturating_sub(self.block_length(block));
             }
         }
         Ok(())
+    }
+
+    /// A piece that came over another connection is about to be written.
+    pub(crate) fn brings(&mut self, piece: &Piece) -> Result<(), &'static str> {
+        for (block, _) in self.units(&piece.extent) {
+            self.brought[block as usize] = true;
+        }
+        self.begin(piece)
+    }
+
+    /// True if the block is verified.
+    pub(crate) fn is_here(&self, block: u32) -> bool {
+        self.have[block as usize].is_some()
+    }
+
+    /// True if some of the block has come, and not all is written.
+    pub(crate) fn is_pending(&self, block: u32) -> bool {
+        self.pending.contains_key(&block)
+    }
+
+    /// What has come of the block counts no more.
+    pub(crate) fn forget(&mut self, block: u32) {
+        self.pending.remove(&block);
     }
 
     /// The sender has committed: what is asked for again may come again.
@@ -283,6 +310,7 @@ impl Blocks {
         self.have.capacity() * size_of::<Option<Cv>>()
             + self.pending.len() * pending
             + self.came.capacity()
+            + self.brought.capacity()
             + self.refusals.len() * 8
     }
 
@@ -321,7 +349,7 @@ impl Blocks {
                 self.have[block as usize] = Some(cv);
                 let length = self.block_length(block);
                 verified += length;
-                if !self.came[block as usize] {
+                if !self.came[block as usize] && !self.brought[block as usize] {
                     self.kept += length;
                 }
                 continue;

@@ -99,14 +99,24 @@ impl Holding {
         self.looking.remove(&ticket).is_some()
     }
 
-    /// Writes pages about what is known by now.
-    pub(super) fn turn_pages(&mut self, blocks: &Blocks) {
+    /// True if the block seems to be there.
+    pub(super) fn may_hold(&self, block: u32) -> bool {
+        self.fill(block).is_some()
+    }
+
+    /// Writes pages about what is known by now; of blocks from `limit` on it is not known whether they will be here.
+    pub(super) fn turn_pages(&mut self, blocks: &Blocks, limit: u32) {
         if self.state != State::Looking {
             return;
         }
         let earliest = self.looking.values().map(|extent| extent.offset).min().unwrap_or(self.cursor);
-        let is_over = earliest == self.shape.length;
-        let known = if is_over { self.last_there(blocks) } else { self.shape.block_of(earliest) };
+        let is_looked = earliest == self.shape.length;
+        let is_over = is_looked && limit == self.shape.blocks();
+        let known = match is_looked {
+            _ if is_over => self.last_there(blocks),
+            true => limit,
+            false => self.shape.block_of(earliest).min(limit),
+        };
         if !is_over && known < self.paged + PAGE_MIN {
             return;
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::assembly::{Assembly, Blocks, Fill, Piece, Shape};
 use super::holding::Holding;
+use super::shares::Shares;
 use super::{OpEvent, Tickets};
 use crate::probe::{Mark, mark_if};
 use crate::proto::machine::{Machine, Out};
@@ -25,6 +26,8 @@ pub(super) struct Incoming {
     pub(super) rounds: u32,
     /// What was there when the partial was opened.
     pub(super) holding: Holding,
+    /// What comes over other connections, if anything does.
+    pub(super) shares: Option<Shares>,
     /// Verified bytes since the store last noted what is held.
     pub(super) unnoted: u64,
 }
@@ -41,8 +44,13 @@ impl Incoming {
             commit: None,
             rounds: 0,
             holding: Holding::new(shape),
+            shares: None,
             unnoted: 0,
         }
+    }
+
+    pub(super) fn shape(&self) -> Shape {
+        Shape::of(&self.offer)
     }
 
     /// The pieces that a `Data` or `Hole` completes; the error says which rule it broke.
@@ -111,7 +119,13 @@ impl Incoming {
                 self.holding.looking(ticket, extent);
             }
         }
-        self.holding.turn_pages(&self.blocks);
+        self.turn_pages();
+    }
+
+    /// Writes pages about what is known by now, and comes from nowhere else.
+    pub(super) fn turn_pages(&mut self) {
+        let settled = self.settled();
+        self.holding.turn_pages(&self.blocks, settled);
     }
 
     /// Hands pieces to the store.
@@ -145,7 +159,11 @@ impl Incoming {
 
     pub(super) fn footprint(&self) -> usize {
         let early: usize = self.early.iter().map(|piece| piece.extent.length as usize).sum();
-        self.assembly.footprint() + self.blocks.footprint() + early + self.holding.footprint()
+        self.assembly.footprint()
+            + self.blocks.footprint()
+            + early
+            + self.holding.footprint()
+            + self.shares.as_ref().map_or(0, Shares::footprint)
     }
 }
 

@@ -16,11 +16,15 @@ mod intake;
 mod pipeline;
 mod pourer;
 mod printer;
+mod puller;
 mod reader;
 mod receiver;
 mod sender;
+mod share;
+mod shares;
 mod stage;
 mod summary;
+mod supplier;
 
 use core::fmt;
 
@@ -30,11 +34,14 @@ pub use comparison::{Compared, Comparison};
 pub use intake::Intake;
 pub use pourer::Pourer;
 pub use printer::{Printed, PrintedPart, Printer};
+pub use puller::Puller;
 pub use reader::Reader;
 pub use receiver::Receiver;
 pub use sender::Sender;
+pub use share::{Helper, ShareEvent, ShareOrder};
 pub(crate) use stage::Stage;
 pub use summary::{Summary, Summed};
+pub use supplier::Supplier;
 
 use super::machine::{Effect, Input, Machine, Out};
 use super::session::Waits;
@@ -44,13 +51,15 @@ use crate::time::Time;
 use crate::wire::{Body, Code, Cv, Entry, Failure, LinkTarget, Metadata, Resolved};
 
 /// What a session tells an operation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Order {
     /// The first step of every operation.
     Begin,
     /// Data of another operation follows: store what is gathered, so that at most one transfer of a connection holds
     /// credit back.
     Flush,
+    /// About a file that comes over several connections.
+    Share(ShareOrder),
     /// End at once where the peer cannot have carried it out yet; else ask the peer to, and hear how it ended.
     Cancel,
 }
@@ -75,6 +84,10 @@ pub enum OpEvent {
     Printed(Box<Printed>),
     /// What held the connection's transfers back since this was told last.
     Waited(Waits),
+    /// A file comes over so many connections now.
+    Connections(u32),
+    /// For the client, about a file that comes over several connections.
+    Share(ShareEvent),
     /// Names of the listed folder.
     Entries(Vec<Entry>),
 }
@@ -111,6 +124,11 @@ pub enum OpDone {
     },
     /// Bytes of a file were printed.
     Printed(PrintedPart),
+    /// Blocks of a file were moved for another operation.
+    Pulled {
+        /// Their bytes.
+        bytes: u64,
+    },
 }
 
 /// A file that was moved, verified and published at the receiving side.
@@ -195,6 +213,7 @@ pub(crate) fn bulk(body: &Body) -> usize {
         Body::Hello(_) | Body::Refused(_) | Body::Ping(_) | Body::Pong(_) | Body::Credit(_) => 0,
         Body::GoAway(_) | Body::Bye | Body::Cancel | Body::Failed(_) | Body::Done | Body::Offer(_) => 0,
         Body::Get(_) | Body::Hole(_) | Body::Want(_) | Body::Commit(_) | Body::Committed(_) => 0,
+        Body::Pull(_) => 0,
         Body::List(_) | Body::Next | Body::Stat(_) | Body::Metadata(_) | Body::Remove(_) => 0,
         Body::MakeFolder(_) | Body::MakeLink(_) | Body::ReadLink(_) | Body::LinkTarget(_) => 0,
         Body::Resolve(_) | Body::Resolved(_) => 0,
@@ -269,7 +288,9 @@ macro_rules! operations {
                     Operation::Sender(sender) => sender.read_ahead(),
                     Operation::Reader(reader) => reader.read_ahead(),
                     Operation::Pourer(pourer) => pourer.read_ahead(),
+                    Operation::Supplier(supplier) => supplier.read_ahead(),
                     Operation::Answer(_) | Operation::Ask(_) | Operation::Receiver(_) => 0,
+                    Operation::Puller(_) => 0,
                     Operation::Comparison(_) | Operation::Summary(_) | Operation::Printer(_) => 0,
                     Operation::Intake(_) => 0,
                 }
@@ -281,7 +302,9 @@ macro_rules! operations {
                     Operation::Sender(sender) => sender.is_within_extent(),
                     Operation::Reader(reader) => reader.is_within_extent(),
                     Operation::Pourer(pourer) => pourer.is_within_extent(),
+                    Operation::Supplier(supplier) => supplier.is_within_extent(),
                     Operation::Answer(_) | Operation::Ask(_) | Operation::Receiver(_) => false,
+                    Operation::Puller(_) => false,
                     Operation::Comparison(_) | Operation::Summary(_) | Operation::Printer(_) => false,
                     Operation::Intake(_) => false,
                 }
@@ -295,7 +318,9 @@ macro_rules! operations {
     };
 }
 
-operations!(Answer, Ask, Comparison, Intake, Pourer, Printer, Reader, Receiver, Sender, Summary);
+operations!(
+    Answer, Ask, Comparison, Intake, Pourer, Printer, Puller, Reader, Receiver, Sender, Summary, Supplier
+);
 
 /// The inputs that a session hands to an operation.
 #[derive(Clone, Debug)]
@@ -303,6 +328,7 @@ pub(crate) enum OpInput {
     Begin,
     Flush,
     Cancel,
+    Share(ShareOrder),
     Received(Body),
     Room(usize),
     Ended(super::machine::End),
@@ -326,6 +352,7 @@ where
         OpInput::Begin => Input::Command(Order::Begin),
         OpInput::Flush => Input::Command(Order::Flush),
         OpInput::Cancel => Input::Command(Order::Cancel),
+        OpInput::Share(order) => Input::Command(Order::Share(order)),
         OpInput::Received(body) => Input::Received((), body),
         OpInput::Room(room) => Input::Room((), room),
         OpInput::Ended(end) => Input::Ended((), end),

@@ -47,6 +47,19 @@ impl Pipeline {
         Pipeline { shape, todo, slots, cursor: 0, units, have, cvs, passed: 0 }
     }
 
+    /// None, until some are asked for.
+    pub(crate) fn of_nothing(shape: Shape) -> Pipeline {
+        let mut pipeline = Pipeline::new(shape);
+        pipeline.todo.clear();
+        pipeline.receiver_has_no_more();
+        pipeline
+    }
+
+    /// Runs of blocks that are not all being read.
+    pub(crate) fn runs(&self) -> usize {
+        self.todo.len()
+    }
+
     /// The next page of what the receiver holds.
     pub(crate) fn receiver_has(&mut self, cvs: Vec<Option<Cv>>) {
         self.have.extend(cvs);

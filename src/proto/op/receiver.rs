@@ -3,11 +3,13 @@
 
 mod ending;
 mod opening;
+mod sharing;
 mod small;
 
 use self::ending::Rest;
 use super::assembly::Piece;
 use super::incoming::{Incoming, give_back, is_answer};
+use super::shares::Shares;
 use super::{HEAD, Moved, OpDone, OpError, OpEvent, OpResult, Order, Party, Stage, Tickets, bulk};
 use crate::probe::{Bug, Mark, mark, mark_if, planted};
 use crate::proto::Limits;
@@ -23,6 +25,8 @@ pub struct Receiver {
     root: RootId,
     at: RelPath,
     start: Start,
+    /// Its blocks may come over other connections as well.
+    is_shared: bool,
     attempts: u8,
     ahead: usize,
     note_every: u64,
@@ -84,6 +88,7 @@ impl Receiver {
             root,
             at,
             start,
+            is_shared: false,
             attempts: limits.block_attempts,
             ahead: limits.extents_ahead,
             note_every: limits.note_every,
@@ -287,6 +292,7 @@ impl Receiver {
                 return self.leave(Err(OpError::us(Code::BLOCK_DAMAGED, text)), out);
             }
         }
+        self.on_brought_written(ticket, &extent, out);
         self.try_commit(out);
     }
 
@@ -327,6 +333,7 @@ impl Machine for Receiver {
         match input {
             Input::Command(Order::Begin) => self.begin(out),
             Input::Command(Order::Flush) => self.flush(out),
+            Input::Command(Order::Share(order)) => self.on_share(order, out),
             Input::Command(Order::Cancel) if self.can_be_stopped() => {
                 self.leave(Err(OpError::us(Code::CANCELLED, "")), out);
             }
@@ -366,7 +373,12 @@ impl Machine for Receiver {
     fn footprint_max(&self) -> usize {
         let blocks = limits::BLOCKS_MAX as usize;
         // The blocks' values, once as they are known and once as pages that wait for room; a window of data; overhead.
-        3 * blocks * size_of::<Option<Cv>>() + 2 * self.window as usize + 64 * 1024
+        let shares = match &self.state {
+            State::Receiving(incoming, _) => incoming.shares.as_ref().map_or(0, Shares::footprint_max),
+            State::New(_) | State::Asked(_) | State::Gathering(_) | State::Staging(_) => 0,
+            State::Opening(_) | State::Publishing(..) | State::Leaving(..) | State::Closed => 0,
+        };
+        3 * blocks * size_of::<Option<Cv>>() + 2 * self.window as usize + 64 * 1024 + shares
     }
 
     fn size(tx: &Body) -> usize {

@@ -6,7 +6,7 @@ use crate::probe::{Bug, Mark, mark_if, planted};
 use crate::proto::machine::{Effect, End, Out};
 use crate::proto::op::{
     Answer, Ask, Comparison, Intake, OpEffect, OpError, OpEvent, OpInput, OpResult, Operation, Party, Pourer,
-    Printer, Question, Reader, Receiver, Sender, Summary,
+    Printer, Puller, Question, Reader, Receiver, Sender, ShareOrder, Summary, Supplier,
 };
 use crate::proto::storage::{RootId, StoreError, StoreOp, Stored, Ticket};
 use crate::time::Time;
@@ -23,7 +23,7 @@ fn is_terminal(body: &Body) -> bool {
         Body::Have(_) | Body::Data(_) | Body::Hole(_) | Body::Want(_) | Body::Commit(_) => false,
         Body::List(_) | Body::Next | Body::Stat(_) | Body::Remove(_) => false,
         Body::MakeFolder(_) | Body::MakeLink(_) | Body::ReadLink(_) | Body::Resolve(_) => false,
-        Body::Sum(_) | Body::Read(_) | Body::Stream(_) | Body::End(_) => false,
+        Body::Sum(_) | Body::Read(_) | Body::Stream(_) | Body::End(_) | Body::Pull(_) => false,
     }
 }
 
@@ -41,6 +41,7 @@ fn begins(body: &Body) -> bool {
             | Body::Resolve(_)
             | Body::Get(_)
             | Body::Offer(_)
+            | Body::Pull(_)
             | Body::Sum(_)
             | Body::Read(_)
             | Body::Stream(_)
@@ -72,6 +73,7 @@ impl Session {
                 sender.to_peer_with(self.table.capabilities).into()
             }
             Request::Fetch { root, at, get, start } => Receiver::asking(root, at, get, start, limits).into(),
+            Request::Pull { get, length } => Puller::new(get, length).into(),
             Request::Print { stream, path, span, printed } => {
                 Printer::new(stream, path, span, printed, limits).into()
             }
@@ -102,6 +104,14 @@ impl Session {
         }
     }
 
+    /// An operation that is over needs no order any more.
+    pub(super) fn share(&mut self, now: Time, tag: Tag, order: ShareOrder, out: &mut Out<Session>) {
+        let found = self.table.open.iter().find(|(_, slot)| slot.tag == tag).map(|(slot, _)| *slot);
+        if let Some(slot) = found {
+            self.step_operation(now, slot, OpInput::Share(order), out);
+        }
+    }
+
     pub(super) fn on_operation_frame(
         &mut self,
         now: Time,
@@ -111,6 +121,9 @@ impl Session {
     ) {
         if matches!(body, Body::Hole(_)) && !self.table.capabilities.has(Capabilities::HOLES) {
             return self.give_up(now, Failure::new(Code::UNEXPECTED, "Hole without the capability"), out);
+        }
+        if matches!(body, Body::Pull(_)) && !self.table.capabilities.has(Capabilities::PULLS) {
+            return self.give_up(now, Failure::new(Code::UNEXPECTED, "Pull without the capability"), out);
         }
         let known = self.table.ids.get(&id).copied();
         if let (Body::Data(_), Some(slot)) = (&body, known)
@@ -172,6 +185,10 @@ impl Session {
             Body::Stream(stream) => {
                 let began = Began::Stream(stream.path.clone());
                 (Intake::new(root, stream, &self.limits).into(), began)
+            }
+            Body::Pull(get) => {
+                let began = Began::Pull(get.path.clone());
+                (Supplier::new(root, get, &self.limits).into(), began)
             }
             Body::Sum(path) => (Summary::new(root, path.clone(), &self.limits).into(), Began::Sum(path)),
             Body::Offer(offer) => {

@@ -29,7 +29,7 @@ use self::phase::Phase;
 use self::table::Table;
 use super::Limits;
 use super::machine::{Effect, Input, Machine, Out};
-use super::op::{OpEvent, OpResult};
+use super::op::{OpEvent, OpResult, ShareOrder};
 use super::storage::RootId;
 use super::timers::{Timer, Timers};
 use crate::probe::{Bug, Mark, mark, mark_if, planted};
@@ -40,7 +40,7 @@ pub use request::{Began, Request};
 pub use waits::Waits;
 
 /// What this crate can do beyond the version.
-pub const CAPABILITIES: Capabilities = Capabilities::HOLES;
+pub const CAPABILITIES: Capabilities = Capabilities::HOLES.and(Capabilities::PULLS);
 
 /// Which end of the connection a session is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -59,12 +59,14 @@ pub enum Role {
 pub struct Tag(pub u64);
 
 /// What the application asks of a session.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Command {
     /// Begin an operation (client only; a server answers with an error event).
     Start(Tag, Request),
     /// End an operation early; it may win all the same.
     Cancel(Tag),
+    /// To an operation whose file comes over several connections.
+    Share(Tag, ShareOrder),
     /// Begin nothing more, finish what runs, then end the connection in order.
     Drain,
     /// End the connection now, and tell the peer why.
@@ -179,6 +181,11 @@ impl Session {
         if self.is_open() { self.table.spaces() } else { 0 }
     }
 
+    /// True if blocks may be pulled over it.
+    pub(super) fn pulls(&self) -> bool {
+        self.is_open() && self.table.capabilities.has(Capabilities::PULLS)
+    }
+
     /// Takes bytes in; [`Session::next_frame`] takes them apart.
     pub(super) fn push(&mut self, now: Time, bytes: Bytes) {
         if self.phase.listens() {
@@ -280,7 +287,10 @@ impl Machine for Session {
         match input {
             Input::Received((), bytes) => {
                 self.push(now, bytes);
+                // What follows from each frame has followed, and from part of one nothing does.
                 while self.next_frame(now, out) {}
+                mark_if(Mark::StoreIsFull, || self.table.is_clogged());
+                return;
             }
             Input::Ended((), end) => self.on_ended(end, out),
             Input::Room((), room) => self.channel.set_room(room),

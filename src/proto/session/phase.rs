@@ -141,6 +141,7 @@ impl Session {
         match command {
             Command::Start(tag, request) => self.start(now, tag, request, out),
             Command::Cancel(tag) => self.cancel(now, tag, out),
+            Command::Share(tag, order) => self.share(now, tag, order, out),
             Command::Drain => self.drain(now, out),
             Command::Abort(failure) => self.give_up(now, failure, out),
         }

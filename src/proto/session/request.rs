@@ -49,6 +49,13 @@ pub enum Request {
         /// How far attempts before this one were.
         printed: Printed,
     },
+    /// Receive blocks of a file for the operation that receives it.
+    Pull {
+        /// Of which version of which file.
+        get: Get,
+        /// For the operation that receives it, this is so many bytes.
+        length: u64,
+    },
     /// Compare a file here with one at the peer.
     Compare {
         /// The folder that the file is below.
@@ -71,6 +78,8 @@ pub enum Began {
     Get(RelPath),
     /// To receive a stream.
     Stream(RelPath),
+    /// To send blocks of a file that another connection receives.
+    Pull(RelPath),
     /// To send bytes of a file, in order.
     Read(RelPath),
     /// To tell the chaining values of a file's blocks.

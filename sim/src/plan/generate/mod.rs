@@ -15,6 +15,7 @@ mod habits;
 mod obstacles;
 mod oddities;
 mod resumes;
+mod several;
 mod stories;
 mod swarm;
 mod workload;
@@ -137,6 +138,9 @@ impl Plan {
         if scenario == Scenario::Swarm {
             oddities::oddities(&mut plan, &mut streams.stream(Streams::ODDITIES));
             obstacles::obstacles(&mut plan, &mut streams.stream(Streams::OBSTACLES));
+        }
+        if matches!(scenario, Scenario::Clean | Scenario::Partition | Scenario::Swarm) {
+            several::several(&mut plan, &mut streams.stream(Streams::SEVERAL));
         }
         fair::fair(&mut plan);
         plan

@@ -137,7 +137,7 @@ fn named(whom: Whom, shared: &Shared) -> impl Iterator<Item = u32> + use<> {
 /// Does something to each connection that these clients have now.
 fn each_wire(whom: Whom, shared: &Shared, mut does: impl FnMut(&mut Wire)) {
     let mut state = lock(shared);
-    let wires = state.wires.iter_mut().filter(|(place, _)| whom.means(place.client()));
+    let wires = state.wires.iter_mut().filter(|(place, _)| place.is_of(whom));
     wires.for_each(|(_, wire)| does(wire));
 }
 
@@ -145,7 +145,7 @@ fn each_wire(whom: Whom, shared: &Shared, mut does: impl FnMut(&mut Wire)) {
 fn damage(side: Side, whom: Whom, shared: &Shared) {
     let seed = shared.plan().seed;
     let mut state = lock(shared);
-    let wires = state.wires.iter_mut().filter(|(place, _)| whom.means(place.client()));
+    let wires = state.wires.iter_mut().filter(|(place, _)| place.is_of(whom));
     for (place, wire) in wires {
         let heard = wire.heard(side);
         wire.damage(side).add(seed, *place, side, heard);

@@ -16,7 +16,7 @@ use crate::trace::{self, Kind};
 impl World {
     /// The connections of these clients, of those that stand.
     fn standing(&self, whom: Whom) -> Vec<ConnId> {
-        let stands = |(_, conn): &(ConnId, &Connection)| conn.is_up && whom.means(conn.place.client());
+        let stands = |(_, conn): &(ConnId, &Connection)| conn.is_up && conn.place.is_of(whom);
         self.conns.iter().filter(stands).map(|(conn, _)| conn).collect()
     }
 

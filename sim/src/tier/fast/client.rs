@@ -11,7 +11,6 @@ use towline::proto::machine::{DialError, DialErrorKind, Effect, End, Input, Out}
 use towline::proto::session::Session;
 use towline::store::Names;
 use towline::time::Duration;
-use towline::wire::Rope;
 
 use super::super::byzantine::STRANGERS;
 use super::super::disks::slowness_ms;
@@ -216,9 +215,7 @@ impl World {
         }
         let request = Bytes::from(raw.request.clone());
         if let Some(connection) = self.conns.get_mut(&conn) {
-            let mut queue = Rope::new();
-            queue.push(request);
-            connection.pipe(Side::Client).queue = queue;
+            connection.pipe(Side::Client).queue.push(request);
         }
         self.finish(conn, Side::Client);
     }

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 use rand::RngExt;
-use rand_chacha::ChaCha8Rng;
 use towline::harness::Side;
 use towline::proto::DatagramEcho;
 use towline::proto::backoff::SplitMix;
@@ -18,7 +17,7 @@ use super::net::{latency, other};
 use super::world::{Due, Life, World};
 use crate::outcome::Ended;
 use crate::plan::{Datagrams, Forged, Host, Operation, Plan};
-use crate::streams::Streams;
+use crate::streams::{Part, Streams};
 
 /// Bytes of datagrams that a system keeps for a process, and takes of it: Linux's default (`net.core.rmem_default`).
 const BUFFER: usize = 212_992;
@@ -34,7 +33,7 @@ const FIRST_PORT: u16 = 49_152;
 
 /// All that is not in a process.
 pub(super) struct DatagramNet {
-    random: ChaCha8Rng,
+    random: Part,
     /// What arrived and was not read, by host.
     mail: BTreeMap<Host, VecDeque<Datagram>>,
     sockets: u16,
@@ -52,7 +51,7 @@ pub(super) struct Probe {
 
 impl DatagramNet {
     pub(super) fn new(plan: &Plan) -> DatagramNet {
-        let random = Streams::new(plan.seed).part(Streams::BYTES, "fast datagrams", 0);
+        let random = Part::new(Streams::new(plan.seed), Streams::BYTES, "fast datagrams", 0);
         DatagramNet { random, mail: BTreeMap::new(), sockets: 0 }
     }
 }
@@ -116,7 +115,7 @@ impl World {
     /// Sends one on its way, or two, or none.
     fn post(&mut self, client: u32, writer: Side, datagram: Datagram) {
         let Datagrams { lost_percent, doubled_percent, late_percent } = self.plan.datagrams;
-        let random = &mut self.datagrams.random;
+        let random = self.datagrams.random.random();
         let is_lost = random.random_ratio(lost_percent, 100);
         let copies = 1 + usize::from(random.random_ratio(doubled_percent, 100));
         let mut delays = Vec::new();

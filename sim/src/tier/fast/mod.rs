@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `world` | the loop, the clock, what is on its way |
 //! | `queue`, `deadlines` | what is to happen, in its order |
-//! | `net`, `conns` | connections as the systems hold them, and all of them |
+//! | `net`, `pieces`, `conns` | connections as the systems hold them, their buffers, and all of them |
 //! | `notes` | what passes at their ends, written down |
 //! | `wires` | bytes from machine to machine, partitions, ends |
 //! | `breaks` | resets, early ends, half-open streams, messages held up |
@@ -26,6 +26,7 @@ mod hosts;
 mod memory;
 mod net;
 mod notes;
+mod pieces;
 mod processes;
 mod queue;
 mod server;

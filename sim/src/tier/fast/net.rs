@@ -8,15 +8,15 @@ use towline::harness::Side;
 use towline::proto::client::LinkId;
 use towline::proto::machine::End;
 use towline::time::{Duration, Time};
-use towline::wire::Rope;
 
 use super::super::damage::Damage;
 use super::super::facts::{Facts, Place};
 use super::super::tap::Tap;
 use super::notes::Notes;
+use super::pieces::Pieces;
 use crate::ledger::Rare;
 use crate::plan::{Cut, Network, Plan, Shape};
-use crate::streams::Streams;
+use crate::streams::{Part, Streams};
 
 /// Bytes that a process may have queued for a connection of the protocol.
 pub(super) const QUEUE: usize = 2 * 1024 * 1024;
@@ -50,8 +50,7 @@ pub(super) struct Connection {
     pub(super) ends: [Socket; 2],
     /// By the side that writes.
     pipes: [Pipe; 2],
-    /// True if what is lost is sent again once the network has healed.
-    pub(super) resends: bool,
+    number: ConnId,
     /// How what passes is written down.
     pub(super) notes: Notes,
 }
@@ -84,12 +83,13 @@ pub(super) enum Read {
 
 /// One direction.
 pub(super) struct Pipe {
-    random: ChaCha8Rng,
+    part: Part,
     shape: Shape,
     window: usize,
-    burst: u32,
+    /// Of [`BURSTS`], once it is drawn.
+    burst: Option<u32>,
     queue_max: usize,
-    pub(super) queue: Rope,
+    pub(super) queue: Pieces,
     /// What the machine thinks there is room for.
     pub(super) told: usize,
     pub(super) write: Write,
@@ -108,7 +108,7 @@ pub(super) struct Pipe {
     /// Bytes that it carries in a millisecond, and when it has carried all that was sent.
     rate: Option<u64>,
     carried: Time,
-    pub(super) inbox: Rope,
+    pub(super) inbox: Pieces,
     pub(super) read: Read,
     /// True while a moment to read is scheduled.
     pub(super) is_reading: bool,
@@ -122,9 +122,8 @@ impl Connection {
     /// The `number`th connection of the run.
     pub(super) fn new(plan: &Plan, number: ConnId, place: Place, link: LinkId, notes: Notes) -> Connection {
         let streams = Streams::new(plan.seed);
-        let mut random = streams.part(Streams::BYTES, "connection", number.0);
         let socket = |is_held, side| {
-            let tap = Tap::new(place.to_string(), side);
+            let tap = Tap::new(Some(place), side);
             // See [`super::world::World::conclude`]: an echo is judged by what its client saw.
             let is_asked = side == Side::Client && place.keeps_rules(plan);
             Socket { is_held, tap: if is_asked { tap } else { tap.without_echoes() } }
@@ -138,7 +137,7 @@ impl Connection {
         };
         let pipe = |user| Pipe {
             queue_max,
-            ..Pipe::new(streams.part(Streams::BYTES, user, number.0), plan.shape, plan.network)
+            ..Pipe::new(Part::new(streams, Streams::BYTES, user, number.0), plan.shape, plan.network)
         };
         Connection {
             place,
@@ -146,9 +145,15 @@ impl Connection {
             is_up: false,
             ends: [socket(true, Side::Client), socket(false, Side::Server)],
             pipes: [pipe("fast client"), pipe("fast server")],
-            resends: random.random_ratio(plan.network.resent_percent, 100),
+            number,
             notes,
         }
+    }
+
+    /// True if what is lost is sent again once the network has healed: drawn once, whenever it is asked.
+    pub(super) fn resends(&self, plan: &Plan) -> bool {
+        let mut random = Streams::new(plan.seed).part(Streams::BYTES, "connection", self.number.0);
+        random.random_ratio(plan.network.resent_percent, 100)
     }
 
     pub(super) fn pipe(&mut self, writer: Side) -> &mut Pipe {
@@ -197,16 +202,15 @@ pub(super) fn cuts(cut: Cut, writer: Side) -> bool {
 }
 
 impl Pipe {
-    fn new(mut random: ChaCha8Rng, shape: Shape, network: Network) -> Pipe {
-        let burst = BURSTS[random.random_range(0..BURSTS.len())];
+    fn new(part: Part, shape: Shape, network: Network) -> Pipe {
         let Network { bytes_per_ms: rate, window, .. } = network;
         Pipe {
-            random,
+            part,
             shape,
             window,
-            burst,
+            burst: None,
             queue_max: QUEUE,
-            queue: Rope::new(),
+            queue: Pieces::default(),
             told: 0,
             write: Write::Open,
             is_writing: false,
@@ -217,7 +221,7 @@ impl Pipe {
             is_mute: false,
             rate,
             carried: Time::ZERO,
-            inbox: Rope::new(),
+            inbox: Pieces::default(),
             read: Read::Open,
             is_reading: false,
             heard: 0,
@@ -225,10 +229,23 @@ impl Pipe {
         }
     }
 
+    /// Its draws, of which the first is the burst.
+    fn random(&mut self) -> &mut ChaCha8Rng {
+        if self.burst.is_none() {
+            self.burst = Some(BURSTS[self.part.random().random_range(0..BURSTS.len())]);
+        }
+        self.part.random()
+    }
+
+    fn burst(&mut self) -> u32 {
+        self.random();
+        self.burst.unwrap_or(1)
+    }
+
     /// Nothing more goes out, and what waited to is dropped.
     pub(super) fn stop_writing(&mut self) {
         self.write = Write::Over;
-        self.queue = Rope::new();
+        self.queue = Pieces::default();
     }
 
     /// A segment is lost.
@@ -243,7 +260,7 @@ impl Pipe {
     /// What was not read is dropped.
     pub(super) fn drop_inbox(&mut self) {
         self.unread -= self.inbox.len();
-        self.inbox = Rope::new();
+        self.inbox = Pieces::default();
     }
 
     /// True if there is room to tell of.
@@ -277,9 +294,9 @@ impl Pipe {
     /// What the writes of `side` that come now take, and when the next may come.
     pub(super) fn take(&mut self, facts: &mut Facts, side: Side) -> (Bytes, Duration) {
         let (mut taken, mut pause, mut nap, mut is_partial) = (0, Duration::ZERO, None, false);
-        for _ in 0..self.burst {
+        for _ in 0..self.burst() {
             let count_max = self.shape.write_max;
-            let drawn = if count_max == 0 { usize::MAX } else { self.random.random_range(1..=count_max) };
+            let drawn = if count_max == 0 { usize::MAX } else { self.random().random_range(1..=count_max) };
             let count = drawn.min(self.queue.len() - taken).min(self.window - self.unread);
             let count = count.min(self.packet() - taken);
             if count == 0 || nap.is_some() {
@@ -300,15 +317,16 @@ impl Pipe {
 
     /// A pause that this direction makes now, seldom.
     pub(super) fn nap(&mut self) -> Option<Duration> {
-        let naps = self.random.random_ratio(self.shape.nap_permille, 1000);
-        naps.then(|| Duration::from_millis(self.random.random_range(1..=self.shape.nap_ms_max)))
+        let Shape { nap_permille, nap_ms_max, .. } = self.shape;
+        let naps = self.random().random_ratio(nap_permille, 1000);
+        naps.then(|| Duration::from_millis(self.random().random_range(1..=nap_ms_max)))
     }
 
     /// When so many bytes that are sent now have arrived: once they are carried, which begins when all before them are.
     pub(super) fn arrival(&mut self, now: Time, plan: &Plan, bytes: usize) -> Time {
         let carrying = self.rate.map_or(0, |rate| bytes as u64 * 1_000_000 / rate.max(1));
         self.carried = self.carried.max(now) + Duration::from_nanos(carrying);
-        self.last_arrival = self.last_arrival.max(self.carried + latency(&mut self.random, plan));
+        self.last_arrival = self.last_arrival.max(self.carried + latency(self.random(), plan));
         self.last_arrival
     }
 
@@ -320,13 +338,14 @@ impl Pipe {
 
     /// True if the reader is not ready although it could be.
     pub(super) fn dawdles(&mut self) -> bool {
-        self.random.random_ratio(self.shape.pending_percent, 100)
+        let pending_percent = self.shape.pending_percent;
+        self.random().random_ratio(pending_percent, 100)
     }
 
     /// What one read gives of the inbox.
     pub(super) fn give(&mut self, allowed: u64) -> Bytes {
         let count_max = self.shape.read_max;
-        let drawn = if count_max == 0 { usize::MAX } else { self.random.random_range(1..=count_max) };
+        let drawn = if count_max == 0 { usize::MAX } else { self.random().random_range(1..=count_max) };
         let allowed = usize::try_from(allowed).unwrap_or(usize::MAX);
         let count = drawn.min(self.inbox.len()).min(allowed);
         self.unread -= count;
@@ -336,7 +355,7 @@ impl Pipe {
 
     /// A drawn choice.
     pub(super) fn flips(&mut self) -> bool {
-        self.random.random_bool(0.5)
+        self.random().random_bool(0.5)
     }
 }
 

@@ -103,7 +103,7 @@ impl World {
         if let Segment::End(end) = segment {
             lock(&self.facts).keep(writer, connection.place.into(), || Recorded::Ended(writer, end));
         }
-        let resends = connection.resends;
+        let resends = cut && connection.resends(&self.plan);
         let pipe = connection.pipe(writer);
         if pipe.is_torn {
         } else if cut {
@@ -283,7 +283,7 @@ impl World {
         if let Due::Arrive(conn, writer, segment) = due
             && let Some(connection) = self.conns.get_mut(&conn)
         {
-            let resends = connection.resends;
+            let resends = connection.resends(&self.plan);
             connection.pipe(writer).lose(resends, segment);
         }
         None

@@ -235,8 +235,10 @@ impl World {
         let now_ms = self.now.as_nanos() / 1_000_000;
         let scripted = self.script.due_ms(now_ms).map(Time::from_millis);
         let outer = [until, scripted].into_iter().flatten().fold(bound, Time::min);
-        let deadline = self.deadline();
-        match (self.due.next_at(), deadline) {
+        let next = self.due.next_at();
+        // What is due now comes before any deadline.
+        let deadline = if next.is_some_and(|at| at <= self.now) { None } else { self.deadline() };
+        match (next, deadline) {
             // A deadline may have passed while its process stood still, or as its clock leapt.
             (Some(at), deadline)
                 if at <= outer && deadline.is_none_or(|(deadline, _)| at <= deadline.max(self.now)) =>

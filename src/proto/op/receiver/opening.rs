@@ -46,6 +46,9 @@ impl Receiver {
         let NameDone::Partial { lease, upload, held, basis } = partial else { return };
         let State::Opening(mut incoming) = core::mem::replace(&mut self.state, State::Closed) else { return };
         incoming.opened(upload, held, basis);
+        if self.is_shared {
+            incoming.share(out);
+        }
         let early = core::mem::take(&mut incoming.early);
         incoming.look(lease, self.ahead, &mut self.tickets, out);
         self.state = State::Receiving(incoming, lease);

@@ -146,8 +146,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Stream<I> {
         };
         let random = Streams::new(shared.plan().seed).part(Streams::BYTES, user, number);
         let shape = shared.plan().shape;
-        let name = place.map_or(String::new(), |place| place.to_string());
-        let tap = Arc::new(Mutex::new(Tap::new(name, side)));
+        let tap = Arc::new(Mutex::new(Tap::new(place, side)));
         if let Some(place) = place {
             let mut state = lock(&shared);
             state.places.insert(addresses.local, place);

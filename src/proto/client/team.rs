@@ -1,0 +1,422 @@
+//! One long file over several connections: which there are, and what their operations have to say to each other. One job
+//! at a time has a team. Its own connection is the first member; the others are dialled for it, bring blocks as long as
+//! there are any, and say goodbye. Whatever becomes of them, the job goes on with those that are left.
+
+use std::collections::BTreeMap;
+
+use super::pace::Pace;
+use super::{Client, JobId, LinkId};
+use crate::probe::{Mark, mark};
+use crate::proto::limits::Connections;
+use crate::proto::machine::{Effect, Input, Out, earlier};
+use crate::proto::op::{Helper, OpEvent, ShareEvent, ShareOrder};
+use crate::proto::session::{self, Request, Session, Tag};
+use crate::time::{Duration, Time};
+use crate::wire::Get;
+use crate::wire::limits::EXTENT;
+
+/// Operations from here on, and below the parts of trees, pull blocks for a job.
+pub(super) const PULLS: u64 = 1 << 62;
+
+/// How many lost connections of a team are replaced.
+const SPARES: u32 = 4;
+
+/// What the connections beyond the first hold together of what is not stored, in windows of the first.
+const WINDOWS: u64 = 3;
+
+/// The least that a `Hello` may state.
+const WINDOW_MIN: u64 = 2 * EXTENT;
+
+/// The connections of a job.
+#[derive(Clone, Debug, PartialEq, Hash)]
+pub(super) struct Team {
+    job: JobId,
+    /// The job's own connection.
+    own: LinkId,
+    get: Get,
+    length: u64,
+    /// Bytes that are still to come.
+    left: u64,
+    members: BTreeMap<Helper, Member>,
+    /// Connections at the most; 1 once the server has refused one.
+    most: u32,
+    spares: u32,
+    pace: Option<Pace>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Member {
+    link: LinkId,
+    state: MemberState,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum MemberState {
+    Dialing(Option<Time>),
+    /// The connection stands; the server's `Hello` is awaited.
+    Greeting,
+    /// Its operation has begun, and is not answered.
+    Asking,
+    /// It brings blocks.
+    Pulling,
+}
+
+impl Member {
+    fn brings(&self) -> bool {
+        self.state == MemberState::Pulling
+    }
+}
+
+impl Team {
+    fn named(&self, link: LinkId, state: impl Fn(MemberState) -> bool) -> Option<Helper> {
+        let mut members = self.members.iter();
+        members.find(|(_, member)| member.link == link && state(member.state)).map(|(helper, _)| *helper)
+    }
+
+    fn bringing(&self) -> u32 {
+        u32::try_from(self.members.values().filter(|member| member.brings()).count()).unwrap_or(u32::MAX)
+    }
+
+    pub(super) fn deadline(&self) -> Option<Time> {
+        let dials = self.members.values().filter_map(|member| match member.state {
+            MemberState::Dialing(limit) => limit,
+            MemberState::Greeting | MemberState::Asking | MemberState::Pulling => None,
+        });
+        earlier(dials.min(), self.pace.as_ref().map(Pace::deadline))
+    }
+
+    pub(super) fn rebase(&mut self, now: Time) {
+        for member in self.members.values_mut() {
+            if let MemberState::Dialing(Some(limit)) = &mut member.state {
+                *limit = Time::ZERO + limit.since(now);
+            }
+        }
+        if let Some(pace) = &mut self.pace {
+            pace.rebase(now);
+        }
+    }
+
+    pub(super) fn footprint(&self) -> usize {
+        self.members.len() * size_of::<(Helper, Member)>()
+    }
+}
+
+fn tag_of(helper: Helper) -> Tag {
+    Tag(PULLS | u64::from(helper.0))
+}
+
+/// The helper whose operation it is.
+pub(super) fn helper_of(tag: Tag) -> Option<Helper> {
+    (tag.0 & !u64::from(u32::MAX) == PULLS).then_some(Helper(tag.0 as u32))
+}
+
+impl Client {
+    /// A job begins on a connection: its file may come over several, if it is a download and there is no team yet.
+    pub(super) fn may_share(&mut self, link: LinkId, id: JobId, request: &Request) {
+        let Request::Fetch { get, .. } = request else { return };
+        let can = self.sessions.get(&link).is_some_and(Session::pulls);
+        let most = self.limits.connections.most(self.rtt);
+        if !can || most < 2 || self.team.is_some() {
+            return;
+        }
+        self.team = Some(Team {
+            job: id,
+            own: link,
+            get: get.clone(),
+            length: 0,
+            left: 0,
+            members: BTreeMap::new(),
+            most,
+            spares: SPARES,
+            pace: None,
+        });
+        self.relay(link, session::Command::Share(Tag(id.0), ShareOrder::Open));
+    }
+
+    /// For the next time that nothing else is under way.
+    fn relay(&mut self, link: LinkId, command: session::Command) {
+        self.relays.push_back((link, command));
+    }
+
+    pub(super) fn run_relays(&mut self, now: Time, out: &mut Out<Client>) {
+        while let Some((link, command)) = self.relays.pop_front() {
+            self.step_session(now, link, Input::Command(command), out);
+        }
+    }
+
+    /// To the operation that receives the team's file.
+    fn tell_receiver(&mut self, order: ShareOrder) {
+        if let Some(team) = &self.team {
+            let (link, tag) = (team.own, Tag(team.job.0));
+            self.relay(link, session::Command::Share(tag, order));
+        }
+    }
+
+    /// The operation that receives a job's file has something to say; true if nobody else is to hear of it.
+    pub(super) fn on_receiver(
+        &mut self,
+        now: Time,
+        id: JobId,
+        event: &OpEvent,
+        out: &mut Out<Client>,
+    ) -> bool {
+        let Some(team) = self.team.as_mut().filter(|team| team.job == id) else {
+            return matches!(event, OpEvent::Share(_));
+        };
+        match event {
+            OpEvent::Progress(bytes) => {
+                team.left = team.left.saturating_sub(*bytes);
+                return false;
+            }
+            OpEvent::Share(ShareEvent::Shares { version, length, missing }) => {
+                (team.get.version, team.length, team.left) = (*version, *length, *missing);
+                self.gather(now, out);
+            }
+            OpEvent::Share(ShareEvent::Ask(helper, ranges)) => {
+                if let Some(member) = team.members.get(helper).copied() {
+                    let want = ShareOrder::Want(ranges.clone());
+                    self.relay(member.link, session::Command::Share(tag_of(*helper), want));
+                }
+            }
+            OpEvent::Share(ShareEvent::Stored(helper, bytes)) => {
+                if let Some(member) = team.members.get(helper).copied() {
+                    let stored = ShareOrder::Stored(*bytes);
+                    self.relay(member.link, session::Command::Share(tag_of(*helper), stored));
+                }
+            }
+            OpEvent::Share(ShareEvent::Whole) => self.dissolve(out),
+            OpEvent::Share(ShareEvent::Ready | ShareEvent::Segment(_) | ShareEvent::Paused) => {}
+            OpEvent::Consumed(_) | OpEvent::Skipped(_) | OpEvent::Started { .. } | OpEvent::Taken(_) => {
+                return false;
+            }
+            OpEvent::Printed(_) | OpEvent::Waited(_) | OpEvent::Entries(_) | OpEvent::Connections(_) => {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// It is known what is missing: the first members.
+    fn gather(&mut self, now: Time, out: &mut Out<Client>) {
+        let Some(team) = &mut self.team else { return };
+        let (connections, left) = (self.limits.connections, team.left);
+        team.most = team.most.min(u32::try_from(left.div_ceil(EXTENT)).unwrap_or(u32::MAX));
+        if team.most < 2 || !connections.is_worth(left) {
+            self.tell_receiver(ShareOrder::Alone);
+            self.team = None;
+            return;
+        }
+        let own = team.own;
+        let first = match connections {
+            Connections::Adaptive => {
+                team.pace = Some(Pace::new(now, self.rtt));
+                1
+            }
+            Connections::One | Connections::Fixed(_) => team.most,
+        };
+        if self.sessions.get(&own).is_some_and(|session| session.spaces() > 0) {
+            let helper = self.join(own, MemberState::Asking);
+            self.begin_pull(helper, own);
+        }
+        self.grow(now, first, out);
+        self.note_empty();
+    }
+
+    fn join(&mut self, link: LinkId, state: MemberState) -> Helper {
+        let helper = Helper(self.next_helper);
+        self.next_helper = self.next_helper.wrapping_add(1);
+        if let Some(team) = &mut self.team {
+            team.members.insert(helper, Member { link, state });
+        }
+        helper
+    }
+
+    fn begin_pull(&mut self, helper: Helper, link: LinkId) {
+        let Some(team) = &self.team else { return };
+        let pull = Request::Pull { get: team.get.clone(), length: team.length };
+        self.relay(link, session::Command::Start(tag_of(helper), pull));
+    }
+
+    /// Dials until there are `count` connections.
+    fn grow(&mut self, now: Time, count: u32, out: &mut Out<Client>) {
+        while self.team.as_ref().is_some_and(|team| (team.members.len() as u32) < count.min(team.most)) {
+            let link = self.name_link();
+            let limit = self.policy.connect.map(|limit| now + limit);
+            self.join(link, MemberState::Dialing(limit));
+            out.push(Effect::Dial(link));
+        }
+    }
+
+    /// A connection that was dialled for the team stands; true if it is one.
+    pub(super) fn on_member_dialed(&mut self, now: Time, link: LinkId, out: &mut Out<Client>) -> bool {
+        let dialing = |state| matches!(state, MemberState::Dialing(_));
+        let Some(team) = &mut self.team else { return false };
+        let Some(helper) = team.named(link, dialing) else { return false };
+        let others = u64::from(team.most - 1).max(1);
+        team.members.insert(helper, Member { link, state: MemberState::Greeting });
+        let window = (WINDOWS * self.limits.window / others).clamp(WINDOW_MIN, self.limits.window);
+        let limits = super::Limits { window, ..self.limits.clone() };
+        let mut inner = Out::new();
+        let session = Session::client(now, limits, &mut inner);
+        self.sessions.insert(link, session);
+        self.carry_out(now, link, inner, out);
+        true
+    }
+
+    /// A server has said hello.
+    pub(super) fn on_member_ready(&mut self, now: Time, link: LinkId, out: &mut Out<Client>) {
+        let greeting = |state| state == MemberState::Greeting;
+        let Some(team) = &mut self.team else { return };
+        let Some(helper) = team.named(link, greeting) else { return };
+        if self.sessions.get(&link).is_some_and(Session::pulls) {
+            team.members.insert(helper, Member { link, state: MemberState::Asking });
+            self.begin_pull(helper, link);
+        } else {
+            self.relay(link, session::Command::Drain);
+            self.drop_member(now, helper, out);
+        }
+    }
+
+    /// A puller has something to say.
+    pub(super) fn on_puller(&mut self, link: LinkId, helper: Helper, event: OpEvent, out: &mut Out<Client>) {
+        let Some(team) = &mut self.team else { return };
+        let (job, is_own) = (team.job, team.own == link);
+        let Some(member) = team.members.get_mut(&helper) else { return };
+        match event {
+            OpEvent::Share(ShareEvent::Ready) => {
+                member.state = MemberState::Pulling;
+                let count = team.bringing();
+                self.tell_receiver(ShareOrder::Join(helper));
+                self.got_on(job, OpEvent::Connections(count), out);
+            }
+            OpEvent::Share(ShareEvent::Segment(data)) => {
+                if let Some(pace) = &mut team.pace {
+                    pace.moved(data.payload.len() as u64);
+                }
+                self.tell_receiver(ShareOrder::Brought(helper, data));
+            }
+            OpEvent::Share(ShareEvent::Paused) => self.tell_receiver(ShareOrder::Flush(helper)),
+            // What held the job's own connection up held the job up.
+            OpEvent::Waited(waits) if is_own => self.got_on(job, OpEvent::Waited(waits), out),
+            OpEvent::Share(_) | OpEvent::Consumed(_) | OpEvent::Progress(_) | OpEvent::Skipped(_) => {}
+            OpEvent::Started { .. } | OpEvent::Taken(_) | OpEvent::Printed(_) | OpEvent::Waited(_) => {}
+            OpEvent::Entries(_) | OpEvent::Connections(_) => {}
+        }
+    }
+
+    /// A puller's operation is over.
+    pub(super) fn on_puller_over(&mut self, now: Time, link: LinkId, helper: Helper, out: &mut Out<Client>) {
+        let Some(team) = &self.team else { return };
+        if team.own != link && team.members.contains_key(&helper) {
+            self.relay(link, session::Command::Drain);
+        }
+        self.drop_member(now, helper, out);
+    }
+
+    /// A connection is gone, or could not be had; nothing if it is not the team's.
+    pub(super) fn on_member_lost(&mut self, now: Time, link: LinkId, out: &mut Out<Client>) {
+        if let Some(helper) = self.team.as_ref().and_then(|team| team.named(link, |_| true)) {
+            self.drop_member(now, helper, out);
+        }
+    }
+
+    /// One that has brought blocks is replaced, a few times; one that never came about is the last that is tried.
+    fn drop_member(&mut self, now: Time, helper: Helper, out: &mut Out<Client>) {
+        let Some(team) = &mut self.team else { return };
+        let Some(member) = team.members.remove(&helper) else { return };
+        let count = team.members.len() as u32;
+        if member.brings() {
+            mark(Mark::HelperLost);
+            self.tell_receiver(ShareOrder::Leave(helper));
+            if let Some(team) = &mut self.team
+                && team.spares > 0
+                && member.link != team.own
+            {
+                team.spares -= 1;
+                self.grow(now, count + 1, out);
+            }
+        } else {
+            mark(Mark::HelperRefused);
+            team.most = count.max(1);
+            team.pace = None;
+        }
+        self.note_empty();
+    }
+
+    /// With nobody left the job's own operation receives the rest.
+    fn note_empty(&mut self) {
+        if self.team.as_ref().is_some_and(|team| team.members.is_empty()) {
+            self.tell_receiver(ShareOrder::Alone);
+            self.team = None;
+        }
+    }
+
+    /// The job's operation is over.
+    pub(super) fn on_job_over(&mut self, id: JobId, out: &mut Out<Client>) {
+        if self.team.as_ref().is_some_and(|team| team.job == id) {
+            self.dissolve(out);
+        }
+    }
+
+    /// The team has done what it was for.
+    fn dissolve(&mut self, out: &mut Out<Client>) {
+        let Some(team) = self.team.take() else { return };
+        for (helper, member) in team.members {
+            match member.state {
+                MemberState::Dialing(_) => out.push(Effect::Hangup(member.link)),
+                MemberState::Greeting => {}
+                MemberState::Asking | MemberState::Pulling => {
+                    let finish = session::Command::Share(tag_of(helper), ShareOrder::Finish);
+                    self.relay(member.link, finish);
+                }
+            }
+            if member.link != team.own && !matches!(member.state, MemberState::Dialing(_)) {
+                self.relay(member.link, session::Command::Drain);
+            }
+        }
+    }
+
+    /// Dials that took too long are given up; a window of the pace is judged.
+    pub(super) fn on_team_elapsed(&mut self, now: Time, out: &mut Out<Client>) {
+        let Some(team) = &mut self.team else { return };
+        let late = team.members.iter().filter_map(|(helper, member)| match member.state {
+            MemberState::Dialing(Some(limit)) if limit <= now => Some((*helper, member.link)),
+            MemberState::Dialing(_) | MemberState::Greeting | MemberState::Asking => None,
+            MemberState::Pulling => None,
+        });
+        let late: Vec<(Helper, LinkId)> = late.collect();
+        let (left, count) = (team.left, team.members.len() as u32);
+        let more = team.pace.as_mut().and_then(|pace| pace.judge(now, left, count));
+        if team.pace.as_ref().is_some_and(Pace::is_settled) {
+            team.pace = None;
+        }
+        for (helper, link) in late {
+            out.push(Effect::Hangup(link));
+            self.drop_member(now, helper, out);
+        }
+        if let Some(more) = more {
+            self.grow(now, more, out);
+        }
+    }
+}
+
+impl Connections {
+    /// How many a path of this round-trip time may have.
+    pub(super) fn most(self, rtt: Duration) -> u32 {
+        match self {
+            Connections::One => 1,
+            Connections::Fixed(count) => count.min(Connections::MAX),
+            Connections::Adaptive if rtt < Connections::RTT_MIN => 1,
+            Connections::Adaptive => Connections::ADAPTIVE_MAX,
+        }
+    }
+
+    /// True if so many missing bytes are worth more than one.
+    fn is_worth(self, missing: u64) -> bool {
+        match self {
+            Connections::One => false,
+            Connections::Fixed(_) => true,
+            Connections::Adaptive => missing >= Connections::MISSING_MIN,
+        }
+    }
+}
