@@ -114,6 +114,7 @@ pub const SELDOM: &[Mark] = &[
     Mark::PublishedMeanwhile,
     Mark::PartialResumed,
     Mark::BlocksCopied,
+    Mark::HoleSent,
     Mark::BlocksWanted,
     Mark::LostInAnswer,
     Mark::CancelLost,

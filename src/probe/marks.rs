@@ -67,6 +67,7 @@ marks! {
     LogWrittenAnew "a log of requests written anew",
     BarrierFailed "a sync of a whole file system that failed, and the files that it was for",
     BlocksCopied "blocks copied from the version that stands there, or from another's partial",
+    HoleSent "a hole of a file that was sent as one",
     HeldRefused "a block that was held, and is not the sender's",
     ShortWrite "a write to a file that took a part",
     FolderMade "a file published into a folder that was not there",

@@ -28,7 +28,7 @@ macro_rules! primitives {
 primitives! {
     OpenFolder OpenFile CreateFile OpenOwn CreateFolder SetFolderMode SetFolderModified CreateLink ReadLink
     Rename RemoveFile RemoveFolder Status List
-    NextNames SyncFolder FreeSpace FileStatus ReadAt WriteAt Zero SetLen SetMode SetModified Sync
+    NextNames SyncFolder FreeSpace FileStatus NextData ReadAt WriteAt Zero SetLen SetMode SetModified Sync
     Lock SyncFileSystem
 }
 
