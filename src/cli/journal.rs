@@ -42,9 +42,12 @@ impl Journal {
         Journal { talk, drain, visitors: BTreeMap::new() }
     }
 
-    /// The lines that an event is worth.
+    /// The lines that an event is worth; none of a server that is to be quiet.
     pub(super) fn on_event(&mut self, event: ServerEvent) -> Vec<String> {
-        let lines = match event {
+        if self.talk.quiet {
+            return Vec::new();
+        }
+        match event {
             ServerEvent::Accepted { connection, peer, .. } => {
                 let visitor = Visitor { peer, running: BTreeMap::new(), echoes: 0 };
                 self.visitors.insert(connection, visitor);
@@ -64,8 +67,7 @@ impl Journal {
                 vec![format!("{}  {said}", Utc::now())]
             }
             ServerEvent::Draining { connections } => vec![self.stopping(connections)],
-        };
-        if self.talk.quiet { Vec::new() } else { lines }
+        }
     }
 
     fn on_session(&mut self, connection: u64, event: Event) -> Vec<String> {

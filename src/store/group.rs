@@ -20,7 +20,7 @@ use super::partials::Partial;
 use super::record::{Target, What};
 use super::requests::Intent;
 use super::root::{Fresh, Root};
-use super::{File, Files, Links, Names};
+use super::{Files, Links, Names};
 use crate::probe::{Mark, mark, mark_if};
 use crate::proto::storage::{Lease, NameDone, RootId, StoreError};
 use crate::wire::{Code, Cv, RelPath, RequestId};
@@ -251,11 +251,10 @@ impl<F: Files> Names<F> {
         }
         let current = place.requests.is_current(attempt);
         current.map_err(|why| refused(Code::SUPERSEDED, "publish", &path, why))?;
-        let file = partial.prepare()?;
+        let (file, status) = partial.prepare()?;
         let folder = shared.folder_for(place, &path)?;
         let name = path.name().expect("checked when it was opened");
         place.check_name(&shared.folders[folder], name, &path)?;
-        let status = file.status().map_err(because("look at the partial file of", &path))?;
         let target = Some(Target::new(&path, &status));
         let syncs_alone = partial.may_be_kept();
         Ok(State::Ready(Ready { act, path, file, syncs_alone, target, folder }))

@@ -9,7 +9,7 @@ use super::names::Held;
 use super::reserved::{partial_name, short};
 use super::root::Root;
 use super::slots::{Slot, Taken};
-use super::{File, FileError, FileErrorKind, Files, Names, Open};
+use super::{File, FileError, FileErrorKind, Files, Names, Open, Status};
 use crate::probe::{Bug, Mark, mark, mark_if, planted};
 use crate::proto::storage::{BlockSet, Lease, NameDone, RootId, StoreError};
 use crate::wire::{Code, FileKind, Offer, RelPath, Start, UploadId, limits};
@@ -108,8 +108,9 @@ impl<F: Files> Names<F> {
         let unique = partial_name(&key, generation, self.nonce);
         let place = self.root_mut(root)?;
         match filling {
-            Filling::AtOnce => place.check_next_destination(&offer.path)?,
-            Filling::InTime => place.check_destination(&offer.path)?,
+            // All of it is there: it is checked once, where it is published.
+            Filling::AtOnce if !offer.path.is_root() => {}
+            Filling::AtOnce | Filling::InTime => place.check_destination(&offer.path)?,
         }
         let New { name, file, slot, held, mut basis } = create(place, unique, &key, &offer, filling)?;
         if start == Start::Resume && slot.is_some() && basis.is_none() {
@@ -209,15 +210,16 @@ impl<F: Files> Partial<F> {
         self.slot.is_some()
     }
 
-    /// Gives the file what is published with it, and the file, to be synced.
-    pub(super) fn prepare(&self) -> Result<Arc<F::File>, StoreError> {
+    /// Gives the file what is published with it, and the file, to be synced, with what it is now.
+    pub(super) fn prepare(&self) -> Result<(Arc<F::File>, Status), StoreError> {
         if let Some(error) = &self.broken {
             return Err(error.clone());
         }
         let path = &self.offer.path;
         self.file.set_mode(self.offer.mode & 0o777).map_err(because("set the mode of", path))?;
         self.file.set_modified(self.offer.modified).map_err(because("set the time of", path))?;
-        Ok(Arc::clone(&self.file))
+        let status = self.file.status().map_err(because("look at the partial file of", path))?;
+        Ok((Arc::clone(&self.file), status))
     }
 
     /// Makes the file visible in `folder`.

@@ -29,8 +29,6 @@ pub(super) struct Root<F: Files> {
     durable: BTreeSet<(u64, u64)>,
     pub(super) requests: Requests,
     pub(super) log: Log,
-    /// The folder that the last destination was checked in, while files that come together begin: most are of one folder.
-    checked: Option<(RelPath, F::Folder)>,
 }
 
 impl<F: Files> Root<F> {
@@ -51,15 +49,8 @@ impl<F: Files> Root<F> {
             },
         };
         let (requests, log) = Default::default();
-        let mut root = Root {
-            files: Arc::new(files),
-            top,
-            reserved,
-            durable: BTreeSet::new(),
-            requests,
-            log,
-            checked: None,
-        };
+        let mut root =
+            Root { files: Arc::new(files), top, reserved, durable: BTreeSet::new(), requests, log };
         // What fails is tried again before anything is done for a request.
         let _later = root.catch_up();
         Ok(root)
@@ -84,28 +75,6 @@ impl<F: Files> Root<F> {
             Err(error) if error.kind == FileErrorKind::NotFound => Ok(()),
             Err(error) => Err(failed("write to", path, error)),
         }
-    }
-
-    /// The same for one of several files that come together: the folder is looked up once. [`Root::forget_checked`] is to
-    /// follow before others have a turn.
-    pub(super) fn check_next_destination(&mut self, path: &RelPath) -> Result<(), StoreError> {
-        let Some((parent, name)) = path.parent().zip(path.name()) else {
-            return self.check_destination(path);
-        };
-        if let Some((checked, folder)) = &self.checked
-            && *checked == parent
-        {
-            return self.check_name(folder, name, path);
-        }
-        self.check_destination(path)?;
-        let folder = self.files.open_folder(&self.top, parent.as_bytes(), Links::None);
-        self.checked = folder.ok().map(|folder| (parent, folder));
-        Ok(())
-    }
-
-    /// Files that came together have begun.
-    pub(super) fn forget_checked(&mut self) {
-        self.checked = None;
     }
 
     /// Refuses a folder, a link or a device at `name` in `folder`. A link is refused rather than replaced: whoever made

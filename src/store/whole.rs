@@ -6,7 +6,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::partials::Filling;
-use super::root::Root;
 use super::sources::SourceLease;
 use super::{Files, Names, blocks};
 use crate::proto::storage::{Extent, FileDone, FileOp, Lease, NameDone, StoreError, small_extent};
@@ -43,7 +42,6 @@ impl<F: Files> Names<F> {
         ops: impl IntoIterator<Item = FileOp>,
     ) -> Vec<Result<Begun<F>, StoreError>> {
         let begun = ops.into_iter().map(|op| self.begin_file(op)).collect();
-        self.roots.values_mut().for_each(Root::forget_checked);
         self.close_retired();
         begun
     }

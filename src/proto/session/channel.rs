@@ -9,11 +9,16 @@ use crate::proto::machine::{Effect, Machine, Out};
 use crate::wire::limits::DATA_MAX;
 use crate::wire::{Body, Decoder, Frame, HEADER_LEN, OperationId, PREAMBLE};
 
+/// Longest payload that is copied behind its frame's head.
+const STAGED_MAX: usize = 8 * 1024;
+/// With so much staged, what is staged goes out.
+const STAGED_FULL: usize = 64 * 1024;
+
 /// Frames over one stream.
 #[derive(Clone, Debug, PartialEq, Hash)]
 pub(super) struct Channel {
     pub(super) decoder: Decoder,
-    /// Encoded control frames that wait to go out.
+    /// Encoded frames that wait to go out: control, and data that there is room for.
     staged: Vec<u8>,
     /// What the transport takes; negative where control has gone into the reserve.
     room: i64,
@@ -155,7 +160,8 @@ impl Channel {
         self.staged = Vec::new();
     }
 
-    /// Queues a frame, unless this side has said all; data goes out at once, behind the control that is staged.
+    /// Queues a frame, unless this side has said all. Data goes out at once, behind the control that is staged, but for little
+    /// of it: that is staged too, so that a small file is one piece, and many of them are few.
     pub(super) fn send(&mut self, operation: OperationId, body: Body, out: &mut Out<Session>) {
         if self.writing != Writing::Open {
             return;
@@ -163,11 +169,19 @@ impl Channel {
         let credit = body.credit();
         self.outbound.sent += credit;
         let payload = Frame::of(operation, body).encode(&mut self.staged);
-        if payload.is_some() || credit > 0 {
-            self.flush_all(out);
-        }
-        for piece in payload.into_iter().flat_map(|payload| payload.into_pieces()) {
-            self.transmit(piece, out);
+        match payload {
+            Some(payload) if payload.len() <= STAGED_MAX => {
+                payload.into_pieces().for_each(|piece| self.staged.extend_from_slice(&piece));
+                if self.staged.len() >= STAGED_FULL {
+                    self.flush_all(out);
+                }
+            }
+            Some(payload) => {
+                self.flush_all(out);
+                payload.into_pieces().for_each(|piece| self.transmit(piece, out));
+            }
+            None if credit > 0 => self.flush_all(out),
+            None => {}
         }
     }
 

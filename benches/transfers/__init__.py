@@ -1,0 +1,1 @@
+"""What `benches/transfer.py` measures, a section a file."""
