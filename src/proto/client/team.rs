@@ -300,7 +300,13 @@ impl Client {
         });
         let late: Vec<(Helper, LinkId)> = late.collect();
         let (left, count) = (team.left, team.members.len() as u32);
-        let more = team.pace.as_mut().and_then(|pace| pace.judge(now, left, count));
+        let is_gathering = team.bringing() < count;
+        let more = team.pace.as_mut().and_then(|pace| {
+            if is_gathering && pace.deadline() <= now {
+                pace.postpone(now);
+            }
+            pace.judge(now, left, count)
+        });
         if team.pace.as_ref().is_some_and(Pace::is_settled) {
             team.pace = None;
         }
