@@ -1,5 +1,7 @@
 //! What was seen of a run: facts, from which the invariants judge. Also a fed one, in their tests.
 
+mod content;
+mod fate;
 mod seen;
 mod unusual;
 
@@ -7,45 +9,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use towline::probe::Mark;
+use towline::proto::op::Compared;
+use towline::proto::tree_job::Summary;
 use towline_tripwire::Caught;
 
 use crate::ledger::Rare;
 use crate::plan::{Content, Host, Operation, Plan, What};
 use crate::trace::{Connection, Kind, Lane, Trace};
 
+pub use self::content::ContentId;
+pub use self::fate::{Fate, Output};
 pub use self::unusual::{Peak, PowerLoss, Rotten, SourceChange, Visit};
-
-/// What a content is known by: its length and BLAKE3 hash.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ContentId {
-    length: u64,
-    hash: [u8; 32],
-}
-
-impl ContentId {
-    /// Of these bytes.
-    pub fn of(bytes: &[u8]) -> ContentId {
-        ContentId { length: bytes.len() as u64, hash: *blake3::hash(bytes).as_bytes() }
-    }
-
-    /// How many bytes.
-    pub fn length(&self) -> u64 {
-        self.length
-    }
-
-    /// Appends it as bytes.
-    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.length.to_le_bytes());
-        out.extend_from_slice(&self.hash);
-    }
-}
-
-impl std::fmt::Debug for ContentId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let start: String = self.hash[..4].iter().map(|byte| format!("{byte:02x}")).collect();
-        write!(f, "{} bytes {start}", self.length)
-    }
-}
 
 /// How a step ended for the application.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,8 +61,22 @@ pub struct Job {
     pub got: Option<ContentId>,
     /// The length of the file, as a look at it told.
     pub described: Option<u64>,
+    /// What a comparison found.
+    pub compared: Option<Compared>,
+    /// What was handed to whoever reads what is received in order.
+    pub printed: Option<Output>,
     /// For a list, the names; for a tree that was received, its files as [`Job::named`].
     pub names: Vec<String>,
+    /// What a tree told of its entries, each by its path there, with when in the order of beginnings and ends.
+    pub told: Vec<(String, Fate, u64)>,
+    /// What a tree said in the end.
+    pub summary: Option<Summary>,
+    /// The files of a tree that was received, when it had ended.
+    pub files: BTreeMap<String, ContentId>,
+    /// Where a tree was received.
+    pub place: Option<String>,
+    /// What stood at the place of a tree when it had ended, a line for each name.
+    pub below: Vec<String>,
     /// For a put that was acknowledged: whether the content stood at its path at that moment.
     pub stood: Option<bool>,
 }
@@ -97,6 +85,11 @@ impl Job {
     /// How a file of a tree that was received is named among [`Job::names`].
     pub fn named(path: &str, content: ContentId) -> String {
         format!("{path} is {content:?}")
+    }
+
+    /// What the server said that stands there, to a comparison.
+    pub fn named_by_server(&self) -> Option<ContentId> {
+        self.compared.as_ref().map(|compared| ContentId::named(compared.there, compared.root.0))
     }
 
     /// One that has just begun.
@@ -114,8 +107,15 @@ impl Job {
             retries: 0,
             got: None,
             described: None,
+            compared: None,
+            printed: None,
             names: Vec::new(),
             stood: None,
+            told: Vec::new(),
+            summary: None,
+            files: BTreeMap::new(),
+            place: None,
+            below: Vec::new(),
         }
     }
 }
@@ -249,6 +249,8 @@ pub struct Outcome {
     pub strange_preambles: BTreeSet<u32>,
     /// What power losses changed.
     pub power_losses: Vec<PowerLoss>,
+    /// Clients whose library counts other bytes than passed: both said and heard, first what passed.
+    pub miscounted: Vec<(u32, (u64, u64), (u64, u64))>,
     /// Strangers that were connected, in order.
     pub visits: Vec<Visit>,
     /// The most that the machines of each host held, on a tier that can see it.
@@ -303,6 +305,7 @@ impl Outcome {
             source_changes: Vec::new(),
             strange_preambles: BTreeSet::new(),
             power_losses: Vec::new(),
+            miscounted: Vec::new(),
             visits: Vec::new(),
             peaks: BTreeMap::new(),
             leftovers: Leftovers::default(),

@@ -44,6 +44,7 @@ pub fn tier_of(bug: Bug) -> Option<Tier> {
         #[cfg(not(feature = "turmoil"))]
         Layer::Drive => None,
         Layer::Wire | Layer::Echo | Layer::Session | Layer::Sender | Layer::Receiver => Some(Tier::Fast),
+        Layer::Ordered | Layer::Tree => Some(Tier::Fast),
         Layer::Answer | Layer::Ask | Layer::Client | Layer::Listener | Layer::Store => Some(Tier::Fast),
     }
 }

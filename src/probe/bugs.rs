@@ -19,6 +19,10 @@ pub enum Layer {
     Answer,
     /// The client's side of them.
     Ask,
+    /// What goes in order, and what is only compared.
+    Ordered,
+    /// Trees of folders.
+    Tree,
     /// The client's jobs.
     Client,
     /// Admission and drain.
@@ -39,6 +43,8 @@ impl Layer {
         Layer::Receiver,
         Layer::Answer,
         Layer::Ask,
+        Layer::Ordered,
+        Layer::Tree,
         Layer::Client,
         Layer::Listener,
         Layer::Store,
@@ -125,11 +131,24 @@ bugs! {
     TakeShortWrite "take-short-write" Store "A write that took a part is taken for whole.",
     ForgetRequests "forget-requests" Store "Outcomes are not remembered.",
     ForgetLog "forget-log" Store "What a process before this one has logged is not taken in.",
+    RemoveUnasked "remove-unasked" Tree "What the source has not is removed, whether that was asked for or not.",
+    ForgetWindows "forget-windows" Tree "Of a folder's names the first window counts as all.",
+    MoveInDryRun "move-in-dry-run" Tree "A dry run moves files all the same.",
+    TrustLength "trust-length" Tree "A file of the same length is left alone, whatever its time.",
+    ForgetFailedPart "forget-failed-part" Client "A tree is not told of a part that failed.",
+    ForgetPrinted "forget-printed" Client "A part of a file begins from its first byte again after a lost connection.",
+    PrintWholeBlock "print-whole-block" Ordered "What is printed begins with its block.",
+    SkipLastBlock "skip-last-block" Ordered "The last block is not compared.",
+    FailureIsEnd "failure-is-end" Store "An input that fails counts as one that has ended.",
+    AnswerStreamEarly "answer-stream-early" Ordered "The sender is told that a stream's file stands before it does.",
+    ExcludeLastByte "exclude-last-byte" Wire "The last byte of a range counts as the first one behind it.",
     CloseUnflushed "close-unflushed" Drive "What a machine sent before it closed does not leave.",
     EndBeforeQueue "end-before-queue" Drive "The stream is half-closed while bytes are queued.",
     TimerFiresOnce "timer-fires-once" Drive "A timer that has fired is not set again.",
     WriteOnce "write-once" Drive "A write that took a part is not tried again until something else happens.",
     DropWrittenPiece "drop-written-piece" Drive "A piece of which a part was written counts as written.",
+    ForgetLeases "forget-leases" Drive "What a machine that is dropped had open stays open.",
+    CountQueued "count-queued" Drive "A piece counts as sent when it is queued.",
     ForgetTask "forget-task" Drive "The listener is not told that a connection's task is over.",
 }
 

@@ -64,7 +64,10 @@ marks! {
     PartialHasAnotherName "a partial whose name a crash brought back after it was published",
     JournalDamaged "a journal that was damaged",
     LogDamaged "a log of requests that ends with a damaged record",
+    LogWrittenAnew "a log of requests written anew",
+    BarrierFailed "a sync of a whole file system that failed, and the files that it was for",
     BlocksCopied "blocks copied from the version that stands there, or from another's partial",
+    HoleSent "a hole of a file that was sent as one",
     HeldRefused "a block that was held, and is not the sender's",
     ShortWrite "a write to a file that took a part",
     FolderMade "a file published into a folder that was not there",
@@ -73,6 +76,15 @@ marks! {
     SyncFailed "a sync that failed",
     GroupCommit "publications that share their syncs",
     NoSpace "an upload refused for want of space",
+    PartGoesOn "a part of a file that goes on where its output is",
+    StreamAgain "a stream that is sent again from what was kept of it",
+    StreamSpent "a stream that broke off when too much of it was read to begin again",
+    ComparedChanged "a file that changed while it was compared, or summed up",
+    ListedAgain "a folder of a tree whose listing begins again",
+    WindowFollows "a folder of a tree whose names take several windows",
+    ClearedForPlace "a folder of a tree that is cleared, since something else is to stand there",
+    TreeGivenUp "a tree whose server cannot be reached any more, with work open",
+    TreeOfLoop "a link of a tree that leads back to a folder that it is in",
     SharedWhole "a file of which connections have brought all blocks",
     HelperLost "a connection of several for one file that was lost",
     HelperRefused "a connection for a file that others bring, and that the server does not grant",
@@ -86,11 +98,11 @@ mod reached {
 
     use super::Mark;
 
-    const _: () = assert!(Mark::ALL.len() <= 64, "a bit for each");
+    const _: () = assert!(Mark::ALL.len() <= 128, "a bit for each");
 
     thread_local! {
         /// A bit for each mark that this thread has reached since they were taken last.
-        static REACHED: Cell<u64> = const { Cell::new(0) };
+        static REACHED: Cell<u128> = const { Cell::new(0) };
     }
 
     pub(in crate::probe) fn note(mark: Mark) {

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::blocks;
 use super::{FileError, FileErrorKind};
+use crate::probe::{Bug, planted};
 use crate::proto::storage::{Extent, REPLAY_MAX, StoreError, StreamDone, StreamOp, StreamResult};
 use crate::proto::tree;
 use crate::wire::limits::EXTENT;
@@ -106,9 +107,11 @@ impl<P: Pipe> Stream<P> {
 pub fn fill<P: Pipe>(pipe: &mut P, buffer: &mut [u8]) -> Result<usize, FileError> {
     let mut filled = 0;
     while filled < buffer.len() {
-        match pipe.read(&mut buffer[filled..])? {
-            0 => break,
-            count => filled += count,
+        match pipe.read(&mut buffer[filled..]) {
+            Err(_) if planted(Bug::FailureIsEnd) => break,
+            Err(error) => return Err(error),
+            Ok(0) => break,
+            Ok(count) => filled += count,
         }
     }
     Ok(filled)
@@ -138,11 +141,16 @@ pub struct MemoryPipe {
     pub output: Vec<u8>,
     /// Most bytes that may be written.
     pub capacity: Option<usize>,
+    /// Reading fails where the input ends.
+    pub fails: bool,
 }
 
 #[cfg(feature = "harness")]
 impl Pipe for MemoryPipe {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, FileError> {
+        if self.fails && self.input.is_empty() {
+            return Err(FileErrorKind::Other.into());
+        }
         let count = buffer.len().min(self.input.len());
         buffer[..count].copy_from_slice(&self.input.split_to(count));
         Ok(count)

@@ -7,7 +7,8 @@ use crate::plan::{Application, Operation, Step};
 pub(super) fn check(outcome: &Outcome) -> Vec<String> {
     let mut broken = Vec::new();
     for job in &outcome.jobs {
-        if let Operation::Put { path, .. } | Operation::PutTree { path, .. } = outcome.operation(job)
+        if let Operation::Put { path, .. } | Operation::PutTree { path, .. } | Operation::Pour { path, .. } =
+            outcome.operation(job)
             && job.ended == Some(Ended::Done)
             && job.stood == Some(false)
             && !is_shared(outcome, path)
@@ -20,7 +21,7 @@ pub(super) fn check(outcome: &Outcome) -> Vec<String> {
 
 /// True if several write there at once: clients, or jobs of one.
 fn is_shared(outcome: &Outcome, path: &str) -> bool {
-    let writes = |step: &Step| step.operation.writes() && step.operation.path() == Some(path);
+    let writes = |step: &Step| step.operation.writes() && step.operation.meets(path);
     let clients = outcome.plan.clients.iter();
     // What was given up may be done at any time after.
     let of_one = |client: &Application| {

@@ -48,9 +48,14 @@ fn meets_writer(outcome: &Outcome, reader: &Job) -> bool {
     let meets = |job: &Job| {
         let operation = outcome.operation(job);
         let is_apart = is_over(job, reader.begun_at) || is_over(reader, job.begun_at);
-        operation.writes() && operation.path() == path && !is_apart
+        operation.writes() && path.is_some_and(|path| operation.meets(path)) && !is_apart
     };
-    matches!(outcome.operation(reader), Operation::Get { .. }) && outcome.jobs.iter().any(meets)
+    let reads = |operation: &Operation| match operation {
+        Operation::Get { .. } | Operation::Compare { .. } | Operation::Print { .. } => true,
+        Operation::GetTree { .. } => true,
+        _ => false,
+    };
+    reads(outcome.operation(reader)) && outcome.jobs.iter().any(meets)
 }
 
 fn meets_impostor(plan: &Plan, job: &Job) -> bool {

@@ -6,6 +6,7 @@ use towline::store::memory::Primitive;
 
 use crate::outcome::{Ended, Outcome};
 use crate::plan::{Fault, Host, Operation, What};
+use crate::tier::destination_of;
 
 /// What a store does to sweep.
 const SWEEPING: [Primitive; 10] = [
@@ -58,11 +59,23 @@ fn unfinished(outcome: &Outcome) -> Vec<(Host, String)> {
         last.insert((job.client, job.step), job);
     }
     let broken_off = last.into_values().filter(|job| job.ended != Some(Ended::Done));
-    broken_off
-        .filter_map(|job| match outcome.operation(job) {
-            Operation::Put { path, .. } => Some((Host::Server, path.clone())),
-            Operation::Get { .. } => Some((Host::Client(job.client), format!("down-{}", job.step))),
-            _ => None,
+    let mut unfinished: Vec<(Host, String)> = broken_off
+        .flat_map(|job| match outcome.operation(job) {
+            Operation::Get { .. } => vec![(Host::Client(job.client), format!("down-{}", job.step))],
+            operation @ (Operation::Put { .. } | Operation::PutTree { .. }) => {
+                operation.puts().into_iter().map(|(path, _)| (Host::Server, path)).collect()
+            }
+            _ => Vec::new(),
         })
-        .collect()
+        .collect();
+    // In each of its lives a client receives a tree in another place.
+    for job in outcome.jobs.iter().filter(|job| job.ended != Some(Ended::Done)) {
+        if let operation @ Operation::GetTree { path, .. } = outcome.operation(job) {
+            let place = destination_of(operation, job.life, job.step);
+            let below = |(at, _): (String, _)| Some(format!("{place}{}", at.strip_prefix(path.as_str())?));
+            let files = outcome.plan.tree_at(path).filter_map(below);
+            unfinished.extend(files.map(|at| (Host::Client(job.client), at)));
+        }
+    }
+    unfinished
 }

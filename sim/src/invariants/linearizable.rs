@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::outcome::{ContentId, Ended, Job, Outcome};
+use crate::outcome::{ContentId, Ended, Fate, Job, Outcome};
 use crate::plan::{Host, Operation};
 
 /// What stands at a path; `None`: nothing.
@@ -45,7 +45,11 @@ pub(super) fn check(outcome: &Outcome) -> Vec<String> {
         if let Some((path, action)) = action(outcome, job) {
             let actions = paths.entry(path.to_owned()).or_default();
             // One whose source changed may have been published before, and is tried again with what it is now.
-            let tries = outcome.sent_by(job).len().saturating_sub(1);
+            let tries = if outcome.operation(job).writes() {
+                outcome.sent_by(job).len().saturating_sub(1)
+            } else {
+                0
+            };
             actions.extend((0..tries).map(|_| Action { is_certain: false, ..action.clone() }));
             actions.push(action);
         }
@@ -84,6 +88,29 @@ fn action<'a>(outcome: &'a Outcome, job: &'a Job) -> Option<(&'a str, Action)> {
         Operation::Get { path } | Operation::Stat { path } if outcome.plan.is_in_the_way(path) => {
             return None;
         }
+        Operation::Compare { path, .. } | Operation::Print { path, .. }
+            if outcome.plan.is_in_the_way(path) =>
+        {
+            return None;
+        }
+        Operation::Compare { path, .. } if is_done => (path, Effect::Read(vec![job.named_by_server()])),
+        Operation::Print { .. } if plan_has_impostor(outcome, job) => return None,
+        Operation::Print { path, part, .. } if is_done => {
+            let output = job.printed.as_ref()?;
+            let is_it = |(_, bytes): &(_, Vec<u8>)| part.of(bytes) == Some(&output.0[..]);
+            let versions = outcome.versions_at(path).into_iter().filter(is_it);
+            (path, Effect::Read(versions.map(|(id, _)| Some(id)).collect()))
+        }
+        Operation::Pour { path, .. } => {
+            // One that fails in the middle sends nothing.
+            let sent = outcome.sent_to(job).into_iter().flat_map(|(_, sent)| sent);
+            let values: Vec<Value> =
+                sent.flat_map(|id| outcome.received_as(Host::Server, path, id)).map(Some).collect();
+            if values.is_empty() {
+                return None;
+            }
+            (path, Effect::Write(values))
+        }
         Operation::Put { path, .. } => {
             let sent = outcome.sent_by(job).into_iter();
             let values = sent.flat_map(|id| outcome.received_as(Host::Server, path, id));
@@ -100,6 +127,7 @@ fn action<'a>(outcome: &'a Outcome, job: &'a Job) -> Option<(&'a str, Action)> {
         Operation::Stat { .. } if plan_has_impostor(outcome, job) => return None,
         Operation::Stat { path } if is_done => (path, Effect::Read(of_length(outcome, path, job.described))),
         Operation::Get { .. } | Operation::Stat { .. } | Operation::List => return None,
+        Operation::Compare { .. } | Operation::Print { .. } => return None,
         Operation::PutTree { .. } | Operation::GetTree { .. } => return None,
         Operation::Echo(_) | Operation::RawEcho(_) | Operation::DatagramEcho { .. } => return None,
     };
@@ -108,19 +136,100 @@ fn action<'a>(outcome: &'a Outcome, job: &'a Job) -> Option<(&'a str, Action)> {
     Some((path, Action { what, begun_at: job.begun_at, ended_at, is_certain: is_done, name }))
 }
 
-/// A tree that is sent writes each of its files at some moment; one that stands there as it is to be is left alone, which
-/// is the same to everybody.
+/// What a tree does at each path that the plan names below it, as it told: what was moved was written or seen by then, and
+/// what stands there as it is to be was seen. What it does not tell of was not there, or it removed that.
 fn tree_actions(outcome: &Outcome, job: &Job) -> Vec<(String, Action)> {
-    let Operation::PutTree { .. } = outcome.operation(job) else { return Vec::new() };
-    let is_certain = job.ended == Some(Ended::Done);
-    let ended_at = if is_certain { job.ended_at.unwrap_or(u64::MAX) } else { u64::MAX };
-    let action = |(path, sent): (String, Vec<ContentId>)| {
-        let values = sent.into_iter().flat_map(|id| outcome.received_as(Host::Server, &path, id));
-        let what = Effect::Write(values.map(Some).collect());
-        let name = format!("client {} step {}", job.client, job.step);
-        (path, Action { what, begun_at: job.begun_at, ended_at, is_certain, name })
+    match outcome.operation(job) {
+        Operation::PutTree { path, how, .. } if !how.dry_run => put_actions(outcome, job, path, how.delete),
+        Operation::GetTree { path, how, .. } if !how.dry_run && !plan_has_impostor(outcome, job) => {
+            get_actions(outcome, job, path)
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// What a tree told last of a path, and when.
+fn told(job: &Job, root: &str, path: &str) -> Option<(Fate, u64)> {
+    let below = path.strip_prefix(root)?.strip_prefix('/')?;
+    job.told.iter().rev().find(|(at, ..)| at == below).map(|(_, fate, at)| (*fate, *at))
+}
+
+/// Each file that the plan names below a folder.
+fn paths_below(outcome: &Outcome, root: &str) -> BTreeSet<String> {
+    let paths = outcome.plan.tree_at(root).map(|(path, _)| path);
+    paths.filter(|path| !outcome.plan.is_in_the_way(path)).collect()
+}
+
+fn tree_action(job: &Job, what: Effect, ended_at: u64, is_certain: bool) -> Action {
+    let name = format!("client {} step {}", job.client, job.step);
+    Action { what, begun_at: job.begun_at, ended_at, is_certain, name }
+}
+
+fn put_actions(outcome: &Outcome, job: &Job, root: &str, deletes: bool) -> Vec<(String, Action)> {
+    let is_done = job.ended == Some(Ended::Done);
+    let sent: BTreeMap<String, Vec<ContentId>> = outcome.sent_to(job).into_iter().collect();
+    let of_path = |path: String| {
+        let told = told(job, root, &path);
+        let action = match sent.get(&path) {
+            Some(sent) => {
+                let values = sent.iter().flat_map(|id| outcome.received_as(Host::Server, &path, *id));
+                let values: Vec<Value> = values.map(Some).collect();
+                match told {
+                    Some((Fate::Moved, at)) => tree_action(job, Effect::Write(values), at, true),
+                    // As its length and time say, which do not change when it rots.
+                    Some((Fate::Unchanged, at)) => {
+                        let values = sent.iter().flat_map(|id| rotten_from(outcome, &path, *id));
+                        tree_action(job, Effect::Read(values.map(Some).collect()), at, true)
+                    }
+                    _ => tree_action(job, Effect::Write(values), u64::MAX, false),
+                }
+            }
+            None if !deletes => return None,
+            None => {
+                let gone = Effect::Write(vec![None]);
+                match told {
+                    Some((Fate::Removed, at)) => tree_action(job, gone, at, true),
+                    None if is_done => tree_action(job, gone, job.ended_at.unwrap_or(u64::MAX), true),
+                    _ => tree_action(job, gone, u64::MAX, false),
+                }
+            }
+        };
+        Some((path, action))
     };
-    outcome.sent_to(job).into_iter().map(action).collect()
+    paths_below(outcome, root).into_iter().filter_map(of_path).collect()
+}
+
+fn get_actions(outcome: &Outcome, job: &Job, root: &str) -> Vec<(String, Action)> {
+    let is_done = job.ended == Some(Ended::Done);
+    let of_path = |path: String| {
+        let below = path.strip_prefix(root)?.strip_prefix('/')?;
+        let (seen, at) = match told(job, root, &path) {
+            Some((Fate::Moved | Fate::Unchanged, at)) => {
+                let got = job.files.get(below)?;
+                let place = job.place.as_ref()?;
+                let at_client = format!("{place}/{below}");
+                let origins = outcome.origins(Host::Client(job.client), &at_client, *got);
+                (origins.into_iter().map(Some).collect(), at)
+            }
+            // It stood there when its folder was listed.
+            Some(_) => return None,
+            None if is_done => (vec![None], job.ended_at?),
+            None => return None,
+        };
+        Some((path.clone(), tree_action(job, Effect::Read(seen), at, true)))
+    };
+    paths_below(outcome, root).into_iter().filter_map(of_path).collect()
+}
+
+/// What a file of this content may have become at a served path since.
+fn rotten_from(outcome: &Outcome, path: &str, id: ContentId) -> BTreeSet<ContentId> {
+    let mut all = BTreeSet::from([id]);
+    for rotten in outcome.rotten.iter().filter(|rotten| rotten.host == Host::Server && rotten.path == path) {
+        if all.contains(&rotten.was) {
+            all.insert(rotten.is);
+        }
+    }
+    all
 }
 
 fn plan_has_impostor(outcome: &Outcome, job: &Job) -> bool {

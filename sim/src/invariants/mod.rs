@@ -3,10 +3,12 @@
 
 mod acknowledged;
 mod as_planned;
+mod counted;
 mod deterministic;
 mod drains;
 mod echo;
 mod harmless;
+mod in_order;
 mod kept;
 mod leftovers;
 mod linearizable;
@@ -18,6 +20,7 @@ mod replies;
 #[cfg(test)]
 mod shown_to_fail;
 mod thrift;
+mod trees;
 
 use crate::outcome::Outcome;
 
@@ -34,13 +37,15 @@ pub struct Broken {
 type Check = fn(&Outcome) -> Vec<String>;
 
 /// All of them by name; the first that breaks names a failure.
-pub const ALL: [(&str, Check); 15] = [
+pub const ALL: [(&str, Check); 18] = [
     ("deterministic", deterministic::check),
     ("published", published::check),
     ("acknowledged", acknowledged::check),
     ("linearizable", linearizable::check),
     ("kept", kept::check),
     ("reads", reads::check),
+    ("in-order", in_order::check),
+    ("trees", trees::check),
     ("echo", echo::check),
     ("replies", replies::check),
     ("drains", drains::check),
@@ -49,6 +54,7 @@ pub const ALL: [(&str, Check); 15] = [
     ("leftovers", leftovers::check),
     ("harmless", harmless::check),
     ("memory", memory::check),
+    ("counted", counted::check),
     ("as-planned", as_planned::check),
 ];
 

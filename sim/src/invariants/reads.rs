@@ -19,10 +19,15 @@ pub(super) fn check(outcome: &Outcome) -> Vec<String> {
                 broken.push(format!("a look at {path:?} succeeded, and told nothing"));
             }
             Operation::List => broken.extend(wrong_names(outcome, job)),
-            Operation::GetTree { path } => broken.extend(wrong_files(outcome, job, path)),
+            Operation::GetTree { path, at: None, how } if !how.dry_run => {
+                broken.extend(wrong_files(outcome, job, path))
+            }
             Operation::Stat { .. } => {}
             Operation::Get { .. } | Operation::Put { .. } | Operation::Remove { .. } => {}
+            // The matter of `in_order`.
+            Operation::Compare { .. } | Operation::Print { .. } | Operation::Pour { .. } => {}
             Operation::PutTree { .. }
+            | Operation::GetTree { .. }
             | Operation::Echo(_)
             | Operation::RawEcho(_)
             | Operation::DatagramEcho { .. } => {}
@@ -42,7 +47,12 @@ fn wrong_files(outcome: &Outcome, get: &Job, path: &str) -> Option<String> {
         .collect();
     let got: BTreeSet<String> = get.names.iter().cloned().collect();
     let before = |job: &&Job| job.ended == Some(Ended::Done) && job.ended_at < Some(get.begun_at);
-    let removed = outcome.plan.steps().any(|step| matches!(step.operation, Operation::Remove { .. }));
+    let removes = |operation: &Operation| match operation {
+        Operation::Remove { .. } => true,
+        Operation::PutTree { how, .. } => how.delete,
+        _ => false,
+    };
+    let removed = outcome.plan.steps().any(|step| removes(&step.operation));
     let put = outcome.jobs.iter().filter(before).flat_map(|job| outcome.operation(job).puts());
     let must: BTreeSet<String> = put.filter_map(|(at, _)| place(&at)).filter(|_| !removed).collect();
     let is_there = |name: &String| got.iter().any(|got| got.starts_with(&format!("{name} is ")));
@@ -91,12 +101,19 @@ enum Presence {
 fn presence_of(outcome: &Outcome, list: &Job, path: &str) -> Presence {
     let until = list.ended_at.unwrap_or(u64::MAX);
     let here = |job: &&Job, wants_put: bool| {
+        if let Operation::PutTree { path: root, how, .. } = outcome.operation(job)
+            && !wants_put
+        {
+            // It may remove anything beneath.
+            return how.delete && path.starts_with(&format!("{root}/")) && job.begun_at < until;
+        }
         let is_it = match outcome.operation(job) {
-            operation @ (Operation::Put { .. } | Operation::PutTree { .. }) => {
+            operation @ (Operation::Put { .. } | Operation::PutTree { .. } | Operation::Pour { .. }) => {
                 wants_put && operation.puts().iter().any(|(at, _)| at == path)
             }
             Operation::Remove { path: at } => !wants_put && at == path,
             Operation::Get { .. } | Operation::GetTree { .. } => false,
+            Operation::Compare { .. } | Operation::Print { .. } => false,
             Operation::List | Operation::Stat { .. } => false,
             Operation::Echo(_) | Operation::RawEcho(_) | Operation::DatagramEcho { .. } => false,
         };

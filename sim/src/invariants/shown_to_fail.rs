@@ -1,5 +1,7 @@
 //! Each invariant is fed an outcome that breaks it, and one that does not.
 
+mod moved;
+
 use towline::harness::Side;
 use towline::wire;
 
@@ -133,7 +135,7 @@ fn linearizable() {
         let get = Operation::Get { path: "new".to_owned() };
         let step = |operation| Step::new(operation, Expect::Success);
         outcome.plan.clients[0].steps = vec![step(put(SENT)), step(get.clone()), step(get)];
-        outcome.plan.clients.push(Application { begins_ms: 0, steps: vec![step(put(OTHER))] });
+        outcome.plan.clients.push(Application { begins_ms: 0, steps: vec![step(put(OTHER))], leaves: false });
         outcome.jobs[2].got = Some(seen[1].id());
         outcome.jobs[1].got = Some(seen[0].id());
         outcome.jobs.push(Job { ended_at: Some(9), ..done(1, 0, 0) });
@@ -150,7 +152,8 @@ fn what_a_disk_did_is_known_and_nothing_else() {
     let rots = |outcome: &mut Outcome| {
         outcome.served.insert("new".to_owned(), OTHER.id());
         let (was, is) = (SENT.id(), OTHER.id());
-        let rotten = Rotten { host: Host::Server, path: "new".to_owned(), was, is, at: Some(7) };
+        let rotten =
+            Rotten { host: Host::Server, path: "new".to_owned(), was, is, at: Some(7), bits: vec![(0, 1)] };
         outcome.rotten.push(rotten);
     };
     assert!(broken(rots).is_empty(), "{:?}", broken(rots));
@@ -282,6 +285,11 @@ fn drains() {
 }
 
 #[test]
+fn counted() {
+    assert_eq!(broken(|outcome| outcome.miscounted.push((0, (9, 8), (9, 7)))), ["counted"]);
+}
+
+#[test]
 fn thrift() {
     let want = |outcome: &mut Outcome| {
         let frame = wire::Frame::of(wire::OperationId(1), wire::Body::Want(Vec::new()));
@@ -325,7 +333,7 @@ fn as_planned() {
 
 #[test]
 fn every_invariant_is_shown_to_fail() {
-    let tests = include_str!("shown_to_fail.rs");
+    let tests = concat!(include_str!("shown_to_fail.rs"), include_str!("shown_to_fail/moved.rs"));
     for (name, _) in ALL {
         assert!(tests.contains(&format!("fn {}()", name.replace('-', "_"))), "{name} has no test here");
     }

@@ -25,6 +25,10 @@ impl Outcome {
             lines.push(format!("client {client}, step {step} {operation:?}: {ended}, {replies} replies"));
             lines.push(format!("  got {:?}, names {:?}, stood {:?}", job.got, job.names, job.stood));
             lines.extend(job.described.map(|length| format!("  is told of {length} bytes")));
+            lines.extend(job.compared.as_ref().map(|compared| format!("  finds {compared:?}")));
+            // How far a part came that failed is a matter of time.
+            let printed = job.printed.as_ref().filter(|_| job.ended == Some(Ended::Done));
+            lines.extend(printed.map(|printed| format!("  reads {printed:?}")));
         }
         let mut echoes: Vec<String> = Vec::new();
         // One that was asked on a connection that broke is asked again.

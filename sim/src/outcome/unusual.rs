@@ -16,6 +16,8 @@ pub struct Rotten {
     pub is: ContentId,
     /// When, in the order of beginnings and ends; `None` for one that rotted while it was received.
     pub at: Option<u64>,
+    /// Which bits, by the bytes that they are of.
+    pub bits: Vec<(u64, u8)>,
 }
 
 /// Somebody wrote over what a client sends.
@@ -105,8 +107,29 @@ impl Outcome {
         }
     }
 
+    /// What stands at a served path at some time, as far as it is known byte by byte.
+    pub fn versions_at(&self, path: &str) -> Vec<(ContentId, Vec<u8>)> {
+        let writes = |job: &&Job| self.operation(job).writes() && self.operation(job).path() == Some(path);
+        let puts = self.jobs.iter().filter(writes);
+        let changes = puts.flat_map(|job| self.plan.source_changes(job.client, job.step));
+        let contents = self.plan.contents_at(path).chain(changes);
+        let mut versions: Vec<_> = contents.map(|content| (self.id(content), content.bytes())).collect();
+        // In the order in which they rotted.
+        let of_it = |rotten: &&Rotten| rotten.host == Host::Server && rotten.path == path;
+        for Rotten { was, is, bits, .. } in self.rotten.iter().filter(of_it) {
+            let Some((_, was)) = versions.iter().find(|(id, _)| id == was) else { continue };
+            let mut bytes = was.clone();
+            for (at, mask) in bits {
+                bytes[*at as usize] ^= mask;
+            }
+            versions.push((*is, bytes));
+        }
+        versions
+    }
+
     fn sent_within(&self, client: u32, step: usize, from: u64, until: u64) -> Vec<ContentId> {
-        let Some(Operation::Put { content, .. }) = self.plan.step(client, step).map(|step| &step.operation)
+        let Some(Operation::Put { content, .. } | Operation::Compare { content, .. }) =
+            self.plan.step(client, step).map(|step| &step.operation)
         else {
             return Vec::new();
         };

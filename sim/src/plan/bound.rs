@@ -12,12 +12,16 @@ impl Plan {
             Operation::Get { path } if self.is_hollow(path) => {
                 self.limits.window + self.network.window as u64
             }
-            Operation::Get { path } => length(path),
-            Operation::PutTree { contents, .. } => contents.iter().map(|content| content.length).sum(),
-            Operation::GetTree { path } => self.tree_at(path).map(|(_, content)| content.length).sum(),
+            Operation::Get { path } | Operation::Print { path, .. } => length(path),
+            Operation::Pour { content, .. } => content.length,
+            Operation::PutTree { .. } => {
+                step.operation.puts().iter().map(|(_, content)| content.length).sum()
+            }
+            Operation::GetTree { path, .. } => self.tree_at(path).map(|(_, content)| content.length).sum(),
             Operation::Echo(content) | Operation::RawEcho(content) => 2 * content.length,
             Operation::DatagramEcho { count, length, .. } => 2 * u64::from(*count) * length,
             Operation::List | Operation::Stat { .. } | Operation::Remove { .. } => 0,
+            Operation::Compare { .. } => 0,
         };
         let listed = self.steps().filter(|step| step.operation == Operation::List).count() as u64;
         self.steps().map(of).sum::<u64>() + 300 * u64::from(self.crowd) * listed
@@ -54,9 +58,10 @@ impl Plan {
             Operation::DatagramEcho { count, gap_ms, .. } => u64::from(*count) * gap_ms + 3_000,
             Operation::RawEcho(_) => self.echo_limit_ms(),
             Operation::Put { .. } | Operation::Get { .. } | Operation::List => 0,
+            Operation::Compare { .. } | Operation::Print { .. } | Operation::Pour { .. } => 0,
             // Each of its files may have to be waited for.
-            Operation::PutTree { contents, .. } => 200 * contents.len() as u64,
-            Operation::GetTree { path } => 200 * self.tree_at(path).count() as u64,
+            Operation::PutTree { contents, nodes, .. } => 200 * (contents.len() + nodes.len()) as u64,
+            Operation::GetTree { path, .. } => 200 * self.tree_at(path).count() as u64,
             Operation::Stat { .. } | Operation::Remove { .. } | Operation::Echo(_) => 0,
         };
         let waits: u64 = self.steps().map(of_step).sum();

@@ -43,7 +43,8 @@ impl Plan {
     fn are_groups_apart(&self) -> bool {
         let meet = |one: &Step, other: &Step| {
             let (one, other) = (&one.operation, &other.operation);
-            let lists = matches!(other, Operation::List) || one.path() == other.path();
+            let meets = other.path().is_some_and(|path| one.meets(path));
+            let lists = matches!(other, Operation::List) || meets;
             one.writes() && lists
         };
         self.clients.iter().all(|client| {
@@ -56,17 +57,18 @@ impl Plan {
 
     /// True if no client sees what another one does, and there is room for all.
     fn are_apart(&self) -> bool {
-        let mut taken = BTreeSet::new();
+        let mut taken: BTreeSet<&str> = BTreeSet::new();
         for client in &self.clients {
             let mut own = BTreeSet::new();
+            let meets = |step: &Step| taken.iter().any(|path| step.operation.meets(path));
+            if client.steps.iter().any(meets) {
+                return false;
+            }
             for step in &client.steps {
                 if matches!(step.operation, Operation::List) {
                     return false;
                 }
                 own.extend(step.operation.path());
-            }
-            if !taken.is_disjoint(&own) {
-                return false;
             }
             taken.extend(own);
         }

@@ -1,6 +1,6 @@
 //! Plans without bulk: the same story with short files, for measuring what a plan costs beside the bytes that it moves.
 
-use super::{Content, Fault, Obstacle, Operation, Plan, Step, What, When};
+use super::{Content, Fault, Node, Obstacle, Operation, Plan, Step, What, When};
 
 /// A flood is as much as so many contents: echoes that are not read, and pings by the hundred.
 const FLOOD: u64 = 16;
@@ -24,8 +24,20 @@ impl Plan {
                 Operation::Put { content, .. } | Operation::Echo(content) | Operation::RawEcho(content) => {
                     short(content);
                 }
-                Operation::PutTree { contents, .. } => contents.iter_mut().for_each(short),
-                Operation::Get { .. } | Operation::GetTree { .. } => {}
+                Operation::PutTree { contents, nodes, .. } => {
+                    contents.iter_mut().for_each(short);
+                    for (_, node) in nodes {
+                        if let Node::File(content) = node {
+                            short(content);
+                        }
+                    }
+                }
+                Operation::Compare { content, .. } => short(content),
+                Operation::Pour { content, fails_at, .. } => {
+                    short(content);
+                    *fails_at = fails_at.map(|at| at.min(most));
+                }
+                Operation::Get { .. } | Operation::GetTree { .. } | Operation::Print { .. } => {}
                 Operation::List | Operation::Stat { .. } => {}
                 Operation::Remove { .. } | Operation::DatagramEcho { .. } => {}
             }

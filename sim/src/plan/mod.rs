@@ -5,7 +5,10 @@
 //! | `network` | latency, cuts, losses, disks |
 //! | `work` | what the applications do |
 //! | `fault` | what goes wrong, and when |
+//! | `folder` | what is in a tree, and how it is moved |
 //! | `obstacle` | what stands in the way of a path |
+//! | `meddling` | what somebody else takes out of the folder for partial files |
+//! | `part` | bytes of a file |
 //! | `heal` | what must be put right again |
 //! | `text` | a plan as a file, and back |
 //! | `compared` | whether every world shows its applications the same |
@@ -15,11 +18,14 @@
 mod bound;
 mod compared;
 mod fault;
+mod folder;
 mod generate;
 mod heal;
 mod light;
+mod meddling;
 mod network;
 mod obstacle;
+mod part;
 mod text;
 mod work;
 
@@ -29,9 +35,12 @@ use towline::proto::{Connections, Limits, ListenLimits};
 use towline::time::Duration;
 
 pub use self::fault::{Cut, DiskFailure, Fault, Host, Impostor, Stranger, Trick, What, When, Whom};
+pub use self::folder::{How, Links, Node};
 pub use self::generate::Scenario;
+pub use self::meddling::Meddling;
 pub use self::network::{Datagrams, Disks, Forged, Network, Shape, Span};
 pub use self::obstacle::Obstacle;
+pub use self::part::Part;
 pub use self::text::BadPlan;
 pub use self::work::{Application, Content, Expect, Operation, Step};
 
@@ -102,6 +111,12 @@ fn is_true(value: &bool) -> bool {
     *value
 }
 
+/// As many bytes of names as a client holds without being told.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_usual(names: &usize) -> bool {
+    *names == Limits::default().tree_names
+}
+
 /// What is as in a plain world is not written.
 fn is_plain<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
@@ -135,6 +150,9 @@ pub struct Numbers {
     pub store_operations: usize,
     /// Verified bytes of a transfer between two notes of what is held.
     pub note_every: u64,
+    /// Bytes of names that a tree holds of its folders.
+    #[serde(skip_serializing_if = "is_usual")]
+    pub tree_names: usize,
     /// Connections of a client for one long file.
     pub parallel: u32,
 }
@@ -155,6 +173,7 @@ impl Default for Numbers {
             read_ahead: limits.read_ahead,
             store_operations: limits.store_operations,
             note_every: limits.note_every,
+            tree_names: limits.tree_names,
             parallel: 1,
         }
     }
@@ -229,6 +248,7 @@ impl Plan {
             What::Repair | What::Release | What::Resume(_) | What::StartReading(_) => false,
             What::Reset(_) | What::End(..) | What::Mute(..) | What::Damage(..) => false,
             What::ClockJump(..) | What::Forged(_) => false,
+            What::BreakWrites(..) | What::Meddle(..) | What::NoteRots(..) => false,
             What::StartServer | What::SecondServer | What::AcceptFails(_) => false,
             What::DiskFull(_) | What::DiskFree(_) | What::DiskError { .. } => false,
             What::SlowDisk(..) | What::BitRot(..) | What::SourceChanges { .. } => false,
@@ -287,7 +307,7 @@ impl Plan {
     /// The deadlines as machines take them.
     pub fn limits(&self) -> Limits {
         let Numbers { idle_ms, handshake_ms, linger_ms, window, operations, control, .. } = self.limits;
-        let Numbers { read_ahead, store_operations, note_every, parallel, .. } = self.limits;
+        let Numbers { read_ahead, store_operations, note_every, tree_names, parallel, .. } = self.limits;
         Limits {
             idle: Some(Duration::from_millis(idle_ms)),
             handshake: Some(Duration::from_millis(handshake_ms)),
@@ -298,6 +318,7 @@ impl Plan {
             read_ahead,
             store_operations,
             note_every,
+            tree_names,
             connections: Connections::Fixed(parallel),
             ..Limits::default()
         }

@@ -127,6 +127,8 @@ impl Plan {
         let percents = [lost_percent, doubled_percent, late_percent, self.network.resent_percent];
         if percents.iter().chain([&self.shape.pending_percent]).any(|percent| *percent > 100)
             || self.shape.nap_permille > 1_000
+            || self.shape.interrupted_permille > 500
+            || self.shape.flush_permille > 500
         {
             return bad("a share is at most the whole".to_owned());
         }
@@ -153,14 +155,7 @@ impl Plan {
         if self.faults.iter().any(is_of_one) {
             return bad("a network is cut or held up, and not one connection".to_owned());
         }
-        let is_put = |client, step| {
-            self.step(client, step).is_some_and(|step| matches!(step.operation, Operation::Put { .. }))
-        };
-        let sends_nothing = |fault: &Fault| match fault.what {
-            What::SourceChanges { client, step, .. } => !is_put(client, step),
-            _ => false,
-        };
-        if self.faults.iter().any(sends_nothing) {
+        if self.faults.iter().any(|fault| self.changes_nothing(fault)) {
             return bad("a source changes in a step that sends none".to_owned());
         }
         if self.impostors.iter().any(|impostor| impostor.client >= clients) {
@@ -175,6 +170,18 @@ impl Plan {
         Ok(())
     }
 
+    /// True for a source that changes in a step that has none.
+    fn changes_nothing(&self, fault: &Fault) -> bool {
+        let has_source =
+            |operation: &Operation| matches!(operation, Operation::Put { .. } | Operation::Compare { .. });
+        match fault.what {
+            What::SourceChanges { client, step, .. } => {
+                !self.step(client, step).is_some_and(|step| has_source(&step.operation))
+            }
+            _ => false,
+        }
+    }
+
     fn check_steps(&self) -> Result<(), BadPlan> {
         let bad = |what: String| Err(BadPlan::Meaning(what));
         for step in self.steps() {
@@ -182,6 +189,16 @@ impl Plan {
                 && !(8..=65_507).contains(length)
             {
                 return bad("a datagram has 8 bytes, for its number, to 65507".to_owned());
+            }
+            if let Operation::Print { part, .. } = &step.operation
+                && !part.is_one()
+            {
+                return bad(format!("{part:?} is no part of a file"));
+            }
+            if let Operation::PutTree { nodes, .. } = &step.operation
+                && let Some((at, _)) = nodes.iter().find(|(at, _)| RelPath::new(at).is_err())
+            {
+                return bad(format!("{at:?} is no path in a folder"));
             }
             if let Some(path) = step.operation.path()
                 && let Err(error) = RelPath::new(path)
@@ -236,6 +253,8 @@ impl Fault {
         let what = match self.what {
             What::Partition(_, whom) | What::Hold(whom) | What::Reset(whom) => of_whom(whom),
             What::End(_, whom) | What::Mute(_, whom) | What::Damage(_, whom) => of_whom(whom),
+            What::BreakWrites(_, whom) => of_whom(whom),
+            What::NoteRots(host, _) | What::Meddle(host, _) => of_host(host),
             What::KillClient(client) | What::PowerLossClient(client) | What::StartClient(client) => {
                 Some(client)
             }

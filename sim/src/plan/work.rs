@@ -4,7 +4,11 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 use towline::proto::backoff::SplitMix;
+use towline::store::memory::MemoryFiles;
+use towline::wire::limits;
 
+use super::Part;
+use super::folder::{How, Node, files};
 use crate::outcome::ContentId;
 
 /// Bytes that anybody can make again.
@@ -27,7 +31,26 @@ impl Content {
             bytes.extend_from_slice(&state.next_u64().to_le_bytes());
         }
         bytes.truncate(length);
+        if let Some(hole) = self.hole() {
+            bytes[..hole as usize].fill(0);
+        }
         bytes
+    }
+
+    /// How many bytes at the beginning are a hole, where it has one: as many as are read at once, or all of a shorter one.
+    /// One in four that is not small has.
+    pub fn hole(&self) -> Option<u64> {
+        let is_sparse = self.noise % 4 == 3 && self.length > limits::BLOCK_MIN;
+        is_sparse.then(|| self.length.min(limits::EXTENT))
+    }
+
+    /// Puts a file of it there, with its hole.
+    pub fn put(&self, files: &MemoryFiles, path: &str) {
+        let bytes = self.bytes();
+        match self.hole() {
+            Some(hole) => files.put_sparse(path, self.length, &[(hole, &bytes[hole as usize..])]),
+            None => files.put(path, &bytes),
+        }
     }
 
     /// What they are known by.
@@ -45,6 +68,14 @@ pub struct Application {
     pub begins_ms: u64,
     /// What it does.
     pub steps: Vec<Step>,
+    /// True if it does not close its client after the last step, but drops it, whatever that is at.
+    #[serde(default, skip_serializing_if = "is_not")]
+    pub leaves: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_not(value: &bool) -> bool {
+    !*value
 }
 
 impl Application {
@@ -107,17 +138,56 @@ pub enum Operation {
         /// Where it stands.
         path: String,
     },
-    /// Sends a folder of files, which are called by their numbers.
+    /// Sends a folder of files, which are called by their numbers, and of whatever else is in it.
     PutTree {
         /// Where it is to stand.
         path: String,
         /// What they hold.
         contents: Vec<Content>,
+        /// What else is in it, each by its path there.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        nodes: Vec<(String, Node)>,
+        /// How.
+        #[serde(default, skip_serializing_if = "How::is_plain")]
+        how: How,
     },
     /// Receives a folder with all that is in it.
     GetTree {
         /// Where it stands.
         path: String,
+        /// The folder that becomes like it; one of its own, if none is named.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<String>,
+        /// How.
+        #[serde(default, skip_serializing_if = "How::is_plain")]
+        how: How,
+    },
+    /// Compares a file here with one at the server, and moves neither.
+    Compare {
+        /// Where the server's stands.
+        path: String,
+        /// What stands here.
+        content: Content,
+    },
+    /// Receives bytes of a file in order, and hands them to whoever reads.
+    Print {
+        /// Where it stands.
+        path: String,
+        /// Which bytes.
+        part: Part,
+        /// After how many bytes there is no more room for them, if at all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        room: Option<u64>,
+    },
+    /// Sends what somebody else writes, whose length nobody knows before its end.
+    Pour {
+        /// Where it is to stand.
+        path: String,
+        /// What it holds.
+        content: Content,
+        /// After how many bytes it fails, if at all, instead of coming to its end.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fails_at: Option<u64>,
     },
     /// Lists the served folder.
     List,
@@ -155,6 +225,7 @@ impl Operation {
         match self {
             Operation::Put { .. } | Operation::Get { .. } | Operation::List => true,
             Operation::PutTree { .. } | Operation::GetTree { .. } => true,
+            Operation::Compare { .. } | Operation::Print { .. } | Operation::Pour { .. } => true,
             Operation::Stat { .. } | Operation::Remove { .. } | Operation::Echo(_) => true,
             Operation::RawEcho(_) | Operation::DatagramEcho { .. } => false,
         }
@@ -164,9 +235,13 @@ impl Operation {
     pub fn puts(&self) -> Vec<(String, &Content)> {
         match self {
             Operation::Put { path, content } => vec![(path.clone(), content)],
-            Operation::PutTree { path, contents } => {
-                let place = |(number, content)| (format!("{path}/{number}"), content);
-                contents.iter().enumerate().map(place).collect()
+            Operation::Pour { path, content, fails_at: None } => vec![(path.clone(), content)],
+            Operation::Pour { fails_at: Some(_), .. } => Vec::new(),
+            Operation::Compare { .. } | Operation::Print { .. } => Vec::new(),
+            Operation::PutTree { how: How { dry_run: true, .. }, .. } => Vec::new(),
+            Operation::PutTree { path, contents, nodes, how } => {
+                let files = files(contents, nodes, *how).into_iter();
+                files.map(|(below, content)| (format!("{path}/{below}"), content)).collect()
             }
             Operation::Get { .. } | Operation::GetTree { .. } | Operation::List => Vec::new(),
             Operation::Stat { .. } | Operation::Remove { .. } | Operation::Echo(_) => Vec::new(),
@@ -178,17 +253,29 @@ impl Operation {
     pub fn path(&self) -> Option<&str> {
         match self {
             Operation::Put { path, .. } | Operation::Get { path } => Some(path),
+            Operation::Compare { path, .. } | Operation::Print { path, .. } => Some(path),
+            Operation::Pour { path, .. } => Some(path),
             Operation::Stat { path } | Operation::Remove { path } => Some(path),
-            Operation::PutTree { path, .. } | Operation::GetTree { path } => Some(path),
+            Operation::PutTree { path, .. } | Operation::GetTree { path, .. } => Some(path),
             Operation::List | Operation::Echo(_) => None,
             Operation::RawEcho(_) | Operation::DatagramEcho { .. } => None,
         }
+    }
+
+    /// True if it is about this path, or about what it is in, or what is in it.
+    pub fn meets(&self, path: &str) -> bool {
+        let is_above = |above: &str, path: &str| {
+            above == path || path.strip_prefix(above).is_some_and(|rest| rest.starts_with('/'))
+        };
+        self.path().is_some_and(|own| is_above(own, path) || is_above(path, own))
     }
 
     /// True if it changes what stands at its path.
     pub fn writes(&self) -> bool {
         match self {
             Operation::Put { .. } | Operation::PutTree { .. } | Operation::Remove { .. } => true,
+            Operation::Pour { .. } => true,
+            Operation::Compare { .. } | Operation::Print { .. } => false,
             Operation::Get { .. } | Operation::GetTree { .. } | Operation::List | Operation::Stat { .. } => {
                 false
             }

@@ -54,7 +54,8 @@ fn wounds(plan: &Plan) -> BTreeSet<Wound> {
             What::SlowDisk(host, _) => open.insert(Wound::Slow(host)),
             What::SecondServer | What::Reset(_) | What::End(..) | What::Mute(..) => continue,
             What::Damage(..) | What::SourceChanges { .. } | What::AcceptFails(_) => continue,
-            What::Forged(_) => continue,
+            What::Forged(_) | What::BreakWrites(..) => continue,
+            What::Meddle(..) | What::NoteRots(..) => continue,
             What::ClockJump(..) | What::DiskError { .. } | What::BitRot(..) => continue,
         };
     }
@@ -76,10 +77,13 @@ fn missing(plan: &Plan) -> usize {
             };
             let is_sure = there.contains(path) && !client.steps[client.group_of(at)].iter().any(is_put);
             match &step.operation {
-                Operation::Put { .. } if is_put(step) => drop(there.insert(path)),
+                Operation::Put { .. } | Operation::Pour { .. } if is_put(step) => drop(there.insert(path)),
                 Operation::Remove { .. } => {
                     missing += usize::from(is_wanted && !is_sure);
                     there.remove(path);
+                }
+                Operation::Compare { .. } | Operation::Print { .. } => {
+                    missing += usize::from(is_wanted && !is_sure);
                 }
                 Operation::Get { .. } | Operation::Stat { .. } => {
                     missing += usize::from(is_wanted && !is_sure);
@@ -87,7 +91,7 @@ fn missing(plan: &Plan) -> usize {
                 // A folder is there once a tree was put there.
                 Operation::PutTree { .. } => drop(there.insert(path)),
                 Operation::GetTree { .. } => missing += usize::from(is_wanted && !there.contains(path)),
-                Operation::Put { .. } | Operation::List => {}
+                Operation::Put { .. } | Operation::Pour { .. } | Operation::List => {}
                 Operation::Echo(_) | Operation::RawEcho(_) | Operation::DatagramEcho { .. } => {}
             }
         }

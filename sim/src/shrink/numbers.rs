@@ -2,7 +2,7 @@
 //! among them: they go to a plain world's (`sections`), and below it everything would break.
 
 use super::Tries;
-use crate::plan::{Operation, Plan, What, When};
+use crate::plan::{Node, Operation, Part, Plan, What, When};
 
 /// What a number says, and so how small it may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,12 +127,6 @@ fn with(plan: &Plan, at: usize, other: u64) -> Plan {
 
 /// Shows `visit` each number of a plan, in an order that depends on nothing but its lists.
 fn each(plan: &mut Plan, visit: &mut dyn FnMut(Kind, &mut u64)) {
-    fn narrow(number: &mut u32, kind: Kind, visit: &mut dyn FnMut(Kind, &mut u64)) {
-        let mut wide = u64::from(*number);
-        visit(kind, &mut wide);
-        // It only becomes smaller.
-        *number = u32::try_from(wide).unwrap_or(*number);
-    }
     for (_, content) in &mut plan.served {
         visit(Kind::Length, &mut content.length);
         visit(Kind::Noise, &mut content.noise);
@@ -143,25 +137,7 @@ fn each(plan: &mut Plan, visit: &mut dyn FnMut(Kind, &mut u64)) {
             if let Some(ms) = &mut step.give_up_ms {
                 visit(Kind::Plain, ms);
             }
-            match &mut step.operation {
-                Operation::Put { content, .. } | Operation::Echo(content) | Operation::RawEcho(content) => {
-                    visit(Kind::Length, &mut content.length);
-                    visit(Kind::Noise, &mut content.noise);
-                }
-                Operation::DatagramEcho { count, length, gap_ms } => {
-                    narrow(count, Kind::Count, visit);
-                    visit(Kind::Datagram, length);
-                    visit(Kind::Plain, gap_ms);
-                }
-                Operation::PutTree { contents, .. } => {
-                    for content in contents {
-                        visit(Kind::Length, &mut content.length);
-                        visit(Kind::Noise, &mut content.noise);
-                    }
-                }
-                Operation::Get { .. } | Operation::GetTree { .. } | Operation::List => {}
-                Operation::Stat { .. } | Operation::Remove { .. } => {}
-            }
+            of_operation(&mut step.operation, visit);
         }
     }
     for stranger in &mut plan.strangers {
@@ -186,7 +162,7 @@ fn each(plan: &mut Plan, visit: &mut dyn FnMut(Kind, &mut u64)) {
             // 0 is another fault: it puts things right.
             What::SlowDisk(_, ms) if *ms > 0 => visit(Kind::Count, ms),
             What::DiskError { times, .. } | What::AcceptFails(times) => narrow(times, Kind::Count, visit),
-            What::BitRot(_, pick) => narrow(pick, Kind::Plain, visit),
+            What::BitRot(_, pick) | What::NoteRots(_, pick) => narrow(pick, Kind::Plain, visit),
             What::SourceChanges { content, .. } => {
                 visit(Kind::Length, &mut content.length);
                 visit(Kind::Noise, &mut content.noise);
@@ -194,6 +170,62 @@ fn each(plan: &mut Plan, visit: &mut dyn FnMut(Kind, &mut u64)) {
             _ => {}
         }
     }
+}
+
+fn of_operation(operation: &mut Operation, visit: &mut dyn FnMut(Kind, &mut u64)) {
+    match operation {
+        Operation::Put { content, .. } | Operation::Echo(content) | Operation::RawEcho(content) => {
+            visit(Kind::Length, &mut content.length);
+            visit(Kind::Noise, &mut content.noise);
+        }
+        Operation::DatagramEcho { count, length, gap_ms } => {
+            narrow(count, Kind::Count, visit);
+            visit(Kind::Datagram, length);
+            visit(Kind::Plain, gap_ms);
+        }
+        Operation::PutTree { contents, nodes, .. } => {
+            let named = nodes.iter_mut().filter_map(|(_, node)| match node {
+                Node::File(content) => Some(content),
+                Node::Folder | Node::Link(_) => None,
+            });
+            for content in contents.iter_mut().chain(named) {
+                visit(Kind::Length, &mut content.length);
+                visit(Kind::Noise, &mut content.noise);
+            }
+        }
+        Operation::Compare { content, .. } => {
+            visit(Kind::Length, &mut content.length);
+            visit(Kind::Noise, &mut content.noise);
+        }
+        Operation::Pour { content, fails_at, .. } => {
+            visit(Kind::Length, &mut content.length);
+            visit(Kind::Noise, &mut content.noise);
+            fails_at.iter_mut().for_each(|at| visit(Kind::Plain, at));
+        }
+        Operation::Print { part, room, .. } => {
+            match part {
+                Part::Rest { first } => visit(Kind::Plain, first),
+                // No later than the last one, however small that is.
+                Part::Range { first, last } => {
+                    visit(Kind::Plain, first);
+                    let mut more = *last - *first;
+                    visit(Kind::Plain, &mut more);
+                    *last = *first + more;
+                }
+                Part::Last { count } => visit(Kind::Count, count),
+            }
+            room.iter_mut().for_each(|room| visit(Kind::Plain, room));
+        }
+        Operation::Get { .. } | Operation::GetTree { .. } | Operation::List => {}
+        Operation::Stat { .. } | Operation::Remove { .. } => {}
+    }
+}
+
+fn narrow(number: &mut u32, kind: Kind, visit: &mut dyn FnMut(Kind, &mut u64)) {
+    let mut wide = u64::from(*number);
+    visit(kind, &mut wide);
+    // It only becomes smaller.
+    *number = u32::try_from(wide).unwrap_or(*number);
 }
 
 #[cfg(test)]

@@ -11,8 +11,8 @@ use super::facts::{Facts, client_name};
 use super::files::{Folders, source_of};
 use crate::disk::{Power, PoweredFiles};
 use crate::ledger::Rare;
-use crate::outcome::{ContentId, Ended, PowerLoss, Published, Rotten, SourceChange};
-use crate::plan::{Content, Host, Operation, Plan, What};
+use crate::outcome::{ContentId, Ended, Fate, PowerLoss, Published, Rotten, SourceChange};
+use crate::plan::{Content, Host, How, Operation, Plan, What};
 use crate::streams::Streams;
 use crate::trace::{Kind, Lane, Store};
 
@@ -42,12 +42,13 @@ pub(super) fn is_of_disk(what: What) -> bool {
     match what {
         What::DiskFull(_) | What::DiskFree(_) | What::DiskError { .. } => true,
         What::SlowDisk(..) | What::BitRot(..) | What::SourceChanges { .. } => true,
+        What::Meddle(..) | What::NoteRots(..) => true,
         What::Partition(..) | What::Repair | What::Hold(_) | What::Release | What::Reset(_) => false,
         What::End(..) | What::Mute(..) | What::Damage(..) | What::KillServer | What::PowerLossServer => false,
         What::StartServer | What::SecondServer | What::DrainServer | What::KillClient(_) => false,
         What::PowerLossClient(_) | What::StartClient(_) | What::Pause(_) | What::Resume(_) => false,
         What::StopReading(_) | What::StartReading(_) | What::ClockJump(..) => false,
-        What::AcceptFails(_) | What::AbortServer | What::Forged(_) => false,
+        What::AcceptFails(_) | What::AbortServer | What::Forged(_) | What::BreakWrites(..) => false,
     }
 }
 
@@ -69,7 +70,7 @@ fn capacity(plan: &Plan, host: Host) -> u64 {
 }
 
 impl Folders {
-    fn disk(&self, host: Host) -> &MemoryFiles {
+    pub(super) fn disk(&self, host: Host) -> &MemoryFiles {
         match host {
             Host::Server => &self.served,
             Host::Client(client) => &self.local[client as usize],
@@ -91,7 +92,8 @@ impl Folders {
         };
         let folders = self.clone();
         let renamed = move |from: &[u8], path: &str| {
-            let bytes = folders.disk(host).get(path).unwrap_or_default();
+            // A link gets its name in the same way.
+            let Some(bytes) = folders.disk(host).get(path) else { return };
             touch(&mut |facts| facts.renamed(host, from, path, &bytes));
         };
         PoweredFiles::new(self.disk(host).clone(), power.clone(), Arc::new(before), Arc::new(renamed), plant)
@@ -108,6 +110,8 @@ impl Folders {
             }
             What::SlowDisk(host, ms) => drop(facts.slow_ms.insert(host, ms)),
             What::BitRot(host, pick) => self.rot(host, pick, facts),
+            What::NoteRots(host, pick) => self.rot_note(host, pick, facts),
+            What::Meddle(host, meddling) => self.meddle(host, meddling, facts),
             What::SourceChanges { client, step, content } => {
                 self.change_source(client, step, &content, facts);
             }
@@ -138,7 +142,14 @@ impl Folders {
             let at = Some(facts.next_in_order());
             if let (Some(was), Some(is)) = (was, self.content(host, path)) {
                 facts.reach(Rare::FileRotted);
-                facts.outcome.rotten.push(Rotten { host, path: path.clone(), was, is, at });
+                facts.outcome.rotten.push(Rotten {
+                    host,
+                    path: path.clone(),
+                    was,
+                    is,
+                    at,
+                    bits: vec![(offset, mask)],
+                });
             }
             return;
         };
@@ -218,12 +229,18 @@ impl Facts {
 
     /// Where a client's gets that were acknowledged are.
     fn got_by(&self, client: u32) -> Vec<String> {
-        let is_it = |job: &&crate::outcome::Job| {
-            job.client == client
-                && job.ended == Some(Ended::Done)
-                && matches!(self.outcome.operation(job), Operation::Get { .. })
+        let is_it = |job: &&crate::outcome::Job| job.client == client && job.ended == Some(Ended::Done);
+        let of_job = |job: &crate::outcome::Job| match self.outcome.operation(job) {
+            Operation::Get { .. } => vec![format!("down-{}", job.step)],
+            operation @ Operation::GetTree { how: How { dry_run: false, .. }, .. } => {
+                let place = super::steps::destination_of(operation, job.life, job.step);
+                // What was there already is as durable as it was.
+                let moved = job.told.iter().filter(|(_, fate, _)| *fate == Fate::Moved);
+                moved.map(|(path, ..)| format!("{place}/{path}")).collect()
+            }
+            _ => Vec::new(),
         };
-        self.outcome.jobs.iter().filter(is_it).map(|job| format!("down-{}", job.step)).collect()
+        self.outcome.jobs.iter().filter(is_it).flat_map(of_job).collect()
     }
 
     /// What rotted in a partial stands under a name now: the file that it would be without, if that is one of the plan's.
@@ -246,7 +263,9 @@ impl Facts {
             let was = ContentId::of(&whole);
             if self.outcome.is_of_plan(was) {
                 let path = path.to_owned();
-                return self.outcome.rotten.push(Rotten { host, path, was, is, at: None });
+                let of_set = bits.iter().enumerate().filter(|(at, _)| set >> at & 1 == 1);
+                let bits = of_set.map(|(_, bit)| (bit.offset, bit.mask)).collect();
+                return self.outcome.rotten.push(Rotten { host, path, was, is, at: None, bits });
             }
         }
     }

@@ -284,7 +284,7 @@ impl Facts {
     /// A session of the server's told something.
     pub(super) fn served(&mut self, connection: u64, event: Event) {
         match event {
-            Event::Began(tag, Began::Offer(path)) => {
+            Event::Began(tag, Began::Offer(path) | Began::Stream(path)) => {
                 self.server.uploads.insert((connection, tag.0));
                 self.event(SERVER, &format!("connection {connection} begins to receive {path}"));
             }

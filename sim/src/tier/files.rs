@@ -3,12 +3,13 @@
 use towline::harness::strays;
 use towline::store::memory::MemoryFiles;
 use towline::store::{kept, remove_kept};
+use towline::wire::Modified;
 
 use super::facts::{Facts, SERVER, client_name};
 use super::known::Known;
 use crate::ledger::Rare;
-use crate::outcome::{ContentId, Ended, Job};
-use crate::plan::{Application, Host, Obstacle, Operation, Plan};
+use crate::outcome::{ContentId, Ended};
+use crate::plan::{Application, Content, Host, Node, Obstacle, Operation, Plan};
 
 /// The disks of all hosts. A clone is the same.
 #[derive(Clone)]
@@ -23,7 +24,7 @@ impl Folders {
     pub(super) fn new(plan: &Plan) -> Folders {
         let served = MemoryFiles::volatile().unlogged();
         for (path, content) in &plan.served {
-            served.put(path, &content.bytes());
+            content.put(&served, path);
         }
         plan.crowd_names().for_each(|name| served.put(&name, b""));
         for (path, obstacle) in &plan.obstacles {
@@ -60,14 +61,31 @@ impl Folders {
     }
 
     /// Each file below a client's folder: its path there, and what it is.
-    pub(super) fn local_below(&self, client: u32, folder: &str, known: &mut Known) -> Vec<String> {
+    pub(super) fn local_below(
+        &self,
+        client: u32,
+        folder: &str,
+        known: &mut Known,
+    ) -> Vec<(String, ContentId)> {
         let files = &self.local[client as usize];
         let start = format!("{folder}/");
-        let names = files.paths().into_iter().filter_map(|path| {
+        let below = files.paths().into_iter().filter_map(|path| {
             let name = path.strip_prefix(&start)?.to_owned();
-            Some(Job::named(&name, self.local_at(client, &path, known)?))
+            Some((name, self.local_at(client, &path, known)?))
         });
-        names.collect()
+        below.collect()
+    }
+
+    /// What stands below a folder of a host: a line for each name, with what it is, and where a link leads.
+    pub(super) fn below(&self, host: Host, folder: &str) -> Vec<String> {
+        let files = match host {
+            Host::Server => &self.served,
+            Host::Client(client) => &self.local[client as usize],
+        };
+        let start = format!("{folder}/");
+        let below =
+            |line: &String| Some(line.strip_prefix(&start)?.to_owned()).filter(|line| !line.starts_with(' '));
+        files.tree().iter().filter_map(below).collect()
     }
 
     /// Looks at what is there at the end.
@@ -122,12 +140,29 @@ pub(super) fn source_of(step: usize) -> String {
 fn local_files(client: &Application, plan: &Plan) -> MemoryFiles {
     let files = MemoryFiles::volatile().unlogged();
     for (number, step) in client.steps.iter().enumerate() {
-        if let Operation::Put { content, .. } = &step.operation {
-            files.put(&source_of(number), &content.bytes());
+        if let Operation::Put { content, .. } | Operation::Compare { content, .. } = &step.operation {
+            content.put(&files, &source_of(number));
         }
-        if let Operation::PutTree { contents, .. } = &step.operation {
-            for (at, content) in contents.iter().enumerate() {
-                files.put(&format!("{}/{at}", source_of(number)), &content.bytes());
+        if let Operation::PutTree { contents, nodes, .. } = &step.operation {
+            let source = source_of(number);
+            // Times are as far apart as contents are: what is equal by length and time is equal.
+            let client = plan.clients.iter().position(|it| std::ptr::eq(it, client)).unwrap_or(0);
+            let mut seconds = 1_000_000 * (1 + client as i64) + 1_000 * number as i64;
+            let mut put = |at: &str, content: &Content| {
+                content.put(&files, &format!("{source}/{at}"));
+                seconds += 1;
+                files.set(&format!("{source}/{at}"), 0o644, Modified { seconds, nanoseconds: 0 });
+            };
+            contents.iter().enumerate().for_each(|(at, content)| put(&at.to_string(), content));
+            for (at, node) in nodes {
+                match node {
+                    Node::File(content) => put(at, content),
+                    Node::Folder => files.put_folder(&format!("{source}/{at}")),
+                    Node::Link(target) => files.put_link(&format!("{source}/{at}"), target),
+                }
+            }
+            if contents.is_empty() && nodes.is_empty() {
+                files.put_folder(&source);
             }
         }
     }

@@ -3,18 +3,18 @@
 use bytes::Bytes;
 use towline::proto::client::{Event, JobError, JobId};
 use towline::proto::machine::DialErrorKind;
-use towline::proto::op::{OpDone, OpEvent, Question};
+use towline::proto::op::{OpDone, OpEvent, Printed, Question};
 use towline::proto::session::{Request, SessionEnd};
-use towline::proto::storage::RootId;
-use towline::proto::tree_job::{Direction, Item, Summary, TreeOptions, TreeRequest};
+use towline::proto::storage::{RootId, StreamId};
+use towline::proto::tree_job::{Direction, Item, Outcome, Summary, TreeRequest};
 #[cfg(feature = "turmoil")]
 use towline::wire::Entry;
-use towline::wire::{Attempt, Code, Get, RelPath, Remove, RequestId, Start};
+use towline::wire::{Attempt, Code, Get, Modified, RelPath, Remove, RequestId, Start, Stream};
 
 use super::facts::{Facts, client_name};
 use super::files::{Folders, source_of};
 use crate::ledger::Rare;
-use crate::outcome::{DatagramsEchoed, Echoed, Ended, Job};
+use crate::outcome::{DatagramsEchoed, Echoed, Ended, Fate, Job, Output};
 use crate::plan::{Content, Host, Operation, Plan};
 use crate::plant::Plant;
 use crate::trace::{Application, Kind, Lane};
@@ -55,6 +55,23 @@ pub(super) fn request(operation: &Operation, step: usize, client: u32, life: u32
             let get = Get { path: path(from), version: 0 };
             Request::Fetch { root: ROOT, at: path(&format!("down-{step}")), get, start: Start::Resume }
         }
+        Operation::Compare { path: with, .. } => {
+            Request::Compare { root: ROOT, source: path(&source_of(step)), path: path(with) }
+        }
+        Operation::Print { path: of, part, .. } => {
+            let (stream, printed) = (stream_of(step), Printed::default());
+            Request::Print { stream, path: path(of), span: part.span(), printed }
+        }
+        Operation::Pour { path: to, .. } => {
+            let to = Stream {
+                path: path(to),
+                mode: MODE,
+                modified: poured_at(client, step),
+                request: id,
+                attempt: 0,
+            };
+            Request::Pour { stream: stream_of(step), to }
+        }
         Operation::List => Request::Ask(Question::List(RelPath::ROOT)),
         Operation::Stat { path: at } => Request::Ask(Question::Stat(path(at))),
         Operation::Remove { path: at } => {
@@ -66,22 +83,40 @@ pub(super) fn request(operation: &Operation, step: usize, client: u32, life: u32
     })
 }
 
+/// The permission bits of what is poured.
+pub(super) const MODE: u32 = 0o644;
+
+/// What is poured is said to have been modified then: nothing else was.
+pub(super) fn poured_at(client: u32, step: usize) -> Modified {
+    Modified { seconds: 500_000 + 1_000 * i64::from(client) + step as i64, nanoseconds: 0 }
+}
+
+/// What a step reads from or writes to.
+pub(super) fn stream_of(step: usize) -> StreamId {
+    StreamId(u32::try_from(step).expect("a plan has few steps"))
+}
+
 /// The tree that the client machine is asked to move, if it is.
 pub(super) fn tree(operation: &Operation, step: usize, client: u32, life: u32) -> Option<TreeRequest> {
     let path = |text: &str| RelPath::new(text).expect("the plan's paths are good");
-    let (direction, from, to) = match operation {
-        Operation::PutTree { path: to, .. } => (Direction::Up, path(&source_of(step)), path(to)),
-        Operation::GetTree { path: from } => (Direction::Down, path(from), path(&destination_of(life, step))),
+    let (direction, from, to, how) = match operation {
+        Operation::PutTree { path: to, how, .. } => (Direction::Up, path(&source_of(step)), path(to), how),
+        Operation::GetTree { path: from, how, .. } => {
+            (Direction::Down, path(from), path(&destination_of(operation, life, step)), how)
+        }
         _ => return None,
     };
     let requests = RequestId(1 << 32 | u128::from(client) << 16 | u128::from(life) << 8 | (step as u128 + 1));
     let items = vec![Item { root: ROOT, from, to }];
-    Some(TreeRequest { direction, items, options: TreeOptions::default(), requests })
+    Some(TreeRequest { direction, items, options: how.options(), requests })
 }
 
-/// Where a client receives a tree: in each of its lives anew.
-pub(super) fn destination_of(life: u32, step: usize) -> String {
-    format!("down-{step}-{life}")
+/// Where a client receives a tree: in each of its lives anew, but for a folder that has a name.
+pub(crate) fn destination_of(operation: &Operation, life: u32, step: usize) -> String {
+    match operation {
+        Operation::GetTree { at: Some(at), .. } => format!("copy-{at}"),
+        _ => format!("down-{step}-{life}"),
+    }
 }
 
 /// A tree of which something failed is no success.
@@ -180,12 +215,17 @@ impl Facts {
             }
             Operation::GetTree { .. } => {
                 let life = self.job_of(client, step).map_or(0, |job| job.life);
-                let names = folders.local_below(client, &destination_of(life, step), &mut self.known);
+                let place = destination_of(&operation, life, step);
+                let files = folders.local_below(client, &place, &mut self.known);
+                let below = folders.below(Host::Client(client), &place);
                 if let Some(job) = self.job_of(client, step) {
-                    job.names = names;
+                    job.names = files.iter().map(|(name, id)| Job::named(name, *id)).collect();
+                    job.files = files.into_iter().collect();
+                    job.below = below;
+                    job.place = Some(place);
                 }
             }
-            operation @ Operation::PutTree { .. } if ended == Ended::Done => {
+            operation @ (Operation::PutTree { .. } | Operation::Pour { .. }) if ended == Ended::Done => {
                 let (outcome, known) = (&self.outcome, &mut self.known);
                 let stands = |(path, content): &(String, &Content)| {
                     let origins = |is| outcome.origins(Host::Server, path, is);
@@ -195,6 +235,11 @@ impl Facts {
                 stood = Some(operation.puts().iter().all(stands));
             }
             _ => {}
+        }
+        if let Operation::PutTree { path, .. } = &operation
+            && let Some(job) = self.job_of(client, step)
+        {
+            job.below = folders.below(Host::Server, path);
         }
         let ends = Application::Ends { step, ended: ended.clone() };
         self.record(Lane::Client(client), None, Kind::Application(ends));
@@ -213,6 +258,13 @@ impl Facts {
         })
     }
 
+    /// What was handed to whoever reads what a step receives, so far.
+    pub(super) fn printed(&mut self, client: u32, step: usize, bytes: &[u8]) {
+        if let Some(job) = self.job_of(client, step) {
+            job.printed = Some(Output(bytes.to_vec()));
+        }
+    }
+
     /// What a list told its caller, whatever was told on the way.
     #[cfg(feature = "turmoil")]
     pub(super) fn listed(&mut self, client: u32, step: usize, entries: &[Entry]) {
@@ -225,6 +277,27 @@ impl Facts {
     pub(super) fn client_closed(&mut self, client: u32) {
         self.event(client_name(client), "has closed");
         self.clients[client as usize].is_done = true;
+    }
+
+    /// What a client's library counts of its connections, beside what passed on them: both said and heard.
+    pub(super) fn counted(&mut self, client: u32, passed: (u64, u64), counted: (u64, u64)) {
+        if passed != counted {
+            self.outcome.miscounted.push((client, passed, counted));
+        }
+    }
+
+    /// A client drops what it works with: what it has given up may be under way, and is answered to nobody.
+    pub(super) fn client_leaves(&mut self, client: u32) {
+        let mut is_abrupt = false;
+        for job in self.outcome.jobs.iter_mut().filter(|job| job.client == client && !job.cut_off) {
+            let is_open = job.ended == Some(Ended::GivenUp) && job.replies == 0;
+            job.died_unanswered |= is_open;
+            is_abrupt |= is_open;
+        }
+        if is_abrupt {
+            self.reach(Rare::LeftAbruptly);
+        }
+        self.client_closed(client);
     }
 
     /// A client begins to send datagrams.
@@ -298,6 +371,13 @@ impl Facts {
             Event::Connected { .. } => return,
         };
         let Some(step) = self.step_of(client, job) else { return };
+        if let Event::Tree(_, told) = event
+            && let Outcome::Failed(error) = &told.outcome
+        {
+            let path = told.path.escape_ascii();
+            self.event(client_name(client), &format!("of step {step}'s tree {path} fails: {error}"));
+        }
+        let told_at = if let Event::Tree(..) = event { self.next_in_order() } else { 0 };
         let Some(job) = self.job_of(client, step).filter(|job| job.life == life) else { return };
         match event {
             Event::Retrying { .. } => {
@@ -312,8 +392,18 @@ impl Facts {
                 if let Ok(OpDone::Described(metadata)) = result {
                     job.described = Some(metadata.length);
                 }
+                if let Ok(OpDone::Compared(compared)) = result {
+                    job.compared = Some(compared.clone());
+                }
+                if let Ok(OpDone::Tree(summary)) = result {
+                    job.summary = Some(summary.clone());
+                }
             }
-            Event::Connected { .. } | Event::Job(..) | Event::Tree(..) => {}
+            Event::Tree(_, told) => {
+                let path = told.path.escape_ascii().to_string();
+                job.told.push((path, Fate::from(&told.outcome), told_at));
+            }
+            Event::Connected { .. } | Event::Job(..) => {}
         }
     }
 }

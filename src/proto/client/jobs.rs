@@ -10,6 +10,7 @@ use crate::proto::session::{self, Request, SessionEnd, Tag};
 use crate::proto::states::state_names;
 use crate::proto::storage::REPLAY_MAX;
 use crate::time::{Duration, Time};
+use crate::wire::Code;
 
 /// How often and how soon a client tries again.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -161,9 +162,20 @@ impl Job {
     /// What an attempt has come to that the next one begins with.
     pub(super) fn note(&mut self, event: &OpEvent) {
         match (event, &mut self.request) {
+            (OpEvent::Printed(_), _) if planted(Bug::ForgetPrinted) => {}
             (OpEvent::Printed(so_far), Request::Print { printed, .. }) => printed.clone_from(so_far),
             (OpEvent::Taken(bytes), _) => self.is_spent = *bytes > REPLAY_MAX,
             _ => {}
+        }
+    }
+
+    /// True if what has been printed cannot be gone on with: its version is gone, and will not come back.
+    fn is_hopeless(&self, error: &JobError) -> bool {
+        match (&self.request, error) {
+            (Request::Print { printed, .. }, JobError::Operation(error)) => {
+                printed.version != 0 && error.failure.code == Code::CHANGED
+            }
+            _ => false,
         }
     }
 
@@ -225,7 +237,13 @@ impl Client {
             Some(_) | None => job.attempts < self.policy.attempts,
         };
         mark_if(Mark::GaveUpFirstContact, || never_reached && !again);
-        if !error.is_passing() || !again || job.is_spent || matches!(job.state, JobState::Cancelling(_)) {
+        mark_if(Mark::StreamSpent, || error.is_passing() && again && job.is_spent);
+        if !error.is_passing()
+            || !again
+            || job.is_spent
+            || job.is_hopeless(&error)
+            || matches!(job.state, JobState::Cancelling(_))
+        {
             self.jobs.remove(id);
             return self.finished(id, Err(error), out);
         }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use super::flow::{Block, Inflow};
 use super::incoming::give_back;
 use super::{Moved, OpDone, OpError, OpEvent, OpResult, Order, Party, Tickets, bulk};
-use crate::probe::{Mark, mark};
+use crate::probe::{Bug, Mark, mark, planted};
 use crate::proto::Limits;
 use crate::proto::machine::{Effect, Input, Machine, Out};
 use crate::proto::states::state_names;
@@ -157,6 +157,9 @@ impl Intake {
         if root != end.root {
             let text = format!("received {root}, the sender has {}", end.root);
             return self.leave(Err(OpError::us(Code::ROOT_MISMATCH, text)), out);
+        }
+        if planted(Bug::AnswerStreamEarly) {
+            out.push(Effect::Transmit((), Body::Committed(root)));
         }
         self.state = State::Publishing(end, lease);
         self.tickets.issue(StoreOp::Name(NameOp::Publish { lease, hash: root }), out);

@@ -3,6 +3,7 @@
 
 use super::flow::Outflow;
 use super::{HEAD, Moved, OpDone, OpError, OpEvent, OpResult, Order, Party, Stage, Tickets, bulk};
+use crate::probe::{Mark, mark_if};
 use crate::proto::Limits;
 use crate::proto::machine::{Effect, Input, Machine, Out};
 use crate::proto::states::state_names;
@@ -186,6 +187,7 @@ impl Machine for Pourer {
     fn step(&mut self, _now: Time, input: Input<Pourer>, out: &mut Out<Pourer>) {
         match input {
             Input::Command(Order::Begin) if self.state == State::New => {
+                mark_if(Mark::StreamAgain, || self.to.attempt > 1);
                 out.push(Effect::Transmit((), Body::Stream(self.to.clone())));
                 self.state = State::Pouring(Box::default());
                 self.advance(out);

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 
 use super::flow::{Block, Inflow};
 use super::{OpDone, OpError, OpEvent, OpResult, Order, Party, Tickets, bulk};
+use crate::probe::{Bug, Mark, mark_if, planted};
 use crate::proto::Limits;
 use crate::proto::machine::{Effect, Input, Machine, Out};
 use crate::proto::states::state_names;
@@ -98,6 +99,7 @@ impl Printer {
 
     fn begin(&mut self, out: &mut Out<Printer>) {
         let Printed { version, next, end, .. } = self.printed;
+        mark_if(Mark::PartGoesOn, || version != 0);
         let span = match self.span {
             span if version == 0 => span,
             Span::Rest { .. } => Span::Rest { first: next },
@@ -175,7 +177,7 @@ impl Printer {
             shape: block.shape(printing.length <= EXTENT),
             data: block.data.clone(),
             claim: block.claim,
-            from: within(self.printed.next),
+            from: if planted(Bug::PrintWholeBlock) { 0 } else { within(self.printed.next) },
             to: within(self.printed.end),
         };
         self.tickets.issue(StoreOp::Stream(give), out);

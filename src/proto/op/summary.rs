@@ -4,6 +4,7 @@
 use super::assembly::Shape;
 use super::hashing::Hashing;
 use super::{HEAD, OpDone, OpError, OpResult, Order, Party, Tickets, bulk};
+use crate::probe::{Mark, mark_if};
 use crate::proto::Limits;
 use crate::proto::machine::{Effect, Input, Machine, Out};
 use crate::proto::states::state_names;
@@ -141,7 +142,10 @@ impl Summary {
                 self.go_on_leaving(out);
             }
             (State::Leaving(..), _) => self.go_on_leaving(out),
-            (_, Stored::Name(Err(error)) | Stored::Block(Err(error))) => self.leave(Err(error.into()), out),
+            (_, Stored::Name(Err(error)) | Stored::Block(Err(error))) => {
+                mark_if(Mark::ComparedChanged, || error.code == Code::CHANGED);
+                self.leave(Err(error.into()), out);
+            }
             (State::Opening, Stored::Name(Ok(NameDone::Source { lease, metadata, version }))) => {
                 self.on_opened(lease, &metadata, version, out);
             }

@@ -4,6 +4,7 @@ use super::TreeJob;
 use super::folders::{Folder, FolderId, Stage};
 use super::parts::{Step, code};
 use super::told::Outcome;
+use crate::probe::{Mark, mark};
 use crate::proto::client::JobError;
 use crate::proto::machine::Out;
 use crate::wire::{Code, FileKind, MakeFolder, Metadata};
@@ -95,6 +96,7 @@ impl TreeJob {
         let Folder { above, mut entry, is_cleared, is_spoiled, .. } = folder;
         let is_new = entry.found.is_none();
         if is_cleared && !is_spoiled && entry.source.is_some() {
+            mark(Mark::ClearedForPlace);
             entry.found = None;
             return self.again.push_back((above, entry));
         }

@@ -2,6 +2,7 @@
 
 use super::told::Outcome;
 use super::{LinkPolicy, TreeOptions};
+use crate::probe::{Bug, planted};
 use crate::proto::client::JobError;
 use crate::proto::op::OpError;
 use crate::wire::{Code, FileKind, Metadata, RelPath};
@@ -91,7 +92,7 @@ pub(super) fn decide(entry: &Entry, options: &TreeOptions) -> Decision {
 
 /// By length and time, and the mode: where only that differs, the file is offered again, whose blocks the receiver has.
 fn is_same(source: Metadata, found: Metadata) -> bool {
-    source == found
+    source == found || planted(Bug::TrustLength) && source.length == found.length
 }
 
 /// True if something of this kind can be put in the place of what was found, without removing that first.

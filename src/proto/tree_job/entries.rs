@@ -5,6 +5,7 @@ use super::folders::FolderId;
 use super::parts::{Part, Step, code, ends_all, mistaken};
 use super::told::Outcome;
 use super::{Phase, TreeJob};
+use crate::probe::{Bug, Mark, mark, mark_if, planted};
 use crate::proto::client::JobError;
 use crate::proto::machine::Out;
 use crate::proto::op::{OpDone, OpError, Question};
@@ -33,7 +34,7 @@ impl TreeJob {
             }
             Decision::Enter => self.open_folder(above, entry, false, out),
             Decision::Clear => self.open_folder(above, entry, true, out),
-            Decision::Move if is_dry => {
+            Decision::Move if is_dry && !planted(Bug::MoveInDryRun) => {
                 let length = entry.source.map_or(0, |source| source.length);
                 self.end(above, &entry, Outcome::Moved { length, moved: None }, out);
             }
@@ -59,6 +60,7 @@ impl TreeJob {
         if let Err(error) = &result
             && ends_all(error)
         {
+            mark_if(Mark::TreeGivenUp, || !self.parts.is_empty());
             return self.leave(error.clone(), out);
         }
         match step {
@@ -137,6 +139,7 @@ impl TreeJob {
         if metadata.kind == FileKind::Link
             || metadata.kind == FileKind::Folder && self.is_within(above, identity)
         {
+            mark(Mark::TreeOfLoop);
             let error = OpError::us(Code::BAD_PATH, "the link leads back to a folder that it is in");
             return self.end(above, &entry, Outcome::Failed(JobError::Operation(error)), out);
         }

@@ -7,6 +7,7 @@ use super::parts::{Step, code};
 use super::told::Outcome;
 use super::window::{ENTRY, Pair, Window};
 use super::{ENTRIES_MAX, FOLDERS_MAX, LISTING_MAX, MOVING_BYTES_MAX, MOVING_MIN, TreeJob};
+use crate::probe::{Bug, Mark, mark_if, planted};
 use crate::proto::client::JobError;
 use crate::proto::machine::Out;
 use crate::proto::op::OpError;
@@ -148,6 +149,7 @@ impl TreeJob {
     fn list_folder(&mut self, id: FolderId, out: &mut Out<TreeJob>) {
         let Some(folder) = self.folders.get_mut(&id) else { return };
         let (source, destination) = (!folder.is_cleared, folder.entry.found.is_some());
+        mark_if(Mark::WindowFollows, || !folder.from.is_empty());
         folder.stage = Stage::Listing(u8::from(source) + u8::from(destination));
         let (item, from, to) = (folder.entry.item, folder.entry.from.clone(), folder.entry.to.clone());
         if source {
@@ -204,7 +206,7 @@ impl TreeJob {
         let (pairs, next) = Window::join(source, found);
         self.seen += pairs.len() as u64;
         folder.work = pairs.into();
-        folder.is_last = next.is_none();
+        folder.is_last = next.is_none() || planted(Bug::ForgetWindows);
         folder.from = next.unwrap_or_default();
         folder.stage = Stage::Walking;
         if self.seen > ENTRIES_MAX {
@@ -279,7 +281,7 @@ impl TreeJob {
         out: &mut Out<TreeJob>,
     ) -> Option<Entry> {
         let folder = self.folders.get_mut(&id)?;
-        let removes = folder.is_cleared || self.request.options.delete;
+        let removes = folder.is_cleared || self.request.options.delete || planted(Bug::RemoveUnasked);
         if pair.source.is_none() && !removes {
             return None;
         }

@@ -119,6 +119,7 @@ pub(super) fn mistakes(plan: &mut Plan, random: &mut ChaCha8Rng) {
                 Operation::Get { path } | Operation::Remove { path } => path.clone_from(&folder),
                 Operation::Put { .. } | Operation::List | Operation::Stat { .. } => {}
                 Operation::PutTree { .. } | Operation::GetTree { .. } => {}
+                Operation::Compare { .. } | Operation::Print { .. } | Operation::Pour { .. } => {}
                 Operation::Echo(_) | Operation::RawEcho(_) | Operation::DatagramEcho { .. } => {}
             }
         }
@@ -171,7 +172,7 @@ fn give_up(plan: &mut Plan, random: &mut ChaCha8Rng) {
 }
 
 /// What depends on a job that was given up, or that runs at the same time, may fail.
-fn doubt(plan: &mut Plan) {
+pub(super) fn doubt(plan: &mut Plan) {
     let mut doubtful = BTreeSet::new();
     for client in &plan.clients {
         for (at, step) in client.steps.iter().enumerate().filter(|(_, step)| step.operation.writes()) {
@@ -183,7 +184,8 @@ fn doubt(plan: &mut Plan) {
         }
     }
     let steps = plan.clients.iter_mut().flat_map(|client| &mut client.steps);
-    for step in steps.filter(|step| !matches!(step.operation, Operation::Put { .. })) {
+    for step in steps.filter(|step| !matches!(step.operation, Operation::Put { .. } | Operation::Pour { .. }))
+    {
         if step.operation.path().is_some_and(|path| doubtful.contains(path)) {
             step.expect = Expect::Any;
         }

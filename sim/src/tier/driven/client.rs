@@ -8,14 +8,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use towline::client::{Client, ClientConfig, ClientError, Places};
+use towline::client::{Client, ClientConfig, ClientError, Places, Traffic};
 use towline::drive::Completions;
+use towline::harness::Side;
 use towline::proto::client::Event;
 use towline::wire::RelPath;
 
+use super::super::facts::Place;
 use super::super::files::source_of;
 use super::super::steps;
 use super::Network;
+use super::pipes::{Sink, Source};
 use super::sockets::NetworkDial;
 use super::state::{Shared, lock};
 use super::store::Store;
@@ -59,6 +62,7 @@ pub(in crate::tier) async fn run<N: Network>(shared: Shared, network: N, client:
     };
     let library = Client::over(dialer.clone(), disk, Completions::new(Arc::new(store)), config, watch);
     let at = At { shared: shared.clone(), dialer, library, number };
+    let before = passed(&shared, client);
     let mut next = first;
     loop {
         let group = lock(&shared).facts.group(client, next);
@@ -69,9 +73,32 @@ pub(in crate::tier) async fn run<N: Network>(shared: Shared, network: N, client:
         all(steps).await;
         next = lock(&shared).facts.clients[client as usize].next_step;
     }
-    at.library.close().await;
-    lock(&shared).facts.client_closed(client);
+    counts(&shared, client, before, at.library.traffic());
+    if shared.plan().clients[client as usize].leaves {
+        lock(&shared).facts.client_leaves(client);
+        drop(at);
+    } else {
+        at.library.close().await;
+        lock(&shared).facts.client_closed(client);
+    }
     std::future::pending().await
+}
+
+/// Bytes that a client's processes have said and heard over the protocol's connections.
+fn passed(shared: &Shared, client: u32) -> (u64, u64) {
+    let state = lock(shared);
+    let is_its = |place: &Place| matches!(place, Place::Files(dial) if dial.client == client);
+    let wires = state.wires.iter().filter(|(place, _)| is_its(place)).map(|(_, wire)| wire);
+    wires.fold((0, 0), |(said, heard), wire| {
+        (said + wire.said(Side::Client), heard + wire.heard(Side::Server))
+    })
+}
+
+/// What the library counts is what passed since this process began.
+fn counts(shared: &Shared, client: u32, before: (u64, u64), traffic: Traffic) {
+    let now = passed(shared, client);
+    let (said, heard) = (now.0 - before.0, now.1 - before.1);
+    lock(shared).facts.counted(client, (said, heard), (traffic.sent, traffic.received));
 }
 
 /// Begins them in their order, and waits for all.
@@ -145,6 +172,21 @@ impl<N: Network> At<N> {
             }
             Operation::Get { path: from } => {
                 library.get_to(path(from), folder(), path(&format!("down-{step}"))).await.map(drop)
+            }
+            Operation::Compare { path: with, .. } => {
+                // What it found is told by the event.
+                library.compare_from(folder(), path(&source_of(step)), path(with)).await.map(drop)
+            }
+            Operation::Print { path: of, part, room } => {
+                let sink = Sink::new(*room);
+                let result = library.print(path(of), part.span(), sink.clone()).await;
+                lock(&self.shared).facts.printed(self.dialer.client, step, &sink.taken());
+                result.map(drop)
+            }
+            Operation::Pour { path: to, content, fails_at } => {
+                let modified = steps::poured_at(self.dialer.client, step);
+                let source = Source::new(content.bytes(), *fails_at);
+                library.pour(source, path(to), steps::MODE, modified).await.map(drop)
             }
             Operation::List => {
                 let entries = library.list(RelPath::ROOT).await?;

@@ -7,10 +7,12 @@
 //! | `script` | the plan's faults, carried out between two looks at the world |
 //! | `server`, `client` | what runs on the hosts |
 //! | `sockets` | a network's sockets as the driver wants them |
+//! | `pipes` | what applications write to a client and read from it in order |
 //! | `store` | the driver's store, on a disk that takes its time |
 //! | `shim` | streams that take and give a part of what they could, and that the script breaks |
 
 pub(super) mod client;
+mod pipes;
 pub(super) mod script;
 pub(super) mod server;
 mod shim;

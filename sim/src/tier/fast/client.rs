@@ -9,7 +9,9 @@ use towline::harness::{Checked, MemoryStreams, Side, carry_out};
 use towline::proto::client::{Client, Command, Event, LinkId};
 use towline::proto::machine::{DialError, DialErrorKind, Effect, End, Input, Out};
 use towline::proto::session::Session;
+use towline::proto::storage::Lease;
 use towline::store::Names;
+use towline::store::streams::{MemoryPipe, Stream};
 use towline::time::Duration;
 
 use super::super::byzantine::STRANGERS;
@@ -24,6 +26,24 @@ use crate::ledger::Rare;
 use crate::outcome::Ended;
 use crate::plan::{Host, Operation, Span};
 use crate::trace::{Network, Recorded};
+
+/// What a step reads from, or writes to.
+fn pipe(operation: &Operation) -> Option<MemoryPipe> {
+    match operation {
+        Operation::Print { room, .. } => {
+            let capacity = room.map(|room| usize::try_from(room).unwrap_or(usize::MAX));
+            Some(MemoryPipe { capacity, ..MemoryPipe::default() })
+        }
+        Operation::Pour { content, fails_at, .. } => {
+            let mut input = Bytes::from(content.bytes());
+            if let Some(at) = fails_at {
+                input.truncate(usize::try_from(*at).unwrap_or(usize::MAX));
+            }
+            Some(MemoryPipe { input, fails: fails_at.is_some(), ..MemoryPipe::default() })
+        }
+        _ => None,
+    }
+}
 
 impl World {
     /// A client's process begins, with the step that the last one did not finish.
@@ -42,7 +62,16 @@ impl World {
             Client::new(self.clock(Host::Client(client)), self.plan.limits(), self.plan.policy(), seed);
         let (machine, _nothing) = Checked::new(self.clock(Host::Client(client)), machine, Out::new());
         let (machine, links) = (machine.drawn(seed, self.observed_one_in), BTreeMap::new());
-        let host = ClientHost { power, names, machine, links, life, raw: None, probe: None };
+        let host = ClientHost {
+            power,
+            names,
+            machine,
+            links,
+            life,
+            raw: None,
+            streams: MemoryStreams::new(),
+            probe: None,
+        };
         self.clients[client as usize] = Some(host);
         self.begin_group(life, step);
     }
@@ -68,6 +97,8 @@ impl World {
     /// The process is gone, and what it knew.
     pub(super) fn kill_client(&mut self, client: u32) {
         self.deadline = None;
+        let steps = self.plan.clients[client as usize].steps.len();
+        (0..steps).for_each(|step| self.note_printed(client, step));
         self.facts().client_died(client);
         self.memory.forget_all(Host::Client(client));
         if let Some(host) = self.clients[client as usize].take() {
@@ -83,10 +114,24 @@ impl World {
     /// The application goes on: with a step, or several together.
     pub(super) fn begin_group(&mut self, life: Life, first: usize) {
         let group = self.facts().group(life.client, first);
+        if group.is_empty() && self.plan.clients[life.client as usize].leaves {
+            return self.leave(life.client);
+        }
         if group.is_empty() {
             return self.step_client(life.client, Input::Command(Command::Close));
         }
         group.into_iter().for_each(|step| self.begin_step(life, step));
+    }
+
+    /// Its process goes on, and drops its client: the driver closes its connections and gives its leases back.
+    fn leave(&mut self, client: u32) {
+        self.deadline = None;
+        self.memory.forget_all(Host::Client(client));
+        let Some(mut host) = self.clients[client as usize].take() else { return };
+        host.links.values().for_each(|conn| self.release(*conn, Side::Client));
+        let open: Vec<Lease> = host.names.leases().collect();
+        open.into_iter().for_each(|lease| host.names.abandon(lease));
+        self.facts().client_leaves(client);
     }
 
     fn begin_step(&mut self, life: Life, step: usize) {
@@ -99,6 +144,11 @@ impl World {
         if let Some(tree) = steps::tree(&operation, step, client, number) {
             let job = self.facts().number_of(client, step).expect("it was counted as it began");
             return self.step_client(client, Input::Command(Command::StartTree(job, tree)));
+        }
+        if let Some(host) = self.client(client)
+            && let Some(pipe) = pipe(&operation)
+        {
+            host.streams.insert(steps::stream_of(step), Stream::new(pipe));
         }
         match (steps::request(&operation, step, client, number), operation) {
             (Some(request), _) => {
@@ -130,9 +180,21 @@ impl World {
         if self.facts().has_ended(client, step) {
             return;
         }
+        self.note_printed(client, step);
         let next = lock(&self.facts).step_is_over(client, step, ended, &self.folders);
         if let Some(next) = next {
             self.after(Duration::ZERO, Due::Step(life, next));
+        }
+    }
+
+    /// What whoever reads has of a step that is not over.
+    fn note_printed(&mut self, client: u32, step: usize) {
+        let is_open = !self.facts().has_ended(client, step);
+        let host = self.clients[client as usize].as_ref().filter(|_| is_open);
+        if let Some(Operation::Print { .. }) = self.plan.step(client, step).map(|step| &step.operation)
+            && let Some(stream) = host.and_then(|host| host.streams.get(&steps::stream_of(step)))
+        {
+            self.facts().printed(client, step, &stream.pipe().output);
         }
     }
 
@@ -315,7 +377,7 @@ impl World {
                     return;
                 }
                 let slowness_ms = slowness_ms(&lock(&self.facts), Host::Client(client), &op);
-                let stored = carry_out(&mut host.names, &mut MemoryStreams::new(), op);
+                let stored = carry_out(&mut host.names, &mut host.streams, op);
                 let pause = self.store_pause(slowness_ms);
                 self.after(pause, Due::ToClient(life, Box::new(Input::Stored(ticket, stored))));
             }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use towline::harness::Checked;
+use towline::harness::{Checked, MemoryStreams};
 use towline::proto::client::{Client, LinkId};
 use towline::proto::listener::Listener;
 use towline::proto::storage::Ticket;
@@ -52,6 +52,8 @@ pub(super) struct ClientHost {
     pub(super) links: BTreeMap<LinkId, ConnId>,
     pub(super) life: Life,
     pub(super) raw: Option<RawEcho>,
+    /// What its application writes, and reads, in order.
+    pub(super) streams: MemoryStreams,
     pub(super) probe: Option<Probe>,
 }
 

@@ -1,0 +1,156 @@
+//! A tree tells of each entry what became of it, once, and counts right. One that is done is like its source; nothing is
+//! removed but what the source has not, and only where that was asked for; a dry run changes nothing. That files are whole,
+//! and when, is the matter of `published` and `linearizable`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::outcome::{Ended, Fate, Job, Outcome};
+use crate::plan::{Content, How, Links, Node, Operation};
+
+pub(super) fn check(outcome: &Outcome) -> Vec<String> {
+    let mut broken = Vec::new();
+    for job in &outcome.jobs {
+        let (Operation::PutTree { how, .. } | Operation::GetTree { how, .. }) = outcome.operation(job) else {
+            continue;
+        };
+        let mut say =
+            |what: String| broken.push(format!("client {}'s step {}: {what}", job.client, job.step));
+        counts(job).into_iter().for_each(&mut say);
+        removals(outcome, job, *how).into_iter().for_each(&mut say);
+        if let Operation::PutTree { path, contents, nodes, how } = outcome.operation(job)
+            && job.ended == Some(Ended::Done)
+        {
+            let source = Source::of(contents, nodes);
+            source.all_told(job, *how).into_iter().for_each(&mut say);
+            if !how.dry_run && !is_shared(outcome, job, path) {
+                source.all_there(outcome, job, path, *how).into_iter().for_each(&mut say);
+            }
+        }
+    }
+    broken
+}
+
+/// What is summed up is what was told.
+fn counts(job: &Job) -> Vec<String> {
+    let Some(summary) = &job.summary else { return Vec::new() };
+    let count = |fate: Fate| job.told.iter().filter(|(_, told, _)| *told == fate).count() as u64;
+    let sums = [
+        (Fate::Moved, summary.files),
+        (Fate::Unchanged, summary.unchanged),
+        (Fate::FolderMade, summary.folders),
+        (Fate::LinkMade, summary.links),
+        (Fate::LeftOut, summary.left_out + summary.excluded),
+        (Fate::Removed, summary.removed),
+        (Fate::Failed, summary.failed),
+    ];
+    let wrong = sums.into_iter().filter(|(fate, sum)| count(*fate) != *sum);
+    wrong.map(|(fate, sum)| format!("{sum} are said to be {fate:?}, and {} were", count(fate))).collect()
+}
+
+/// Nothing goes where nobody asked for it, and what the source has comes in its place.
+fn removals(outcome: &Outcome, job: &Job, how: How) -> Vec<String> {
+    let removed = job.told.iter().filter(|(_, fate, _)| *fate == Fate::Removed);
+    let removed: Vec<(&String, u64)> = removed.map(|(path, _, at)| (path, *at)).collect();
+    if !how.delete {
+        return removed
+            .iter()
+            .map(|(path, _)| format!("{path:?} was removed, which nobody asked for"))
+            .collect();
+    }
+    let Operation::PutTree { contents, nodes, .. } = outcome.operation(job) else { return Vec::new() };
+    let source = Source::of(contents, nodes);
+    let has = |path: &str| source.names.contains_key(path) || source.folders.contains(path);
+    let comes_after =
+        |path: &str, at: u64| job.told.iter().any(|(other, _, then)| other == path && *then > at);
+    // What comes in its place may not come any more where all ended before.
+    let is_over = job.summary.is_some();
+    let wrong = removed.iter().filter(|(path, at)| has(path) && is_over && !comes_after(path, *at));
+    wrong.map(|(path, _)| format!("{path:?} was removed, which the source has")).collect()
+}
+
+/// True if what stands there may be another's: somebody writes there, or a disk forgets.
+fn is_shared(outcome: &Outcome, job: &Job, path: &str) -> bool {
+    let is_other = |other: &&Job| !std::ptr::eq(*other, job) && outcome.operation(other).writes();
+    let is_apart = |other: &Job| {
+        let is_before = |one: &Job, later: &Job| {
+            one.ended == Some(Ended::Done) && one.ended_at.is_some_and(|ended| ended < later.begun_at)
+        };
+        is_before(other, job) || is_before(job, other)
+    };
+    let others = outcome.jobs.iter().filter(is_other);
+    let mut others = others.filter(|other| outcome.operation(other).meets(path) && !is_apart(other));
+    others.next().is_some() || !outcome.power_losses.is_empty() || outcome.plan.is_in_the_way(path)
+}
+
+/// What is in a folder that is sent.
+struct Source {
+    /// Files, and links with where they lead.
+    names: BTreeMap<String, Option<String>>,
+    folders: BTreeSet<String>,
+}
+
+impl Source {
+    fn of(contents: &[Content], nodes: &[(String, Node)]) -> Source {
+        let (mut names, mut folders) = (BTreeMap::new(), BTreeSet::new());
+        let mut paths: Vec<String> = (0..contents.len()).map(|number| number.to_string()).collect();
+        names.extend(paths.iter().map(|path| (path.clone(), None)));
+        for (path, node) in nodes {
+            paths.push(path.clone());
+            match node {
+                Node::File(_) => drop(names.insert(path.clone(), None)),
+                Node::Link(target) => drop(names.insert(path.clone(), Some(target.clone()))),
+                Node::Folder => drop(folders.insert(path.clone())),
+            }
+        }
+        for path in &paths {
+            folders.extend(path.match_indices('/').map(|(at, _)| path[..at].to_owned()));
+        }
+        Source { names, folders }
+    }
+
+    /// Each file and each link has one fate, and it is a good one.
+    fn all_told(&self, job: &Job, how: How) -> Vec<String> {
+        let mut wrong = Vec::new();
+        for (path, target) in &self.names {
+            let told = job.told.iter().filter(|(at, fate, _)| at == path && *fate != Fate::Removed);
+            let told: Vec<Fate> = told.map(|(_, fate, _)| *fate).collect();
+            let may_be: &[Fate] = match (target, how.links) {
+                (None, _) | (Some(_), Links::Follow) => &[Fate::Moved, Fate::Unchanged],
+                (Some(_), Links::Keep) => &[Fate::LinkMade, Fate::Unchanged],
+                (Some(_), Links::Skip) => &[Fate::LeftOut],
+            };
+            if told.len() != 1 || !may_be.contains(&told[0]) {
+                wrong.push(format!("all is well, and of {path:?} was told {told:?}"));
+            }
+        }
+        wrong
+    }
+
+    /// All of it is there, and nothing else if the rest was to go.
+    fn all_there(&self, outcome: &Outcome, job: &Job, root: &str, how: How) -> Vec<String> {
+        let mut must: BTreeSet<String> = self.folders.iter().map(|path| format!("{path}/")).collect();
+        for (path, target) in &self.names {
+            match (target, how.links) {
+                (None, _) | (Some(_), Links::Follow) => drop(must.insert(path.clone())),
+                (Some(target), Links::Keep) => drop(must.insert(format!("{path} -> {target}"))),
+                (Some(_), Links::Skip) => {}
+            }
+        }
+        let name = |line: &String| match line.split_once(" -> ") {
+            Some(_) => line.clone(),
+            None => line.split(' ').next().unwrap_or_default().to_owned(),
+        };
+        let there: BTreeSet<String> = job.below.iter().map(name).collect();
+        let missing =
+            must.difference(&there).map(|line| format!("all is well, and {line:?} is not in {root:?}"));
+        let mut wrong: Vec<String> = missing.collect();
+        let is_skipped = |line: &str| self.names.contains_key(line.split(" -> ").next().unwrap_or_default());
+        // Obstacles that no tree removes.
+        let stays = |line: &str| line.ends_with('?') || outcome.plan.is_in_the_way(&format!("{root}/{line}"));
+        if how.delete {
+            let spare = there.difference(&must).filter(|line| !is_skipped(line) && !stays(line));
+            wrong.extend(spare.map(|line| format!("{line:?} is still in {root:?}, and was to be removed")));
+        }
+        wrong
+    }
+}
