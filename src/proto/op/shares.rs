@@ -117,9 +117,7 @@ impl Shares {
                 continue;
             }
             mark(Mark::ShareLeft);
-            if planted(Bug::ForgetShare) {
-                self.blocks[block as usize] = Share::Left;
-            } else if is_written(block) {
+            if planted(Bug::ForgetShare) || is_written(block) {
                 self.blocks[block as usize] = Share::Left;
             } else {
                 known.forget(block);
