@@ -115,6 +115,13 @@ pub const SELDOM: &[Mark] = &[
     Mark::SendersTakeTurns,
     Mark::SourceIsFull,
     Mark::ControlWaits,
+    Mark::PartGoesOn,
+    Mark::StreamSpent,
+    Mark::ComparedChanged,
+    Mark::ListedAgain,
+    Mark::ClearedForPlace,
+    Mark::TreeGivenUp,
+    Mark::TreeOfLoop,
 ];
 
 /// Marks that no plan from a seed has reached in 40,000: they need a journal that rots, and a loss of power that keeps both
