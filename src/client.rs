@@ -19,7 +19,7 @@ use crate::proto::op::{OpDone, OpEvent, Printed, Question};
 use crate::proto::session::Request;
 use crate::proto::storage::{RootId, StoreError, StreamId};
 use crate::store::Files;
-use crate::store::os::OsFiles;
+use crate::store::os::{Durability, OsFiles};
 use crate::time::Duration;
 use crate::wire::{
     Attempt, Code, Entry, Get, Metadata, Modified, PathError, RelPath, Remove, RequestId, Span, Start, Stream,
@@ -39,6 +39,8 @@ pub struct ClientConfig {
     pub seed: u128,
     /// Whether a transfer goes on from what the receiver has.
     pub start: Start,
+    /// What is promised of files that are received here; of what is sent, the server promises.
+    pub durability: Durability,
 }
 
 /// Bytes that went over connections.
@@ -83,6 +85,7 @@ pub struct Client<F: Files = OsFiles> {
     /// Listings share a place for their entries: one at a time.
     listing: tokio::sync::Mutex<()>,
     start: Start,
+    durability: Durability,
 }
 
 struct TcpDialer {
@@ -132,7 +135,7 @@ impl Client {
     /// Receives the server's file `from` to stand at `to`, a file's path.
     pub async fn get(&self, from: RelPath, to: &Path) -> Result<Moved, ClientError> {
         let (folder, name) = local(to)?;
-        self.get_to(from, folder, name).await
+        self.get_to(from, folder.with_durability(self.durability), name).await
     }
 }
 
@@ -155,7 +158,7 @@ where
         D: Dial + Send + 'static,
         D::Stream: Send + 'static,
     {
-        let ClientConfig { limits, policy, socket: _, seed, start } = config;
+        let ClientConfig { limits, policy, socket: _, seed, start, durability } = config;
         let entries: Arc<Mutex<Vec<Entry>>> = Arc::default();
         let listed = Arc::clone(&entries);
         let jobs = Jobs::start(dialer, store, limits, policy, (seed >> 64) as u64, move |event| {
@@ -163,7 +166,7 @@ where
             watch(event);
         });
         let (requests, listing) = (Mutex::new(seed | 1), tokio::sync::Mutex::default());
-        Client { jobs, disk, entries, requests, listing, start }
+        Client { jobs, disk, entries, requests, listing, start, durability }
     }
 
     /// Sends the file `source` below `folder` to stand at the server's `to`.

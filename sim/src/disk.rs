@@ -209,6 +209,11 @@ impl File for PoweredFile {
         self.inner.names()
     }
 
+    fn next_data(&self, offset: u64) -> Result<Option<u64>, FileError> {
+        self.wires.begin(Primitive::NextData)?;
+        self.inner.next_data(offset)
+    }
+
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize, FileError> {
         self.wires.begin(Primitive::ReadAt)?;
         self.inner.read_at(offset, buffer)

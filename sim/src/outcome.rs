@@ -249,6 +249,8 @@ pub struct Outcome {
     pub strange_preambles: BTreeSet<u32>,
     /// What power losses changed.
     pub power_losses: Vec<PowerLoss>,
+    /// Clients whose library counts other bytes than passed: both said and heard, first what passed.
+    pub miscounted: Vec<(u32, (u64, u64), (u64, u64))>,
     /// Strangers that were connected, in order.
     pub visits: Vec<Visit>,
     /// The most that the machines of each host held, on a tier that can see it.
@@ -303,6 +305,7 @@ impl Outcome {
             source_changes: Vec::new(),
             strange_preambles: BTreeSet::new(),
             power_losses: Vec::new(),
+            miscounted: Vec::new(),
             visits: Vec::new(),
             peaks: BTreeMap::new(),
             leftovers: Leftovers::default(),

@@ -28,6 +28,8 @@ impl Streams {
     pub const OBSTACLES: &str = "obstacles";
     /// What no client of ours asks for.
     pub const ODDITIES: &str = "oddities";
+    /// Who meddles with the folder for partial files, and what else goes wrong beneath a store and a driver.
+    pub const MEDDLERS: &str = "meddlers";
     /// What is compared, and what goes in order: parts of files, and streams.
     pub const ORDERED: &str = "ordered";
     /// Trees of folders.

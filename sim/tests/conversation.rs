@@ -67,7 +67,14 @@ fn cut_into_pieces_each_side_says_the_same() {
         text.lines().filter(|line| line.starts_with(who)).map(str::to_owned).collect()
     };
     let pair = of_pair(&plan(Shape::SMOOTH));
-    let cut = Shape { write_max: 7, read_max: 5, pending_percent: 20, nap_permille: 5, nap_ms_max: 3 };
+    let cut = Shape {
+        write_max: 7,
+        read_max: 5,
+        pending_percent: 20,
+        nap_permille: 5,
+        nap_ms_max: 3,
+        ..Shape::SMOOTH
+    };
     let cut = of_turmoil(&plan(cut));
     for who in ["client", "server"] {
         assert_eq!(of(&pair, who), of(&cut, who));

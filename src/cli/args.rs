@@ -51,6 +51,19 @@ impl Transfer {
     }
 }
 
+/// How a client moves files.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Moving {
+    pub(super) start: Start,
+    pub(super) durability: Durability,
+}
+
+impl From<Start> for Moving {
+    fn from(start: Start) -> Moving {
+        Moving { start, ..Moving::default() }
+    }
+}
+
 /// What is promised of files that are received here.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub(super) struct Durable {
@@ -63,6 +76,11 @@ impl Durable {
     /// The same, for the library.
     pub(super) fn durability(self) -> Durability {
         self.durability
+    }
+
+    /// For transfers that begin at `start`.
+    pub(super) fn moving(self, start: Start) -> Moving {
+        Moving { start, durability: self.durability }
     }
 }
 
@@ -92,14 +110,15 @@ pub(super) struct Patience(pub(super) Option<Duration>);
 
 impl Common {
     /// A client's configuration, with fresh randomness.
-    pub(super) fn config(&self, start: Start) -> Result<ClientConfig, CliError> {
+    pub(super) fn config(&self, moving: Moving) -> Result<ClientConfig, CliError> {
         let policy = RetryPolicy {
             attempts: self.retries + 1,
             wait: self.wait,
             connect: self.timeout.0,
             ..RetryPolicy::default()
         };
-        Ok(ClientConfig { policy, seed: random()?, start, ..ClientConfig::default() })
+        let Moving { start, durability } = moving;
+        Ok(ClientConfig { policy, seed: random()?, start, durability, ..ClientConfig::default() })
     }
 }
 

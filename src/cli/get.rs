@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::args::{Common, Transfer};
+use super::args::{Common, Durable, Transfer};
 use super::explain::CliError;
 use super::held::Way;
 use super::output::{escaped, shown};
@@ -50,6 +50,9 @@ pub(super) struct Args {
 
     #[command(flatten)]
     transfer: Transfer,
+
+    #[command(flatten)]
+    durable: Durable,
 
     #[command(flatten)]
     pub(super) common: Common,
@@ -107,16 +110,22 @@ fn file_name(from: &Target) -> Result<&[u8], CliError> {
 fn get_file(args: &Args, from: &Target, dest: Option<&Path>) -> Result<(), CliError> {
     let to = destination(dest, file_name(from)?);
     let tried = format!("cannot get {from} to {}", shown(&to));
-    visit::over(args.connections(), &args.common, args.transfer.start(), &from.endpoint, async |visit| {
-        let began = Instant::now();
-        let moved = visit.client.get(from.path.clone(), &to).await.map_err(visit.explain(tried))?;
-        report("received", &moved, began, &visit.screen);
-        visit.screen.note_held(Way::Get);
-        if args.common.json {
-            return received(&to, &moved, visit, began.elapsed());
-        }
-        hash_line(&moved, shown(&to))
-    })
+    visit::over(
+        args.connections(),
+        &args.common,
+        args.durable.moving(args.transfer.start()),
+        &from.endpoint,
+        async |visit| {
+            let began = Instant::now();
+            let moved = visit.client.get(from.path.clone(), &to).await.map_err(visit.explain(tried))?;
+            report("received", &moved, began, &visit.screen);
+            visit.screen.note_held(Way::Get);
+            if args.common.json {
+                return received(&to, &moved, visit, began.elapsed());
+            }
+            hash_line(&moved, shown(&to))
+        },
+    )
 }
 
 /// As an object for programs, with how many connections brought it.
@@ -144,7 +153,7 @@ fn get_trees(args: &Args, sources: &[Target], dest: Option<&Path>) -> Result<(),
     trees::refuse_same_place(&tried, &places.iter().map(|(_, to)| to).collect::<Vec<_>>())?;
     let options = args.tree.options(args.transfer.start())?;
     let names = places.iter().map(|(_, to)| shown(to)).collect();
-    visit::over(args.connections(), &args.common, options.start, first, async |visit| {
+    visit::over(args.connections(), &args.common, args.durable.moving(options.start), first, async |visit| {
         let is_dry = options.dry_run;
         let work = visit.client.get_trees(&places, options.clone());
         trees::moving(visit, tried, Direction::Down, is_dry, names, work).await

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::args::Common;
+use super::args::{Common, Moving};
 use super::exit::Exit;
 use super::explain::CliError;
 use super::screen::Screen;
@@ -13,7 +13,6 @@ use crate::client::{Client, ClientError};
 use crate::net::Endpoint;
 use crate::net::diagnose::Diagnosis;
 use crate::proto::Connections;
-use crate::wire::Start;
 
 /// How long a goodbye may take; the process ends all the same.
 const GOODBYE: Duration = Duration::from_secs(3);
@@ -41,28 +40,28 @@ pub(super) fn with<T>(
     server: &Endpoint,
     work: impl AsyncFnOnce(&Visit) -> Result<T, CliError>,
 ) -> Result<T, CliError> {
-    moving(common, Start::Resume, server, work)
+    moving(common, Moving::default(), server, work)
 }
 
-/// The same for transfers, which begin at `start`.
+/// The same for transfers.
 pub(super) fn moving<T>(
     common: &Common,
-    start: Start,
+    how: impl Into<Moving>,
     server: &Endpoint,
     work: impl AsyncFnOnce(&Visit) -> Result<T, CliError>,
 ) -> Result<T, CliError> {
-    over(Connections::One, common, start, server, work)
+    over(Connections::One, common, how, server, work)
 }
 
 /// The same, where one long file may come over several connections.
 pub(super) fn over<T>(
     connections: Connections,
     common: &Common,
-    start: Start,
+    how: impl Into<Moving>,
     server: &Endpoint,
     work: impl AsyncFnOnce(&Visit) -> Result<T, CliError>,
 ) -> Result<T, CliError> {
-    let mut config = common.config(start)?;
+    let mut config = common.config(how.into())?;
     config.limits.connections = connections;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

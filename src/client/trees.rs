@@ -67,6 +67,8 @@ impl Client {
             let (folder, rest) = nearest(to)?;
             items.push((opened.folder(&folder)?, from.clone(), rest));
         }
+        let promised = |folder: OsFiles| folder.with_durability(self.durability);
+        opened.folders = opened.folders.into_iter().map(promised).collect();
         self.move_trees(Direction::Down, Places { folders: opened.folders, items }, options).await
     }
 }

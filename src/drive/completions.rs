@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::disk::{Reply, Submit, ends, opens, opens_file};
+use crate::probe::{Bug, planted};
 use crate::proto::storage::{Lease, StoreOp, Stored, Ticket};
 
 /// One machine's use of a store: its completions, and the leases that end with it.
@@ -57,6 +58,9 @@ impl Drop for Completions {
         self.inbox.close();
         while let Ok((_, stored)) = self.inbox.try_recv() {
             self.held.extend(opened(&stored));
+        }
+        if planted(Bug::ForgetLeases) {
+            return;
         }
         for lease in std::mem::take(&mut self.held) {
             self.disk.abandon(lease);

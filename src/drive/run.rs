@@ -88,7 +88,7 @@ where
 
     /// Gives the machine a connection that stands already.
     pub fn with_link(mut self, link: M::Link, stream: D::Stream) -> Self {
-        self.links.insert(link, Link::counted(stream, self.traffic.clone()));
+        self.links.insert(link, Link::new(stream, self.traffic.clone()));
         self
     }
 
@@ -199,7 +199,7 @@ where
         self.dialing.remove(&name);
         Poll::Ready(match result {
             Ok(stream) => {
-                self.links.insert(name, Link::counted(stream, self.traffic.clone()));
+                self.links.insert(name, Link::new(stream, self.traffic.clone()));
                 Input::Dialed(name)
             }
             Err(error) => Input::DialFailed(name, error),

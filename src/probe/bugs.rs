@@ -147,6 +147,8 @@ bugs! {
     TimerFiresOnce "timer-fires-once" Drive "A timer that has fired is not set again.",
     WriteOnce "write-once" Drive "A write that took a part is not tried again until something else happens.",
     DropWrittenPiece "drop-written-piece" Drive "A piece of which a part was written counts as written.",
+    ForgetLeases "forget-leases" Drive "What a machine that is dropped had open stays open.",
+    CountQueued "count-queued" Drive "A piece counts as sent when it is queued.",
     ForgetTask "forget-task" Drive "The listener is not told that a connection's task is over.",
 }
 

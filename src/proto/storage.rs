@@ -172,12 +172,14 @@ pub enum NameOp {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum BlockOp {
     /// Reads exactly `shape.length` bytes at `shape.offset` and hashes them. Fails with `CHANGED` if there are fewer.
-    /// Gives [`BlockDone::Read`].
+    /// Gives [`BlockDone::Read`], or [`BlockDone::Hole`].
     Read {
         /// A lease from `OpenSource`.
         lease: Lease,
         /// What to read.
         shape: Extent,
+        /// Where all of it lies in a hole, the answer may say so instead of giving zeros.
+        holes: bool,
     },
     /// Writes `data` (`shape.length` bytes) at `shape.offset` and hashes it. Gives [`BlockDone::Written`].
     Write {
@@ -329,6 +331,11 @@ pub enum BlockDone {
     Read {
         /// Exactly what was asked for.
         data: Bytes,
+        /// One a unit.
+        cvs: Vec<Cv>,
+    },
+    /// All that was to be read lies in a hole: nothing was read, and it is zeros.
+    Hole {
         /// One a unit.
         cvs: Vec<Cv>,
     },

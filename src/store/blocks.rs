@@ -39,6 +39,9 @@ pub fn carry_out<F: File>(
 ) -> Result<BlockDone, StoreError> {
     let file = &*open.file;
     let cvs = match op {
+        BlockOp::Read { shape, holes: true, .. } if is_hole(file, shape)? => {
+            return Ok(BlockDone::Hole { cvs: hash_zeros(shape) });
+        }
         BlockOp::Read { shape, .. } => {
             let (data, cvs) = read(file, shape)?;
             return Ok(BlockDone::Read { data, cvs });
@@ -50,7 +53,11 @@ pub fn carry_out<F: File>(
             let basis = open.basis.as_deref();
             let basis = basis.ok_or_else(|| StoreError::new(Code::IO, "there is nothing to copy from"))?;
             mark(Mark::BlocksCopied);
-            write(file, shape, Rope::from(read(basis, shape)?.0))?
+            if is_hole(basis, shape)? {
+                zero(file, shape)?
+            } else {
+                write(file, shape, Rope::from(read(basis, shape)?.0))?
+            }
         }
     };
     Ok(BlockDone::Written { cvs })
@@ -109,9 +116,26 @@ pub fn write<F: File>(file: &F, shape: Extent, data: Rope) -> Result<Vec<Cv>, St
 pub fn zero<F: File>(file: &F, shape: Extent) -> Result<Vec<Cv>, StoreError> {
     check(shape, shape.length as usize)?;
     file.zero(shape.offset, u64::from(shape.length)).map_err(|e| failed("zero", shape, e))?;
+    Ok(hash_zeros(shape))
+}
+
+/// True if all of `shape` is within the file and lies in a hole.
+fn is_hole<F: File>(file: &F, shape: Extent) -> Result<bool, StoreError> {
+    check(shape, shape.length as usize)?;
+    let end = shape.offset + u64::from(shape.length);
+    let data = file.next_data(shape.offset).map_err(|e| failed("look for holes in", shape, e))?;
+    if data.is_some_and(|data| data < end) {
+        return Ok(false);
+    }
+    // Nothing is beyond the end, either: what was cut off meanwhile is found by reading.
+    Ok(file.status().map_err(|e| failed("look for holes in", shape, e))?.length >= end)
+}
+
+/// What zeros at `shape` hash to: it depends on where they are, and so is not known beforehand.
+fn hash_zeros(shape: Extent) -> Vec<Cv> {
     let length = shape.length as usize;
     let pieces = length.div_ceil(ZEROS.len());
-    Ok(hash(shape, (0..pieces).map(|i| &ZEROS[..ZEROS.len().min(length - i * ZEROS.len())])))
+    hash(shape, (0..pieces).map(|i| &ZEROS[..ZEROS.len().min(length - i * ZEROS.len())]))
 }
 
 /// The chaining values of `shape`, one a unit, from its bytes in any pieces. One `update` for each piece of a unit:

@@ -124,6 +124,10 @@ pub trait File {
     /// Reads at `offset`; fewer bytes than `buffer` holds are no error, and 0 is the end of the file.
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize, FileError>;
 
+    /// The first offset from `offset` on where there may be data; `None` if there is a hole from there to the end of the file.
+    /// A system that knows of no holes says `offset` itself.
+    fn next_data(&self, offset: u64) -> Result<Option<u64>, FileError>;
+
     /// Writes the pieces one after another at `offset`; may write only some of the bytes, and says how many.
     fn write_at(&self, offset: u64, pieces: &[Bytes]) -> Result<usize, FileError>;
 

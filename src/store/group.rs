@@ -275,8 +275,11 @@ impl<F: Files> Names<F> {
         }
     }
 
-    /// All that is being received below this root may be lost although it can be read.
+    /// All that is being received below this root may be lost although it can be read, and so may what was logged.
     fn distrust(&mut self, root: RootId) {
+        if let Some(place) = self.roots.get_mut(&root) {
+            place.log_is_broken();
+        }
         for held in self.leases.values_mut() {
             if let Held::Partial(partial) = held
                 && partial.root == root

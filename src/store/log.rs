@@ -17,7 +17,7 @@ use super::record::{self, Chain, HASH, Record, START, Target, What};
 use super::requests::{Intent, Requests};
 use super::root::Root;
 use super::{File, FileError, FileErrorKind, Files, Links, Lock};
-use crate::probe::{Bug, planted};
+use crate::probe::{Bug, Mark, mark, planted};
 use crate::proto::storage::StoreError;
 use crate::wire::{Attempt, Code, FileKind, Modified, RelPath, RequestId};
 
@@ -186,6 +186,7 @@ impl Log {
         folder: &F::Folder,
         requests: &mut Requests,
     ) -> Result<F::File, FileError> {
+        mark(Mark::LogWrittenAnew);
         let written = self.write_anew(files, folder, requests);
         if written.is_err() {
             let _left_to_the_next_sweep = files.remove_file(folder, NEW_NAME);

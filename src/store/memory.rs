@@ -324,6 +324,10 @@ impl File for MemoryFile {
         Ok(self.begin(Primitive::ReadAt)?.pages(self.inode)?.read(offset, &mut buffer[..count]))
     }
 
+    fn next_data(&self, offset: u64) -> Result<Option<u64>, FileError> {
+        Ok(self.begin(Primitive::NextData)?.pages(self.inode)?.next_data(offset))
+    }
+
     fn write_at(&self, offset: u64, pieces: &[Bytes]) -> Result<usize, FileError> {
         let mut disk = self.begin(Primitive::WriteAt)?;
         let mut pieces: VecDeque<&[u8]> = pieces.iter().map(|piece| &piece[..]).collect();

@@ -6,6 +6,7 @@
 //! always used with that folder's handle, and never followed.
 
 mod errors;
+mod holes;
 mod sync;
 mod walk;
 
@@ -17,6 +18,7 @@ use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, Stat, Timespec, Timestamps};
 use rustix::io::Errno;
 
+use self::holes::next_data;
 pub use self::sync::Durability;
 use self::sync::{sync, sync_whole, tells_of_lost_writes};
 use super::{File, FileError, FileErrorKind, Files, Links, Lock, Status};
@@ -276,6 +278,10 @@ impl File for OsFile {
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize, FileError> {
         retry(|| rustix::io::pread(&self.0, &mut *buffer, offset))
+    }
+
+    fn next_data(&self, offset: u64) -> Result<Option<u64>, FileError> {
+        next_data(&self.0, offset)
     }
 
     fn write_at(&self, offset: u64, pieces: &[Bytes]) -> Result<usize, FileError> {

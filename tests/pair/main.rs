@@ -19,6 +19,7 @@ mod pulls;
 mod resume;
 mod retry;
 mod several;
+mod sparse;
 mod split;
 mod tables;
 mod traces;

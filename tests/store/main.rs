@@ -8,6 +8,8 @@ mod help;
 mod journal;
 mod memory;
 mod once;
+#[cfg(all(feature = "net", target_os = "linux"))]
+mod recorded;
 mod streams;
 mod suite;
 #[cfg(feature = "net")]

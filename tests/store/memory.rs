@@ -44,7 +44,8 @@ impl World for Memory {
 fn changes(world: &Memory) -> Vec<String> {
     let changes = |step: &towline::store::memory::Step| match step.primitive {
         Primitive::OpenFolder | Primitive::OpenFile | Primitive::Status | Primitive::List => false,
-        Primitive::NextNames | Primitive::FreeSpace | Primitive::FileStatus | Primitive::ReadAt => false,
+        Primitive::NextNames | Primitive::FreeSpace | Primitive::FileStatus => false,
+        Primitive::NextData | Primitive::ReadAt => false,
         Primitive::CreateFile | Primitive::OpenOwn | Primitive::CreateFolder | Primitive::Rename => true,
         Primitive::RemoveFile | Primitive::RemoveFolder | Primitive::SyncFolder | Primitive::WriteAt => true,
         Primitive::Zero | Primitive::SetLen | Primitive::SetMode | Primitive::SetModified => true,

@@ -337,3 +337,60 @@ fn upload_into(names: &Names<OsFiles>, lease: Lease, content: &[u8]) -> usize {
     let file = names.open(lease).expect("an open lease").file;
     file.write_at(0, &[::bytes::Bytes::copy_from_slice(content)]).unwrap()
 }
+
+/// As far as the file system of the temporary folder knows of holes: those of Linux do.
+#[cfg(target_os = "linux")]
+#[test]
+fn holes_are_found_zeros_are_hashed_without_them_and_copies_keep_them() {
+    use std::os::unix::fs::MetadataExt;
+    use towline::proto::storage::{BlockDone, BlockOp};
+    use towline::store::blocks;
+
+    const MIB: u64 = 1 << 20;
+    let world = Kernel::default();
+    let file = fs::File::create(world.path().join("f")).unwrap();
+    file.set_len(40 * MIB).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, &bytes(100_000), 5 * MIB + 300_000).unwrap();
+    let (mut names, root) = store(&world, 1);
+    let (lease, ..) = source(&mut names, root, "f").unwrap();
+    let open = names.open(lease).unwrap();
+    assert!(matches!(open.file.next_data(0), Ok(Some(at)) if (4 * MIB..=5 * MIB + 300_000).contains(&at)));
+    assert_eq!(open.file.next_data(6 * MIB), Ok(None));
+    let mut holes = 0;
+    for shape in extents(40 << 20) {
+        let mut buffer = vec![0; shape.length as usize];
+        let read = blocks::read(&*open.file, shape, &mut buffer).unwrap();
+        let op = BlockOp::Read { lease, shape, holes: true };
+        let told = blocks::carry_out(&open, op, |file, shape| {
+            let mut buffer = vec![0; shape.length as usize];
+            Ok((::bytes::Bytes::new(), blocks::read(file, shape, &mut buffer)?))
+        });
+        match told.unwrap() {
+            BlockDone::Hole { cvs } => {
+                assert_eq!(cvs, read);
+                holes += 1;
+            }
+            BlockDone::Read { cvs, .. } => assert_eq!((cvs, shape.offset), (read, 5 * MIB)),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(holes, 39);
+    // The file is the basis of its own next version.
+    let next = offer("f", &vec![0; 40 << 20]);
+    let lease = self::open(&mut names, root, next).unwrap();
+    let copy = names.open(lease).unwrap();
+    for shape in extents(40 << 20) {
+        let op = BlockOp::Copy { lease, shape };
+        blocks::carry_out(&copy, op, |file, shape| {
+            let mut buffer = vec![0; shape.length as usize];
+            let cvs = blocks::read(file, shape, &mut buffer)?;
+            Ok((::bytes::Bytes::from(buffer), cvs))
+        })
+        .unwrap();
+    }
+    publish(&mut names, lease, towline::wire::Cv([0; 32])).unwrap();
+    let copied = fs::metadata(world.path().join("f")).unwrap();
+    assert_eq!(copied.len(), 40 * MIB);
+    assert!(copied.blocks() * 512 <= 2 * MIB, "{} bytes are taken", copied.blocks() * 512);
+    file.set_len(MIB).unwrap();
+}

@@ -3,6 +3,7 @@
 
 mod acknowledged;
 mod as_planned;
+mod counted;
 mod deterministic;
 mod drains;
 mod echo;
@@ -36,7 +37,7 @@ pub struct Broken {
 type Check = fn(&Outcome) -> Vec<String>;
 
 /// All of them by name; the first that breaks names a failure.
-pub const ALL: [(&str, Check); 17] = [
+pub const ALL: [(&str, Check); 18] = [
     ("deterministic", deterministic::check),
     ("published", published::check),
     ("acknowledged", acknowledged::check),
@@ -53,6 +54,7 @@ pub const ALL: [(&str, Check); 17] = [
     ("leftovers", leftovers::check),
     ("harmless", harmless::check),
     ("memory", memory::check),
+    ("counted", counted::check),
     ("as-planned", as_planned::check),
 ];
 

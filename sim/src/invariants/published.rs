@@ -51,6 +51,8 @@ fn again(outcome: &Outcome) -> Vec<String> {
     let is_excuse = |fault: &Fault| match fault.what {
         What::DiskError { host: Host::Server, primitive, .. } => primitive == Primitive::SyncFolder,
         What::BitRot(host, _) => host == Host::Server,
+        // Whoever takes the log away takes the memory of a process that begins anew.
+        What::Meddle(host, meddling) => host == Host::Server && meddling.takes_log(),
         _ => false,
     };
     if outcome.plan.faults.iter().any(is_excuse) {

@@ -135,7 +135,7 @@ fn linearizable() {
         let get = Operation::Get { path: "new".to_owned() };
         let step = |operation| Step::new(operation, Expect::Success);
         outcome.plan.clients[0].steps = vec![step(put(SENT)), step(get.clone()), step(get)];
-        outcome.plan.clients.push(Application { begins_ms: 0, steps: vec![step(put(OTHER))] });
+        outcome.plan.clients.push(Application { begins_ms: 0, steps: vec![step(put(OTHER))], leaves: false });
         outcome.jobs[2].got = Some(seen[1].id());
         outcome.jobs[1].got = Some(seen[0].id());
         outcome.jobs.push(Job { ended_at: Some(9), ..done(1, 0, 0) });
@@ -282,6 +282,11 @@ fn drains() {
         outcome.drains.push(drain(Some((200, true)), vec![(0, 0)]));
     };
     assert_eq!(broken(begun_anew), ["drains"]);
+}
+
+#[test]
+fn counted() {
+    assert_eq!(broken(|outcome| outcome.miscounted.push((0, (9, 8), (9, 7)))), ["counted"]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use towline::harness::Side;
 use towline::store::FileErrorKind;
 use towline::store::memory::Primitive;
 
-use super::{Content, Forged};
+use super::{Content, Forged, Meddling};
 
 /// Something that goes wrong. Each waits for its own time; one that comes [`When::After`] waits for the one before it
 /// in the plan's list, so that a list is made of chains, which do not wait for one another.
@@ -83,6 +83,9 @@ pub enum What {
     /// Nothing that this side sends on the present connections of these clients arrives any more, nor what is on its
     /// way: half-open.
     Mute(#[serde(with = "side")] Side, Whom),
+    /// The system takes nothing more that this side writes on the present connections of these clients, and says so: a broken
+    /// pipe. What the other side says arrives all the same, and so nobody else is told.
+    BreakWrites(#[serde(with = "side")] Side, Whom),
     /// One bit of what this side sends next on the connections of these clients is inverted on its way; on those to raw
     /// echo, which protects nothing, none is.
     Damage(#[serde(with = "side")] Side, Whom),
@@ -139,6 +142,10 @@ pub enum What {
     SlowDisk(Host, u64),
     /// A bit of a file at rest on the host's disk is inverted: of the `pick`th, counted around, of its files.
     BitRot(Host, u32),
+    /// A bit of the newest note in a journal of the host's is inverted: of the `pick`th journal, counted around.
+    NoteRots(Host, u32),
+    /// Somebody on the host's machine takes something out of the folder for partial files.
+    Meddle(Host, Meddling),
     /// Somebody writes over what a client sends in a step, in its place: it holds this from then on. The same content is a
     /// change too, since its time is another one.
     SourceChanges {

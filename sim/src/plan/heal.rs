@@ -20,6 +20,7 @@ impl What {
             What::Repair | What::Release | What::Reset(_) | What::End(..) | What::Mute(..) => return None,
             // The bit that is hit was the only one.
             What::Damage(..) => return None,
+            What::BreakWrites(..) | What::Meddle(..) | What::NoteRots(..) => return None,
             What::KillServer | What::PowerLossServer | What::StartServer => return None,
             What::SecondServer | What::DrainServer | What::AbortServer => return None,
             What::ClockJump(..) | What::Forged(_) => return None,

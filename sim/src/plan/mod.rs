@@ -7,6 +7,7 @@
 //! | `fault` | what goes wrong, and when |
 //! | `folder` | what is in a tree, and how it is moved |
 //! | `obstacle` | what stands in the way of a path |
+//! | `meddling` | what somebody else takes out of the folder for partial files |
 //! | `part` | bytes of a file |
 //! | `heal` | what must be put right again |
 //! | `text` | a plan as a file, and back |
@@ -21,6 +22,7 @@ mod folder;
 mod generate;
 mod heal;
 mod light;
+mod meddling;
 mod network;
 mod obstacle;
 mod part;
@@ -35,6 +37,7 @@ use towline::time::Duration;
 pub use self::fault::{Cut, DiskFailure, Fault, Host, Impostor, Stranger, Trick, What, When, Whom};
 pub use self::folder::{How, Links, Node};
 pub use self::generate::Scenario;
+pub use self::meddling::Meddling;
 pub use self::network::{Datagrams, Disks, Forged, Network, Shape, Span};
 pub use self::obstacle::Obstacle;
 pub use self::part::Part;
@@ -245,6 +248,7 @@ impl Plan {
             What::Repair | What::Release | What::Resume(_) | What::StartReading(_) => false,
             What::Reset(_) | What::End(..) | What::Mute(..) | What::Damage(..) => false,
             What::ClockJump(..) | What::Forged(_) => false,
+            What::BreakWrites(..) | What::Meddle(..) | What::NoteRots(..) => false,
             What::StartServer | What::SecondServer | What::AcceptFails(_) => false,
             What::DiskFull(_) | What::DiskFree(_) | What::DiskError { .. } => false,
             What::SlowDisk(..) | What::BitRot(..) | What::SourceChanges { .. } => false,

@@ -54,6 +54,17 @@ pub struct Shape {
     pub nap_permille: u32,
     /// For how long at most.
     pub nap_ms_max: u64,
+    /// How often, in a thousand, a signal interrupts a read or write of the driver's before it does anything.
+    #[serde(skip_serializing_if = "is_none")]
+    pub interrupted_permille: u32,
+    /// How often, in a thousand, a flush of the driver's is not done at once.
+    #[serde(skip_serializing_if = "is_none")]
+    pub flush_permille: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_none(count: &u32) -> bool {
+    *count == 0
 }
 
 impl Shape {
@@ -61,8 +72,15 @@ impl Shape {
     pub const WRITES_PER_MS: u32 = 16;
 
     /// Nothing is cut or delayed.
-    pub const SMOOTH: Shape =
-        Shape { write_max: 0, read_max: 0, pending_percent: 0, nap_permille: 0, nap_ms_max: 1 };
+    pub const SMOOTH: Shape = Shape {
+        write_max: 0,
+        read_max: 0,
+        pending_percent: 0,
+        nap_permille: 0,
+        nap_ms_max: 1,
+        interrupted_permille: 0,
+        flush_permille: 0,
+    };
 }
 
 impl Default for Shape {

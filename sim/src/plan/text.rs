@@ -127,6 +127,8 @@ impl Plan {
         let percents = [lost_percent, doubled_percent, late_percent, self.network.resent_percent];
         if percents.iter().chain([&self.shape.pending_percent]).any(|percent| *percent > 100)
             || self.shape.nap_permille > 1_000
+            || self.shape.interrupted_permille > 500
+            || self.shape.flush_permille > 500
         {
             return bad("a share is at most the whole".to_owned());
         }
@@ -251,6 +253,8 @@ impl Fault {
         let what = match self.what {
             What::Partition(_, whom) | What::Hold(whom) | What::Reset(whom) => of_whom(whom),
             What::End(_, whom) | What::Mute(_, whom) | What::Damage(_, whom) => of_whom(whom),
+            What::BreakWrites(_, whom) => of_whom(whom),
+            What::NoteRots(host, _) | What::Meddle(host, _) => of_host(host),
             What::KillClient(client) | What::PowerLossClient(client) | What::StartClient(client) => {
                 Some(client)
             }

@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 use towline::proto::backoff::SplitMix;
+use towline::store::memory::MemoryFiles;
+use towline::wire::limits;
 
 use super::Part;
 use super::folder::{How, Node, files};
@@ -29,7 +31,26 @@ impl Content {
             bytes.extend_from_slice(&state.next_u64().to_le_bytes());
         }
         bytes.truncate(length);
+        if let Some(hole) = self.hole() {
+            bytes[..hole as usize].fill(0);
+        }
         bytes
+    }
+
+    /// How many bytes at the beginning are a hole, where it has one: as many as are read at once, or all of a shorter one.
+    /// One in four that is not small has.
+    pub fn hole(&self) -> Option<u64> {
+        let is_sparse = self.noise % 4 == 3 && self.length > limits::BLOCK_MIN;
+        is_sparse.then(|| self.length.min(limits::EXTENT))
+    }
+
+    /// Puts a file of it there, with its hole.
+    pub fn put(&self, files: &MemoryFiles, path: &str) {
+        let bytes = self.bytes();
+        match self.hole() {
+            Some(hole) => files.put_sparse(path, self.length, &[(hole, &bytes[hole as usize..])]),
+            None => files.put(path, &bytes),
+        }
     }
 
     /// What they are known by.
@@ -47,6 +68,14 @@ pub struct Application {
     pub begins_ms: u64,
     /// What it does.
     pub steps: Vec<Step>,
+    /// True if it does not close its client after the last step, but drops it, whatever that is at.
+    #[serde(default, skip_serializing_if = "is_not")]
+    pub leaves: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_not(value: &bool) -> bool {
+    !*value
 }
 
 impl Application {

@@ -72,7 +72,8 @@ fn edge(what: &What) -> Edge {
         What::Reset(_) | What::End(..) | What::Mute(..) | What::Damage(..) => Edge::Moment,
         What::SecondServer | What::AcceptFails(_) | What::Forged(_) => Edge::Moment,
         What::ClockJump(..) | What::DiskError { .. } | What::BitRot(..) => Edge::Moment,
-        What::SourceChanges { .. } => Edge::Moment,
+        What::SourceChanges { .. } | What::BreakWrites(..) => Edge::Moment,
+        What::Meddle(..) | What::NoteRots(..) => Edge::Moment,
     }
 }
 
@@ -87,6 +88,8 @@ fn about(what: &What, clients: u32) -> (&'static str, Vec<String>) {
     match what {
         What::Partition(_, whom) | What::Hold(whom) | What::Reset(whom) => network(*whom),
         What::End(_, whom) | What::Mute(_, whom) | What::Damage(_, whom) => network(*whom),
+        What::BreakWrites(_, whom) => network(*whom),
+        What::Meddle(host, _) | What::NoteRots(host, _) => ("disk", name(*host)),
         What::Repair | What::Release => network(Whom::All),
         What::KillServer | What::PowerLossServer | What::StartServer => ("process", name(Host::Server)),
         What::SecondServer | What::DrainServer | What::AbortServer | What::AcceptFails(_) => {

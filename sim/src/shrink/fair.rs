@@ -54,7 +54,8 @@ fn wounds(plan: &Plan) -> BTreeSet<Wound> {
             What::SlowDisk(host, _) => open.insert(Wound::Slow(host)),
             What::SecondServer | What::Reset(_) | What::End(..) | What::Mute(..) => continue,
             What::Damage(..) | What::SourceChanges { .. } | What::AcceptFails(_) => continue,
-            What::Forged(_) => continue,
+            What::Forged(_) | What::BreakWrites(..) => continue,
+            What::Meddle(..) | What::NoteRots(..) => continue,
             What::ClockJump(..) | What::DiskError { .. } | What::BitRot(..) => continue,
         };
     }

@@ -178,6 +178,8 @@ fn names(fault: &mut Fault) -> Vec<&mut u32> {
         What::End(_, whom) | What::Mute(_, whom) | What::Damage(_, whom) => of_whom(whom),
         What::KillClient(client) | What::PowerLossClient(client) | What::StartClient(client) => Some(client),
         What::SourceChanges { client, .. } => Some(client),
+        What::BreakWrites(_, whom) => of_whom(whom),
+        What::NoteRots(host, _) | What::Meddle(host, _) => of_host(host),
         What::Pause(host) | What::Resume(host) | What::StopReading(host) | What::StartReading(host) => {
             of_host(host)
         }

@@ -162,7 +162,7 @@ fn each(plan: &mut Plan, visit: &mut dyn FnMut(Kind, &mut u64)) {
             // 0 is another fault: it puts things right.
             What::SlowDisk(_, ms) if *ms > 0 => visit(Kind::Count, ms),
             What::DiskError { times, .. } | What::AcceptFails(times) => narrow(times, Kind::Count, visit),
-            What::BitRot(_, pick) => narrow(pick, Kind::Plain, visit),
+            What::BitRot(_, pick) | What::NoteRots(_, pick) => narrow(pick, Kind::Plain, visit),
             What::SourceChanges { content, .. } => {
                 visit(Kind::Length, &mut content.length);
                 visit(Kind::Noise, &mut content.noise);

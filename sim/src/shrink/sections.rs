@@ -18,6 +18,7 @@ pub(super) fn pass(search: &mut impl Tries) {
 
 const WHOLE: &[Plain] = &[
     |plan| plan.crowd = 0,
+    |plan| plan.clients.iter_mut().for_each(|client| client.leaves = false),
     |plan| plan.shape = Shape::SMOOTH,
     |plan| plan.network = Network::default(),
     |plan| plan.datagrams = Datagrams::default(),
@@ -33,7 +34,8 @@ macro_rules! parts {
 }
 
 const PARTS: &[Plain] = parts! {
-    shape: Shape::SMOOTH, write_max read_max pending_percent nap_permille nap_ms_max;
+    shape: Shape::SMOOTH, write_max read_max pending_percent nap_permille nap_ms_max
+        interrupted_permille flush_permille;
     network: Network::default(), latency_ms bytes_per_ms window resent_percent backlog;
     datagrams: Datagrams::default(), lost_percent doubled_percent late_percent;
     disks: Disks::default(), latency_us server_capacity client_capacity;

@@ -42,12 +42,13 @@ pub(super) fn is_of_disk(what: What) -> bool {
     match what {
         What::DiskFull(_) | What::DiskFree(_) | What::DiskError { .. } => true,
         What::SlowDisk(..) | What::BitRot(..) | What::SourceChanges { .. } => true,
+        What::Meddle(..) | What::NoteRots(..) => true,
         What::Partition(..) | What::Repair | What::Hold(_) | What::Release | What::Reset(_) => false,
         What::End(..) | What::Mute(..) | What::Damage(..) | What::KillServer | What::PowerLossServer => false,
         What::StartServer | What::SecondServer | What::DrainServer | What::KillClient(_) => false,
         What::PowerLossClient(_) | What::StartClient(_) | What::Pause(_) | What::Resume(_) => false,
         What::StopReading(_) | What::StartReading(_) | What::ClockJump(..) => false,
-        What::AcceptFails(_) | What::AbortServer | What::Forged(_) => false,
+        What::AcceptFails(_) | What::AbortServer | What::Forged(_) | What::BreakWrites(..) => false,
     }
 }
 
@@ -69,7 +70,7 @@ fn capacity(plan: &Plan, host: Host) -> u64 {
 }
 
 impl Folders {
-    fn disk(&self, host: Host) -> &MemoryFiles {
+    pub(super) fn disk(&self, host: Host) -> &MemoryFiles {
         match host {
             Host::Server => &self.served,
             Host::Client(client) => &self.local[client as usize],
@@ -109,6 +110,8 @@ impl Folders {
             }
             What::SlowDisk(host, ms) => drop(facts.slow_ms.insert(host, ms)),
             What::BitRot(host, pick) => self.rot(host, pick, facts),
+            What::NoteRots(host, pick) => self.rot_note(host, pick, facts),
+            What::Meddle(host, meddling) => self.meddle(host, meddling, facts),
             What::SourceChanges { client, step, content } => {
                 self.change_source(client, step, &content, facts);
             }

@@ -24,7 +24,7 @@ impl Folders {
     pub(super) fn new(plan: &Plan) -> Folders {
         let served = MemoryFiles::volatile().unlogged();
         for (path, content) in &plan.served {
-            served.put(path, &content.bytes());
+            content.put(&served, path);
         }
         plan.crowd_names().for_each(|name| served.put(&name, b""));
         for (path, obstacle) in &plan.obstacles {
@@ -141,7 +141,7 @@ fn local_files(client: &Application, plan: &Plan) -> MemoryFiles {
     let files = MemoryFiles::volatile().unlogged();
     for (number, step) in client.steps.iter().enumerate() {
         if let Operation::Put { content, .. } | Operation::Compare { content, .. } = &step.operation {
-            files.put(&source_of(number), &content.bytes());
+            content.put(&files, &source_of(number));
         }
         if let Operation::PutTree { contents, nodes, .. } = &step.operation {
             let source = source_of(number);
@@ -149,7 +149,7 @@ fn local_files(client: &Application, plan: &Plan) -> MemoryFiles {
             let client = plan.clients.iter().position(|it| std::ptr::eq(it, client)).unwrap_or(0);
             let mut seconds = 1_000_000 * (1 + client as i64) + 1_000 * number as i64;
             let mut put = |at: &str, content: &Content| {
-                files.put(&format!("{source}/{at}"), &content.bytes());
+                content.put(&files, &format!("{source}/{at}"));
                 seconds += 1;
                 files.set(&format!("{source}/{at}"), 0o644, Modified { seconds, nanoseconds: 0 });
             };

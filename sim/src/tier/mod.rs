@@ -13,6 +13,7 @@
 //! | `facts`, `files` | what is known of a run, and the files that it is about |
 //! | `fuses` | faults that wait for a primitive of a store |
 //! | `known` | contents, by their hashes |
+//! | `meddlers` | what happens to the folder for partial files behind its store's back |
 //! | `script`, `stage` | which fault is due, and what the run waits for |
 //! | `steps` | the plan's steps, as the client's application carries them out |
 //! | `tap` | what passes on a stream, written down |
@@ -28,6 +29,7 @@ mod facts;
 mod files;
 mod fuses;
 mod known;
+mod meddlers;
 mod panics;
 mod place;
 mod script;

@@ -14,7 +14,8 @@ pub(super) fn turmoil(plan: &Plan) -> Vec<&'static str> {
         What::Mute(..) | What::Damage(..) | What::StopReading(_) | What::StartReading(_) => None,
         What::KillServer | What::PowerLossServer | What::StartServer | What::SecondServer => None,
         What::DrainServer | What::KillClient(_) | What::PowerLossClient(_) | What::StartClient(_) => None,
-        What::AcceptFails(_) | What::AbortServer => None,
+        What::AcceptFails(_) | What::AbortServer | What::BreakWrites(..) => None,
+        What::Meddle(..) | What::NoteRots(..) => None,
         What::Forged(_) => Some("there are no datagrams"),
     };
     plan.faults
@@ -38,7 +39,8 @@ pub(super) fn real(plan: &Plan) -> Vec<&'static str> {
         What::Reset(_) | What::End(..) | What::Mute(..) | What::Damage(..) => at_a_byte(plan, fault),
         What::StopReading(_) | What::StartReading(_) => at_a_byte(plan, fault),
         What::KillServer | What::DrainServer | What::AbortServer => at_a_byte(plan, fault),
-        What::AcceptFails(_) => at_a_byte(plan, fault),
+        What::AcceptFails(_) | What::BreakWrites(..) => at_a_byte(plan, fault),
+        What::Meddle(..) | What::NoteRots(..) => at_a_byte(plan, fault),
         What::Forged(_) => Some("there are no datagrams"),
         What::KillClient(_) | What::StartClient(_) => at_a_byte(plan, fault),
     };

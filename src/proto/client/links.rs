@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 
-use super::team::helper_of;
-use super::{Client, Event, JobError, JobId, JobState, Link, LinkId, Owner};
+use super::member::helper_of;
+use super::{Client, Event, JobError, JobId, JobState, Link, LinkId, Owner, Phase};
 use crate::probe::{Bug, Mark, mark_if, planted};
 use crate::proto::machine::{Effect, Input, Machine, Out};
 use crate::proto::op::{OpError, Party};
@@ -152,6 +152,54 @@ impl Client {
         // A connection that ended before its handshake takes the place of the attempts that it was for.
         if is_current && end != SessionEnd::Orderly {
             self.fail_ready(now, &JobError::Session(end), out);
+        }
+    }
+
+    /// Dials if a job is due, starts the jobs that are due, says goodbye when there is nothing left.
+    pub(super) fn advance_jobs(&mut self, now: Time, out: &mut Out<Client>) {
+        self.jobs.wake(now);
+        match self.link {
+            Link::Down if self.jobs.ready().next().is_some() => {
+                let link = self.name_link();
+                let limit = self.policy.connect.filter(|_| !planted(Bug::ForgetDialDeadline));
+                self.link = Link::Dialing(link, limit.map(|limit| now + limit));
+                self.waits = Some(now);
+                out.push(Effect::Dial(link));
+            }
+            Link::Up(link) if self.sessions.get(&link).is_some_and(Session::is_open) => {
+                let spaces = self.sessions.get(&link).map_or(0, Session::spaces);
+                let due: Vec<JobId> = self.jobs.ready().take(spaces).collect();
+                for id in due {
+                    self.begin(now, link, id, out);
+                }
+                if self.phase == Phase::Closing && self.is_idle() {
+                    self.link = Link::Down;
+                    self.step_session(now, link, Input::Command(session::Command::Drain), out);
+                }
+            }
+            Link::Down | Link::Dialing(..) | Link::Up(_) => {}
+        }
+        self.settle(now, out);
+    }
+
+    fn settle(&mut self, now: Time, out: &mut Out<Client>) {
+        if self.phase != Phase::Closing || !self.is_idle() {
+            return;
+        }
+        match self.link {
+            Link::Dialing(link, _) => {
+                out.push(Effect::Hangup(link));
+                self.link = Link::Down;
+            }
+            Link::Up(link) => {
+                self.link = Link::Down;
+                self.step_session(now, link, Input::Command(session::Command::Drain), out);
+            }
+            Link::Down => {}
+        }
+        if self.sessions.is_empty() && self.phase == Phase::Closing {
+            self.phase = Phase::Closed;
+            out.push(Effect::Close(()));
         }
     }
 }

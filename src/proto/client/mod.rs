@@ -5,6 +5,7 @@
 mod error;
 mod jobs;
 mod links;
+mod member;
 mod pace;
 mod team;
 mod trees;
@@ -27,7 +28,7 @@ use crate::wire::{Code, Hello};
 pub use error::JobError;
 pub use jobs::RetryPolicy;
 use jobs::{Job, JobState, JobTable};
-use team::Team;
+use member::Team;
 
 /// Names a connection of a client; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -247,54 +248,6 @@ impl Client {
 
     fn is_idle(&self) -> bool {
         self.jobs.is_empty() && self.trees.is_empty()
-    }
-
-    /// Dials if a job is due, starts the jobs that are due, says goodbye when there is nothing left.
-    fn advance_jobs(&mut self, now: Time, out: &mut Out<Client>) {
-        self.jobs.wake(now);
-        match self.link {
-            Link::Down if self.jobs.ready().next().is_some() => {
-                let link = self.name_link();
-                let limit = self.policy.connect.filter(|_| !planted(Bug::ForgetDialDeadline));
-                self.link = Link::Dialing(link, limit.map(|limit| now + limit));
-                self.waits = Some(now);
-                out.push(Effect::Dial(link));
-            }
-            Link::Up(link) if self.sessions.get(&link).is_some_and(Session::is_open) => {
-                let spaces = self.sessions.get(&link).map_or(0, Session::spaces);
-                let due: Vec<JobId> = self.jobs.ready().take(spaces).collect();
-                for id in due {
-                    self.begin(now, link, id, out);
-                }
-                if self.phase == Phase::Closing && self.is_idle() {
-                    self.link = Link::Down;
-                    self.step_session(now, link, Input::Command(session::Command::Drain), out);
-                }
-            }
-            Link::Down | Link::Dialing(..) | Link::Up(_) => {}
-        }
-        self.settle(now, out);
-    }
-
-    fn settle(&mut self, now: Time, out: &mut Out<Client>) {
-        if self.phase != Phase::Closing || !self.is_idle() {
-            return;
-        }
-        match self.link {
-            Link::Dialing(link, _) => {
-                out.push(Effect::Hangup(link));
-                self.link = Link::Down;
-            }
-            Link::Up(link) => {
-                self.link = Link::Down;
-                self.step_session(now, link, Input::Command(session::Command::Drain), out);
-            }
-            Link::Down => {}
-        }
-        if self.sessions.is_empty() && self.phase == Phase::Closing {
-            self.phase = Phase::Closed;
-            out.push(Effect::Close(()));
-        }
     }
 
     fn on_dial_failed(&mut self, now: Time, link: LinkId, error: DialError, out: &mut Out<Client>) {

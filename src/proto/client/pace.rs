@@ -7,10 +7,10 @@ use crate::time::{Duration, Time};
 const MOVED_MIN: u64 = 2 << 20;
 
 /// A window is at least this long.
-const WINDOW_MIN: Duration = Duration::from_millis(200);
+const WINDOW_MIN: Duration = Duration::from_millis(100);
 
-/// And so many round trips: a new connection needs some to be up and to gather speed.
-const ROUND_TRIPS: u32 = 4;
+/// And so many round trips: a new connection needs some to gather speed.
+const ROUND_TRIPS: u32 = 3;
 
 /// More connections are of use where they bring an eighth more.
 const GROWTH: u64 = 8;
@@ -41,6 +41,11 @@ impl Pace {
 
     pub(super) fn deadline(&self) -> Time {
         self.until
+    }
+
+    /// Not all connections bring something yet: the window begins when they do.
+    pub(super) fn postpone(&mut self, now: Time) {
+        (self.until, self.moved, self.extended) = (now + self.window, 0, 0);
     }
 
     /// True once it is known how many connections are of use.
@@ -86,24 +91,27 @@ mod tests {
 
     #[test]
     fn connections_double_while_that_brings_an_eighth_more() {
-        let mut pace = Pace::new(ms(0), Duration::from_millis(50));
-        assert_eq!(pace.deadline(), ms(200));
+        let mut pace = Pace::new(ms(0), Duration::from_millis(60));
+        assert_eq!(pace.deadline(), ms(180));
         pace.moved(8 * MIB);
         assert_eq!(pace.judge(ms(100), 1 << 40, 1), None, "the window is not over");
-        assert_eq!(pace.judge(ms(200), 1 << 40, 1), Some(2));
+        assert_eq!(pace.judge(ms(180), 1 << 40, 1), Some(2));
+        pace.moved(5 * MIB);
+        pace.postpone(ms(280));
+        assert_eq!(pace.judge(ms(360), 1 << 40, 2), None, "it began when the second connection did");
         pace.moved(9 * MIB + 1);
-        assert_eq!(pace.judge(ms(400), 1 << 40, 2), Some(4));
+        assert_eq!(pace.judge(ms(460), 1 << 40, 2), Some(4));
         pace.moved(10 * MIB);
-        assert_eq!(pace.judge(ms(600), 1 << 40, 4), None);
+        assert_eq!(pace.judge(ms(640), 1 << 40, 4), None);
         assert!(pace.is_settled());
     }
 
     #[test]
     fn nothing_is_added_for_what_is_nearly_over() {
         let mut pace = Pace::new(ms(0), Duration::from_millis(100));
-        assert_eq!(pace.deadline(), ms(400));
+        assert_eq!(pace.deadline(), ms(300));
         pace.moved(8 * MIB);
-        assert_eq!(pace.judge(ms(400), 16 * MIB, 1), None);
+        assert_eq!(pace.judge(ms(300), 16 * MIB, 1), None);
         assert!(pace.is_settled());
     }
 
@@ -111,21 +119,21 @@ mod tests {
     fn a_window_in_which_little_came_goes_on() {
         let mut pace = Pace::new(ms(0), Duration::ZERO);
         pace.moved(MIB);
-        assert_eq!(pace.judge(ms(200), 1 << 40, 1), None);
+        assert_eq!(pace.judge(ms(100), 1 << 40, 1), None);
         assert!(!pace.is_settled());
         pace.moved(3 * MIB);
-        assert_eq!(pace.judge(ms(400), 1 << 40, 1), Some(2));
+        assert_eq!(pace.judge(ms(200), 1 << 40, 1), Some(2));
         pace.moved(2 * MIB + 1);
-        assert_eq!(pace.judge(ms(600), 1 << 40, 2), None, "2 MiB in each of the two before");
+        assert_eq!(pace.judge(ms(300), 1 << 40, 2), None, "2 MiB in each of the two before");
         assert!(pace.is_settled());
     }
 
     #[test]
     fn a_window_that_ends_late_is_judged_by_its_rate() {
-        let mut pace = Pace::new(ms(0), Duration::from_millis(50));
+        let mut pace = Pace::new(ms(0), Duration::ZERO);
         pace.moved(8 * MIB);
-        assert_eq!(pace.judge(ms(200), 1 << 40, 1), Some(2));
+        assert_eq!(pace.judge(ms(100), 1 << 40, 1), Some(2));
         pace.moved(12 * MIB);
-        assert_eq!(pace.judge(ms(600), 1 << 40, 2), None, "twice as long, half as fast");
+        assert_eq!(pace.judge(ms(300), 1 << 40, 2), None, "twice as long, half as fast");
     }
 }

@@ -4,19 +4,16 @@
 
 use std::collections::BTreeMap;
 
+use super::member::{Member, MemberState, Team, tag_of};
 use super::pace::Pace;
 use super::{Client, JobId, LinkId};
 use crate::probe::{Mark, mark};
 use crate::proto::limits::Connections;
-use crate::proto::machine::{Effect, Input, Out, earlier};
+use crate::proto::machine::{Effect, Input, Out};
 use crate::proto::op::{Helper, OpEvent, ShareEvent, ShareOrder};
 use crate::proto::session::{self, Request, Session, Tag};
-use crate::time::{Duration, Time};
-use crate::wire::Get;
+use crate::time::Time;
 use crate::wire::limits::EXTENT;
-
-/// Operations from here on, and below the parts of trees, pull blocks for a job.
-pub(super) const PULLS: u64 = 1 << 62;
 
 /// How many lost connections of a team are replaced.
 const SPARES: u32 = 4;
@@ -26,89 +23,6 @@ const WINDOWS: u64 = 3;
 
 /// The least that a `Hello` may state.
 const WINDOW_MIN: u64 = 2 * EXTENT;
-
-/// The connections of a job.
-#[derive(Clone, Debug, PartialEq, Hash)]
-pub(super) struct Team {
-    job: JobId,
-    /// The job's own connection.
-    own: LinkId,
-    get: Get,
-    length: u64,
-    /// Bytes that are still to come.
-    left: u64,
-    members: BTreeMap<Helper, Member>,
-    /// Connections at the most; 1 once the server has refused one.
-    most: u32,
-    spares: u32,
-    pace: Option<Pace>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Member {
-    link: LinkId,
-    state: MemberState,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum MemberState {
-    Dialing(Option<Time>),
-    /// The connection stands; the server's `Hello` is awaited.
-    Greeting,
-    /// Its operation has begun, and is not answered.
-    Asking,
-    /// It brings blocks.
-    Pulling,
-}
-
-impl Member {
-    fn brings(&self) -> bool {
-        self.state == MemberState::Pulling
-    }
-}
-
-impl Team {
-    fn named(&self, link: LinkId, state: impl Fn(MemberState) -> bool) -> Option<Helper> {
-        let mut members = self.members.iter();
-        members.find(|(_, member)| member.link == link && state(member.state)).map(|(helper, _)| *helper)
-    }
-
-    fn bringing(&self) -> u32 {
-        u32::try_from(self.members.values().filter(|member| member.brings()).count()).unwrap_or(u32::MAX)
-    }
-
-    pub(super) fn deadline(&self) -> Option<Time> {
-        let dials = self.members.values().filter_map(|member| match member.state {
-            MemberState::Dialing(limit) => limit,
-            MemberState::Greeting | MemberState::Asking | MemberState::Pulling => None,
-        });
-        earlier(dials.min(), self.pace.as_ref().map(Pace::deadline))
-    }
-
-    pub(super) fn rebase(&mut self, now: Time) {
-        for member in self.members.values_mut() {
-            if let MemberState::Dialing(Some(limit)) = &mut member.state {
-                *limit = Time::ZERO + limit.since(now);
-            }
-        }
-        if let Some(pace) = &mut self.pace {
-            pace.rebase(now);
-        }
-    }
-
-    pub(super) fn footprint(&self) -> usize {
-        self.members.len() * size_of::<(Helper, Member)>()
-    }
-}
-
-fn tag_of(helper: Helper) -> Tag {
-    Tag(PULLS | u64::from(helper.0))
-}
-
-/// The helper whose operation it is.
-pub(super) fn helper_of(tag: Tag) -> Option<Helper> {
-    (tag.0 & !u64::from(u32::MAX) == PULLS).then_some(Helper(tag.0 as u32))
-}
 
 impl Client {
     /// A job begins on a connection: its file may come over several, if it is a download and there is no team yet.
@@ -386,7 +300,13 @@ impl Client {
         });
         let late: Vec<(Helper, LinkId)> = late.collect();
         let (left, count) = (team.left, team.members.len() as u32);
-        let more = team.pace.as_mut().and_then(|pace| pace.judge(now, left, count));
+        let is_gathering = team.bringing() < count;
+        let more = team.pace.as_mut().and_then(|pace| {
+            if is_gathering && pace.deadline() <= now {
+                pace.postpone(now);
+            }
+            pace.judge(now, left, count)
+        });
         if team.pace.as_ref().is_some_and(Pace::is_settled) {
             team.pace = None;
         }
@@ -396,27 +316,6 @@ impl Client {
         }
         if let Some(more) = more {
             self.grow(now, more, out);
-        }
-    }
-}
-
-impl Connections {
-    /// How many a path of this round-trip time may have.
-    pub(super) fn most(self, rtt: Duration) -> u32 {
-        match self {
-            Connections::One => 1,
-            Connections::Fixed(count) => count.min(Connections::MAX),
-            Connections::Adaptive if rtt < Connections::RTT_MIN => 1,
-            Connections::Adaptive => Connections::ADAPTIVE_MAX,
-        }
-    }
-
-    /// True if so many missing bytes are worth more than one.
-    fn is_worth(self, missing: u64) -> bool {
-        match self {
-            Connections::One => false,
-            Connections::Fixed(_) => true,
-            Connections::Adaptive => missing >= Connections::MISSING_MIN,
         }
     }
 }

@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::assembly::{Blocks, Fill, Piece, Shape};
+use super::assembly::{Fill, Piece, Shape};
+use super::blocks::Blocks;
 use super::bulk;
 use crate::proto::storage::{BlockSet, Extent, Ticket};
 use crate::wire::limits::{EXTENT, HAVE_MAX};

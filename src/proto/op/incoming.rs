@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::assembly::{Assembly, Blocks, Fill, Piece, Shape};
+use super::assembly::{Assembly, Fill, Piece, Shape};
+use super::blocks::Blocks;
 use super::holding::Holding;
 use super::shares::Shares;
 use super::{OpEvent, Tickets};

@@ -7,6 +7,7 @@
 mod answer;
 mod ask;
 mod assembly;
+mod blocks;
 mod comparison;
 mod flow;
 mod hashing;

@@ -4,12 +4,13 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
+use super::HEAD;
 use super::assembly::Shape;
 use crate::probe::{Bug, Mark, mark_if, planted};
 use crate::proto::storage::{Extent, Ticket};
 use crate::proto::tree;
 use crate::wire::limits::{DATA_MAX, EXTENT};
-use crate::wire::{Cv, Data, Range, Rope};
+use crate::wire::{Body, Cv, Data, Hole, Range, Rope};
 
 /// Extents between "to be read" and "sent".
 #[derive(Clone, Debug, PartialEq, Hash)]
@@ -33,7 +34,8 @@ pub(crate) struct Pipeline {
 #[derive(Clone, Debug, PartialEq, Hash)]
 enum Slot {
     Reading(Ticket, Extent),
-    Read(Extent, Bytes, Vec<Cv>),
+    /// Without bytes where all of it lies in a hole.
+    Read(Extent, Option<Bytes>, Vec<Cv>),
 }
 
 impl Pipeline {
@@ -119,8 +121,13 @@ impl Pipeline {
         self.slots.push_back(Slot::Reading(ticket, extent));
     }
 
-    /// A read completed.
-    pub(crate) fn read(&mut self, ticket: Ticket, data: Bytes, cvs: Vec<Cv>) {
+    /// True if a hole can be sent as one: not where it may be part of a block, since a hole is of whole blocks.
+    pub(crate) fn takes_holes(&self) -> bool {
+        self.shape.block == self.shape.unit
+    }
+
+    /// A read completed; without bytes where it met a hole.
+    pub(crate) fn read(&mut self, ticket: Ticket, data: Option<Bytes>, cvs: Vec<Cv>) {
         let is_it = |slot: &Slot| matches!(slot, Slot::Reading(open, _) if *open == ticket || planted(Bug::ReadsByOrder));
         let front = self.slots.front();
         mark_if(Mark::ReadOvertakes, || matches!(front, Some(Slot::Reading(first, _)) if *first != ticket));
@@ -132,19 +139,26 @@ impl Pipeline {
         self.skip();
     }
 
-    /// The length of the next segment to send; `None` while nothing is ready.
+    /// The room that the next segment to send takes; `None` while nothing is ready.
     pub(crate) fn next_len(&self) -> Option<usize> {
         match self.slots.front()? {
             Slot::Reading(..) => None,
-            Slot::Read(extent, ..) => {
+            Slot::Read(_, None, _) => Some(HEAD),
+            Slot::Read(extent, Some(_), _) => {
                 Some(usize::try_from(self.segment_end(extent) - self.cursor).unwrap_or(DATA_MAX))
             }
         }
     }
 
-    /// Takes the next segment.
-    pub(crate) fn next_data(&mut self) -> Option<Data> {
+    /// Takes the next segment, or the next run of blocks in a hole: how many bytes of the file it is about, and its body.
+    pub(crate) fn next_body(&mut self) -> Option<(u64, Body)> {
         let Slot::Read(extent, bytes, _) = self.slots.front()? else { return None };
+        let Some(bytes) = bytes else {
+            let hole = self.hole(extent);
+            self.cursor = hole.offset + hole.length;
+            self.skip();
+            return Some((hole.length, Body::Hole(hole)));
+        };
         let (offset, end) = (self.cursor, self.segment_end(extent));
         let from = usize::try_from(offset - extent.offset).ok()?;
         let to = usize::try_from(end - extent.offset).ok()?;
@@ -155,7 +169,17 @@ impl Pipeline {
         let cv = if is_last { self.cvs[block as usize] } else { None };
         self.cursor = end;
         self.skip();
-        Some(Data { offset, cv, payload })
+        Some((end - offset, Body::Data(Data { offset, cv, payload })))
+    }
+
+    /// From the cursor to the next block that the receiver holds, or to the end of what was read.
+    fn hole(&self, extent: &Extent) -> Hole {
+        let end = extent.offset + u64::from(extent.length);
+        let mut to = self.cursor;
+        while to < end && (to == self.cursor || !self.is_held(to)) {
+            to = self.shape.block_end(self.shape.block_of(to)).min(end);
+        }
+        Hole { offset: self.cursor, length: to - self.cursor }
     }
 
     /// True if nothing is to be read and nothing to be sent.
@@ -174,7 +198,7 @@ impl Pipeline {
             .iter()
             .map(|slot| match slot {
                 Slot::Reading(..) => 0,
-                Slot::Read(_, bytes, _) => bytes.len(),
+                Slot::Read(_, bytes, _) => bytes.as_ref().map_or(0, Bytes::len),
             })
             .sum()
     }

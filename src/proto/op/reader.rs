@@ -131,7 +131,11 @@ impl Reader {
         let State::Reading(reading) = &mut self.state else { return };
         let lease = reading.lease;
         while let Some((shape, is_sent)) = reading.next_extent(self.ahead) {
-            let op = if is_sent { BlockOp::Read { lease, shape } } else { BlockOp::Check { lease, shape } };
+            let op = if is_sent {
+                BlockOp::Read { lease, shape, holes: false }
+            } else {
+                BlockOp::Check { lease, shape }
+            };
             let ticket = self.tickets.issue(StoreOp::Block(op), out);
             reading.flow.pending(ticket, shape.offset);
         }
@@ -161,7 +165,7 @@ impl Reader {
                         reading.flow.ready(ticket, data, cvs[0]);
                     }
                     BlockDone::Written { cvs } if cvs.len() == 1 => reading.flow.hashed(ticket, cvs[0]),
-                    BlockDone::Read { .. } | BlockDone::Written { .. } => {}
+                    BlockDone::Read { .. } | BlockDone::Hole { .. } | BlockDone::Written { .. } => {}
                 }
                 self.advance(out);
             }

@@ -1,6 +1,7 @@
 //! The sending side of a transfer, at the client for an upload and at the server for a download: offers a file, sends
 //! the blocks that the receiver lacks, and commits with the file's root.
 
+mod leaving;
 mod source;
 
 use self::source::{Load, Source};
@@ -9,7 +10,7 @@ use super::pipeline::Pipeline;
 use super::{
     HEAD, Moved, OpDone, OpError, OpEvent, OpResult, Order, Party, ROUNDS_MAX, Stage, Tickets, bulk,
 };
-use crate::probe::{Bug, planted};
+use crate::probe::{Bug, Mark, mark, planted};
 use crate::proto::Limits;
 use crate::proto::machine::{Effect, Input, Machine, Out};
 use crate::proto::states::state_names;
@@ -20,7 +21,8 @@ use crate::proto::tree;
 use crate::time::Time;
 use crate::wire::limits::{EXTENT, FILE_MAX};
 use crate::wire::{
-    Attempt, Body, Code, Commit, Cv, Failure, FileKind, Get, HavePage, Metadata, Offer, Range, RelPath,
+    Attempt, Body, Capabilities, Code, Commit, Cv, Failure, FileKind, Get, HavePage, Metadata, Offer, Range,
+    RelPath,
 };
 
 /// Sends one file.
@@ -30,6 +32,8 @@ pub struct Sender {
     source: RelPath,
     purpose: Purpose,
     ahead: usize,
+    /// The peer takes holes as such.
+    takes_holes: bool,
     tickets: Tickets,
     state: State,
 }
@@ -92,7 +96,14 @@ impl Sender {
 
     fn new(root: RootId, source: RelPath, purpose: Purpose, limits: &Limits) -> Sender {
         let ahead = limits.extents_ahead;
-        Sender { root, source, purpose, ahead, tickets: Tickets::default(), state: State::New }
+        let tickets = Tickets::default();
+        Sender { root, source, purpose, ahead, takes_holes: false, tickets, state: State::New }
+    }
+
+    /// The same for a peer with these capabilities: to one that takes them, holes of the source are sent as such.
+    #[must_use]
+    pub fn to_peer_with(self, capabilities: Capabilities) -> Sender {
+        Sender { takes_holes: capabilities.has(Capabilities::HOLES), ..self }
     }
 
     /// Bytes of room that the next segment waits for; 0 if none is ready.
@@ -212,12 +223,17 @@ impl Sender {
             (State::Sending(outgoing), Stored::File(Ok(FileDone::Loaded { version, data, cvs, .. })))
                 if outgoing.source == Source::Loaded(version) =>
             {
-                outgoing.pipeline.read(ticket, data, cvs);
+                outgoing.pipeline.read(ticket, Some(data), cvs);
                 self.advance(out);
             }
             (State::Sending(_), Stored::File(Ok(loaded))) => self.changed(loaded, out),
             (State::Sending(outgoing), Stored::Block(Ok(BlockDone::Read { data, cvs }))) => {
-                outgoing.pipeline.read(ticket, data, cvs);
+                outgoing.pipeline.read(ticket, Some(data), cvs);
+                self.advance(out);
+            }
+            (State::Sending(outgoing), Stored::Block(Ok(BlockDone::Hole { cvs }))) => {
+                mark(Mark::HoleSent);
+                outgoing.pipeline.read(ticket, None, cvs);
                 self.advance(out);
             }
             (State::Rechecking(_), Stored::Name(Ok(NameDone::Unchanged))) => self.commit(out),
@@ -263,7 +279,9 @@ impl Sender {
             passed => out.event(OpEvent::Skipped(passed)),
         }
         while let Some(shape) = outgoing.pipeline.next_read(self.ahead) {
-            let ticket = self.tickets.issue(outgoing.source.read(self.root, &self.source, shape), out);
+            let holes = self.takes_holes && outgoing.pipeline.takes_holes();
+            let read = outgoing.source.read(self.root, &self.source, shape, holes);
+            let ticket = self.tickets.issue(read, out);
             outgoing.pipeline.reading(ticket, shape);
         }
         if !outgoing.pipeline.is_done() {
@@ -292,54 +310,15 @@ impl Sender {
     fn on_room(&mut self, mut room: usize, out: &mut Out<Sender>) {
         let State::Sending(outgoing) = &mut self.state else { return };
         while outgoing.pipeline.next_len().is_some_and(|length| length <= room) {
-            let Some(data) = outgoing.pipeline.next_data() else { break };
-            out.event(OpEvent::Progress(data.payload.len() as u64));
-            let data = Body::Data(data);
-            room = room.saturating_sub(Sender::size(&data) + HEAD);
-            out.push(Effect::Transmit((), data));
+            let Some((bytes, body)) = outgoing.pipeline.next_body() else { break };
+            out.event(OpEvent::Progress(bytes));
+            room = room.saturating_sub(Sender::size(&body) + HEAD);
+            out.push(Effect::Transmit((), body));
             if !outgoing.pipeline.is_within_extent() {
                 break;
             }
         }
         self.advance(out);
-    }
-
-    /// Without a commit the receiver publishes nothing.
-    fn cancel(&mut self, out: &mut Out<Sender>) {
-        match self.state {
-            State::Committing(..) => out.push(Effect::Transmit((), Body::Cancel)),
-            State::New | State::Opening | State::Sending(_) | State::Rechecking(_) => {
-                self.leave(Err(OpError::us(Code::CANCELLED, "")), out);
-            }
-            State::Leaving(..) | State::Closed => {}
-        }
-    }
-
-    fn leave(&mut self, outcome: OpResult, out: &mut Out<Sender>) {
-        let lease = match core::mem::replace(&mut self.state, State::Closed) {
-            State::Sending(outgoing) | State::Rechecking(outgoing) | State::Committing(outgoing, _) => {
-                outgoing.source.lease()
-            }
-            State::Leaving(_, lease) => lease,
-            State::New | State::Opening | State::Closed => None,
-        };
-        self.state = State::Leaving(outcome, lease);
-        self.go_on_leaving(out);
-    }
-
-    fn go_on_leaving(&mut self, out: &mut Out<Sender>) {
-        let State::Leaving(outcome, lease) = &mut self.state else { return };
-        if self.tickets.open > 0 {
-            return;
-        }
-        let is_kept = planted(Bug::KeepSource) && outcome.is_err();
-        if let Some(lease) = lease.take().filter(|_| !is_kept) {
-            self.tickets.issue(StoreOp::Name(NameOp::Release { lease }), out);
-            return;
-        }
-        if let State::Leaving(outcome, _) = core::mem::replace(&mut self.state, State::Closed) {
-            out.push(Effect::Close(outcome));
-        }
     }
 }
 

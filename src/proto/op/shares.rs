@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use super::assembly::{Assembly, Blocks, Piece, Shape};
+use super::assembly::{Assembly, Piece, Shape};
+use super::blocks::Blocks;
 use super::share::Helper;
 use crate::probe::{Bug, Mark, mark, planted};
 use crate::proto::storage::{Extent, Ticket};

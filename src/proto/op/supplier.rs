@@ -114,7 +114,8 @@ impl Supplier {
         let State::Supplying(supply) = &mut self.state else { return };
         let lease = supply.lease;
         while let Some(shape) = supply.pipeline.next_read(self.ahead) {
-            let ticket = self.tickets.issue(StoreOp::Block(BlockOp::Read { lease, shape }), out);
+            let read = BlockOp::Read { lease, shape, holes: false };
+            let ticket = self.tickets.issue(StoreOp::Block(read), out);
             supply.pipeline.reading(ticket, shape);
         }
     }
@@ -123,12 +124,11 @@ impl Supplier {
     fn on_room(&mut self, mut room: usize, out: &mut Out<Supplier>) {
         let State::Supplying(supply) = &mut self.state else { return };
         while supply.pipeline.next_len().is_some_and(|length| length <= room) {
-            let Some(data) = supply.pipeline.next_data() else { break };
-            self.bytes += data.payload.len() as u64;
-            out.event(OpEvent::Progress(data.payload.len() as u64));
-            let data = Body::Data(data);
-            room = room.saturating_sub(Supplier::size(&data) + HEAD);
-            out.push(Effect::Transmit((), data));
+            let Some((bytes, body)) = supply.pipeline.next_body() else { break };
+            self.bytes += bytes;
+            out.event(OpEvent::Progress(bytes));
+            room = room.saturating_sub(Supplier::size(&body) + HEAD);
+            out.push(Effect::Transmit((), body));
             if !supply.pipeline.is_within_extent() {
                 break;
             }
@@ -166,7 +166,7 @@ impl Supplier {
                 self.on_opened(lease, &metadata, version, out);
             }
             (State::Supplying(supply), Stored::Block(Ok(BlockDone::Read { data, cvs }))) => {
-                supply.pipeline.read(ticket, data, cvs);
+                supply.pipeline.read(ticket, Some(data), cvs);
                 self.advance(out);
             }
             (State::Rechecking(_), Stored::Name(Ok(NameDone::Unchanged))) => {

@@ -69,7 +69,8 @@ impl Session {
         let operation: Operation = match request {
             Request::Ask(question) => Ask::new(question).into(),
             Request::Put { root, source, path, attempt } => {
-                Sender::upload(root, source, path, attempt, limits).into()
+                let sender = Sender::upload(root, source, path, attempt, limits);
+                sender.to_peer_with(self.table.capabilities).into()
             }
             Request::Fetch { root, at, get, start } => Receiver::asking(root, at, get, start, limits).into(),
             Request::Pull { get, length } => Puller::new(get, length).into(),
@@ -174,7 +175,8 @@ impl Session {
             Body::Resolve(path) => answer(root, Question::Resolve(path)),
             Body::Get(get) => {
                 let began = Began::Get(get.path.clone());
-                (Sender::download(root, get, &self.limits).into(), began)
+                let sender = Sender::download(root, get, &self.limits);
+                (sender.to_peer_with(self.table.capabilities).into(), began)
             }
             Body::Read(read) => {
                 let began = Began::Read(read.path.clone());

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Group, Member, Shared, State};
-use crate::probe::{Bug, planted};
+use crate::probe::{Bug, Mark, mark_if, planted};
 use crate::proto::storage::StoreError;
 use crate::store::errors::{because, failed};
 use crate::store::{File, Files};
@@ -95,6 +95,7 @@ impl<F: Files> Shared<F> {
         }
         let synced = self.files.sync_file_system(&self.top);
         self.is_doubtful |= synced.is_err();
+        mark_if(Mark::BarrierFailed, || synced.is_err());
         synced.map_err(because("write to disk all below", &RelPath::ROOT))
     }
 }

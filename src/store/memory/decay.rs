@@ -18,6 +18,17 @@ impl Disk {
         }
     }
 
+    /// Somebody removes a name, and what is below it.
+    pub(super) fn take_away(&mut self, folder: Inode, name: &[u8]) -> bool {
+        let Ok(inode) = self.child(folder, name) else { return false };
+        let Ok(entries) = self.entries(inode) else { return self.remove_file(folder, name).is_ok() };
+        let names: Vec<Vec<u8>> = entries.keys().cloned().collect();
+        for name in names {
+            self.take_away(inode, &name);
+        }
+        self.remove_folder(folder, name).is_ok()
+    }
+
     /// All files.
     pub(super) fn files(&self) -> impl Iterator<Item = &Node> {
         self.nodes.iter().filter(|node| !node.removed && matches!(node.content, Content::File(_)))

@@ -28,7 +28,7 @@ macro_rules! primitives {
 primitives! {
     OpenFolder OpenFile CreateFile OpenOwn CreateFolder SetFolderMode SetFolderModified CreateLink ReadLink
     Rename RemoveFile RemoveFolder Status List
-    NextNames SyncFolder FreeSpace FileStatus ReadAt WriteAt Zero SetLen SetMode SetModified Sync
+    NextNames SyncFolder FreeSpace FileStatus NextData ReadAt WriteAt Zero SetLen SetMode SetModified Sync
     Lock SyncFileSystem
 }
 
@@ -64,6 +64,8 @@ pub(super) struct Disk {
     pub(super) shadow: Option<Shadow>,
     /// Primitives that still work.
     pub(super) dies_after: Option<usize>,
+    /// Files to which a crash left two names.
+    pub(super) twice: BTreeSet<Inode>,
 }
 
 /// A node stays when its last name is gone: somebody may have it open.
@@ -114,6 +116,7 @@ impl Disk {
             log: Some(Vec::new()),
             shadow: None,
             dies_after: None,
+            twice: BTreeSet::new(),
         };
         disk.add(Vec::new(), Content::folder(), 0o755, 1);
         disk
@@ -277,7 +280,11 @@ impl Disk {
             if self.entries(old).is_ok() {
                 return Err(FileErrorKind::NotAFile.into());
             }
-            self.change(old).removed = true;
+            if old == inode {
+                // Two names of one file: as POSIX has it, nothing happens.
+                return Ok(());
+            }
+            self.loses_name(old);
         }
         self.entries_mut(from)?.remove(from_name);
         self.entries_mut(to)?.insert(to_name.to_vec(), inode);
@@ -298,8 +305,14 @@ impl Disk {
         }
         self.entries_mut(folder)?.remove(name);
         self.note(|| Change::Name(folder, name.to_vec(), None));
-        self.change(inode).removed = true;
+        self.loses_name(inode);
         Ok(())
+    }
+
+    /// A file is removed with its last name.
+    fn loses_name(&mut self, inode: Inode) {
+        let is_last = !self.twice.remove(&inode);
+        self.change(inode).removed = is_last;
     }
 
     pub(super) fn remove_folder(&mut self, folder: Inode, name: &[u8]) -> Result<(), FileError> {

@@ -13,6 +13,23 @@ impl MemoryFiles {
         disk.write(inode, 0, content).expect("room for a fixture");
     }
 
+    /// Puts a file of `length` bytes there that is a hole but for the pieces, each with its offset.
+    pub fn put_sparse(&self, path: &str, length: u64, pieces: &[(u64, &[u8])]) {
+        self.put_hollow(path, length);
+        let mut disk = self.disk();
+        let inode = disk.find(path).expect("it was put there");
+        for (offset, bytes) in pieces {
+            disk.write(inode, *offset, bytes).expect("room for a fixture");
+        }
+    }
+
+    /// Bytes that the file at `path` takes on the disk, in pages of 4 KiB.
+    pub fn allocated(&self, path: &str) -> Option<u64> {
+        let disk = self.disk();
+        let inode = disk.find(path)?;
+        disk.pages(inode).ok().map(|pages| pages.used())
+    }
+
     /// Somebody else writes over the file at `path`, in its place, and syncs it; nothing if there is none.
     pub fn overwrite(&self, path: &str, content: &[u8]) {
         let mut disk = self.disk();
@@ -80,6 +97,14 @@ impl MemoryFiles {
         }
         lines.sort();
         lines
+    }
+
+    /// Somebody takes away what stands at `path`, with all that is in it, by no primitive; false if nothing does.
+    pub fn take_away(&self, path: &str) -> bool {
+        let mut disk = self.disk();
+        let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let folder = if above.is_empty() { Some(Disk::ROOT) } else { disk.find(above) };
+        folder.is_some_and(|folder| disk.take_away(folder, name.as_bytes()))
     }
 
     /// Puts something there that is neither file, folder nor link.

@@ -58,6 +58,12 @@ impl Pages {
         self.length = self.length.max(offset + data.len() as u64);
     }
 
+    /// Where the first page from `offset` on is, or `offset` within it.
+    pub(super) fn next_data(&self, offset: u64) -> Option<u64> {
+        let mut pages = self.pages.range(offset / PAGE..);
+        pages.next().map(|(page, _)| (page * PAGE).max(offset)).filter(|at| *at < self.length)
+    }
+
     /// Inverts bits of a byte that was written; a hole has none.
     pub(super) fn invert(&mut self, offset: u64, mask: u8) -> bool {
         let page = self.pages.get_mut(&(offset / PAGE)).filter(|_| offset < self.length);

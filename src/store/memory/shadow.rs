@@ -118,9 +118,19 @@ impl Shadow {
         }
     }
 
-    /// Makes a folder's names durable.
+    /// Makes a folder's names durable. Of a rename out of another folder that is the new name alone: the old one is in a folder
+    /// that was not synced, and a crash may bring it back, beside the new one.
     pub(super) fn sync_folder(&mut self, inode: Inode) {
-        self.settle(|change| change.is_about_folder(inode));
+        for change in std::mem::take(&mut self.pending) {
+            match change {
+                Change::Rename { from, to, what } if to.0 == inode && from.0 != inode => {
+                    self.apply(Change::Name(to.0, to.1, Some(what)));
+                    self.pending.push(Change::Name(from.0, from.1, None));
+                }
+                covered if covered.is_about_folder(inode) => self.apply(covered),
+                other => self.pending.push(other),
+            }
+        }
     }
 
     /// Makes everything durable: where a disk begins.
@@ -211,12 +221,16 @@ impl Disk {
                 Content::Link(_) | Content::Other => {}
             }
         }
+        self.twice.clear();
         self.find_again(Disk::ROOT, Vec::new());
         self.shadow = Some(shadow);
     }
 
     /// What can be reached from the root is not removed, and has the path that it is found at.
     fn find_again(&mut self, inode: Inode, path: Vec<u8>) {
+        if !self.node(inode).removed {
+            self.twice.insert(inode);
+        }
         let node = self.node_mut(inode);
         (node.removed, node.path) = (false, path.clone());
         let names: Vec<(Vec<u8>, Inode)> = match &node.content {

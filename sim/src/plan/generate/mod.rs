@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `workload` | files, and what is done with them |
 //! | `habits` | what is done together, and what is given up |
+//! | `meddlers` | who meddles with the folder for partial files; failing barriers and logs; drivers that are interrupted |
 //! | `obstacles` | what is in the way of a path; servers that stop at once; forged datagrams |
 //! | `oddities` | what a peer may ask for, and no client of ours does; files that are too long to be read |
 //! | `ordered` | parts of files, streams, comparisons |
@@ -14,6 +15,7 @@
 
 mod fair;
 mod habits;
+mod meddlers;
 mod obstacles;
 mod oddities;
 mod ordered;
@@ -148,6 +150,7 @@ impl Plan {
         }
         ordered::ordered(&mut plan, scenario, &mut streams.stream(Streams::ORDERED));
         trees::trees(&mut plan, scenario, &mut streams.stream(Streams::TREES));
+        meddlers::meddlers(&mut plan, scenario, &mut streams.stream(Streams::MEDDLERS));
         fair::fair(&mut plan);
         plan
     }
@@ -171,6 +174,7 @@ fn shape(random: &mut ChaCha8Rng) -> Shape {
         pending_percent: random.random_range(0..30),
         nap_permille: if random.random_bool(0.5) { random.random_range(0..10) } else { 0 },
         nap_ms_max: random.random_range(1..20),
+        ..Shape::SMOOTH
     }
 }
 

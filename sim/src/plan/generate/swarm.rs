@@ -142,7 +142,7 @@ fn application(client: u32, workload: &mut Workload) -> Application {
         };
         steps.push(Step::new(operation, expect));
     }
-    Application { begins_ms: workload.random.random_range(0..200) * u64::from(client), steps }
+    Application { begins_ms: workload.random.random_range(0..200) * u64::from(client), steps, leaves: false }
 }
 
 fn datagrams(workload: &mut Workload) -> Operation {

@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use towline::client::{Client, ClientConfig, ClientError, Places};
+use towline::client::{Client, ClientConfig, ClientError, Places, Traffic};
 use towline::drive::Completions;
+use towline::harness::Side;
 use towline::proto::client::Event;
 use towline::wire::RelPath;
 
+use super::super::facts::Place;
 use super::super::files::source_of;
 use super::super::steps;
 use super::Network;
@@ -60,6 +62,7 @@ pub(in crate::tier) async fn run<N: Network>(shared: Shared, network: N, client:
     };
     let library = Client::over(dialer.clone(), disk, Completions::new(Arc::new(store)), config, watch);
     let at = At { shared: shared.clone(), dialer, library, number };
+    let before = passed(&shared, client);
     let mut next = first;
     loop {
         let group = lock(&shared).facts.group(client, next);
@@ -70,9 +73,32 @@ pub(in crate::tier) async fn run<N: Network>(shared: Shared, network: N, client:
         all(steps).await;
         next = lock(&shared).facts.clients[client as usize].next_step;
     }
-    at.library.close().await;
-    lock(&shared).facts.client_closed(client);
+    counts(&shared, client, before, at.library.traffic());
+    if shared.plan().clients[client as usize].leaves {
+        lock(&shared).facts.client_leaves(client);
+        drop(at);
+    } else {
+        at.library.close().await;
+        lock(&shared).facts.client_closed(client);
+    }
     std::future::pending().await
+}
+
+/// Bytes that a client's processes have said and heard over the protocol's connections.
+fn passed(shared: &Shared, client: u32) -> (u64, u64) {
+    let state = lock(shared);
+    let is_its = |place: &Place| matches!(place, Place::Files(dial) if dial.client == client);
+    let wires = state.wires.iter().filter(|(place, _)| is_its(place)).map(|(_, wire)| wire);
+    wires.fold((0, 0), |(said, heard), wire| {
+        (said + wire.said(Side::Client), heard + wire.heard(Side::Server))
+    })
+}
+
+/// What the library counts is what passed since this process began.
+fn counts(shared: &Shared, client: u32, before: (u64, u64), traffic: Traffic) {
+    let now = passed(shared, client);
+    let (said, heard) = (now.0 - before.0, now.1 - before.1);
+    lock(shared).facts.counted(client, (said, heard), (traffic.sent, traffic.received));
 }
 
 /// Begins them in their order, and waits for all.

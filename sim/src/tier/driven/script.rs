@@ -79,6 +79,7 @@ fn carry_out(what: What, hosts: &mut impl Hosts, shared: &Shared) {
         What::Reset(whom) => each_wire(whom, shared, Wire::reset),
         What::End(side, whom) => each_wire(whom, shared, |wire| wire.end(side)),
         What::Mute(side, whom) => each_wire(whom, shared, |wire| wire.mute(side)),
+        What::BreakWrites(side, whom) => each_wire(whom, shared, |wire| wire.break_writes(side)),
         What::Damage(side, whom) => damage(side, whom, shared),
         What::KillServer => kill_server(hosts, shared),
         What::PowerLossServer => {
@@ -121,6 +122,7 @@ fn carry_out(what: What, hosts: &mut impl Hosts, shared: &Shared) {
         What::Pause(_) | What::Resume(_) | What::ClockJump(..) | What::Forged(_) => {}
         What::DiskFull(_) | What::DiskFree(_) | What::DiskError { .. } => strike(what, shared),
         What::SlowDisk(..) | What::BitRot(..) | What::SourceChanges { .. } => strike(what, shared),
+        What::Meddle(..) | What::NoteRots(..) => strike(what, shared),
     }
 }
 

@@ -134,6 +134,8 @@ impl World {
             What::Reset(whom) => self.reset(whom),
             What::End(side, whom) => self.end_early(side, whom),
             What::Mute(side, whom) => self.mute_streams(side, whom),
+            // A machine is told of no error of its writes: what it says is lost.
+            What::BreakWrites(side, whom) => self.mute_streams(side, whom),
             What::Damage(side, whom) => self.damage(side, whom),
             What::Pause(host) => self.pause(host),
             What::Resume(host) => self.resume(host),
@@ -142,6 +144,7 @@ impl World {
             What::ClockJump(host, ms) => self.leap(host, ms),
             What::DiskFull(_) | What::DiskFree(_) | What::DiskError { .. } => self.strike(what),
             What::SlowDisk(..) | What::BitRot(..) | What::SourceChanges { .. } => self.strike(what),
+            What::Meddle(..) | What::NoteRots(..) => self.strike(what),
         }
     }
 

@@ -26,10 +26,10 @@ impl Source {
         }
     }
 
-    /// Reads `shape` of the file at `path`.
-    pub(super) fn read(self, root: RootId, path: &RelPath, shape: Extent) -> StoreOp {
+    /// Reads `shape` of the file at `path`, or learns that it is a hole where that is of use.
+    pub(super) fn read(self, root: RootId, path: &RelPath, shape: Extent, holes: bool) -> StoreOp {
         match self {
-            Source::Open(lease) => StoreOp::Block(BlockOp::Read { lease, shape }),
+            Source::Open(lease) => StoreOp::Block(BlockOp::Read { lease, shape, holes }),
             Source::Loaded(_) => StoreOp::File(FileOp::Load { root, path: path.clone() }),
         }
     }
@@ -52,7 +52,7 @@ impl Sender {
             && let Some(extent) = outgoing.pipeline.next_read(1)
         {
             outgoing.pipeline.reading(ticket, extent);
-            outgoing.pipeline.read(ticket, data, cvs);
+            outgoing.pipeline.read(ticket, Some(data), cvs);
         }
         self.advance(out);
     }

@@ -54,6 +54,8 @@ pub(crate) struct Stream<I> {
     place: Option<Place>,
     tap: Arc<Mutex<Tap>>,
     random: ChaCha8Rng,
+    /// For flushes and signals, which move no other draw.
+    flushes: ChaCha8Rng,
     shape: Shape,
     stash: BytesMut,
     /// What one read of the inner stream goes into.
@@ -145,6 +147,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Stream<I> {
             Side::Server => SERVER,
         };
         let random = Streams::new(shared.plan().seed).part(Streams::BYTES, user, number);
+        let flushes = Streams::new(shared.plan().seed).part(Streams::MEDDLERS, user, number);
         let shape = shared.plan().shape;
         let tap = Arc::new(Mutex::new(Tap::new(place, side)));
         if let Some(place) = place {
@@ -168,6 +171,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Stream<I> {
             place,
             tap,
             random,
+            flushes,
             shape,
             stash: BytesMut::new(),
             buffer: vec![0; STASH],

@@ -1,6 +1,6 @@
 //! The shim as tokio polls it: reading, writing, and their ends.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -8,6 +8,7 @@ use rand::RngExt;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use towline::proto::machine::End;
 
+use super::super::super::facts::Place;
 use super::super::state::{State, lock};
 use super::wire::{Fate, other};
 use super::{Permit, Stream, broken};
@@ -18,6 +19,9 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncRead for Stream<I> {
         let stream = self.get_mut();
         if !stream.power.is_on() {
             return Poll::Pending;
+        }
+        if stream.is_interrupted() {
+            return Poll::Ready(Err(ErrorKind::Interrupted.into()));
         }
         let allowed = match ready!(stream.may_hear(cx)) {
             Permit::Bytes(count) => count,
@@ -77,6 +81,10 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<I> {
         if bytes.is_empty() {
             return Poll::Ready(Ok(0));
         }
+        if stream.is_interrupted() {
+            return Poll::Ready(Err(ErrorKind::Interrupted.into()));
+        }
+        stream.unless_broken()?;
         let permit = ready!(stream.may_say(cx));
         if let Permit::Reset = permit {
             stream.inner = None;
@@ -104,7 +112,15 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<I> {
         Poll::Ready(Ok(count))
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// What was written is on its way; at times the system says so later.
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let stream = self.get_mut();
+        stream.unless_broken()?;
+        let permille = stream.shape.flush_permille;
+        if permille > 0 && stream.flushes.random_ratio(permille, 1_000) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         Poll::Ready(Ok(()))
     }
 
@@ -118,6 +134,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<I> {
         if stream.dawdles(false, cx) {
             return Poll::Pending;
         }
+        stream.unless_broken()?;
         let fate = {
             let state = lock(&stream.shared);
             let wire = stream.place.and_then(|place| state.wires.get(&place));
@@ -146,6 +163,25 @@ impl<I> Drop for Stream<I> {
 }
 
 impl<I: AsyncRead + AsyncWrite + Unpin> Stream<I> {
+    /// Draws whether a signal comes first. What the application reads and writes by itself is not interrupted: its own
+    /// runtime tries again.
+    fn is_interrupted(&mut self) -> bool {
+        let permille = self.shape.interrupted_permille;
+        matches!(self.place, Some(Place::Files(_)))
+            && permille > 0
+            && self.flushes.random_ratio(permille, 1_000)
+    }
+
+    /// The error of whoever writes where nothing is taken any more.
+    fn unless_broken(&self) -> io::Result<()> {
+        let state = lock(&self.shared);
+        let wire = self.place.and_then(|place| state.wires.get(&place));
+        match wire.is_some_and(|wire| wire.is_broken(self.side)) {
+            true => Err(ErrorKind::BrokenPipe.into()),
+            false => Ok(()),
+        }
+    }
+
     /// Inverts what is due of what is heard now.
     fn invert(&self, bytes: &mut [u8]) {
         let State { wires, facts, .. } = &mut *lock(&self.shared);

@@ -24,6 +24,8 @@ struct Way {
     said: u64,
     heard: u64,
     fate: Fate,
+    /// What is written is refused.
+    is_broken: bool,
     damage: Damage,
 }
 
@@ -60,6 +62,11 @@ impl Wire {
         self.ways[side as usize].heard
     }
 
+    /// Bytes that `side` has handed over.
+    pub(crate) fn said(&self, side: Side) -> u64 {
+        self.ways[side as usize].said
+    }
+
     /// Both ends are told that it is broken.
     pub(crate) fn reset(&mut self) {
         self.is_reset = true;
@@ -76,6 +83,15 @@ impl Wire {
         if way.fate == Fate::Heard {
             way.fate = Fate::Lost;
         }
+    }
+
+    /// Nothing more that this side writes is taken, and it is told.
+    pub(crate) fn break_writes(&mut self, side: Side) {
+        self.ways[side as usize].is_broken = true;
+    }
+
+    pub(super) fn is_broken(&self, side: Side) -> bool {
+        self.ways[side as usize].is_broken
     }
 
     /// What is to be inverted of what this side says.
