@@ -106,6 +106,7 @@ const STORIES: &[Story] = &[
             "attempt 1 failed",
             "step 0 is over: Done",
             "SourceChanges",
+            "changed while it was read",
             "step 2 is over: Done",
         ],
     ),

@@ -153,6 +153,7 @@ fn another_version_is_not_printed_behind_the_first() {
     pair.served.put("file", &noise(4 * MIB + 1));
     pair.run_until(|pair| pair.result(job).is_some());
     assert_eq!(code(pair.result(job).expect("over")), Code::CHANGED);
+    assert_eq!(retries(&pair), 1, "a version that is gone is not asked for again and again");
     assert_eq!(printed(&pair), before);
     pair.close();
 }

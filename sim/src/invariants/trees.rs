@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::outcome::{Ended, Fate, Job, Outcome};
-use crate::plan::{Content, How, Links, Node, Operation};
+use crate::plan::{How, Links, Node, Operation};
 
 pub(super) fn check(outcome: &Outcome) -> Vec<String> {
     let mut broken = Vec::new();
@@ -17,10 +17,10 @@ pub(super) fn check(outcome: &Outcome) -> Vec<String> {
             |what: String| broken.push(format!("client {}'s step {}: {what}", job.client, job.step));
         counts(job).into_iter().for_each(&mut say);
         removals(outcome, job, *how).into_iter().for_each(&mut say);
-        if let Operation::PutTree { path, contents, nodes, how } = outcome.operation(job)
+        if let operation @ Operation::PutTree { path, nodes, how, .. } = outcome.operation(job)
             && job.ended == Some(Ended::Done)
         {
-            let source = Source::of(contents, nodes);
+            let source = Source::of(operation, nodes, *how);
             source.all_told(job, *how).into_iter().for_each(&mut say);
             if !how.dry_run && !is_shared(outcome, job, path) {
                 source.all_there(outcome, job, path, *how).into_iter().for_each(&mut say);
@@ -57,8 +57,9 @@ fn removals(outcome: &Outcome, job: &Job, how: How) -> Vec<String> {
             .map(|(path, _)| format!("{path:?} was removed, which nobody asked for"))
             .collect();
     }
-    let Operation::PutTree { contents, nodes, .. } = outcome.operation(job) else { return Vec::new() };
-    let source = Source::of(contents, nodes);
+    let operation = outcome.operation(job);
+    let Operation::PutTree { nodes, .. } = operation else { return Vec::new() };
+    let source = Source::of(operation, nodes, how);
     let has = |path: &str| source.names.contains_key(path) || source.folders.contains(path);
     let comes_after =
         |path: &str, at: u64| job.told.iter().any(|(other, _, then)| other == path && *then > at);
@@ -90,19 +91,21 @@ struct Source {
 }
 
 impl Source {
-    fn of(contents: &[Content], nodes: &[(String, Node)]) -> Source {
-        let (mut names, mut folders) = (BTreeMap::new(), BTreeSet::new());
-        let mut paths: Vec<String> = (0..contents.len()).map(|number| number.to_string()).collect();
-        names.extend(paths.iter().map(|path| (path.clone(), None)));
+    /// Links that are followed are the files that they lead to, and those in the folders that they lead to.
+    fn of(operation: &Operation, nodes: &[(String, Node)], how: How) -> Source {
+        let files = operation.files_of_tree().into_iter().map(|(path, _)| (path, None));
+        let mut names: BTreeMap<String, Option<String>> = files.collect();
+        let mut folders = BTreeSet::new();
         for (path, node) in nodes {
-            paths.push(path.clone());
             match node {
-                Node::File(_) => drop(names.insert(path.clone(), None)),
-                Node::Link(target) => drop(names.insert(path.clone(), Some(target.clone()))),
+                Node::Link(target) if how.links != Links::Follow => {
+                    names.insert(path.clone(), Some(target.clone()));
+                }
                 Node::Folder => drop(folders.insert(path.clone())),
+                Node::File(_) | Node::Link(_) => {}
             }
         }
-        for path in &paths {
+        for path in names.keys().cloned().chain(folders.clone()) {
             folders.extend(path.match_indices('/').map(|(at, _)| path[..at].to_owned()));
         }
         Source { names, folders }

@@ -249,6 +249,14 @@ impl Operation {
         }
     }
 
+    /// The files that come of a tree that it sends, by their paths in it, also where nothing is to be changed.
+    pub fn files_of_tree(&self) -> Vec<(String, &Content)> {
+        match self {
+            Operation::PutTree { contents, nodes, how, .. } => files(contents, nodes, *how),
+            _ => Vec::new(),
+        }
+    }
+
     /// The file or folder that it is about, if it is about one.
     pub fn path(&self) -> Option<&str> {
         match self {

@@ -233,7 +233,7 @@ impl Facts {
         let of_job = |job: &crate::outcome::Job| match self.outcome.operation(job) {
             Operation::Get { .. } => vec![format!("down-{}", job.step)],
             operation @ Operation::GetTree { how: How { dry_run: false, .. }, .. } => {
-                let place = super::steps::destination_of(operation, job.life, job.step);
+                let place = super::trees::destination_of(operation, job.life, job.step);
                 // What was there already is as durable as it was.
                 let moved = job.told.iter().filter(|(_, fate, _)| *fate == Fate::Moved);
                 moved.map(|(path, ..)| format!("{place}/{path}")).collect()

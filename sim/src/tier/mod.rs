@@ -16,6 +16,7 @@
 //! | `meddlers` | what happens to the folder for partial files behind its store's back |
 //! | `script`, `stage` | which fault is due, and what the run waits for |
 //! | `steps` | the plan's steps, as the client's application carries them out |
+//! | `trees` | the plan's trees |
 //! | `tap` | what passes on a stream, written down |
 //! | `tripwire` | what a run asks of the real clock, which it must not |
 //! | `panics` | what panics in a run, kept for its report |
@@ -36,6 +37,7 @@ mod script;
 mod stage;
 mod steps;
 mod tap;
+mod trees;
 mod tripwire;
 
 #[cfg(feature = "turmoil")]
@@ -49,7 +51,7 @@ pub mod turmoil;
 
 use towline::probe::{self, Bug};
 
-pub(crate) use self::steps::destination_of;
+pub(crate) use self::trees::destination_of;
 use crate::outcome::Outcome;
 use crate::plan::Plan;
 use crate::plant::Plant;

@@ -4,7 +4,7 @@
 use super::decide::Entry;
 use super::folders::{FolderId, Side};
 use super::{Direction, Phase, TreeJob, Wish, store};
-use crate::probe::{Mark, mark_if};
+use crate::probe::{Mark, mark};
 use crate::proto::client::JobError;
 use crate::proto::machine::Out;
 use crate::proto::op::{OpDone, OpError, Question};
@@ -208,8 +208,7 @@ impl TreeJob {
         if let Some(Part { folder: Some(folder), step: Step::List(listing) }) = self.parts.get(&id)
             && let Some(folder) = self.folders.get_mut(folder)
         {
-            let had = folder.window(listing.side).seen;
-            mark_if(Mark::ListedAgain, || had > 0);
+            mark(Mark::ListedAgain);
             folder.window(listing.side).clear();
         }
     }

@@ -16,7 +16,7 @@ use towline::wire::RelPath;
 
 use super::super::facts::Place;
 use super::super::files::source_of;
-use super::super::steps;
+use super::super::{steps, trees};
 use super::Network;
 use super::pipes::{Sink, Source};
 use super::sockets::NetworkDial;
@@ -149,7 +149,7 @@ impl<N: Network> At<N> {
     }
 
     async fn ask_or_move(&self, step: usize, operation: &Operation) -> Result<Ended, ClientError> {
-        let Some(tree) = steps::tree(operation, step, self.dialer.client, self.number) else {
+        let Some(tree) = trees::tree(operation, step, self.dialer.client, self.number) else {
             return self.ask(step, operation).await.map(|()| Ended::Done);
         };
         let host = Host::Client(self.dialer.client);
@@ -157,7 +157,7 @@ impl<N: Network> At<N> {
         let items = tree.items.into_iter().map(|item| (0, item.from, item.to)).collect();
         let places = Places { folders, items };
         let summary = self.library.move_trees(tree.direction, places, tree.options).await?;
-        Ok(steps::whole_tree(&summary))
+        Ok(trees::whole_tree(&summary))
     }
 
     /// Asks the library as users do.

@@ -11,39 +11,22 @@ use towline::proto::machine::{DialError, DialErrorKind, Effect, End, Input, Out}
 use towline::proto::session::Session;
 use towline::proto::storage::Lease;
 use towline::store::Names;
-use towline::store::streams::{MemoryPipe, Stream};
+use towline::store::streams::Stream;
 use towline::time::Duration;
 
 use super::super::byzantine::STRANGERS;
 use super::super::disks::slowness_ms;
 use super::super::facts::{Dial, Place};
-use super::super::steps;
+use super::super::{steps, trees};
 use super::hosts::{ClientHost, RawEcho};
 use super::net::{ConnId, Connection, Segment, latency};
+use super::pipes::pipe;
 use super::world::{Due, Life, World, lock};
 use crate::disk::{Power, PoweredFiles};
 use crate::ledger::Rare;
 use crate::outcome::Ended;
 use crate::plan::{Host, Operation, Span};
 use crate::trace::{Network, Recorded};
-
-/// What a step reads from, or writes to.
-fn pipe(operation: &Operation) -> Option<MemoryPipe> {
-    match operation {
-        Operation::Print { room, .. } => {
-            let capacity = room.map(|room| usize::try_from(room).unwrap_or(usize::MAX));
-            Some(MemoryPipe { capacity, ..MemoryPipe::default() })
-        }
-        Operation::Pour { content, fails_at, .. } => {
-            let mut input = Bytes::from(content.bytes());
-            if let Some(at) = fails_at {
-                input.truncate(usize::try_from(*at).unwrap_or(usize::MAX));
-            }
-            Some(MemoryPipe { input, fails: fails_at.is_some(), ..MemoryPipe::default() })
-        }
-        _ => None,
-    }
-}
 
 impl World {
     /// A client's process begins, with the step that the last one did not finish.
@@ -141,7 +124,7 @@ impl World {
         if let Some(ms) = give_up_ms {
             self.after(Duration::from_millis(ms), Due::GiveUp(life, step));
         }
-        if let Some(tree) = steps::tree(&operation, step, client, number) {
+        if let Some(tree) = trees::tree(&operation, step, client, number) {
             let job = self.facts().number_of(client, step).expect("it was counted as it began");
             return self.step_client(client, Input::Command(Command::StartTree(job, tree)));
         }
@@ -184,17 +167,6 @@ impl World {
         let next = lock(&self.facts).step_is_over(client, step, ended, &self.folders);
         if let Some(next) = next {
             self.after(Duration::ZERO, Due::Step(life, next));
-        }
-    }
-
-    /// What whoever reads has of a step that is not over.
-    fn note_printed(&mut self, client: u32, step: usize) {
-        let is_open = !self.facts().has_ended(client, step);
-        let host = self.clients[client as usize].as_ref().filter(|_| is_open);
-        if let Some(Operation::Print { .. }) = self.plan.step(client, step).map(|step| &step.operation)
-            && let Some(stream) = host.and_then(|host| host.streams.get(&steps::stream_of(step)))
-        {
-            self.facts().printed(client, step, &stream.pipe().output);
         }
     }
 
@@ -387,7 +359,7 @@ impl World {
                 if let Event::Finished(job, result) = event
                     && let Some(step) = step(job)
                 {
-                    let ended = result.map_or_else(|error| steps::ended(&error), steps::whole);
+                    let ended = result.map_or_else(|error| steps::ended(&error), trees::whole);
                     self.step_is_over(client, step, ended);
                 }
             }

@@ -10,6 +10,7 @@
 //! | `notes` | what passes at their ends, written down |
 //! | `wires` | bytes from machine to machine, partitions, ends |
 //! | `breaks` | resets, early ends, half-open streams, messages held up |
+//! | `pipes` | what applications write and read in order |
 //! | `processes` | processes that stand still or do not read, clocks that differ |
 //! | `datagrams` | datagrams, their echo, and what becomes of them on their way |
 //! | `strangers` | peers that keep no rules |
@@ -27,6 +28,7 @@ mod memory;
 mod net;
 mod notes;
 mod pieces;
+mod pipes;
 mod processes;
 mod queue;
 mod server;
