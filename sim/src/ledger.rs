@@ -132,7 +132,11 @@ pub const SELDOM: &[Mark] = &[
     Mark::PartialHasAnotherName,
     Mark::JournalDamaged,
     Mark::LogWrittenAnew,
+    Mark::BarrierFailed,
 ];
+
+/// What the simulator sees too seldom for that: the same holds for it.
+pub const SELDOM_SEEN: &[Rare] = &[Rare::NoteRotted, Rare::Meddled, Rare::LeftAbruptly];
 
 /// How many runs reached each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -160,11 +164,11 @@ impl Ledger {
     /// What none of so many runs on these tiers reached, and one should have. Real sockets are not asked for any of it. Marks are
     /// the fast tier's to reach: on others the store completes in order, and nothing overtakes anything.
     pub fn missing(&self, tiers: &[Tier], runs: u64) -> Vec<State> {
+        let is_long = tiers.contains(&Tier::Fast) && runs >= Ledger::LONG;
         let is_due = |state: &State| match state {
+            State::Seen(rare) if SELDOM_SEEN.contains(rare) => is_long,
             State::Seen(_) => tiers.iter().any(|tier| Tier::SIMULATED.contains(tier)),
-            State::Marked(mark) if SELDOM.contains(mark) => {
-                tiers.contains(&Tier::Fast) && runs >= Ledger::LONG
-            }
+            State::Marked(mark) if SELDOM.contains(mark) => is_long,
             State::Marked(_) => tiers.contains(&Tier::Fast),
         };
         State::all().filter(|state| is_due(state) && self.count(*state) == 0).collect()

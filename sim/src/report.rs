@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::campaign::{Ran, Tally};
-use crate::ledger::{Ledger, SELDOM, State};
+use crate::ledger::{Ledger, SELDOM, SELDOM_SEEN, State};
 
 /// The head of the table.
 pub(crate) fn head() -> String {
@@ -107,6 +107,7 @@ pub(crate) fn summary(tally: &Tally, failed: &[String], wall: Duration, ledger: 
     for state in State::all() {
         let note = match state {
             State::Marked(mark) if SELDOM.contains(&mark) => " (asked of long campaigns)",
+            State::Seen(rare) if SELDOM_SEEN.contains(&rare) => " (asked of long campaigns)",
             State::Marked(_) | State::Seen(_) => "",
         };
         let _infallible = writeln!(text, "{:>8}  {}{note}", ledger.count(state), state.words());

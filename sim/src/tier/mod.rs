@@ -15,6 +15,7 @@
 //! | `known` | contents, by their hashes |
 //! | `meddlers` | what happens to the folder for partial files behind its store's back |
 //! | `script`, `stage` | which fault is due, and what the run waits for |
+//! | `parting` | how clients go, and what they count of what they did |
 //! | `steps` | the plan's steps, as the client's application carries them out |
 //! | `trees` | the plan's trees |
 //! | `tap` | what passes on a stream, written down |
@@ -32,6 +33,7 @@ mod fuses;
 mod known;
 mod meddlers;
 mod panics;
+mod parting;
 mod place;
 mod script;
 mod stage;

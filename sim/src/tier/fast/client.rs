@@ -9,7 +9,6 @@ use towline::harness::{Checked, MemoryStreams, Side, carry_out};
 use towline::proto::client::{Client, Command, Event, LinkId};
 use towline::proto::machine::{DialError, DialErrorKind, Effect, End, Input, Out};
 use towline::proto::session::Session;
-use towline::proto::storage::Lease;
 use towline::store::Names;
 use towline::store::streams::Stream;
 use towline::time::Duration;
@@ -104,17 +103,6 @@ impl World {
             return self.step_client(life.client, Input::Command(Command::Close));
         }
         group.into_iter().for_each(|step| self.begin_step(life, step));
-    }
-
-    /// Its process goes on, and drops its client: the driver closes its connections and gives its leases back.
-    fn leave(&mut self, client: u32) {
-        self.deadline = None;
-        self.memory.forget_all(Host::Client(client));
-        let Some(mut host) = self.clients[client as usize].take() else { return };
-        host.links.values().for_each(|conn| self.release(*conn, Side::Client));
-        let open: Vec<Lease> = host.names.leases().collect();
-        open.into_iter().for_each(|lease| host.names.abandon(lease));
-        self.facts().client_leaves(client);
     }
 
     fn begin_step(&mut self, life: Life, step: usize) {

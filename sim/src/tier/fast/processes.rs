@@ -1,6 +1,7 @@
-//! Processes that stand still or do not read, while their systems go on; and hosts whose clocks differ.
+//! Processes that stand still or do not read, while their systems go on, or drop their clients; and hosts whose clocks differ.
 
 use towline::harness::Side;
+use towline::proto::storage::Lease;
 use towline::time::{Duration, Time};
 
 use super::net::ConnId;
@@ -9,6 +10,17 @@ use super::world::{Due, World};
 use crate::plan::Host;
 
 impl World {
+    /// Its process goes on, and drops its client: the driver closes its connections and gives its leases back.
+    pub(super) fn leave(&mut self, client: u32) {
+        self.deadline = None;
+        self.memory.forget_all(Host::Client(client));
+        let Some(mut host) = self.clients[client as usize].take() else { return };
+        host.links.values().for_each(|conn| self.release(*conn, Side::Client));
+        let open: Vec<Lease> = host.names.leases().collect();
+        open.into_iter().for_each(|lease| host.names.abandon(lease));
+        self.facts().client_leaves(client);
+    }
+
     /// The process stands still. Its system accepts, receives and sends what was handed to it.
     pub(super) fn pause(&mut self, host: Host) {
         self.deadline = None;
