@@ -1,6 +1,6 @@
 //! Plans without bulk: the same story with short files, for measuring what a plan costs beside the bytes that it moves.
 
-use super::{Content, Fault, Node, Obstacle, Operation, Plan, Step, What, When};
+use super::{Content, Fault, Node, Obstacle, Operation, Part, Plan, Step, What, When};
 
 /// A flood is as much as so many contents: echoes that are not read, and pings by the hundred.
 const FLOOD: u64 = 16;
@@ -36,6 +36,10 @@ impl Plan {
                 Operation::Pour { content, fails_at, .. } => {
                     short(content);
                     *fails_at = fails_at.map(|at| at.min(most));
+                }
+                // What begins within a file still does.
+                Operation::Print { part: Part::Rest { first } | Part::Range { first, .. }, .. } => {
+                    *first = (*first).min(most.saturating_sub(1));
                 }
                 Operation::Get { .. } | Operation::GetTree { .. } | Operation::Print { .. } => {}
                 Operation::List | Operation::Stat { .. } => {}
