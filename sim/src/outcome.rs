@@ -120,6 +120,9 @@ impl Job {
     }
 }
 
+/// Bytes that were said, and bytes that were heard.
+pub type SaidHeard = (u64, u64);
+
 /// A request for an echo and what came back.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Echoed {
@@ -249,8 +252,8 @@ pub struct Outcome {
     pub strange_preambles: BTreeSet<u32>,
     /// What power losses changed.
     pub power_losses: Vec<PowerLoss>,
-    /// Clients whose library counts other bytes than passed: both said and heard, first what passed.
-    pub miscounted: Vec<(u32, (u64, u64), (u64, u64))>,
+    /// Clients whose library counts other bytes than passed: first what passed, then what it counts.
+    pub miscounted: Vec<(u32, SaidHeard, SaidHeard)>,
     /// Strangers that were connected, in order.
     pub visits: Vec<Visit>,
     /// The most that the machines of each host held, on a tier that can see it.

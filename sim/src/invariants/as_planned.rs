@@ -77,7 +77,8 @@ fn partition(outcome: &Outcome) -> Vec<String> {
     let Some(Operation::Put { content, .. }) = plan.step(0, 0).map(|step| &step.operation) else {
         return Vec::new();
     };
-    if byte >= content.length {
+    // A hole is told of in a few bytes.
+    if byte >= content.length - content.hole().unwrap_or(0) {
         return Vec::new();
     }
     let mut broken = Vec::new();

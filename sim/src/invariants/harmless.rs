@@ -50,10 +50,9 @@ fn meets_writer(outcome: &Outcome, reader: &Job) -> bool {
         let is_apart = is_over(job, reader.begun_at) || is_over(reader, job.begun_at);
         operation.writes() && path.is_some_and(|path| operation.meets(path)) && !is_apart
     };
-    let reads = |operation: &Operation| match operation {
-        Operation::Get { .. } | Operation::Compare { .. } | Operation::Print { .. } => true,
-        Operation::GetTree { .. } => true,
-        _ => false,
+    let reads = |operation: &Operation| {
+        let is_file = matches!(operation, Operation::Get { .. } | Operation::Compare { .. });
+        is_file || matches!(operation, Operation::Print { .. } | Operation::GetTree { .. })
     };
     reads(outcome.operation(reader)) && outcome.jobs.iter().any(meets)
 }

@@ -68,7 +68,7 @@ fn wrong_comparison(outcome: &Outcome, job: &Job, path: &str, content: &Content)
     }
     // What stands there is known byte by byte, but for what a link leads to.
     let versions = outcome.versions_at(path);
-    let Some((_, there)) = versions.iter().find(|(id, _)| Some(*id) == there) else { return None };
+    let (_, there) = versions.iter().find(|(id, _)| Some(*id) == there)?;
     let contents = std::iter::once(content).chain(outcome.plan.source_changes(job.client, job.step));
     let contents: Vec<Vec<u8>> = contents
         .filter(|content| here.contains(&outcome.id(content)))

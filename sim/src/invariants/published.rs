@@ -49,7 +49,9 @@ fn again(outcome: &Outcome) -> Vec<String> {
     // A file that has its name, and not known to be durable, is a failure: it is published again when it is sent again.
     // A log that rots says nothing of what stands behind the damage.
     let is_excuse = |fault: &Fault| match fault.what {
-        What::DiskError { host: Host::Server, primitive, .. } => primitive == Primitive::SyncFolder,
+        What::DiskError { host: Host::Server, primitive, .. } => {
+            matches!(primitive, Primitive::SyncFolder | Primitive::SyncFileSystem)
+        }
         What::BitRot(host, _) => host == Host::Server,
         // Whoever takes the log away takes the memory of a process that begins anew.
         What::Meddle(host, meddling) => host == Host::Server && meddling.takes_log(),

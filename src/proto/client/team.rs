@@ -99,7 +99,7 @@ impl Client {
                 }
             }
             OpEvent::Share(ShareEvent::Whole) => self.dissolve(out),
-            OpEvent::Share(ShareEvent::Ready | ShareEvent::Segment(_) | ShareEvent::Paused) => {}
+            OpEvent::Share(ShareEvent::Ready | ShareEvent::Brings(_) | ShareEvent::Paused) => {}
             OpEvent::Consumed(_) | OpEvent::Skipped(_) | OpEvent::Started { .. } | OpEvent::Taken(_) => {
                 return false;
             }
@@ -203,11 +203,11 @@ impl Client {
                 self.tell_receiver(ShareOrder::Join(helper));
                 self.got_on(job, OpEvent::Connections(count), out);
             }
-            OpEvent::Share(ShareEvent::Segment(data)) => {
+            OpEvent::Share(ShareEvent::Brings(brought)) => {
                 if let Some(pace) = &mut team.pace {
-                    pace.moved(data.payload.len() as u64);
+                    pace.moved(brought.credit());
                 }
-                self.tell_receiver(ShareOrder::Brought(helper, data));
+                self.tell_receiver(ShareOrder::Brought(helper, brought));
             }
             OpEvent::Share(ShareEvent::Paused) => self.tell_receiver(ShareOrder::Flush(helper)),
             // What held the job's own connection up held the job up.

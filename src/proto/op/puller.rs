@@ -5,12 +5,13 @@ use std::collections::VecDeque;
 
 use super::assembly::Shape;
 use super::incoming::{give_back, is_answer};
-use super::share::{ShareEvent, ShareOrder};
+use super::share::{Brought, ShareEvent, ShareOrder};
 use super::{OpDone, OpError, OpEvent, OpResult, Order, Party, bulk};
 use crate::proto::machine::{Effect, Input, Machine, Out};
 use crate::proto::states::state_names;
 use crate::time::Time;
-use crate::wire::{Body, Code, Data, Failure, Get, Offer, Range};
+use crate::wire::limits::EXTENT;
+use crate::wire::{Body, Code, Data, Failure, Get, Hole, Offer, Range};
 
 /// Pulls blocks of a file for the operation that receives it.
 #[derive(Clone, Debug, PartialEq, Hash)]
@@ -51,7 +52,7 @@ struct Asked {
 impl Asked {
     /// Takes note of a segment. The error says which rule it breaks.
     fn on_data(&mut self, data: &Data) -> Result<(), &'static str> {
-        let Some(range) = self.ranges.front_mut() else { return Err("data that was not asked for") };
+        let Some(range) = self.ranges.front() else { return Err("data that was not asked for") };
         let block_end = self.shape.block_end(range.first);
         if data.offset != self.shape.block_start(range.first) + self.within {
             return Err("data that is not what was asked for next");
@@ -66,13 +67,37 @@ impl Asked {
         self.within += data.payload.len() as u64;
         if end == block_end {
             self.within = 0;
-            range.first += 1;
-            range.count -= 1;
-            if range.count == 0 {
-                self.ranges.pop_front();
-            }
+            self.blocks_came(1);
         }
         Ok(())
+    }
+
+    /// Takes note of a hole. The error says which rule it breaks.
+    fn on_hole(&mut self, hole: &Hole) -> Result<(), &'static str> {
+        let Some(range) = self.ranges.front() else { return Err("a hole that was not asked for") };
+        let end = hole.offset.saturating_add(hole.length);
+        if self.within > 0 || hole.offset != self.shape.block_start(range.first) {
+            return Err("a hole that is not what was asked for next");
+        }
+        if end == hole.offset || end > self.shape.length || hole.length > EXTENT.max(self.shape.block) {
+            return Err("a hole of a length that cannot be");
+        }
+        let count = self.shape.block_of(end - 1) - range.first + 1;
+        if count > range.count || end != self.shape.block_end(range.first + count - 1) {
+            return Err("a hole that is not of whole blocks that were asked for next");
+        }
+        self.blocks_came(count);
+        Ok(())
+    }
+
+    /// So many blocks of the first range.
+    fn blocks_came(&mut self, count: u32) {
+        let Some(range) = self.ranges.front_mut() else { return };
+        range.first += count;
+        range.count -= count;
+        if range.count == 0 {
+            self.ranges.pop_front();
+        }
     }
 }
 
@@ -103,7 +128,15 @@ impl Puller {
             return self.close(Err(OpError::unexpected(rule)), out);
         }
         self.bytes += length;
-        out.event(OpEvent::Share(ShareEvent::Segment(data)));
+        out.event(OpEvent::Share(ShareEvent::Brings(Brought::Data(data))));
+    }
+
+    fn on_hole(&mut self, hole: Hole, out: &mut Out<Puller>) {
+        let State::Pulling(asked) = &mut self.state else { return };
+        match asked.on_hole(&hole) {
+            Ok(()) => out.event(OpEvent::Share(ShareEvent::Brings(Brought::Hole(hole)))),
+            Err(rule) => self.close(Err(OpError::unexpected(rule)), out),
+        }
     }
 
     fn on_frame(&mut self, body: Body, out: &mut Out<Puller>) {
@@ -112,6 +145,7 @@ impl Puller {
             (_, Body::Failed(failure)) => self.close(Err(OpError::peer(failure)), out),
             (State::Asked, Body::Offer(offer)) => self.on_offer(&offer, out),
             (State::Pulling(_), Body::Data(data)) => self.on_data(data, out),
+            (State::Pulling(_), Body::Hole(hole)) => self.on_hole(hole, out),
             (State::Ending, Body::Done) => {
                 let bytes = self.bytes;
                 self.close(Ok(OpDone::Pulled { bytes }), out);

@@ -1,11 +1,46 @@
 //! What is said between the operations of one client that receive one file over several connections. The client machine
 //! carries it from one session to another; nothing of it is on the wire.
 
-use crate::wire::{Data, Range};
+use crate::wire::{Data, Hole, Range};
 
 /// Names a connection that brings blocks of a file, to the operation that receives the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Helper(pub u32);
+
+/// What a helper brings: part of a block, or blocks that are a hole.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Brought {
+    /// A segment.
+    Data(Data),
+    /// Whole blocks of zeros, at most an extent.
+    Hole(Hole),
+}
+
+impl Brought {
+    /// Where in the file.
+    pub fn offset(&self) -> u64 {
+        match self {
+            Brought::Data(data) => data.offset,
+            Brought::Hole(hole) => hole.offset,
+        }
+    }
+
+    /// Bytes of the file.
+    pub fn length(&self) -> u64 {
+        match self {
+            Brought::Data(data) => data.payload.len() as u64,
+            Brought::Hole(hole) => hole.length,
+        }
+    }
+
+    /// Bytes of credit: those that came over the connection.
+    pub fn credit(&self) -> u64 {
+        match self {
+            Brought::Data(data) => data.payload.len() as u64,
+            Brought::Hole(_) => 0,
+        }
+    }
+}
 
 /// What an operation is told about a file that comes over several connections.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -18,8 +53,8 @@ pub enum ShareOrder {
     Leave(Helper),
     /// To a receiver: nobody is left to bring blocks, so that they come from its own peer.
     Alone,
-    /// To a receiver: a segment that a helper brought.
-    Brought(Helper, Data),
+    /// To a receiver: what a helper brought.
+    Brought(Helper, Brought),
     /// To a receiver: data of another transfer follows there. What has been gathered is to be stored.
     Flush(Helper),
     /// To a puller: ask for these blocks.
@@ -51,8 +86,8 @@ pub enum ShareEvent {
     Whole,
     /// A puller is ready.
     Ready,
-    /// A puller has a segment.
-    Segment(Data),
+    /// A puller has something of the file.
+    Brings(Brought),
     /// A puller's connection brings data of another transfer now.
     Paused,
 }

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use super::assembly::{Assembly, Piece, Shape};
 use super::blocks::Blocks;
-use super::share::Helper;
+use super::share::{Brought, Helper};
 use crate::probe::{Bug, Mark, mark, planted};
 use crate::proto::storage::{Extent, Ticket};
+use crate::wire::Range;
 use crate::wire::limits::{EXTENT, WANT_MAX};
-use crate::wire::{Data, Range};
 
 /// Bytes that a helper is asked for ahead of what comes, at the most: what its credit lets it send anyway. It begins with an
 /// extent and doubles with each question, so that whoever joins first does not get all that there is.
@@ -180,15 +180,18 @@ impl Shares {
         (!ranges.is_empty()).then_some(ranges)
     }
 
-    /// A helper brought a segment: the pieces that it completes; `None` if nobody waits for it from there.
-    pub(super) fn brought(&mut self, helper: Helper, data: Data) -> Option<Vec<Piece>> {
-        let block = self.shape.block_of(data.offset.min(self.shape.length.saturating_sub(1)));
+    /// A helper brought something: the pieces that it completes; `None` if nobody waits for it from there.
+    pub(super) fn brought(&mut self, helper: Helper, brought: Brought) -> Option<Vec<Piece>> {
+        let block = self.shape.block_of(brought.offset().min(self.shape.length.saturating_sub(1)));
         if self.blocks[block as usize] != Share::Asked(helper) {
             return None;
         }
         let bringing = self.helpers.get_mut(&helper)?;
-        let (length, mut pieces) = (data.payload.len() as u64, Vec::new());
-        let taken = bringing.assembly.data(data, &mut pieces);
+        let (length, mut pieces) = (brought.length(), Vec::new());
+        let taken = match brought {
+            Brought::Data(data) => bringing.assembly.data(data, &mut pieces),
+            Brought::Hole(hole) => bringing.assembly.hole(&hole, &mut pieces),
+        };
         debug_assert!(taken.is_ok(), "the puller has looked: {taken:?}");
         bringing.asked = bringing.asked.saturating_sub(length);
         if bringing.asked == 0 {

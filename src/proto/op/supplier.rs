@@ -11,7 +11,7 @@ use crate::proto::states::state_names;
 use crate::proto::storage::{BlockDone, BlockOp, Lease, NameDone, NameOp, RootId, StoreOp, Stored, Ticket};
 use crate::time::Time;
 use crate::wire::limits::{BLOCKS_MAX, EXTENT, FILE_MAX, WANT_MAX};
-use crate::wire::{Attempt, Body, Code, Cv, Failure, FileKind, Get, Metadata, Offer, Range};
+use crate::wire::{Attempt, Body, Capabilities, Code, Cv, Failure, FileKind, Get, Metadata, Offer, Range};
 
 /// Sends blocks of a file that another connection receives.
 #[derive(Clone, Debug, PartialEq, Hash)]
@@ -19,6 +19,7 @@ pub struct Supplier {
     root: RootId,
     get: Get,
     ahead: usize,
+    takes_holes: bool,
     bytes: u64,
     tickets: Tickets,
     state: State,
@@ -52,7 +53,13 @@ impl Supplier {
     /// Sends blocks of the version of a file below `root` that `get` names.
     pub fn new(root: RootId, get: Get, limits: &Limits) -> Supplier {
         let (ahead, tickets) = (limits.extents_ahead, Tickets::default());
-        Supplier { root, get, ahead, bytes: 0, tickets, state: State::New }
+        Supplier { root, get, ahead, takes_holes: false, bytes: 0, tickets, state: State::New }
+    }
+
+    /// The same for a peer with these capabilities: to one that takes them, holes of the source are sent as such.
+    #[must_use]
+    pub fn to_peer_with(self, capabilities: Capabilities) -> Supplier {
+        Supplier { takes_holes: capabilities.has(Capabilities::HOLES), ..self }
     }
 
     /// Bytes of room that the next segment waits for; 0 if none is ready.
@@ -114,7 +121,8 @@ impl Supplier {
         let State::Supplying(supply) = &mut self.state else { return };
         let lease = supply.lease;
         while let Some(shape) = supply.pipeline.next_read(self.ahead) {
-            let read = BlockOp::Read { lease, shape, holes: false };
+            let holes = self.takes_holes && supply.pipeline.takes_holes();
+            let read = BlockOp::Read { lease, shape, holes };
             let ticket = self.tickets.issue(StoreOp::Block(read), out);
             supply.pipeline.reading(ticket, shape);
         }
@@ -167,6 +175,10 @@ impl Supplier {
             }
             (State::Supplying(supply), Stored::Block(Ok(BlockDone::Read { data, cvs }))) => {
                 supply.pipeline.read(ticket, Some(data), cvs);
+                self.advance(out);
+            }
+            (State::Supplying(supply), Stored::Block(Ok(BlockDone::Hole { cvs }))) => {
+                supply.pipeline.read(ticket, None, cvs);
                 self.advance(out);
             }
             (State::Rechecking(_), Stored::Name(Ok(NameDone::Unchanged))) => {

@@ -188,7 +188,8 @@ impl Session {
             }
             Body::Pull(get) => {
                 let began = Began::Pull(get.path.clone());
-                (Supplier::new(root, get, &self.limits).into(), began)
+                let supplier = Supplier::new(root, get, &self.limits);
+                (supplier.to_peer_with(self.table.capabilities).into(), began)
             }
             Body::Sum(path) => (Summary::new(root, path.clone(), &self.limits).into(), Began::Sum(path)),
             Body::Offer(offer) => {

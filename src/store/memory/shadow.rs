@@ -122,13 +122,16 @@ impl Shadow {
     /// that was not synced, and a crash may bring it back, beside the new one.
     pub(super) fn sync_folder(&mut self, inode: Inode) {
         for change in std::mem::take(&mut self.pending) {
-            match change {
-                Change::Rename { from, to, what } if to.0 == inode && from.0 != inode => {
-                    self.apply(Change::Name(to.0, to.1, Some(what)));
-                    self.pending.push(Change::Name(from.0, from.1, None));
-                }
-                covered if covered.is_about_folder(inode) => self.apply(covered),
-                other => self.pending.push(other),
+            if let Change::Rename { from, to, what } = &change
+                && to.0 == inode
+                && from.0 != inode
+            {
+                self.apply(Change::Name(to.0, to.1.clone(), Some(*what)));
+                self.pending.push(Change::Name(from.0, from.1.clone(), None));
+            } else if change.is_about_folder(inode) {
+                self.apply(change);
+            } else {
+                self.pending.push(change);
             }
         }
     }

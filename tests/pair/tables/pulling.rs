@@ -3,7 +3,7 @@
 use towline::proto::Limits;
 use towline::proto::machine::Input;
 use towline::proto::op::{Order, Puller, ShareOrder, Supplier};
-use towline::wire::{Body, Get, Offer, Range};
+use towline::wire::{Body, Get, Hole, Offer, Range};
 
 use super::operations::{ROOT, common, data, failed, hears, offer, show};
 use super::{Bench, LENGTH, assert_table, row};
@@ -45,6 +45,9 @@ fn puller() {
         hears("Offer, that version", Body::Offer(there())),
         hears("Offer, other version", Body::Offer(offer())),
         hears("Data", data()),
+        hears("Hole", Body::Hole(Hole { offset: 0, length: LENGTH })),
+        hears("Hole, part of a block", Body::Hole(Hole { offset: 0, length: LENGTH - 1 })),
+        hears("Hole, beyond the end", Body::Hole(Hole { offset: 0, length: u64::MAX })),
         hears("Done", Body::Done),
         hears("Failed", failed()),
         hears("Next", Body::Next),

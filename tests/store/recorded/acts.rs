@@ -63,7 +63,10 @@ impl Act {
                 let target = LinkTarget::new(target.as_bytes().to_vec()).expect("a target");
                 names.execute(NameOp::MakeLink { root: ROOT, link: MakeLink { path: path(at), target } })
             }
-            Act::BreakOff(at, content) => return Ok(break_off(names, at, content)),
+            Act::BreakOff(at, content) => {
+                break_off(names, at, content);
+                return Ok(());
+            }
         };
         done.map(|_| ()).map_err(|error| error.to_string())
     }

@@ -5,6 +5,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use towline::harness::Side;
+use towline::proto::storage::REPLAY_MAX;
 use towline::store::memory::Primitive;
 
 use super::{Scenario, habits};
@@ -146,7 +147,9 @@ fn draw(plan: &Plan, client: usize, at: usize, random: &mut ChaCha8Rng) -> (Oper
             };
             let fails_at = random.random_bool(0.15).then(|| random.random_range(0..=length));
             let content = Content { length, noise };
-            (Operation::Pour { path, content, fails_at }, is_new && fails_at.is_none() && !is_blocked)
+            // What is longer than is kept of it has one attempt.
+            let can_begin_again = fails_at.is_none() && length <= REPLAY_MAX;
+            (Operation::Pour { path, content, fails_at }, is_new && can_begin_again && !is_blocked)
         }
     }
 }

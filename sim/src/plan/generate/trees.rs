@@ -98,7 +98,7 @@ impl Tree {
 /// A link that is followed becomes a file, and has a name of its own.
 fn link(number: usize, links: Links) -> String {
     let name = if links == Links::Follow { "behind" } else { "link" };
-    if number % 2 == 0 { format!("{name}-{number}") } else { format!("a/{name}-{number}") }
+    if number.is_multiple_of(2) { format!("{name}-{number}") } else { format!("a/{name}-{number}") }
 }
 
 fn content(random: &mut ChaCha8Rng) -> Content {

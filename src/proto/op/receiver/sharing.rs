@@ -4,13 +4,12 @@
 use super::super::OpEvent;
 use super::super::assembly::Piece;
 use super::super::incoming::Incoming;
-use super::super::share::{Helper, ShareEvent, ShareOrder};
+use super::super::share::{Brought, Helper, ShareEvent, ShareOrder};
 use super::super::shares::Shares;
 use super::{Receiver, State};
 use crate::probe::{Mark, mark};
 use crate::proto::machine::Out;
 use crate::proto::storage::{Extent, Ticket};
-use crate::wire::Data;
 use crate::wire::limits::EXTENT;
 
 impl Incoming {
@@ -72,7 +71,7 @@ impl Receiver {
                 }
                 self.settle_shares(out);
             }
-            ShareOrder::Brought(helper, data) => self.on_brought(helper, data, out),
+            ShareOrder::Brought(helper, brought) => self.on_brought(helper, brought, out),
             ShareOrder::Flush(helper) => {
                 let pieces = self.shares().map(|shares| shares.flush(helper)).unwrap_or_default();
                 self.write_brought(helper, pieces, out);
@@ -103,14 +102,14 @@ impl Receiver {
         }
     }
 
-    fn on_brought(&mut self, helper: Helper, data: Data, out: &mut Out<Receiver>) {
-        let length = data.payload.len() as u64;
-        match self.shares().and_then(|shares| shares.brought(helper, data)) {
+    fn on_brought(&mut self, helper: Helper, brought: Brought, out: &mut Out<Receiver>) {
+        let credit = brought.credit();
+        match self.shares().and_then(|shares| shares.brought(helper, brought)) {
             Some(pieces) => {
                 self.write_brought(helper, pieces, out);
                 self.ask(&[helper], out);
             }
-            None => out.event(OpEvent::Share(ShareEvent::Stored(helper, length))),
+            None => out.event(OpEvent::Share(ShareEvent::Stored(helper, credit))),
         }
     }
 
