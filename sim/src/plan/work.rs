@@ -38,9 +38,9 @@ impl Content {
     }
 
     /// How many bytes at the beginning are a hole, where it has one: as many as are read at once, or all of a shorter one.
-    /// One in four that is not small has.
+    /// One in four that is not small and is drawn has: what is written by hand has a small number for its noise, and none.
     pub fn hole(&self) -> Option<u64> {
-        let is_sparse = self.noise % 4 == 3 && self.length > limits::BLOCK_MIN;
+        let is_sparse = self.noise >> 62 == 3 && self.length > limits::BLOCK_MIN;
         is_sparse.then(|| self.length.min(limits::EXTENT))
     }
 
