@@ -44,6 +44,12 @@ impl Content {
         is_sparse.then(|| self.length.min(limits::EXTENT))
     }
 
+    /// One like it without a hole.
+    #[must_use]
+    pub fn dense(self) -> Content {
+        Content { noise: self.noise & (u64::MAX >> 1), ..self }
+    }
+
     /// Puts a file of it there, with its hole.
     pub fn put(&self, files: &MemoryFiles, path: &str) {
         let bytes = self.bytes();

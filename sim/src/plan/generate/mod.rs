@@ -141,6 +141,12 @@ impl Plan {
         if matches!(scenario, Scenario::ServerCrash | Scenario::ClientCrash | Scenario::Drain) {
             resumes::after_a_crash(&mut plan, &mut streams.stream(Streams::RESUMES));
         }
+        if matches!(
+            scenario,
+            Scenario::Partition | Scenario::ServerCrash | Scenario::ClientCrash | Scenario::Drain
+        ) {
+            plan.fill();
+        }
         if scenario == Scenario::Swarm {
             oddities::oddities(&mut plan, &mut streams.stream(Streams::ODDITIES));
             obstacles::obstacles(&mut plan, &mut streams.stream(Streams::OBSTACLES));
@@ -153,6 +159,16 @@ impl Plan {
         meddlers::meddlers(&mut plan, scenario, &mut streams.stream(Streams::MEDDLERS));
         fair::fair(&mut plan);
         plan
+    }
+
+    /// What breaks off at a byte has so many on its way: no file is a hole.
+    fn fill(&mut self) {
+        self.served.iter_mut().for_each(|(_, content)| *content = content.dense());
+        for step in self.clients.iter_mut().flat_map(|application| &mut application.steps) {
+            if let Operation::Put { content, .. } = &mut step.operation {
+                *content = content.dense();
+            }
+        }
     }
 
     fn fault(&mut self, when: When, what: What) {
