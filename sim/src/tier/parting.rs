@@ -6,6 +6,7 @@ use crate::outcome::Ended;
 
 impl Facts {
     /// What a client's library counts of its connections, beside what passed on them: both said and heard.
+    #[cfg(feature = "turmoil")]
     pub(super) fn counted(&mut self, client: u32, passed: (u64, u64), counted: (u64, u64)) {
         if passed != counted {
             self.outcome.miscounted.push((client, passed, counted));
