@@ -46,7 +46,7 @@ pub use supplier::Supplier;
 
 use super::machine::{Effect, Input, Machine, Out};
 use super::session::Waits;
-use super::storage::{StoreError, StoreOp, Ticket};
+use super::storage::{Lease, NameOp, StoreError, StoreOp, Ticket};
 use super::tree_job;
 use crate::time::Time;
 use crate::wire::{Body, Code, Cv, Entry, Failure, LinkTarget, Metadata, Resolved};
@@ -248,6 +248,17 @@ impl Tickets {
 
     fn completed(&mut self) {
         self.open -= 1;
+    }
+
+    /// The end of an operation that reads a file: once nothing is awaited any more the file is closed; true once that is over, too.
+    fn end_with<M: Machine>(&mut self, lease: &mut Option<Lease>, out: &mut Out<M>) -> bool {
+        if self.open > 0 {
+            return false;
+        }
+        if let Some(lease) = lease.take() {
+            self.issue(StoreOp::Name(NameOp::Release { lease }), out);
+        }
+        self.open == 0
     }
 }
 

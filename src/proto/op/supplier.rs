@@ -202,14 +202,9 @@ impl Supplier {
 
     fn go_on_leaving(&mut self, out: &mut Out<Supplier>) {
         let State::Leaving(_, lease) = &mut self.state else { return };
-        if self.tickets.open > 0 {
-            return;
-        }
-        if let Some(lease) = lease.take() {
-            self.tickets.issue(StoreOp::Name(NameOp::Release { lease }), out);
-            return;
-        }
-        if let State::Leaving(outcome, _) = core::mem::replace(&mut self.state, State::Closed) {
+        if self.tickets.end_with(lease, out)
+            && let State::Leaving(outcome, _) = core::mem::replace(&mut self.state, State::Closed)
+        {
             out.push(Effect::Close(outcome));
         }
     }
