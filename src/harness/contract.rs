@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hasher;
 
 use crate::proto::backoff::SplitMix;
-use crate::proto::machine::{Effect, Input, Machine, Out};
+use crate::proto::machine::{Bulk, Effect, Input, Machine, Out};
 use crate::proto::storage::Ticket;
 use crate::time::Time;
 
@@ -150,7 +150,7 @@ impl<M: Machine> Checked<M> {
                 Effect::Transmit(link, tx) => {
                     assert!(!self.finished.contains(link), "a transmission after Finish on {link:?}");
                     let room = self.room.entry(*link).or_default();
-                    *room -= M::size(tx) as i128;
+                    *room -= tx.bulk() as i128;
                     assert!(*room >= -(M::RESERVE as i128), "{} bytes beyond room and reserve", -*room);
                 }
                 Effect::Finish(link) => assert!(self.finished.insert(*link), "Finish twice on {link:?}"),

@@ -5,7 +5,7 @@ use core::convert::Infallible;
 
 use bytes::Bytes;
 
-use super::machine::{Effect, Input, Machine, Out};
+use super::machine::{Bulk, Effect, Input, Machine, Out};
 use crate::proto::states::state_names;
 use crate::time::Time;
 
@@ -119,7 +119,7 @@ impl DatagramEcho {
             Some(Unanswered::NoSource)
         } else if to.is_many() {
             Some(Unanswered::ToMany)
-        } else if DatagramEcho::size(datagram) > self.room {
+        } else if datagram.bulk() > self.room {
             Some(Unanswered::NoRoom)
         } else {
             None
@@ -145,7 +145,7 @@ impl Machine for DatagramEcho {
             Input::Received((), datagram) => match self.objection(&datagram) {
                 Some(why) => out.event(why),
                 None => {
-                    self.room -= DatagramEcho::size(&datagram);
+                    self.room -= datagram.bulk();
                     let Datagram { from, to, payload } = datagram;
                     out.push(Effect::Transmit((), Datagram { from: to, to: from, payload }));
                 }
@@ -173,7 +173,8 @@ impl Machine for DatagramEcho {
         0
     }
 
-    fn size(tx: &Datagram) -> usize {
-        DatagramEcho::HEADER + tx.payload.len()
+impl Bulk for Datagram {
+    fn bulk(&self) -> usize {
+        DatagramEcho::HEADER + self.payload.len()
     }
 }

@@ -143,10 +143,6 @@ impl Machine for Echo {
         2 * (Echo::HELD + Echo::CHUNK_MAX)
     }
 
-    fn size(tx: &Bytes) -> usize {
-        tx.len()
-    }
-
     fn rebase(&mut self, now: Time) {
         self.deadline = self.deadline.map(|deadline| Time::ZERO + deadline.since(now));
     }

@@ -243,10 +243,6 @@ impl Machine for Listener {
         self.most().saturating_add(1).saturating_mul(each)
     }
 
-    fn size(tx: &Self::Tx) -> usize {
-        match *tx {}
-    }
-
     fn rebase(&mut self, now: Time) {
         self.paused_until = self.paused_until.map(|until| Time::ZERO + until.since(now));
         if let Phase::Draining(Some(until)) = &mut self.phase {

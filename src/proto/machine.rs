@@ -18,8 +18,11 @@
 //!    all completions, and nothing comes after it.
 //! 7. **Bounds.** [`Machine::footprint`] stays within [`Machine::footprint_max`].
 
+use core::convert::Infallible;
 use core::fmt;
 use core::hash::{Hash, Hasher};
+
+use bytes::Bytes;
 
 use super::storage::{StoreOp, Stored, Ticket};
 use crate::time::Time;
@@ -31,7 +34,7 @@ pub trait Machine: Clone + PartialEq + Hash + fmt::Debug {
     /// What comes in: a chunk of a stream, a frame, a datagram with its addresses.
     type Rx: Clone + fmt::Debug;
     /// What goes out.
-    type Tx: Clone + PartialEq + fmt::Debug;
+    type Tx: Bulk + Clone + PartialEq + fmt::Debug;
     /// What the application asks; [`core::convert::Infallible`] where it asks nothing.
     type Command: Clone + fmt::Debug;
     /// What the application is told.
@@ -61,14 +64,29 @@ pub trait Machine: Clone + PartialEq + Hash + fmt::Debug {
     /// The most that [`Machine::footprint`] may ever be.
     fn footprint_max(&self) -> usize;
 
-    /// The bytes of a transmission that count against `Room`.
-    fn size(tx: &Self::Tx) -> usize;
-
     /// Moves every time that the machine holds so that `now` becomes the epoch (what is past becomes the epoch): states
     /// that behave alike from `now` on become equal, and [`fingerprint`] hashes them alike, for model checking.
     ///
     /// Nothing, where a machine holds no time.
     fn rebase(&mut self, _now: Time) {}
+}
+
+/// What is transmitted.
+pub trait Bulk {
+    /// The bytes of it that count against `Room`.
+    fn bulk(&self) -> usize;
+}
+
+impl Bulk for Bytes {
+    fn bulk(&self) -> usize {
+        self.len()
+    }
+}
+
+impl Bulk for Infallible {
+    fn bulk(&self) -> usize {
+        match *self {}
+    }
 }
 
 /// What happens to a machine.

@@ -7,7 +7,7 @@ use towline::harness::Checked;
 use towline::proto::DatagramEcho;
 use towline::proto::backoff::SplitMix;
 use towline::proto::datagram::{Address, Datagram, Unanswered};
-use towline::proto::machine::{Effect, End, Input, Machine, Out};
+use towline::proto::machine::{Bulk, Effect, End, Input, Out};
 use towline::time::Time;
 
 const HERE: Address = Address::v4([10, 0, 0, 1], 8697);
@@ -81,5 +81,5 @@ fn it_takes_no_more_room_than_there_is() {
     assert!(echo.step(Time::ZERO, Input::Room((), 40)).is_empty());
     let answers = (0..4).map(|_| hear(&mut echo, request.clone()));
     let answered = answers.filter(|effects| matches!(effects[..], [Effect::Transmit(..)])).count();
-    assert_eq!((answered, DatagramEcho::size(&request)), (2, 18), "the header counts");
+    assert_eq!((answered, request.bulk()), (2, 18), "the header counts");
 }

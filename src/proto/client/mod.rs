@@ -350,10 +350,6 @@ impl Machine for Client {
         sessions + trees + team + self.jobs.len() * size_of::<(JobId, Job)>()
     }
 
-    fn size(tx: &Bytes) -> usize {
-        tx.len()
-    }
-
     fn rebase(&mut self, now: Time) {
         let shift = |at: &mut Time| *at = Time::ZERO + at.since(now);
         self.sessions.values_mut().for_each(|session| session.rebase(now));

@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 
-use super::{OpDone, OpError, OpEvent, OpResult, Order, Party, Tickets, bulk};
+use super::{OpDone, OpError, OpEvent, OpResult, Order, Party, Tickets};
 use crate::probe::{Bug, Mark, mark_if, planted};
-use crate::proto::machine::{Effect, Input, Machine, Out};
+use crate::proto::machine::{Bulk, Effect, Input, Machine, Out};
 use crate::proto::states::state_names;
 use crate::proto::storage::{Lease, NameDone, NameOp, RootId, StoreOp, Stored};
 use crate::time::Time;
@@ -106,7 +106,7 @@ impl Answer {
     /// Bytes of room that the reply waits for; 0 if none does.
     pub(crate) fn wants_room(&self) -> usize {
         match &self.state {
-            State::Replying(body, _) => Answer::size(body),
+            State::Replying(body, _) => body.bulk(),
             State::New | State::Asking | State::Reading(_) | State::Paused(_) => 0,
             State::Leaving(..) | State::Closed => 0,
         }
@@ -273,9 +273,5 @@ impl Machine for Answer {
 
     fn footprint_max(&self) -> usize {
         2 * limits::CONTROL_MAX
-    }
-
-    fn size(tx: &Body) -> usize {
-        bulk(tx)
     }
 }

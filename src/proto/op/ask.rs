@@ -1,7 +1,7 @@
 //! The client's side of the simple questions: asks, and hears the answer out.
 
 use super::answer::Question;
-use super::{OpDone, OpError, OpEvent, OpResult, Order, Party, bulk};
+use super::{OpDone, OpError, OpEvent, OpResult, Order, Party};
 use crate::probe::{Bug, planted};
 use crate::proto::machine::{Effect, Input, Machine, Out};
 use crate::proto::states::state_names;
@@ -153,9 +153,5 @@ impl Machine for Ask {
 
     fn footprint_max(&self) -> usize {
         limits::ECHO_MAX
-    }
-
-    fn size(tx: &Body) -> usize {
-        bulk(tx)
     }
 }

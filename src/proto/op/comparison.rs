@@ -3,7 +3,7 @@
 
 use super::assembly::Shape;
 use super::hashing::Hashing;
-use super::{OpDone, OpError, OpEvent, OpResult, Order, Party, Tickets, bulk};
+use super::{OpDone, OpError, OpEvent, OpResult, Order, Party, Tickets};
 use crate::probe::{Bug, Mark, mark_if, planted};
 use crate::proto::Limits;
 use crate::proto::machine::{Effect, Input, Machine, Out};
@@ -274,9 +274,5 @@ impl Machine for Comparison {
     fn footprint_max(&self) -> usize {
         // The blocks' values on both sides, in vectors that double; units and a few extents; overhead.
         4 * BLOCKS_MAX as usize * size_of::<Cv>() + 4 * 2048 * size_of::<Cv>() + 64 * 1024
-    }
-
-    fn size(tx: &Body) -> usize {
-        bulk(tx)
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::assembly::{Fill, Piece, Shape};
 use super::blocks::Blocks;
-use super::bulk;
+use crate::proto::machine::Bulk;
 use crate::proto::storage::{BlockSet, Extent, Ticket};
 use crate::wire::limits::{EXTENT, HAVE_MAX};
 use crate::wire::{Body, HavePage, UploadId};
@@ -139,7 +139,7 @@ impl Holding {
 
     /// The next page.
     pub(super) fn page(&self) -> Option<usize> {
-        self.pages.front().map(|page| bulk(&Body::Have(page.clone())))
+        self.pages.front().map(|page| Body::Have(page.clone()).bulk())
     }
 
     /// Takes the next page, which goes out now.

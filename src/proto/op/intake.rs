@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::flow::{Block, Inflow};
 use super::incoming::give_back;
-use super::{Moved, OpDone, OpError, OpEvent, OpResult, Order, Party, Tickets, bulk};
+use super::{Moved, OpDone, OpError, OpEvent, OpResult, Order, Party, Tickets};
 use crate::probe::{Bug, Mark, mark, planted};
 use crate::proto::Limits;
 use crate::proto::machine::{Effect, Input, Machine, Out};
@@ -280,9 +280,5 @@ impl Machine for Intake {
 
     fn footprint_max(&self) -> usize {
         2 * self.window as usize + 64 * 1024
-    }
-
-    fn size(tx: &Body) -> usize {
-        bulk(tx)
     }
 }

@@ -44,7 +44,7 @@ pub(crate) use stage::Stage;
 pub use summary::{Summary, Summed};
 pub use supplier::Supplier;
 
-use super::machine::{Effect, Input, Machine, Out};
+use super::machine::{Bulk, Effect, Input, Machine, Out};
 use super::session::Waits;
 use super::storage::{Lease, NameOp, StoreError, StoreOp, Ticket};
 use super::tree_job;
@@ -205,20 +205,24 @@ pub type OpResult = Result<OpDone, OpError>;
 const HEAD: usize = 64;
 
 /// Bytes that a body takes of an operation's room. Bulk waits for it; all else is control and does not.
-pub(crate) fn bulk(body: &Body) -> usize {
-    match body {
-        Body::Data(data) => data.payload.len(),
-        Body::Echo(bytes) | Body::EchoReply(bytes) => bytes.len().max(1),
-        Body::Page(page) => page.entries.iter().map(Entry::encoded_len).sum::<usize>().max(1),
-        Body::Have(page) => page.cvs.iter().flatten().count() * size_of::<Cv>() + page.cvs.len().div_ceil(8),
-        Body::Hello(_) | Body::Refused(_) | Body::Ping(_) | Body::Pong(_) | Body::Credit(_) => 0,
-        Body::GoAway(_) | Body::Bye | Body::Cancel | Body::Failed(_) | Body::Done | Body::Offer(_) => 0,
-        Body::Get(_) | Body::Hole(_) | Body::Want(_) | Body::Commit(_) | Body::Committed(_) => 0,
-        Body::Pull(_) => 0,
-        Body::List(_) | Body::Next | Body::Stat(_) | Body::Metadata(_) | Body::Remove(_) => 0,
-        Body::MakeFolder(_) | Body::MakeLink(_) | Body::ReadLink(_) | Body::LinkTarget(_) => 0,
-        Body::Resolve(_) | Body::Resolved(_) => 0,
-        Body::Sum(_) | Body::Read(_) | Body::Stream(_) | Body::End(_) => 0,
+impl Bulk for Body {
+    fn bulk(&self) -> usize {
+        match self {
+            Body::Data(data) => data.payload.len(),
+            Body::Echo(bytes) | Body::EchoReply(bytes) => bytes.len().max(1),
+            Body::Page(page) => page.entries.iter().map(Entry::encoded_len).sum::<usize>().max(1),
+            Body::Have(page) => {
+                page.cvs.iter().flatten().count() * size_of::<Cv>() + page.cvs.len().div_ceil(8)
+            }
+            Body::Hello(_) | Body::Refused(_) | Body::Ping(_) | Body::Pong(_) | Body::Credit(_) => 0,
+            Body::GoAway(_) | Body::Bye | Body::Cancel | Body::Failed(_) | Body::Done | Body::Offer(_) => 0,
+            Body::Get(_) | Body::Hole(_) | Body::Want(_) | Body::Commit(_) | Body::Committed(_) => 0,
+            Body::Pull(_) => 0,
+            Body::List(_) | Body::Next | Body::Stat(_) | Body::Metadata(_) | Body::Remove(_) => 0,
+            Body::MakeFolder(_) | Body::MakeLink(_) | Body::ReadLink(_) | Body::LinkTarget(_) => 0,
+            Body::Resolve(_) | Body::Resolved(_) => 0,
+            Body::Sum(_) | Body::Read(_) | Body::Stream(_) | Body::End(_) => 0,
+        }
     }
 }
 

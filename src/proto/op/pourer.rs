@@ -2,7 +2,7 @@
 //! it is gone: there is no other attempt once more has been read than the store keeps.
 
 use super::flow::Outflow;
-use super::{HEAD, Moved, OpDone, OpError, OpEvent, OpResult, Order, Party, Stage, Tickets, bulk};
+use super::{HEAD, Moved, OpDone, OpError, OpEvent, OpResult, Order, Party, Stage, Tickets};
 use crate::probe::{Mark, mark_if};
 use crate::proto::Limits;
 use crate::proto::machine::{Effect, Input, Machine, Out};
@@ -213,9 +213,5 @@ impl Machine for Pourer {
 
     fn footprint_max(&self) -> usize {
         (self.ahead + 1) * EXTENT as usize + 64 * 1024
-    }
-
-    fn size(tx: &Body) -> usize {
-        bulk(tx)
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use super::flow::{Block, Inflow};
-use super::{OpDone, OpError, OpEvent, OpResult, Order, Party, Tickets, bulk};
+use super::{OpDone, OpError, OpEvent, OpResult, Order, Party, Tickets};
 use crate::probe::{Bug, Mark, mark_if, planted};
 use crate::proto::Limits;
 use crate::proto::machine::{Effect, Input, Machine, Out};
@@ -323,9 +323,5 @@ impl Machine for Printer {
 
     fn footprint_max(&self) -> usize {
         2 * self.window as usize + 64 * 1024
-    }
-
-    fn size(tx: &Body) -> usize {
-        bulk(tx)
     }
 }

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use super::assembly::Shape;
 use super::incoming::{give_back, is_answer};
 use super::share::{Brought, ShareEvent, ShareOrder};
-use super::{OpDone, OpError, OpEvent, OpResult, Order, Party, bulk};
+use super::{OpDone, OpError, OpEvent, OpResult, Order, Party};
 use crate::proto::machine::{Effect, Input, Machine, Out};
 use crate::proto::states::state_names;
 use crate::time::Time;
@@ -236,9 +236,5 @@ impl Machine for Puller {
 
     fn footprint_max(&self) -> usize {
         64 * 1024
-    }
-
-    fn size(tx: &Body) -> usize {
-        bulk(tx)
     }
 }

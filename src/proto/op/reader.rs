@@ -2,7 +2,7 @@
 //! root at the end.
 
 use super::flow::Outflow;
-use super::{HEAD, OpDone, OpError, OpEvent, OpResult, Order, Party, Tickets, bulk};
+use super::{HEAD, OpDone, OpError, OpEvent, OpResult, Order, Party, Tickets};
 use crate::proto::Limits;
 use crate::proto::machine::{Effect, Input, Machine, Out};
 use crate::proto::states::state_names;
@@ -265,9 +265,5 @@ impl Machine for Reader {
 
     fn footprint_max(&self) -> usize {
         (self.ahead + 1) * EXTENT as usize + 64 * 1024
-    }
-
-    fn size(tx: &Body) -> usize {
-        bulk(tx)
     }
 }

@@ -10,10 +10,10 @@ use self::ending::Rest;
 use super::assembly::Piece;
 use super::incoming::{Incoming, give_back, is_answer};
 use super::shares::Shares;
-use super::{HEAD, Moved, OpDone, OpError, OpEvent, OpResult, Order, Party, Stage, Tickets, bulk};
+use super::{HEAD, Moved, OpDone, OpError, OpEvent, OpResult, Order, Party, Stage, Tickets};
 use crate::probe::{Bug, Mark, mark, mark_if, planted};
 use crate::proto::Limits;
-use crate::proto::machine::{Effect, Input, Machine, Out};
+use crate::proto::machine::{Bulk, Effect, Input, Machine, Out};
 use crate::proto::states::state_names;
 use crate::proto::storage::{BlockDone, FileDone, Lease, NameDone, NameOp, RootId, StoreOp, Stored, Ticket};
 use crate::time::Time;
@@ -313,7 +313,7 @@ impl Receiver {
         while incoming.holding.page().is_some_and(|size| size <= room) {
             let Some(page) = incoming.holding.tell() else { break };
             let page = Body::Have(page);
-            room = room.saturating_sub(Receiver::size(&page) + HEAD);
+            room = room.saturating_sub(page.bulk() + HEAD);
             out.push(Effect::Transmit((), page));
         }
     }
@@ -379,9 +379,5 @@ impl Machine for Receiver {
             State::Opening(_) | State::Publishing(..) | State::Leaving(..) | State::Closed => 0,
         };
         3 * blocks * size_of::<Option<Cv>>() + 2 * self.window as usize + 64 * 1024 + shares
-    }
-
-    fn size(tx: &Body) -> usize {
-        bulk(tx)
     }
 }

@@ -7,12 +7,10 @@ mod source;
 use self::source::{Load, Source};
 use super::assembly::Shape;
 use super::pipeline::Pipeline;
-use super::{
-    HEAD, Moved, OpDone, OpError, OpEvent, OpResult, Order, Party, ROUNDS_MAX, Stage, Tickets, bulk,
-};
+use super::{HEAD, Moved, OpDone, OpError, OpEvent, OpResult, Order, Party, ROUNDS_MAX, Stage, Tickets};
 use crate::probe::{Bug, Mark, mark, planted};
 use crate::proto::Limits;
-use crate::proto::machine::{Effect, Input, Machine, Out};
+use crate::proto::machine::{Bulk, Effect, Input, Machine, Out};
 use crate::proto::states::state_names;
 use crate::proto::storage::{
     BlockDone, FileDone, FileOp, Lease, NameDone, NameOp, RootId, StoreOp, Stored, Ticket,
@@ -312,7 +310,7 @@ impl Sender {
         while outgoing.pipeline.next_len().is_some_and(|length| length <= room) {
             let Some((bytes, body)) = outgoing.pipeline.next_body() else { break };
             out.event(OpEvent::Progress(bytes));
-            room = room.saturating_sub(Sender::size(&body) + HEAD);
+            room = room.saturating_sub(body.bulk() + HEAD);
             out.push(Effect::Transmit((), body));
             if !outgoing.pipeline.is_within_extent() {
                 break;
@@ -368,9 +366,5 @@ impl Machine for Sender {
     fn footprint_max(&self) -> usize {
         let blocks = crate::wire::limits::BLOCKS_MAX as usize;
         4 * blocks * size_of::<Option<Cv>>() + (self.ahead + 1) * EXTENT as usize + 64 * 1024
-    }
-
-    fn size(tx: &Body) -> usize {
-        bulk(tx)
     }
 }

@@ -3,7 +3,7 @@
 
 use super::assembly::Shape;
 use super::hashing::Hashing;
-use super::{HEAD, OpDone, OpError, OpResult, Order, Party, Tickets, bulk};
+use super::{HEAD, OpDone, OpError, OpResult, Order, Party, Tickets};
 use crate::probe::{Mark, mark_if};
 use crate::proto::Limits;
 use crate::proto::machine::{Effect, Input, Machine, Out};
@@ -83,7 +83,7 @@ impl Telling {
     }
 }
 
-/// As [`bulk`] has it.
+/// As `Bulk` has it.
 fn size_of_page(count: usize) -> usize {
     count * size_of::<Cv>() + count.div_ceil(8)
 }
@@ -235,9 +235,5 @@ impl Machine for Summary {
     fn footprint_max(&self) -> usize {
         // The blocks' values, in a vector that doubles; those of a block's units, and of a few extents; overhead.
         2 * BLOCKS_MAX as usize * size_of::<Cv>() + 4 * 2048 * size_of::<Cv>() + 64 * 1024
-    }
-
-    fn size(tx: &Body) -> usize {
-        bulk(tx)
     }
 }

@@ -4,9 +4,9 @@
 use super::assembly::Shape;
 use super::incoming::give_back;
 use super::pipeline::Pipeline;
-use super::{HEAD, OpDone, OpError, OpEvent, OpResult, Order, Party, Tickets, bulk};
+use super::{HEAD, OpDone, OpError, OpEvent, OpResult, Order, Party, Tickets};
 use crate::proto::Limits;
-use crate::proto::machine::{Effect, Input, Machine, Out};
+use crate::proto::machine::{Bulk, Effect, Input, Machine, Out};
 use crate::proto::states::state_names;
 use crate::proto::storage::{BlockDone, BlockOp, Lease, NameDone, NameOp, RootId, StoreOp, Stored, Ticket};
 use crate::time::Time;
@@ -135,7 +135,7 @@ impl Supplier {
             let Some((bytes, body)) = supply.pipeline.next_body() else { break };
             self.bytes += bytes;
             out.event(OpEvent::Progress(bytes));
-            room = room.saturating_sub(Supplier::size(&body) + HEAD);
+            room = room.saturating_sub(body.bulk() + HEAD);
             out.push(Effect::Transmit((), body));
             if !supply.pipeline.is_within_extent() {
                 break;
@@ -245,9 +245,5 @@ impl Machine for Supplier {
     fn footprint_max(&self) -> usize {
         let blocks = BLOCKS_MAX as usize;
         4 * blocks * size_of::<Option<Cv>>() + (self.ahead + 1) * EXTENT as usize + 64 * 1024
-    }
-
-    fn size(tx: &Body) -> usize {
-        bulk(tx)
     }
 }

@@ -324,10 +324,6 @@ impl Machine for Session {
         channel + self.table.footprint_max()
     }
 
-    fn size(tx: &Bytes) -> usize {
-        tx.len()
-    }
-
     fn rebase(&mut self, now: Time) {
         self.timers.rebase(now);
         self.meter.rebase(now);

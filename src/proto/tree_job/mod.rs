@@ -287,10 +287,6 @@ impl Machine for TreeJob {
         let names = 2 * self.names_max;
         names + self.folders.len() * folder + (PARTS_MAX + 2) * part + self.again.len() * entry
     }
-
-    fn size(tx: &Infallible) -> usize {
-        match *tx {}
-    }
 }
 
 /// A store operation of a part.

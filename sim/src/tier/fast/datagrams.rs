@@ -9,7 +9,7 @@ use towline::harness::Side;
 use towline::proto::DatagramEcho;
 use towline::proto::backoff::SplitMix;
 use towline::proto::datagram::{Address, Datagram};
-use towline::proto::machine::{Effect, Input, Machine};
+use towline::proto::machine::{Bulk, Effect, Input};
 use towline::time::Duration;
 
 use super::super::facts::{SERVER, client_name};
@@ -149,8 +149,8 @@ impl World {
             return;
         }
         let mail = self.datagrams.mail.entry(host).or_default();
-        let kept: usize = mail.iter().map(DatagramEcho::size).sum();
-        if kept + DatagramEcho::size(&datagram) > BUFFER {
+        let kept: usize = mail.iter().map(Bulk::bulk).sum();
+        if kept + datagram.bulk() > BUFFER {
             let what = format!("{} finds no room, and is lost", told(&datagram));
             return self.facts().event(name_of(client, other(writer)), &what);
         }
