@@ -31,6 +31,7 @@ marks! {
     SilentWithoutWork "a peer that fell silent with nothing open",
     SilentInDrain "a peer that fell silent in a drain",
     LingerRanOut "a peer that did not end its side in time after the last words",
+    NeverAnswered "a client that waits no longer for the answer to what it called off",
     GoAwayWithWork "a server that begins nothing more while the client has operations open",
     ByeWithWork "a goodbye while operations are open",
     RefusedInDrain "a connection that came in its handshake as its server stopped",
@@ -85,10 +86,19 @@ marks! {
     ClearedForPlace "a folder of a tree that is cleared, since something else is to stand there",
     TreeGivenUp "a tree whose server cannot be reached any more, with work open",
     TreeOfLoop "a link of a tree that leads back to a folder that it is in",
+    ListingEndless "a folder of a tree with more names than anybody could mean",
+    TreeEndless "a tree with more entries than anybody could mean",
+    ReservedLeft "a name of a tree that is kept for partial files",
+    PathTooLong "an entry of a tree whose path at the other side would be too long",
     SharedWhole "a file of which connections have brought all blocks",
     HelperLost "a connection of several for one file that was lost",
     HelperRefused "a connection for a file that others bring, and that the server does not grant",
     ShareLeft "a block asked of a connection that was lost",
+    ShareHalfWritten "a block that a lost connection brought in part, while that is still being written",
+    ShareFlushed "a connection of several for one file that turns to another transfer",
+    SupplierBroke "a connection of several for one file whose server broke a rule",
+    PaceGrows "more connections for a file, since those before were of use",
+    PaceSettles "no more connections for a file, since the last ones were of no use",
 }
 
 #[cfg(feature = "harness")]

@@ -14,7 +14,7 @@ pub(crate) enum Timer {
     Speak,
     /// The peer is dead.
     Idle,
-    /// The peer should have ended its side.
+    /// The peer should have ended its side, or have answered what was called off.
     Linger,
 }
 
@@ -30,6 +30,11 @@ impl Timers {
     /// Sets or clears a deadline.
     pub(crate) fn set(&mut self, timer: Timer, deadline: Option<Time>) {
         self.deadlines[timer as usize] = deadline;
+    }
+
+    /// True if it has a deadline.
+    pub(crate) fn is_set(&self, timer: Timer) -> bool {
+        self.deadlines[timer as usize].is_some()
     }
 
     /// Clears every deadline.

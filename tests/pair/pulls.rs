@@ -1,9 +1,10 @@
 //! Pulls, one side at a time: what is refused, and what is in breach.
 
 use towline::harness::Lone;
-use towline::proto::machine::Input;
+use towline::proto::machine::{End, Input};
 use towline::proto::op::ShareOrder;
-use towline::proto::session::{Command, Request, Tag};
+use towline::proto::session::{Command, Request, SessionEnd, Tag};
+use towline::time::Duration;
 use towline::wire::{Body, Capabilities, Code, Data, Get, Hello, Offer, Range, Rope};
 
 use crate::help::{bodies, broken, hello, is_finished, limits, noise, offer, path, served};
@@ -185,4 +186,21 @@ fn credit_comes_back_when_what_came_is_stored_or_the_pull_is_over() {
     assert!(!is_finished(&lone));
     lone.step(Input::Command(Command::Share(Tag(1), ShareOrder::Finish)));
     assert!(is_finished(&lone), "what is on its way is not waited for");
+}
+
+/// A server that is there and never answers: what was called off is waited for only as long as a peer's end is.
+#[test]
+fn an_answer_that_never_comes_is_not_waited_for_to_the_end() {
+    let mut lone = asked();
+    lone.step(Input::Command(Command::Share(Tag(1), ShareOrder::Finish)));
+    lone.step(Input::Command(Command::Drain));
+    assert_eq!(bodies(&mut lone), [Body::Cancel]);
+    lone.hear(0, Body::Ping(7));
+    lone.wait(limits().linger - Duration::from_millis(1));
+    assert_eq!(bodies(&mut lone), [Body::Pong(7)], "the answer is waited for");
+    lone.wait(Duration::from_millis(1));
+    assert_eq!(bodies(&mut lone).last(), Some(&Body::Bye));
+    lone.hear(0, Body::Bye);
+    lone.peer_ends(End::Orderly);
+    assert_eq!(lone.end, Some(SessionEnd::Orderly));
 }

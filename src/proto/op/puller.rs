@@ -7,6 +7,7 @@ use super::assembly::Shape;
 use super::incoming::{give_back, is_answer};
 use super::share::{Brought, ShareEvent, ShareOrder};
 use super::{OpDone, OpError, OpEvent, OpResult, Order, Party};
+use crate::probe::{Mark, mark};
 use crate::proto::machine::{Effect, Input, Machine, Out};
 use crate::proto::states::state_names;
 use crate::time::Time;
@@ -32,12 +33,10 @@ enum State {
     Asked,
     /// Blocks are asked for, and come.
     Pulling(Asked),
-    /// The peer is told that this is all, and is to answer.
-    Ending,
     Closed,
 }
 
-state_names!(pub Puller, STATES, state_name, state, State: New, Asked, Pulling, Ending, Closed);
+state_names!(pub Puller, STATES, state_name, state, State: New, Asked, Pulling, Closed);
 
 /// What has been asked for and has not come.
 #[derive(Clone, Debug, PartialEq, Hash)]
@@ -114,7 +113,7 @@ impl Puller {
 
     fn on_offer(&mut self, offer: &Offer, out: &mut Out<Puller>) {
         if !is_answer(offer, &self.get) || offer.length != self.length {
-            return self.close(Err(OpError::unexpected("an offer of another file than was asked for")), out);
+            return self.refuse("an offer of another file than was asked for", out);
         }
         self.state = State::Pulling(Asked { shape: Shape::of(offer), ranges: VecDeque::new(), within: 0 });
         out.event(OpEvent::Share(ShareEvent::Ready));
@@ -125,7 +124,7 @@ impl Puller {
         let length = data.payload.len() as u64;
         self.held += length;
         if let Err(rule) = asked.on_data(&data) {
-            return self.close(Err(OpError::unexpected(rule)), out);
+            return self.refuse(rule, out);
         }
         self.bytes += length;
         out.event(OpEvent::Share(ShareEvent::Brings(Brought::Data(data))));
@@ -135,7 +134,7 @@ impl Puller {
         let State::Pulling(asked) = &mut self.state else { return };
         match asked.on_hole(&hole) {
             Ok(()) => out.event(OpEvent::Share(ShareEvent::Brings(Brought::Hole(hole)))),
-            Err(rule) => self.close(Err(OpError::unexpected(rule)), out),
+            Err(rule) => self.refuse(rule, out),
         }
     }
 
@@ -146,13 +145,9 @@ impl Puller {
             (State::Asked, Body::Offer(offer)) => self.on_offer(&offer, out),
             (State::Pulling(_), Body::Data(data)) => self.on_data(data, out),
             (State::Pulling(_), Body::Hole(hole)) => self.on_hole(hole, out),
-            (State::Ending, Body::Done) => {
-                let bytes = self.bytes;
-                self.close(Ok(OpDone::Pulled { bytes }), out);
-            }
             (_, body) => {
                 give_back(&body, out);
-                self.close(Err(OpError::unexpected(format!("{:?} in puller", body.kind()))), out);
+                self.refuse(format!("{:?} in puller", body.kind()), out);
             }
         }
     }
@@ -170,9 +165,11 @@ impl Puller {
                     out.event(OpEvent::Consumed(bytes));
                 }
             }
+            // Whatever the server says to it: what was pulled is judged by whoever received it.
             (State::Pulling(asked), ShareOrder::Finish) if asked.ranges.is_empty() => {
-                self.state = State::Ending;
                 out.push(Effect::Transmit((), Body::Done));
+                let bytes = self.bytes;
+                self.close(Ok(OpDone::Pulled { bytes }), out);
             }
             // What is still on its way is of no use to anybody.
             (State::New | State::Asked | State::Pulling(_), ShareOrder::Finish) => {
@@ -182,6 +179,12 @@ impl Puller {
             (_, ShareOrder::Leave(_) | ShareOrder::Alone) => {}
             (_, ShareOrder::Brought(..) | ShareOrder::Flush(_)) => {}
         }
+    }
+
+    /// The server broke a rule.
+    fn refuse(&mut self, rule: impl Into<String>, out: &mut Out<Puller>) {
+        mark(Mark::SupplierBroke);
+        self.close(Err(OpError::unexpected(rule)), out);
     }
 
     /// What it handed over is the receiver's, which has a bound of its own for what a lost connection brought.
@@ -230,7 +233,7 @@ impl Machine for Puller {
     fn footprint(&self) -> usize {
         match &self.state {
             State::Pulling(asked) => asked.ranges.capacity() * size_of::<Range>(),
-            State::New | State::Asked | State::Ending | State::Closed => 0,
+            State::New | State::Asked | State::Closed => 0,
         }
     }
 

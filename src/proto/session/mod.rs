@@ -251,10 +251,7 @@ impl Session {
                 Timer::Ping => self.ask(out),
                 Timer::Speak => self.speak(now, out),
                 Timer::Idle => self.on_silence(out),
-                Timer::Linger => {
-                    mark(Mark::LingerRanOut);
-                    self.hang_up(out);
-                }
+                Timer::Linger => self.on_lingered(out),
             }
         }
     }

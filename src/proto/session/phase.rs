@@ -192,6 +192,10 @@ impl Session {
     pub(super) fn advance_phase(&mut self, now: Time, out: &mut Out<Session>) {
         let Phase::Draining(heard) = self.phase else { return };
         if !self.table.is_empty() && !planted(Bug::DropOpenAtDrain) {
+            // What is over here may never be answered by a peer that is there all the same.
+            if self.table.open.is_empty() && !self.timers.is_set(Timer::Linger) {
+                self.timers.set(Timer::Linger, Some(now + self.linger()));
+            }
             return;
         }
         self.send(Body::Bye, out);
@@ -253,8 +257,19 @@ impl Session {
         self.gone(why, out);
     }
 
+    /// The peer took too long: to answer what is over here, which nobody waits for any more, or to end its side.
+    pub(super) fn on_lingered(&mut self, out: &mut Out<Session>) {
+        if self.phase.is_draining() {
+            mark(Mark::NeverAnswered);
+            self.table.leaving.clear();
+        } else {
+            mark(Mark::LingerRanOut);
+            self.hang_up(out);
+        }
+    }
+
     /// The peer does not end its side.
-    pub(super) fn hang_up(&mut self, out: &mut Out<Session>) {
+    fn hang_up(&mut self, out: &mut Out<Session>) {
         let why = match core::mem::replace(&mut self.phase, Phase::Closed) {
             Phase::Ending(why) | Phase::Gone(why) => why,
             Phase::Handshake | Phase::Open | Phase::Closed => SessionEnd::Orderly,

@@ -27,15 +27,14 @@ fn puller() {
     let pulling = || heard(asked(), Body::Offer(there()));
     let wants = || pulling().after(share(ShareOrder::Want(wanted())));
     let whole = || heard(wants(), data());
-    let ending = || whole().after(share(ShareOrder::Finish));
+    let over = || whole().after(share(ShareOrder::Finish));
     let states = vec![
         ("to ask", new()),
         ("asked", asked()),
         ("nothing is wanted", pulling()),
         ("a block is wanted", wants()),
         ("a block has come, and is not stored", whole()),
-        ("all that is needed has come", ending()),
-        ("over", heard(ending(), Body::Done)),
+        ("over", over()),
     ];
     let mut rows = common(1000);
     rows.extend([
