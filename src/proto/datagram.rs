@@ -172,6 +172,7 @@ impl Machine for DatagramEcho {
     fn footprint_max(&self) -> usize {
         0
     }
+}
 
 impl Bulk for Datagram {
     fn bulk(&self) -> usize {

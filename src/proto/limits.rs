@@ -24,8 +24,6 @@ impl Connections {
     pub const ADAPTIVE_MAX: u32 = 8;
     /// The least round-trip time of a path that is called long.
     pub const RTT_MIN: Duration = Duration::from_millis(5);
-    /// The least that is to be moved over more than one connection, unless they were asked for.
-    pub const MISSING_MIN: u64 = 32 * EXTENT;
 }
 
 /// Limits of a connection and of what runs on it.
@@ -47,10 +45,16 @@ pub struct Limits {
     pub extents_ahead: usize,
     /// A client's connections for one long file.
     pub connections: Connections,
+    /// The least that is to be moved over as many connections as are of use; a sixteenth of it tells a rate.
+    pub adaptive_min: u64,
     /// Verified bytes of a transfer between two notes of what is held, for whoever goes on after a crash.
     pub note_every: u64,
     /// Bytes of names that a tree job holds, at about 100 bytes a name: folders with more of them are read several times.
     pub tree_names: usize,
+    /// Entries that a listing of a tree's folder may have: a server that never ends one is not to be trusted.
+    pub listing_max: u64,
+    /// The same for all folders of a tree.
+    pub tree_max: u64,
     /// How often a block may arrive damaged before the transfer fails.
     pub block_attempts: u8,
     /// Bytes of control frames that may wait for room before nothing more is read from the peer.
@@ -70,8 +74,11 @@ impl Default for Limits {
             read_ahead: 6 * EXTENT as usize,
             extents_ahead: 4,
             connections: Connections::Adaptive,
+            adaptive_min: 32 * EXTENT,
             note_every: 16 * EXTENT,
             tree_names: 16 * 1024 * 1024,
+            listing_max: 1 << 24,
+            tree_max: 1 << 32,
             block_attempts: 3,
             backlog: 256 * 1024,
             store_operations: 1024,

@@ -1,6 +1,7 @@
 //! Trees of folders, both ways: what is made, what is left alone, what is removed.
 
 mod compared;
+mod hostile;
 mod wrong;
 
 use towline::harness::Pair;

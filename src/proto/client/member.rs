@@ -109,11 +109,11 @@ impl Connections {
     }
 
     /// True if so many missing bytes are worth more than one.
-    pub(super) fn is_worth(self, missing: u64) -> bool {
+    pub(super) fn are_worth(self, missing: u64, adaptive_min: u64) -> bool {
         match self {
             Connections::One => false,
             Connections::Fixed(_) => true,
-            Connections::Adaptive => missing >= Connections::MISSING_MIN,
+            Connections::Adaptive => missing >= adaptive_min,
         }
     }
 }

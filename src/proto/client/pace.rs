@@ -1,10 +1,12 @@
 //! Whether more connections are of use: the rate over windows of time, each with as many connections as the one before it or
 //! twice as many. Doubled as long as that brings something.
 
+use crate::probe::{Mark, mark_if};
 use crate::time::{Duration, Time};
 
-/// A window goes on while less than this has come in it: a few segments say nothing of a rate.
-const MOVED_MIN: u64 = 2 << 20;
+/// A window goes on while less than this part of what is worth several connections has come in it: a few segments say
+/// nothing of a rate.
+const MOVED_PART: u64 = 16;
 
 /// A window is at least this long.
 const WINDOW_MIN: Duration = Duration::from_millis(100);
@@ -19,6 +21,8 @@ const GROWTH: u64 = 8;
 #[derive(Clone, Debug, PartialEq, Hash)]
 pub(super) struct Pace {
     window: Duration,
+    /// The least bytes that are a rate.
+    moved_min: u64,
     /// When it ends.
     until: Time,
     moved: u64,
@@ -30,9 +34,11 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    pub(super) fn new(now: Time, rtt: Duration) -> Pace {
+    /// `worth` bytes are the least that several connections are for.
+    pub(super) fn new(now: Time, rtt: Duration, worth: u64) -> Pace {
         let window = (rtt * ROUND_TRIPS).max(WINDOW_MIN);
-        Pace { window, until: now + window, moved: 0, extended: 0, before: None, is_settled: false }
+        let (until, moved_min) = (now + window, worth / MOVED_PART);
+        Pace { window, moved_min, until, moved: 0, extended: 0, before: None, is_settled: false }
     }
 
     pub(super) fn moved(&mut self, bytes: u64) {
@@ -58,7 +64,7 @@ impl Pace {
         if now < self.deadline() {
             return None;
         }
-        if self.moved < MOVED_MIN {
+        if self.moved < self.moved_min {
             self.extended += 1;
             self.until = now + self.window;
             return None;
@@ -71,6 +77,8 @@ impl Pace {
         let is_enough = left > moved.saturating_mul(2);
         (self.until, self.moved, self.extended, self.before) = (now + self.window, 0, 0, Some(moved));
         self.is_settled = !brought || !is_enough;
+        mark_if(Mark::PaceGrows, || brought && is_enough);
+        mark_if(Mark::PaceSettles, || !brought);
         (!self.is_settled).then_some(count * 2)
     }
 
@@ -91,7 +99,7 @@ mod tests {
 
     #[test]
     fn connections_double_while_that_brings_an_eighth_more() {
-        let mut pace = Pace::new(ms(0), Duration::from_millis(60));
+        let mut pace = Pace::new(ms(0), Duration::from_millis(60), 32 * MIB);
         assert_eq!(pace.deadline(), ms(180));
         pace.moved(8 * MIB);
         assert_eq!(pace.judge(ms(100), 1 << 40, 1), None, "the window is not over");
@@ -108,7 +116,7 @@ mod tests {
 
     #[test]
     fn nothing_is_added_for_what_is_nearly_over() {
-        let mut pace = Pace::new(ms(0), Duration::from_millis(100));
+        let mut pace = Pace::new(ms(0), Duration::from_millis(100), 32 * MIB);
         assert_eq!(pace.deadline(), ms(300));
         pace.moved(8 * MIB);
         assert_eq!(pace.judge(ms(300), 16 * MIB, 1), None);
@@ -117,7 +125,7 @@ mod tests {
 
     #[test]
     fn a_window_in_which_little_came_goes_on() {
-        let mut pace = Pace::new(ms(0), Duration::ZERO);
+        let mut pace = Pace::new(ms(0), Duration::ZERO, 32 * MIB);
         pace.moved(MIB);
         assert_eq!(pace.judge(ms(100), 1 << 40, 1), None);
         assert!(!pace.is_settled());
@@ -130,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_window_that_ends_late_is_judged_by_its_rate() {
-        let mut pace = Pace::new(ms(0), Duration::ZERO);
+        let mut pace = Pace::new(ms(0), Duration::ZERO, 32 * MIB);
         pace.moved(8 * MIB);
         assert_eq!(pace.judge(ms(100), 1 << 40, 1), Some(2));
         pace.moved(12 * MIB);

@@ -115,7 +115,7 @@ impl Client {
         let Some(team) = &mut self.team else { return };
         let (connections, left) = (self.limits.connections, team.left);
         team.most = team.most.min(u32::try_from(left.div_ceil(EXTENT)).unwrap_or(u32::MAX));
-        if team.most < 2 || !connections.is_worth(left) {
+        if team.most < 2 || !connections.are_worth(left, self.limits.adaptive_min) {
             self.tell_receiver(ShareOrder::Alone);
             self.team = None;
             return;
@@ -123,7 +123,7 @@ impl Client {
         let own = team.own;
         let first = match connections {
             Connections::Adaptive => {
-                team.pace = Some(Pace::new(now, self.rtt));
+                team.pace = Some(Pace::new(now, self.rtt, self.limits.adaptive_min));
                 1
             }
             Connections::One | Connections::Fixed(_) => team.most,

@@ -118,6 +118,7 @@ impl Shares {
             }
             mark(Mark::ShareLeft);
             if planted(Bug::ForgetShare) || is_written(block) {
+                mark(Mark::ShareHalfWritten);
                 self.blocks[block as usize] = Share::Left;
             } else {
                 known.forget(block);
@@ -204,6 +205,7 @@ impl Shares {
     /// What was gathered of a helper is to be written now, unless a block is incomplete.
     pub(super) fn flush(&mut self, helper: Helper) -> Vec<Piece> {
         let mut pieces = Vec::new();
+        mark(Mark::ShareFlushed);
         if let Some(bringing) = self.helpers.get_mut(&helper)
             && !bringing.assembly.is_within_block()
         {

@@ -6,8 +6,8 @@ use super::decide::Entry;
 use super::parts::{Step, code};
 use super::told::Outcome;
 use super::window::{ENTRY, Pair, Window};
-use super::{ENTRIES_MAX, FOLDERS_MAX, LISTING_MAX, MOVING_BYTES_MAX, MOVING_MIN, Purpose, TreeJob};
-use crate::probe::{Bug, Mark, mark_if, planted};
+use super::{FOLDERS_MAX, MOVING_BYTES_MAX, MOVING_MIN, Purpose, TreeJob};
+use crate::probe::{Bug, Mark, mark, mark_if, planted};
 use crate::proto::client::JobError;
 use crate::proto::machine::Out;
 use crate::proto::op::OpError;
@@ -162,13 +162,14 @@ impl TreeJob {
 
     /// Names of a listing; false if it is too long to be true.
     pub(super) fn take_names(&mut self, id: FolderId, side: Side, entries: Vec<wire::Entry>) -> bool {
-        let room = self.room_for_names(id);
+        let (room, most) = (self.room_for_names(id), self.listing_max);
         let Some(folder) = self.folders.get_mut(&id) else { return false };
         let from = core::mem::take(&mut folder.from);
         folder.window(side).take(entries, &from, room);
         folder.from = from;
-        let is_endless = folder.window(side).seen > LISTING_MAX;
+        let is_endless = folder.window(side).seen > most && !planted(Bug::TrustListing);
         if is_endless {
+            mark(Mark::ListingEndless);
             let error = OpError::us(Code::TOO_LONG, "the folder has more names than anybody could mean");
             folder.failed.get_or_insert(JobError::Operation(error));
         }
@@ -209,7 +210,8 @@ impl TreeJob {
         folder.is_last = next.is_none() || planted(Bug::ForgetWindows);
         folder.from = next.unwrap_or_default();
         folder.stage = Stage::Walking;
-        if self.seen > ENTRIES_MAX {
+        if self.seen > self.entries_max {
+            mark(Mark::TreeEndless);
             let error = OpError::us(Code::TOO_LONG, "the tree has more entries than anybody could mean");
             return self.leave(JobError::Operation(error), out);
         }
@@ -233,7 +235,7 @@ impl TreeJob {
         let (files, bytes) = self.moving;
         match pair.source {
             Some(source) if source.kind == FileKind::File => {
-                files < MOVING_MIN || bytes.saturating_add(source.length) <= MOVING_BYTES_MAX
+                files < MOVING_MIN || bytes + u128::from(source.length) <= MOVING_BYTES_MAX
             }
             Some(_) | None => true,
         }
@@ -287,14 +289,15 @@ impl TreeJob {
             return None;
         }
         let (item, path) = (folder.entry.item, joined(folder.entry.below.as_bytes(), &pair.name));
-        if pair.name.eq_ignore_ascii_case(wire::RESERVED) {
+        if pair.name.eq_ignore_ascii_case(wire::RESERVED) && !planted(Bug::MoveReserved) {
+            mark(Mark::ReservedLeft);
             folder.is_spoiled = true;
             if pair.source.is_some() {
                 self.tell(item, path, Outcome::Reserved, out);
             }
             return None;
         }
-        if self.request.options.filter.excludes(&path, is_folder) {
+        if self.request.options.filter.excludes(&path, is_folder) && !planted(Bug::MoveExcluded) {
             folder.is_spoiled = true;
             if pair.source.is_some() {
                 self.tell(item, path, Outcome::Excluded, out);
@@ -304,6 +307,7 @@ impl TreeJob {
         match folder.entry.below(pair) {
             Ok(entry) => Some(entry),
             Err(error) => {
+                mark(Mark::PathTooLong);
                 folder.is_spoiled = true;
                 let error = OpError::us(Code::BAD_PATH, error.describe());
                 self.tell(item, path, Outcome::Failed(JobError::Operation(error)), out);

@@ -51,13 +51,9 @@ const PARTS_MAX: usize = 256;
 /// Folders that are being listed or have files to begin, at once.
 const FOLDERS_MAX: usize = 16;
 /// Files move at once as long as their bytes are no more than this, or they are few.
-const MOVING_BYTES_MAX: u64 = 64 * 1024 * 1024;
+const MOVING_BYTES_MAX: u128 = 64 * 1024 * 1024;
 /// How many files move at once however large they are.
 const MOVING_MIN: usize = 4;
-/// Most entries that a listing may have: a server that never ends one is not to be trusted.
-const LISTING_MAX: u64 = 1 << 24;
-/// Most entries of a tree, for the same reason.
-const ENTRIES_MAX: u64 = 1 << 32;
 
 /// What a tree job is told.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -91,6 +87,10 @@ pub struct TreeJob {
     request: TreeRequest,
     /// Bytes of names that are held, over all folders, when there are many.
     names_max: usize,
+    /// Entries of a listing.
+    listing_max: u64,
+    /// And of all.
+    entries_max: u64,
     phase: Phase,
     /// Items that have begun.
     begun: u32,
@@ -100,8 +100,8 @@ pub struct TreeJob {
     next_part: u64,
     /// Entries to decide about anew, since what was in their way is gone.
     again: VecDeque<(Option<FolderId>, Entry)>,
-    /// Files that move, and their bytes.
-    moving: (usize, u64),
+    /// Files that move, and their bytes, as those say who list them: any number may be a lie.
+    moving: (usize, u128),
     /// Request ids given out.
     requests: u64,
     seen: u64,
@@ -125,6 +125,8 @@ impl TreeJob {
         TreeJob {
             request,
             names_max: limits.tree_names,
+            listing_max: limits.listing_max,
+            entries_max: limits.tree_max,
             phase: Phase::New,
             begun: 0,
             folders: BTreeMap::new(),

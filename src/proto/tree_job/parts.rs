@@ -59,9 +59,11 @@ state_names!(
 
 impl Step {
     /// Files that are under way with it, and their bytes.
-    pub(super) fn moving(&self) -> (usize, u64) {
+    pub(super) fn moving(&self) -> (usize, u128) {
         match self {
-            Step::Move(entry) | Step::Compare(entry) => (1, entry.source.map_or(0, |source| source.length)),
+            Step::Move(entry) | Step::Compare(entry) => {
+                (1, entry.source.map_or(0, |source| source.length.into()))
+            }
             Step::LookSource(_) | Step::LookDestination(_) | Step::Resolve(_) | Step::ReadSource(_) => (0, 0),
             Step::ReadDestination(..) | Step::MakeLink(_) | Step::Remove(_) | Step::Make => (0, 0),
             Step::List(_) | Step::Settle | Step::RemoveFolder => (0, 0),

@@ -102,7 +102,8 @@ impl Summary {
         match outcome {
             Outcome::Moved { length, moved } => {
                 self.files += 1;
-                self.bytes += moved.map_or(*length, |moved| moved.length);
+                // What a dry run tells is as long as its server says.
+                self.bytes = self.bytes.saturating_add(moved.map_or(*length, |moved| moved.length));
                 self.bytes_skipped += moved.map_or(0, |moved| moved.skipped);
                 self.blocks_refused += moved.map_or(0, |moved| u64::from(moved.blocks_refused));
             }
