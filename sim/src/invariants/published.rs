@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use towline::store::memory::Primitive;
 
 use crate::outcome::{ContentId, Outcome};
-use crate::plan::{Fault, Host, What};
+use crate::plan::{Host, What};
 
 pub(super) fn check(outcome: &Outcome) -> Vec<String> {
     let mut whole: BTreeMap<String, BTreeSet<ContentId>> = BTreeMap::new();
@@ -48,16 +48,19 @@ pub(super) fn check(outcome: &Outcome) -> Vec<String> {
 fn again(outcome: &Outcome) -> Vec<String> {
     // A file that has its name, and not known to be durable, is a failure: it is published again when it is sent again.
     // A log that rots says nothing of what stands behind the damage.
-    let is_excuse = |fault: &Fault| match fault.what {
+    let happened = outcome.plan.faults.iter().zip(&outcome.faults_at_ms);
+    let happened = || happened.clone().filter_map(|(fault, at_ms)| at_ms.map(|at_ms| (fault.what, at_ms)));
+    let begins_after = |then: u64| happened().any(|(what, at_ms)| what == What::StartServer && at_ms >= then);
+    let is_excuse = |(what, at_ms): (What, u64)| match what {
         What::DiskError { host: Host::Server, primitive, .. } => {
             matches!(primitive, Primitive::SyncFolder | Primitive::SyncFileSystem)
         }
         What::BitRot(host, _) => host == Host::Server,
         // Whoever takes the log away takes the memory of a process that begins anew.
-        What::Meddle(host, meddling) => host == Host::Server && meddling.takes_log(),
+        What::Meddle(host, meddling) => host == Host::Server && meddling.takes_log() && begins_after(at_ms),
         _ => false,
     };
-    if outcome.plan.faults.iter().any(is_excuse) {
+    if happened().any(is_excuse) {
         return Vec::new();
     }
     let mut times: BTreeMap<String, (usize, usize)> = BTreeMap::new();

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use towline::client::{Client, ClientConfig, ClientError, Places, Traffic};
-use towline::drive::{Completions, Mode};
+use towline::drive::Completions;
 use towline::harness::Side;
 use towline::proto::client::Event;
 use towline::wire::RelPath;
@@ -73,10 +73,7 @@ pub(in crate::tier) async fn run<N: Network>(shared: Shared, network: N, client:
         all(steps).await;
         next = lock(&shared).facts.clients[client as usize].next_step;
     }
-    // Where there are threads, a write may be taken and not counted yet.
-    if N::STORE == Mode::Inline {
-        counts(&shared, client, before, at.library.traffic());
-    }
+    counts(&shared, client, before, at.library.traffic());
     if shared.plan().clients[client as usize].leaves {
         lock(&shared).facts.client_leaves(client);
         drop(at);

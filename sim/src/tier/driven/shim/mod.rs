@@ -345,6 +345,14 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Stream<I> {
         }
     }
 
+    /// Tells the connection, once it is known which that is.
+    fn passes(&self, what: impl FnOnce(&mut Wire, Side)) {
+        let mut state = lock(&self.shared);
+        if let Some(wire) = self.place.and_then(|place| state.wires.get_mut(&place)) {
+            what(wire, self.side);
+        }
+    }
+
     /// Writes down that the stream of `by` is over, as seen here.
     fn keep_end(&self, by: Side, end: End) {
         if let Some(place) = self.place {

@@ -92,10 +92,18 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<I> {
         }
         ready!(stream.writing.poll(cx));
         let Some(paced) = stream.pace(bytes.len(), cx) else { return Poll::Pending };
-        let count = match permit {
-            Permit::Bytes(room) => ready!(stream.poll_inner(cx, &bytes[..paced.min(room)]))?,
-            Permit::Ended | Permit::Lost | Permit::Reset => paced,
+        // Said before it is: on another thread it is heard as soon as it is written.
+        let most = if let Permit::Bytes(room) = permit { paced.min(room) } else { paced };
+        stream.passes(|wire, side| wire.says(side, most));
+        let written = match permit {
+            Permit::Bytes(_) => stream.poll_inner(cx, &bytes[..most]),
+            Permit::Ended | Permit::Lost | Permit::Reset => Poll::Ready(Ok(most)),
         };
+        let taken = if let Poll::Ready(Ok(count)) = written { count } else { 0 };
+        if taken < most {
+            stream.passes(|wire, side| wire.takes_back(side, most - taken));
+        }
+        let count = ready!(written)?;
         stream.taken.writes += 1;
         stream.taken.bytes += count as u64;
         {
@@ -103,9 +111,6 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<I> {
             state.facts.wrote(stream.side, count);
             if count < bytes.len() {
                 state.facts.reach(Rare::PartialWrite);
-            }
-            if let Some(wire) = stream.place.and_then(|place| state.wires.get_mut(&place)) {
-                wire.says(stream.side, count);
             }
         }
         stream.note(stream.side, &bytes[..count]);

@@ -137,6 +137,11 @@ impl Wire {
         self.ways[side as usize].said += count as u64;
     }
 
+    /// The transport has not taken so many bytes of what `side` has said.
+    pub(super) fn takes_back(&mut self, side: Side, count: usize) {
+        self.ways[side as usize].said -= count as u64;
+    }
+
     /// So many bytes of `side` were heard; whoever waits for room to say more is to be woken.
     pub(super) fn hears(&mut self, side: Side, count: usize) -> Option<Waker> {
         let way = &mut self.ways[side as usize];
