@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::outcome::{ContentId, Ended, Fate, Job, Outcome};
-use crate::plan::{Host, Operation};
+use crate::plan::{Host, How, Operation};
 
 /// What stands at a path; `None`: nothing.
 type Value = Option<ContentId>;
@@ -140,9 +140,9 @@ fn action<'a>(outcome: &'a Outcome, job: &'a Job) -> Option<(&'a str, Action)> {
 /// what stands there as it is to be was seen. What it does not tell of was not there, or it removed that.
 fn tree_actions(outcome: &Outcome, job: &Job) -> Vec<(String, Action)> {
     match outcome.operation(job) {
-        Operation::PutTree { path, how, .. } if !how.dry_run => put_actions(outcome, job, path, how.delete),
+        Operation::PutTree { path, how, .. } if !how.dry_run => put_actions(outcome, job, path, *how),
         Operation::GetTree { path, how, .. } if !how.dry_run && !plan_has_impostor(outcome, job) => {
-            get_actions(outcome, job, path)
+            get_actions(outcome, job, path, *how)
         }
         _ => Vec::new(),
     }
@@ -154,10 +154,11 @@ fn told(job: &Job, root: &str, path: &str) -> Option<(Fate, u64)> {
     job.told.iter().rev().find(|(at, ..)| at == below).map(|(_, fate, at)| (*fate, *at))
 }
 
-/// Each file that the plan names below a folder.
-fn paths_below(outcome: &Outcome, root: &str) -> BTreeSet<String> {
+/// Each file that the plan names below a folder, and that is not left out.
+fn paths_below(outcome: &Outcome, root: &str, how: How) -> BTreeSet<String> {
     let paths = outcome.plan.tree_at(root).map(|(path, _)| path);
-    paths.filter(|path| !outcome.plan.is_in_the_way(path)).collect()
+    let is_left_out = |path: &String| path.strip_prefix(root).is_some_and(|below| how.leaves_out(below));
+    paths.filter(|path| !outcome.plan.is_in_the_way(path) && !is_left_out(path)).collect()
 }
 
 fn tree_action(job: &Job, what: Effect, ended_at: u64, is_certain: bool) -> Action {
@@ -165,7 +166,7 @@ fn tree_action(job: &Job, what: Effect, ended_at: u64, is_certain: bool) -> Acti
     Action { what, begun_at: job.begun_at, ended_at, is_certain, name }
 }
 
-fn put_actions(outcome: &Outcome, job: &Job, root: &str, deletes: bool) -> Vec<(String, Action)> {
+fn put_actions(outcome: &Outcome, job: &Job, root: &str, how: How) -> Vec<(String, Action)> {
     let is_done = job.ended == Some(Ended::Done);
     let sent: BTreeMap<String, Vec<ContentId>> = outcome.sent_to(job).into_iter().collect();
     let of_path = |path: String| {
@@ -184,7 +185,7 @@ fn put_actions(outcome: &Outcome, job: &Job, root: &str, deletes: bool) -> Vec<(
                     _ => tree_action(job, Effect::Write(values), u64::MAX, false),
                 }
             }
-            None if !deletes => return None,
+            None if !how.delete => return None,
             None => {
                 let gone = Effect::Write(vec![None]);
                 match told {
@@ -196,10 +197,10 @@ fn put_actions(outcome: &Outcome, job: &Job, root: &str, deletes: bool) -> Vec<(
         };
         Some((path, action))
     };
-    paths_below(outcome, root).into_iter().filter_map(of_path).collect()
+    paths_below(outcome, root, how).into_iter().filter_map(of_path).collect()
 }
 
-fn get_actions(outcome: &Outcome, job: &Job, root: &str) -> Vec<(String, Action)> {
+fn get_actions(outcome: &Outcome, job: &Job, root: &str, how: How) -> Vec<(String, Action)> {
     let is_done = job.ended == Some(Ended::Done);
     let of_path = |path: String| {
         let below = path.strip_prefix(root)?.strip_prefix('/')?;
@@ -218,7 +219,7 @@ fn get_actions(outcome: &Outcome, job: &Job, root: &str) -> Vec<(String, Action)
         };
         Some((path.clone(), tree_action(job, Effect::Read(seen), at, true)))
     };
-    paths_below(outcome, root).into_iter().filter_map(of_path).collect()
+    paths_below(outcome, root, how).into_iter().filter_map(of_path).collect()
 }
 
 /// What a file of this content may have become at a served path since.

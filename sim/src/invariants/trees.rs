@@ -49,10 +49,18 @@ fn counts(job: &Job) -> Vec<String> {
     wrong.map(|(fate, sum)| format!("{sum} are said to be {fate:?}, and {} were", count(fate))).collect()
 }
 
-/// Nothing goes where nobody asked for it, and what the source has comes in its place.
+/// Nothing goes where nobody asked for it, and what the source has comes in its place. What is left out is neither removed
+/// nor moved.
 fn removals(outcome: &Outcome, job: &Job, how: How) -> Vec<String> {
     let removed = job.told.iter().filter(|(_, fate, _)| *fate == Fate::Removed);
     let removed: Vec<(&String, u64)> = removed.map(|(path, _, at)| (path, *at)).collect();
+    let is_left_alone = |fate| matches!(fate, Fate::LeftOut | Fate::Failed);
+    let touched = job.told.iter().filter(|(path, fate, _)| how.leaves_out(path) && !is_left_alone(*fate));
+    let touched = touched.map(|(path, fate, _)| format!("{path:?} is to be left out, and was {fate:?}"));
+    let touched: Vec<String> = touched.collect();
+    if !touched.is_empty() {
+        return touched;
+    }
     if !how.delete {
         return removed
             .iter()
@@ -104,12 +112,15 @@ impl Source {
                     names.insert(path.clone(), Some(target.clone()));
                 }
                 Node::Folder => drop(folders.insert(path.clone())),
-                Node::File(_) | Node::Link(_) => {}
+                Node::File(_) | Node::Link(_) | Node::Device => {}
             }
         }
-        for path in names.keys().cloned().chain(folders.clone()) {
+        let named = nodes.iter().map(|(path, _)| path);
+        for path in names.keys().chain(named).cloned().chain(folders.clone()) {
             folders.extend(path.match_indices('/').map(|(at, _)| path[..at].to_owned()));
         }
+        names.retain(|path, _| !how.leaves_out(path));
+        folders.retain(|path| !how.leaves_out(path));
         Source { names, folders }
     }
 
@@ -151,7 +162,13 @@ impl Source {
         let mut wrong: Vec<String> = missing.collect();
         let is_skipped = |line: &str| self.names.contains_key(line.split(" -> ").next().unwrap_or_default());
         // Obstacles that no tree removes.
-        let stays = |line: &str| line.ends_with('?') || outcome.plan.is_in_the_way(&format!("{root}/{line}"));
+        let stays = |line: &str| {
+            let path = line.split(" -> ").next().unwrap_or_default();
+            // What is left out stays, and so do the folders that it is in.
+            let holds = |other: &String| other.starts_with(path) && how.leaves_out(other);
+            let is_kept = how.leaves_out(path) || path.ends_with('/') && there.iter().any(holds);
+            line.ends_with('?') || is_kept || outcome.plan.is_in_the_way(&format!("{root}/{line}"))
+        };
         if how.delete {
             let spare = there.difference(&must).filter(|line| !is_skipped(line) && !stays(line));
             wrong.extend(spare.map(|line| format!("{line:?} is still in {root:?}, and was to be removed")));

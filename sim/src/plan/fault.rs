@@ -333,11 +333,13 @@ pub enum Trick {
     Breach,
     /// Asks for what the protocol has words for, and no client of ours asks for.
     Oddity,
+    /// Answers what it hears, and at some point with what cannot be so; a client asks for what there is not.
+    Lies,
 }
 
 impl Trick {
     /// All of them.
-    pub const ALL: [Trick; 10] = [
+    pub const ALL: [Trick; 11] = [
         Trick::Garbage,
         Trick::Truncate,
         Trick::Replay,
@@ -348,6 +350,7 @@ impl Trick {
         Trick::Flood,
         Trick::Breach,
         Trick::Oddity,
+        Trick::Lies,
     ];
 }
 

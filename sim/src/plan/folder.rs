@@ -1,7 +1,8 @@
 //! Trees of folders: what is in one, and how it is moved.
 
 use serde::{Deserialize, Serialize};
-use towline::proto::tree_job::{LinkPolicy, Purpose, TreeOptions};
+use towline::proto::tree_job::{Filter, LinkPolicy, Purpose, TreeOptions};
+use towline::wire::RESERVED;
 
 use super::Content;
 
@@ -15,6 +16,8 @@ pub enum Node {
     Folder,
     /// A symbolic link that leads there.
     Link(String),
+    /// Neither file, folder nor link.
+    Device,
 }
 
 /// What becomes of symbolic links.
@@ -42,6 +45,9 @@ pub struct How {
     pub dry_run: bool,
     /// The bytes of files of the same length and time are looked at, too.
     pub checksum: bool,
+    /// Names that begin with this letter are left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub without: Option<char>,
 }
 
 impl How {
@@ -52,14 +58,31 @@ impl How {
 
     /// As the tree's machine takes it.
     pub fn options(self) -> TreeOptions {
-        let How { links, delete, dry_run, checksum } = self;
+        let How { links, delete, dry_run, checksum, without } = self;
         let links = match links {
             Links::Keep => LinkPolicy::Keep,
             Links::Follow => LinkPolicy::Follow,
             Links::Skip => LinkPolicy::Skip,
         };
+        let filter = without.map_or(Filter::default(), |letter| {
+            let is_left_out = move |path: &[u8], _is_folder| {
+                let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+                name.first() == Some(&(letter as u8))
+            };
+            Filter::new(vec![format!("{letter}*")], is_left_out)
+        });
         let purpose = if dry_run { Purpose::DryRun } else { Purpose::Copy };
-        TreeOptions { links, delete, purpose, checksum, ..TreeOptions::default() }
+        TreeOptions { links, delete, purpose, checksum, filter, ..TreeOptions::default() }
+    }
+
+    /// True if what is called so, or a folder that it is in, is left out: by its first letter, or since the name is kept for
+    /// partial files.
+    pub fn leaves_out(self, path: &str) -> bool {
+        let is_left_out = |name: &str| {
+            name.as_bytes().eq_ignore_ascii_case(RESERVED)
+                || self.without.is_some_and(|letter| name.starts_with(letter))
+        };
+        path.split('/').any(is_left_out)
     }
 }
 
@@ -72,7 +95,7 @@ pub(super) fn files<'a>(
     let numbered = contents.iter().enumerate().map(|(number, content)| (number.to_string(), content));
     let named = nodes.iter().filter_map(|(at, node)| match node {
         Node::File(content) => Some((at.clone(), content)),
-        Node::Folder | Node::Link(_) => None,
+        Node::Folder | Node::Link(_) | Node::Device => None,
     });
     let mut files: Vec<(String, &Content)> = numbered.chain(named).collect();
     if how.links == Links::Follow {
@@ -87,10 +110,11 @@ pub(super) fn files<'a>(
                 });
                 within.collect()
             }
-            Node::File(_) | Node::Folder => Vec::new(),
+            Node::File(_) | Node::Folder | Node::Device => Vec::new(),
         };
         let followed: Vec<_> = nodes.iter().flat_map(behind).collect();
         files.extend(followed);
     }
+    files.retain(|(at, _)| !how.leaves_out(at));
     files
 }

@@ -117,6 +117,21 @@ fn is_usual(names: &usize) -> bool {
     *names == Limits::default().tree_names
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_listing_max(entries: &u64) -> bool {
+    *entries == Limits::default().listing_max
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_tree_max(entries: &u64) -> bool {
+    *entries == Limits::default().tree_max
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_adaptive_min(bytes: &u64) -> bool {
+    *bytes == Limits::default().adaptive_min
+}
+
 /// What is as in a plain world is not written.
 fn is_plain<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
@@ -153,8 +168,17 @@ pub struct Numbers {
     /// Bytes of names that a tree holds of its folders.
     #[serde(skip_serializing_if = "is_usual")]
     pub tree_names: usize,
-    /// Connections of a client for one long file.
+    /// Entries of a folder that a tree takes for true.
+    #[serde(skip_serializing_if = "is_listing_max")]
+    pub listing_max: u64,
+    /// And of all its folders.
+    #[serde(skip_serializing_if = "is_tree_max")]
+    pub tree_max: u64,
+    /// Connections of a client for one long file; 0: as many as are of use.
     pub parallel: u32,
+    /// The least bytes for which as many as are of use are looked for.
+    #[serde(skip_serializing_if = "is_adaptive_min")]
+    pub adaptive_min: u64,
 }
 
 impl Default for Numbers {
@@ -174,7 +198,10 @@ impl Default for Numbers {
             store_operations: limits.store_operations,
             note_every: limits.note_every,
             tree_names: limits.tree_names,
+            listing_max: limits.listing_max,
+            tree_max: limits.tree_max,
             parallel: 1,
+            adaptive_min: limits.adaptive_min,
         }
     }
 }
@@ -307,7 +334,9 @@ impl Plan {
     /// The deadlines as machines take them.
     pub fn limits(&self) -> Limits {
         let Numbers { idle_ms, handshake_ms, linger_ms, window, operations, control, .. } = self.limits;
-        let Numbers { read_ahead, store_operations, note_every, tree_names, parallel, .. } = self.limits;
+        let Numbers { read_ahead, store_operations, note_every, tree_names, .. } = self.limits;
+        let Numbers { listing_max, tree_max, parallel, adaptive_min, .. } = self.limits;
+        let connections = if parallel == 0 { Connections::Adaptive } else { Connections::Fixed(parallel) };
         Limits {
             idle: Some(Duration::from_millis(idle_ms)),
             handshake: Some(Duration::from_millis(handshake_ms)),
@@ -319,7 +348,10 @@ impl Plan {
             store_operations,
             note_every,
             tree_names,
-            connections: Connections::Fixed(parallel),
+            listing_max,
+            tree_max,
+            connections,
+            adaptive_min,
             ..Limits::default()
         }
     }

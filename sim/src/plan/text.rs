@@ -196,7 +196,8 @@ impl Plan {
                 return bad(format!("{part:?} is no part of a file"));
             }
             if let Operation::PutTree { nodes, .. } = &step.operation
-                && let Some((at, _)) = nodes.iter().find(|(at, _)| RelPath::new(at).is_err())
+                && let Some((at, _)) =
+                    nodes.iter().find(|(at, _)| RelPath::new(at).is_err() && !is_reserved(at))
             {
                 return bad(format!("{at:?} is no path in a folder"));
             }

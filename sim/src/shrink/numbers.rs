@@ -186,7 +186,7 @@ fn of_operation(operation: &mut Operation, visit: &mut dyn FnMut(Kind, &mut u64)
         Operation::PutTree { contents, nodes, .. } => {
             let named = nodes.iter_mut().filter_map(|(_, node)| match node {
                 Node::File(content) => Some(content),
-                Node::Folder | Node::Link(_) => None,
+                Node::Folder | Node::Link(_) | Node::Device => None,
             });
             for content in contents.iter_mut().chain(named) {
                 visit(Kind::Length, &mut content.length);

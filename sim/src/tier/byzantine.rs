@@ -1,8 +1,11 @@
 //! Peers that do not keep the rules: what each does, as a list of acts, drawn from its own stream of random numbers. A
 //! tier plays them on a connection; the same peer does the same in every world.
 
+mod act;
 mod breach;
+mod lies;
 mod oddity;
+mod talk;
 
 use std::collections::VecDeque;
 
@@ -15,43 +18,17 @@ use towline::wire::{
     Offer, OperationId, PREAMBLE, RelPath, Rope, generate, limits,
 };
 
+pub(super) use self::act::Act;
+pub(super) use self::talk::Talk;
 use crate::plan::{Plan, Shape, Trick};
 use crate::streams::Streams;
 
 /// The number of the first stranger, where clients have numbers.
 pub(super) const STRANGERS: u32 = 100;
 
-/// One thing that such a peer does.
-#[derive(Clone, PartialEq, Eq)]
-pub(super) enum Act {
-    /// Sends bytes.
-    Say(Bytes),
-    /// Waits until it has heard so many bytes in all, or the other side has ended.
-    Hear(u64),
-    /// Waits for so many milliseconds.
-    Pause(u64),
-    /// Reads nothing more.
-    Deaf,
-    /// Ends its stream, in order.
-    End,
-    /// Keeps the connection as long as the other side does.
-    Stay,
-    /// Drops the connection.
-    Leave,
-}
-
-impl std::fmt::Display for Act {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Act::Say(bytes) => write!(f, "says {} bytes", bytes.len()),
-            Act::Hear(bytes) => write!(f, "waits for {bytes} bytes"),
-            Act::Pause(ms) => write!(f, "waits for {ms} ms"),
-            Act::Deaf => write!(f, "reads nothing more"),
-            Act::End => write!(f, "ends its stream"),
-            Act::Stay => write!(f, "stays"),
-            Act::Leave => write!(f, "leaves"),
-        }
-    }
+/// What it says where that depends on what it hears.
+pub(super) fn talk(plan: &Plan, noise: u64, side: Side) -> Talk {
+    Talk::new(plan, Streams::new(noise).part(Streams::MISCHIEF, &format!("talk {side:?}"), 0), side)
 }
 
 /// What a peer at the end of `side` does that plays this trick in a plan's world.
@@ -77,6 +54,7 @@ pub(super) fn acts(plan: &Plan, trick: Trick, noise: u64, side: Side) -> VecDequ
         Trick::Flood => actor.flood(),
         Trick::Breach => actor.breach(plan),
         Trick::Oddity => actor.oddity(plan),
+        Trick::Lies => actor.lies(plan),
     }
     actor.acts
 }

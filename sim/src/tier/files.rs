@@ -159,6 +159,7 @@ fn local_files(client: &Application, plan: &Plan) -> MemoryFiles {
                     Node::File(content) => put(at, content),
                     Node::Folder => files.put_folder(&format!("{source}/{at}")),
                     Node::Link(target) => files.put_link(&format!("{source}/{at}"), target),
+                    Node::Device => files.put_other(&format!("{source}/{at}")),
                 }
             }
             if contents.is_empty() && nodes.is_empty() {

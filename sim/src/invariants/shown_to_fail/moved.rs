@@ -108,6 +108,14 @@ fn trees() {
         ["trees"],
         "a link that was to be left out"
     );
+    let without = |letter| How { without: Some(letter), ..plain };
+    assert_eq!(with(without('a'), &|_| {}), ["trees"], "what was to be left out was made");
+    assert_eq!(with(without('0'), &|_| {}), ["published", "trees"], "and moved");
+    let reserved = |outcome: &mut Outcome| {
+        outcome.jobs[3].told.push(("a/.Towline".to_owned(), Fate::Moved, 9));
+        outcome.jobs[3].summary.as_mut().expect("it has one").files = 2;
+    };
+    assert_eq!(with(plain, &reserved), ["trees"], "a name that is kept was moved");
     // A dry run changes nothing.
     let dry = How { dry_run: true, ..plain };
     assert!(with(dry, &|_| {}).is_empty());

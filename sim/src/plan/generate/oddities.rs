@@ -4,7 +4,11 @@
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-use crate::plan::{Expect, Impostor, Obstacle, Operation, Plan, Step, Stranger, Trick};
+use towline::harness::Side;
+
+use crate::plan::{
+    Expect, Impostor, Obstacle, Operation, Plan, Span, Step, Stranger, Trick, What, When, Whom,
+};
 
 /// Of a hundred plans that may have it.
 const HOLLOW_PERCENT: u32 = 2;
@@ -44,4 +48,38 @@ pub(super) fn oddities(plan: &mut Plan, random: &mut ChaCha8Rng) {
         let steps = plan.clients.iter_mut().flat_map(|client| &mut client.steps);
         steps.for_each(|step| step.expect = Expect::Any);
     }
+    liars(plan, random);
+    if plan.obstacles.iter().any(|(at, _)| at == HOLLOW) && random.random_bool(0.4) {
+        apart(plan, random);
+    }
+}
+
+/// Some of those who ask oddly know more of what they talk about.
+fn liars(plan: &mut Plan, random: &mut ChaCha8Rng) {
+    let tricks = plan.strangers.iter_mut().map(|stranger| &mut stranger.trick);
+    for trick in tricks.chain(plan.impostors.iter_mut().map(|impostor| &mut impostor.trick)) {
+        if *trick == Trick::Oddity && random.random_bool(0.5) {
+            *trick = Trick::Lies;
+        }
+    }
+    if plan.impostors.iter().any(|impostor| impostor.trick == Trick::Lies) {
+        plan.limits.listing_max = 100;
+    }
+}
+
+/// The long file comes over several connections, of which one is lost in the middle of a block.
+fn apart(plan: &mut Plan, random: &mut ChaCha8Rng) {
+    let is_it = |step: &Step| step.operation.path() == Some(HOLLOW);
+    let Some(client) = plan.clients.iter().position(|client| client.steps.iter().any(is_it)) else { return };
+    let client = client as u32;
+    plan.limits.parallel = 2;
+    (plan.shape.write_max, plan.shape.read_max, plan.network.window) = (65_536, 65_536, 4 << 20);
+    plan.disks.latency_us = Span { min: 1_000, max: 9_000 };
+    let steps = plan.clients[client as usize].steps.iter_mut();
+    steps.filter(|step| is_it(step)).for_each(|step| step.give_up_ms = Some(400));
+    // Half of a block, and a bit.
+    let dial = random.random_range(0..3);
+    let byte = (1 << 20) + random.random_range(0..20_000);
+    let when = When::Byte { client, dial, side: Side::Server, byte };
+    plan.fault(when, What::Reset(Whom::Dial(client, dial)));
 }

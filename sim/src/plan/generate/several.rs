@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 
 use towline::harness::Side;
 
-use crate::plan::{Content, Expect, Operation, Plan, Step, What, When, Whom};
+use crate::plan::{Content, Expect, Impostor, Operation, Plan, Step, Trick, What, When, Whom};
 
 /// Of a thousand plans.
 const PERMILLE: u32 = 60;
@@ -14,6 +14,8 @@ const PERMILLE: u32 = 60;
 const WIDTHS: [usize; 3] = [9_000, 30_000, 65_536];
 /// What comes in one breath is not shared out: these are longer.
 const LENGTHS: std::ops::Range<u64> = (1 << 20) + 1..5 << 20;
+/// It still comes when the connections are there.
+const BESIDE: std::ops::Range<u64> = 500_000..2_500_000;
 
 /// One more get, of a file that stands there and is long.
 pub(super) fn several(plan: &mut Plan, random: &mut ChaCha8Rng) {
@@ -30,12 +32,21 @@ pub(super) fn several(plan: &mut Plan, random: &mut ChaCha8Rng) {
     let client = random.random_range(0..plan.clients.len());
     let expect = if plan.story == "clean" { Expect::Success } else { Expect::Any };
     plan.clients[client].steps.push(Step::new(Operation::Get { path }, expect));
-    if plan.story == "clean" && random.random_bool(0.3) {
-        return;
+    if plan.story != "clean" || !random.random_bool(0.3) {
+        break_some(plan, client as u32, content.length, random);
     }
-    let client = client as u32;
+    match random.random_range(0..9) {
+        0..3 => adapt(plan, random),
+        3..6 => beside(plan, client, expect, random),
+        6..9 => lies(plan, client as u32, random),
+        _ => {}
+    }
+}
+
+/// Some of the connections break off, or fall silent.
+fn break_some(plan: &mut Plan, client: u32, length: u64, random: &mut ChaCha8Rng) {
     // Most of what a connection of several brings is a part of the file.
-    let most = content.length / u64::from(plan.limits.parallel);
+    let most = length / u64::from(plan.limits.parallel);
     for _ in 0..random.random_range(1..4) {
         let dial = random.random_range(0..6);
         let host = if random.random_bool(0.8) { Whom::Dial(client, dial) } else { Whom::Client(client) };
@@ -49,4 +60,31 @@ pub(super) fn several(plan: &mut Plan, random: &mut ChaCha8Rng) {
         };
         plan.fault(When::Byte { client, dial, side, byte }, what);
     }
+}
+
+/// As many connections as are of use, which takes a while to find out.
+fn adapt(plan: &mut Plan, random: &mut ChaCha8Rng) {
+    (plan.limits.parallel, plan.limits.adaptive_min) = (0, 1 << random.random_range(16..20));
+    plan.network.bytes_per_ms = Some(random.random_range(1_000..6_000));
+}
+
+/// Another file comes at the same time, over the connection that the job of the long one has.
+fn beside(plan: &mut Plan, client: usize, expect: Expect, random: &mut ChaCha8Rng) {
+    let content = Content { length: random.random_range(BESIDE), noise: random.random() };
+    let path = "beside".to_owned();
+    plan.served.push((path.clone(), content));
+    let get = Step::new(Operation::Get { path }, expect);
+    plan.clients[client].steps.push(Step { together: true, ..get });
+}
+
+/// Some of the connections lead to somebody else, who knows what is asked, and brings what is not so.
+fn lies(plan: &mut Plan, client: u32, random: &mut ChaCha8Rng) {
+    for dial in 1..4 {
+        if random.random_bool(0.6) {
+            plan.impostors.push(Impostor { client, dial, trick: Trick::Lies, noise: random.random() });
+        }
+    }
+    // It may be the job's own, if others were lost.
+    let steps = plan.clients.iter_mut().flat_map(|client| &mut client.steps);
+    steps.for_each(|step| step.expect = Expect::Any);
 }

@@ -3,13 +3,14 @@
 
 use std::collections::VecDeque;
 
+use bytes::Bytes;
 use towline::harness::Side;
 use towline::proto::client::LinkId;
 use towline::proto::machine::Input;
 use towline::proto::session::Session;
 use towline::time::Duration;
 
-use super::super::byzantine::{Act, STRANGERS, acts};
+use super::super::byzantine::{Act, STRANGERS, Talk, acts, talk};
 use super::super::facts::{Dial, Place};
 use super::net::ConnId;
 use super::world::{Due, World};
@@ -18,6 +19,9 @@ use super::world::{Due, World};
 pub(super) struct Player {
     name: String,
     acts: VecDeque<Act>,
+    /// What it is to say to what it hears, and what it has heard and not answered.
+    talk: Option<Talk>,
+    unanswered: Vec<Bytes>,
     /// Bytes that it heard.
     heard: u64,
     /// True once the other side has ended.
@@ -29,7 +33,20 @@ pub(super) struct Player {
 
 impl Player {
     fn new(name: String, acts: VecDeque<Act>) -> Player {
-        Player { name, acts, heard: 0, is_over: false, is_deaf: false, is_pausing: false }
+        let (talk, unanswered) = (None, Vec::new());
+        Player { name, acts, talk, unanswered, heard: 0, is_over: false, is_deaf: false, is_pausing: false }
+    }
+
+    /// What it answers to what it has heard by now; `None` where it waits for more.
+    fn answers(&mut self) -> Option<Bytes> {
+        let talk = self.talk.as_mut()?;
+        let heard = core::mem::take(&mut self.unanswered);
+        let said: Vec<u8> = heard.into_iter().flat_map(|bytes| talk.hears(bytes)).collect();
+        (!said.is_empty()).then(|| Bytes::from(said))
+    }
+
+    fn is_talking(&self) -> bool {
+        !self.is_over && self.talk.as_ref().is_some_and(|talk| !talk.is_over())
     }
 
     pub(super) fn reads(&self) -> bool {
@@ -55,7 +72,10 @@ impl World {
             self.facts().stranger_connected(number);
             if let Some(stranger) = self.plan.strangers.get(number as usize) {
                 let acts = acts(&self.plan, stranger.trick, stranger.noise, Side::Client);
-                player_of(&mut self.players, conn, Side::Client, |player| player.acts = acts);
+                let talk = acts.contains(&Act::Talk).then(|| talk(&self.plan, stranger.noise, Side::Client));
+                player_of(&mut self.players, conn, Side::Client, |player| {
+                    (player.acts, player.talk) = (acts, talk);
+                });
             }
             self.play(conn, Side::Client);
         } else {
@@ -67,10 +87,10 @@ impl World {
     pub(super) fn is_for_impostor(&mut self, conn: ConnId) -> bool {
         let Some(Place::Files(dial)) = self.conns.get(&conn).map(|conn| conn.place) else { return false };
         let Some((number, impostor)) = self.plan.impostor_of(dial.client, dial.number) else { return false };
-        let player = Player::new(
-            format!("impostor{number}"),
-            acts(&self.plan, impostor.trick, impostor.noise, Side::Server),
-        );
+        let acts = acts(&self.plan, impostor.trick, impostor.noise, Side::Server);
+        let talk = acts.contains(&Act::Talk).then(|| talk(&self.plan, impostor.noise, Side::Server));
+        let mut player = Player::new(format!("impostor{number}"), acts);
+        player.talk = talk;
         self.facts().event(&player.name, &format!("answers, and will play {:?}", impostor.trick));
         self.players.insert((conn, Side::Server), player);
         if let Some(connection) = self.conns.get_mut(&conn) {
@@ -85,7 +105,12 @@ impl World {
     pub(super) fn player_hears(&mut self, conn: ConnId, side: Side, input: Input<Session>) {
         let Some(player) = self.players.get_mut(&(conn, side)) else { return };
         match input {
-            Input::Received((), bytes) => player.heard += bytes.len() as u64,
+            Input::Received((), bytes) => {
+                player.heard += bytes.len() as u64;
+                if player.is_talking() {
+                    player.unanswered.push(bytes);
+                }
+            }
             Input::Ended(..) => player.is_over = true,
             _ => return,
         }
@@ -104,7 +129,16 @@ impl World {
     fn play(&mut self, conn: ConnId, side: Side) {
         while let Some(player) = self.players.get_mut(&(conn, side)) {
             let Some(act) = player.acts.front().filter(|_| !player.is_pausing).cloned() else { return };
+            if act == Act::Talk
+                && let Some(said) = player.answers()
+            {
+                let name = player.name.clone();
+                self.facts().event(&name, &format!("answers {} bytes", said.len()));
+                self.transmit(conn, side, said);
+                continue;
+            }
             let waits = match act {
+                Act::Talk => player.is_talking(),
                 Act::Hear(bytes) => player.heard < bytes && !player.is_over,
                 Act::Stay => !player.is_over,
                 Act::Say(_) | Act::Pause(_) | Act::Deaf | Act::End | Act::Leave => false,
@@ -127,7 +161,7 @@ impl World {
                     self.after(Duration::from_millis(ms), Due::Play(conn, side));
                 }
                 Act::Deaf => player_of(&mut self.players, conn, side, |player| player.is_deaf = true),
-                Act::Hear(_) => {}
+                Act::Hear(_) | Act::Talk => {}
             }
         }
     }

@@ -3,16 +3,16 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::Notify;
 use towline::drive::Door;
 use towline::harness::Side;
 use turmoil::net::{TcpListener, TcpStream};
 
-use super::super::byzantine::{Act, STRANGERS, acts};
+use super::super::byzantine::{Act, STRANGERS, Talk, acts, talk};
 use super::super::driven::state::{Shared, lock};
 use super::super::facts::{Dial, Place, SERVER};
 use super::net::port;
@@ -39,7 +39,8 @@ pub(super) async fn stranger(shared: Shared, number: u32) -> turmoil::Result {
             state.places.insert(stream.local_addr()?, place);
             state.facts.stranger_connected(number);
         }
-        play(&shared, &name, stream, acts(shared.plan(), stranger.trick, stranger.noise, Side::Client)).await;
+        let acts = acts(shared.plan(), stranger.trick, stranger.noise, Side::Client);
+        play(&shared, &name, stream, acts, talk(shared.plan(), stranger.noise, Side::Client)).await;
     }
     std::future::pending().await
 }
@@ -51,7 +52,8 @@ pub(super) async fn impostor(shared: Shared, number: u32) -> turmoil::Result {
     let (stream, _) = listener.accept().await?;
     let name = impostor_name(number);
     lock(&shared).facts.event(&name, &format!("answers, and will play {:?}", impostor.trick));
-    play(&shared, &name, stream, acts(shared.plan(), impostor.trick, impostor.noise, Side::Server)).await;
+    let acts = acts(shared.plan(), impostor.trick, impostor.noise, Side::Server);
+    play(&shared, &name, stream, acts, talk(shared.plan(), impostor.noise, Side::Server)).await;
     std::future::pending().await
 }
 
@@ -62,54 +64,73 @@ struct Ear {
     news: Notify,
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Default)]
 struct Heard {
     bytes: u64,
     is_over: bool,
+    /// For who answers.
+    unanswered: Vec<u8>,
 }
 
 impl Ear {
-    fn now(&self) -> Heard {
-        *self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    fn now(&self) -> MutexGuard<'_, Heard> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn note(&self, count: Option<usize>) {
-        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        heard.bytes += count.unwrap_or(0) as u64;
-        heard.is_over |= count.is_none();
+    fn note(&self, bytes: Option<&[u8]>, answers: bool) {
+        let mut heard = self.now();
+        heard.bytes += bytes.map_or(0, <[u8]>::len) as u64;
+        heard.is_over |= bytes.is_none();
+        if answers {
+            heard.unanswered.extend_from_slice(bytes.unwrap_or_default());
+        }
         self.news.notify_one();
     }
 
-    async fn until(&self, is_enough: impl Fn(Heard) -> bool) {
-        while !is_enough(self.now()) {
+    async fn until(&self, is_enough: impl Fn(&Heard) -> bool) {
+        while !is_enough(&self.now()) {
             self.news.notified().await;
         }
     }
 }
 
-async fn listen(mut read: ReadHalf<TcpStream>, ear: Arc<Ear>) {
+async fn listen(mut read: ReadHalf<TcpStream>, ear: Arc<Ear>, answers: bool) {
     let mut buffer = vec![0; 64 * 1024];
     loop {
         match read.read(&mut buffer).await {
-            Ok(0) | Err(_) => return ear.note(None),
-            Ok(count) => ear.note(Some(count)),
+            Ok(0) | Err(_) => return ear.note(None, answers),
+            Ok(count) => ear.note(Some(&buffer[..count]), answers),
         }
     }
 }
 
-async fn play(shared: &Shared, name: &str, stream: TcpStream, acts: VecDeque<Act>) {
+/// Answers until it has said what it had to say, or nobody listens.
+async fn converse(talk: &mut Talk, ear: &Ear, write: &mut WriteHalf<TcpStream>) -> io::Result<()> {
+    while !talk.is_over() {
+        ear.until(|heard| !heard.unanswered.is_empty() || heard.is_over).await;
+        let heard = core::mem::take(&mut ear.now().unanswered);
+        if heard.is_empty() {
+            break;
+        }
+        write.write_all(&talk.hears(heard.into())).await?;
+    }
+    Ok(())
+}
+
+async fn play(shared: &Shared, name: &str, stream: TcpStream, acts: VecDeque<Act>, mut talk: Talk) {
     let (read, mut write) = tokio::io::split(stream);
     let ear = Arc::new(Ear::default());
-    let listening = tokio::spawn(listen(read, Arc::clone(&ear)));
+    let listening = tokio::spawn(listen(read, Arc::clone(&ear), acts.contains(&Act::Talk)));
     for act in acts {
         match &act {
             Act::Hear(bytes) => ear.until(|heard| heard.bytes >= *bytes || heard.is_over).await,
             Act::Stay => ear.until(|heard| heard.is_over).await,
-            Act::Say(_) | Act::Pause(_) | Act::Deaf | Act::End | Act::Leave => {}
+            Act::Say(_) | Act::Talk | Act::Pause(_) | Act::Deaf | Act::End | Act::Leave => {}
         }
         lock(shared).facts.event(name, &act.to_string());
         let done: io::Result<()> = match act {
             Act::Say(bytes) => write.write_all(&bytes).await,
+            Act::Talk => converse(&mut talk, &ear, &mut write).await,
             Act::End => write.shutdown().await,
             Act::Pause(ms) => {
                 tokio::time::sleep(Duration::from_millis(ms)).await;
