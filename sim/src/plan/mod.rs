@@ -9,6 +9,7 @@
 //! | `obstacle` | what stands in the way of a path |
 //! | `meddling` | what somebody else takes out of the folder for partial files |
 //! | `part` | bytes of a file |
+//! | `trick` | what peers do that keep no rules |
 //! | `heal` | what must be put right again |
 //! | `text` | a plan as a file, and back |
 //! | `compared` | whether every world shows its applications the same |
@@ -27,6 +28,7 @@ mod network;
 mod obstacle;
 mod part;
 mod text;
+mod trick;
 mod work;
 
 use serde::{Deserialize, Serialize};
@@ -34,7 +36,7 @@ use towline::proto::client::RetryPolicy;
 use towline::proto::{Connections, Limits, ListenLimits};
 use towline::time::Duration;
 
-pub use self::fault::{Cut, DiskFailure, Fault, Host, Impostor, Stranger, Trick, What, When, Whom};
+pub use self::fault::{Cut, DiskFailure, Fault, Host, Impostor, Stranger, What, When, Whom};
 pub use self::folder::{How, Links, Node};
 pub use self::generate::Scenario;
 pub use self::meddling::Meddling;
@@ -42,6 +44,7 @@ pub use self::network::{Datagrams, Disks, Forged, Network, Shape, Span};
 pub use self::obstacle::Obstacle;
 pub use self::part::Part;
 pub use self::text::BadPlan;
+pub use self::trick::Trick;
 pub use self::work::{Application, Content, Expect, Operation, Step};
 
 /// All that a run is made of.

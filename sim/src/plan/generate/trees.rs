@@ -14,9 +14,7 @@ use crate::plan::{Content, Expect, How, Links, Node, Operation, Plan, Step, When
 /// Of a hundred plans that may have it.
 const SOME_PERCENT: u32 = 20;
 const STORIES_PERCENT: u32 = 20;
-/// Of a hundred trees.
-const STRANGE_PERCENT: u32 = 25;
-/// Of a thousand.
+/// Of a thousand trees.
 const LONG_PERMILLE: u32 = 15;
 /// A file that comes in one breath is not kept: these are longer.
 const LONG: std::ops::Range<u64> = (1 << 20) + 1..5 << 18;
@@ -182,9 +180,7 @@ fn add(plan: &mut Plan, random: &mut ChaCha8Rng) {
     };
     let clients: Vec<usize> = steps.iter().map(|_| client_of(random)).collect();
     let mut from = random.random_range(0..=plan.clients[client].steps.len());
-    if random.random_ratio(STRANGE_PERCENT, 100) {
-        strange::strange(plan, &mut steps, &path, random);
-    }
+    strange::strange(plan, &mut steps, &path, random);
     for ((operation, is_sure), client) in steps.into_iter().zip(clients) {
         let at = place(plan, client, from);
         let expect = if is_sure { Expect::Success } else { Expect::Any };

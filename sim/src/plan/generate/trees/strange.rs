@@ -7,6 +7,8 @@ use rand_chacha::ChaCha8Rng;
 use super::content;
 use crate::plan::{Links, Node, Obstacle, Operation, Plan};
 
+/// Of a hundred trees.
+const PERCENT: u32 = 25;
 /// As long as a path in a folder may be here, and too long in one with a longer name.
 const LONG: usize = 4_090;
 /// Letters with which many names begin.
@@ -14,8 +16,11 @@ const LETTERS: [char; 5] = ['0', 'a', 'b', 'f', 'z'];
 /// Where a name that is kept stands.
 const RESERVED: [&str; 3] = [".towline", "a/.towline", "z/.TowLine/within"];
 
-/// Makes the steps of one tree, of which some are sure to succeed, strange.
+/// Makes the steps of one tree, of which some are sure to succeed, strange; seldom.
 pub(super) fn strange(plan: &mut Plan, steps: &mut [(Operation, bool)], path: &str, random: &mut ChaCha8Rng) {
+    if !random.random_ratio(PERCENT, 100) {
+        return;
+    }
     match random.random_range(0..16) {
         0..3 => {
             let node = (RESERVED[random.random_range(0..RESERVED.len())], Node::File(content(random)));
