@@ -67,7 +67,7 @@ impl<F> Disk<F>
 where
     F: Files + Send + Sync + 'static,
     F::File: Send + Sync + 'static,
-    F::Folder: Send + 'static,
+    F::Folder: Send + Sync + 'static,
     F::Listing: Send + 'static,
 {
     /// A store without roots. `nonce` is to differ between processes: see [`Names::new`].
@@ -162,7 +162,7 @@ impl<F> Submit for Disk<F>
 where
     F: Files + Send + Sync + 'static,
     F::File: Send + Sync + 'static,
-    F::Folder: Send + 'static,
+    F::Folder: Send + Sync + 'static,
     F::Listing: Send + 'static,
 {
     fn submit(&self, ticket: Ticket, op: StoreOp, reply: &Reply) {

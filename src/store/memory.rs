@@ -14,6 +14,7 @@ mod pages;
 mod path;
 mod resolve;
 mod shadow;
+mod unnamed;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -72,6 +73,18 @@ impl MemoryFiles {
         let files = MemoryFiles::new();
         files.disk().shadow = Some(shadow::Shadow::default());
         files
+    }
+
+    /// The same on a system that has no files without names.
+    #[must_use]
+    pub fn all_named(self) -> MemoryFiles {
+        self.disk().has_unnamed = false;
+        self
+    }
+
+    /// Whether there are files without names.
+    pub fn has_unnamed(&self) -> bool {
+        self.disk().has_unnamed
     }
 
     /// The same without a log, which would grow for nobody.
@@ -180,6 +193,22 @@ impl Files for MemoryFiles {
         disk.begin(Primitive::CreateFile, at.0, name)?;
         let inode = disk.create(at.0, name, Content::file(), 0o600)?;
         Ok(self.file(&mut disk, inode))
+    }
+
+    fn create_unnamed(&self, at: &MemoryFolder, mode: u32) -> Result<Option<MemoryFile>, FileError> {
+        let mut disk = self.disk();
+        if !disk.has_unnamed {
+            return Ok(None);
+        }
+        disk.begin(Primitive::CreateFile, at.0, b"")?;
+        let inode = disk.create_unnamed(at.0, mode);
+        Ok(Some(self.file(&mut disk, inode)))
+    }
+
+    fn name_file(&self, file: &MemoryFile, to: &MemoryFolder, name: &[u8]) -> Result<(), FileError> {
+        let mut disk = self.disk();
+        disk.begin(Primitive::Rename, to.0, name)?;
+        disk.name_file(file.inode, to.0, name)
     }
 
     fn open_own(&self, at: &MemoryFolder, name: &[u8]) -> Result<MemoryFile, FileError> {
@@ -389,6 +418,8 @@ impl File for MemoryFile {
 
 impl Drop for MemoryFile {
     fn drop(&mut self) {
-        self.disk.lock().unwrap_or_else(PoisonError::into_inner).unlock(self.inode, self.handle);
+        let mut disk = self.disk.lock().unwrap_or_else(PoisonError::into_inner);
+        disk.unlock(self.inode, self.handle);
+        disk.forget_unnamed(self.inode);
     }
 }

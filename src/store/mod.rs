@@ -22,6 +22,7 @@
 //! | `partials` | open, fill, keep and discard what is received |
 //! | `group` | publish it: those that wait together share their syncs |
 //! | `whole` | small files, loaded or staged in one go |
+//! | `staging` | those that are received |
 //! | `slots` | which file a partial is in, so that the next opener finds it |
 //! | `journal` | what is known of a partial that was kept |
 //! | `kept` | listing and removing those |
@@ -56,6 +57,7 @@ mod reserved;
 mod root;
 mod slots;
 mod sources;
+mod staging;
 pub mod streams;
 mod whole;
 

@@ -8,6 +8,7 @@
 mod errors;
 mod holes;
 mod sync;
+mod unnamed;
 mod walk;
 
 use std::io::IoSlice;
@@ -21,6 +22,7 @@ use rustix::io::Errno;
 use self::holes::next_data;
 pub use self::sync::Durability;
 use self::sync::{sync, sync_whole, tells_of_lost_writes};
+use self::unnamed::Unnamed;
 use super::{File, FileError, FileErrorKind, Files, Links, Lock, Status};
 use crate::proto::storage::StoreError;
 use crate::wire::{Code, FileKind, Modified};
@@ -44,6 +46,7 @@ pub struct OsFiles {
     beneath: Beneath,
     durability: Durability,
     syncs_whole: bool,
+    unnamed: Unnamed,
 }
 
 /// Who keeps paths beneath the root.
@@ -84,7 +87,8 @@ impl OsFiles {
         })?;
         let beneath = Beneath::detect(&root);
         let syncs_whole = tells_of_lost_writes();
-        Ok(OsFiles { root, beneath, durability: Durability::Full, syncs_whole })
+        let unnamed = Unnamed::default();
+        Ok(OsFiles { root, beneath, durability: Durability::Full, syncs_whole, unnamed })
     }
 
     /// The same folder, with another promise.
@@ -92,9 +96,10 @@ impl OsFiles {
         OsFiles { durability, ..self }
     }
 
-    /// As on a system whose kernel does not keep paths beneath a folder, which tests have to see too.
+    /// As on a system whose kernel neither keeps paths beneath a folder nor has files without names, which tests have to see
+    /// too.
     pub fn without_kernel_help(self) -> OsFiles {
-        OsFiles { beneath: Beneath::Walk, ..self }
+        OsFiles { beneath: Beneath::Walk, unnamed: Unnamed::none(), ..self }
     }
 }
 
@@ -160,6 +165,15 @@ impl Files for OsFiles {
     fn create_file(&self, at: &OsFolder, name: &[u8]) -> Result<OsFile, FileError> {
         let file = rustix::fs::openat(&at.0, name, WRITE | OFlags::EXCL, Mode::RUSR | Mode::WUSR)?;
         Ok(OsFile(file, self.durability))
+    }
+
+    fn create_unnamed(&self, at: &OsFolder, mode: u32) -> Result<Option<OsFile>, FileError> {
+        let file = self.unnamed.create(&at.0, mode_of(mode))?;
+        Ok(file.map(|file| OsFile(file, self.durability)))
+    }
+
+    fn name_file(&self, file: &OsFile, to: &OsFolder, name: &[u8]) -> Result<(), FileError> {
+        unnamed::name(&file.0, &to.0, name)
     }
 
     fn open_own(&self, at: &OsFolder, name: &[u8]) -> Result<OsFile, FileError> {

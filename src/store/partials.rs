@@ -26,24 +26,17 @@ pub(super) struct Partial<F: Files> {
     /// The opener's, among those of `key`.
     generation: u64,
     /// In the reserved folder.
-    name: Vec<u8>,
+    pub(super) name: Vec<u8>,
+    /// False where the file has no name at all yet.
+    pub(super) is_named: bool,
     pub(super) offer: Offer,
     /// Set when a sync failed: what was written may be lost although a second sync would say that all is well.
     pub(super) broken: Option<StoreError>,
 }
 
-/// How a partial is to be filled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Filling {
-    /// At once and whole: whether there is room for it is seen then.
-    AtOnce,
-    /// Block by block, in any order.
-    InTime,
-}
-
 /// Where it is to stand, as a hash. Neither length nor time are in it: a source that has changed since finds what was kept
 /// of it, and there is never more left behind than a few partials for each path.
-type Key = [u8; 32];
+pub(super) type Key = [u8; 32];
 
 /// How many have opened a partial for the same path, while anybody has one open: it tells them apart.
 #[derive(Default)]
@@ -61,7 +54,7 @@ impl Openers {
         self.0.get(&(root, key)).map_or(1, |opened| opened.latest + 1)
     }
 
-    fn open(&mut self, root: RootId, key: Key, generation: u64) {
+    pub(super) fn open(&mut self, root: RootId, key: Key, generation: u64) {
         let opened = self.0.entry((root, key)).or_insert(Opened { latest: 0, leases: 0, published: 0 });
         mark_if(Mark::OpenedTwice, || opened.leases > 0);
         opened.latest = generation;
@@ -81,7 +74,7 @@ impl Openers {
         opened.is_some_and(|opened| opened.published >= partial.generation)
     }
 
-    fn close(&mut self, root: RootId, key: Key) {
+    pub(super) fn close(&mut self, root: RootId, key: Key) {
         if let Some(opened) = self.0.get_mut(&(root, key)) {
             opened.leases -= 1;
             if opened.leases == 0 {
@@ -92,35 +85,35 @@ impl Openers {
 }
 
 impl<F: Files> Names<F> {
-    pub(super) fn open_partial(
+    /// The key of what is received, the opener's generation, and the name that follows from both.
+    pub(super) fn begin_opening(
         &mut self,
         root: RootId,
-        offer: Offer,
-        filling: Filling,
-    ) -> Result<NameDone, StoreError> {
+        offer: &Offer,
+    ) -> Result<(Key, u64, Vec<u8>), StoreError> {
         let place = self.root_mut(root)?;
         let now = place.files.now().seconds;
         let begins = place.requests.begins(offer.attempt, now);
         begins.map_err(|why| refused(Code::SUPERSEDED, "receive", &offer.path, why))?;
-        let start = offer.attempt.start;
-        let key = key(&offer);
+        let key = key(offer);
         let generation = self.openers.next(root, key);
-        let unique = partial_name(&key, generation, self.nonce);
+        Ok((key, generation, partial_name(&key, generation, self.nonce)))
+    }
+
+    pub(super) fn open_partial(&mut self, root: RootId, offer: Offer) -> Result<NameDone, StoreError> {
+        let (key, generation, unique) = self.begin_opening(root, &offer)?;
+        let start = offer.attempt.start;
         let place = self.root_mut(root)?;
-        match filling {
-            // All of it is there: it is checked once, where it is published.
-            Filling::AtOnce if !offer.path.is_root() => {}
-            Filling::AtOnce | Filling::InTime => place.check_destination(&offer.path)?,
-        }
-        let New { name, file, slot, held, mut basis } = create(place, unique, &key, &offer, filling)?;
+        place.check_destination(&offer.path)?;
+        let New { name, file, slot, held, mut basis } = create(place, unique, &key, &offer)?;
         if start == Start::Resume && slot.is_some() && basis.is_none() {
             basis = old_version(place, &offer);
         }
         let (basis, same) = basis.map_or_else(Default::default, |(file, same)| (Some(Arc::new(file)), same));
         self.openers.open(root, key, generation);
         let upload = upload_id(&name);
-        let partial =
-            Partial { root, file: Arc::new(file), basis, slot, key, generation, name, offer, broken: None };
+        let (file, is_named, broken) = (Arc::new(file), true, None);
+        let partial = Partial { root, file, basis, slot, key, generation, name, is_named, offer, broken };
         let lease = self.lease(Held::Partial(Box::new(partial)));
         Ok(NameDone::Partial { lease, upload, held, basis: same })
     }
@@ -195,6 +188,20 @@ impl<F: Files> Names<F> {
 }
 
 impl<F: Files> Partial<F> {
+    /// Of a small file, which is there.
+    pub(super) fn whole(
+        root: RootId,
+        file: F::File,
+        key: Key,
+        generation: u64,
+        name: Vec<u8>,
+        is_named: bool,
+        offer: Offer,
+    ) -> Partial<F> {
+        let (file, basis, slot, broken) = (Arc::new(file), None, None, None);
+        Partial { root, file, basis, slot, key, generation, name, is_named, offer, broken }
+    }
+
     /// For block operations.
     pub(super) fn open(&self) -> Open<F::File> {
         Open { file: Arc::clone(&self.file), basis: self.basis.clone() }
@@ -210,31 +217,40 @@ impl<F: Files> Partial<F> {
         self.slot.is_some()
     }
 
-    /// Gives the file what is published with it, and the file, to be synced, with what it is now.
+    /// Gives the file what is published with it, as far as it has not got that yet, and the file, to be synced, with what it is
+    /// now.
     pub(super) fn prepare(&self) -> Result<(Arc<F::File>, Status), StoreError> {
         if let Some(error) = &self.broken {
             return Err(error.clone());
         }
         let path = &self.offer.path;
-        self.file.set_mode(self.offer.mode & 0o777).map_err(because("set the mode of", path))?;
-        self.file.set_modified(self.offer.modified).map_err(because("set the time of", path))?;
-        let status = self.file.status().map_err(because("look at the partial file of", path))?;
+        let look = || self.file.status().map_err(because("look at the partial file of", path));
+        let mut status = look()?;
+        let is_right = |status: &Status| {
+            (status.mode, status.modified) == (self.offer.mode & 0o777, self.offer.modified)
+        };
+        if !is_right(&status) {
+            self.file.set_mode(self.offer.mode & 0o777).map_err(because("set the mode of", path))?;
+            self.file.set_modified(self.offer.modified).map_err(because("set the time of", path))?;
+            status = look()?;
+        }
         Ok((Arc::clone(&self.file), status))
     }
 
-    /// Makes the file visible in `folder`.
-    pub(super) fn rename(&mut self, place: &mut Root<F>, folder: &F::Folder) -> Result<(), StoreError> {
-        let path = &self.offer.path;
-        let name = path.name().expect("checked when it was opened");
-        let Some(reserved) = &mut place.reserved else { return Err(vanished(path)) };
+    /// Makes the file visible in `folder`; `is_named` says if it has its name in the reserved folder by now.
+    pub(super) fn publish(
+        &mut self,
+        place: &mut Root<F>,
+        folder: &F::Folder,
+        is_named: bool,
+    ) -> Result<(), StoreError> {
         if planted(Bug::NeverRename) {
             return Ok(());
         }
-        match place.files.rename(&reserved.folder, &self.name, folder, name) {
-            Ok(()) => {}
-            Err(error) if error.kind == FileErrorKind::NotFound => return Err(vanished(path)),
-            Err(error) => return Err(failed("publish", path, error)),
+        if is_named || !self.appear(place, folder)? {
+            self.rename(place, folder)?;
         }
+        let Some(reserved) = &mut place.reserved else { return Ok(()) };
         if let Some(slot) = &mut self.slot {
             let _left_to_the_next_sweep = slot.drop_journal(&*place.files, &reserved.folder);
         }
@@ -242,6 +258,54 @@ impl<F: Files> Partial<F> {
             let _left_to_the_next_sweep = Slot::clear(&*place.files, &reserved.folder, &self.key);
         }
         Ok(())
+    }
+
+    /// A file without a name gets the one that it is published by; false if something stands there, and then it has got its
+    /// name in the reserved folder.
+    fn appear(&self, place: &Root<F>, folder: &F::Folder) -> Result<bool, StoreError> {
+        let path = &self.offer.path;
+        let name = path.name().expect("checked when it was opened");
+        match place.files.name_file(&self.file, folder, name) {
+            Ok(()) => return Ok(true),
+            Err(error) if error.kind == FileErrorKind::Exists => {}
+            Err(error) => return Err(failed("publish", path, error)),
+        }
+        let Some(reserved) = &place.reserved else { return Err(vanished(path)) };
+        give_name(&*place.files, &self.file, &reserved.folder, &self.name)
+            .map_err(because("replace", path))?;
+        Ok(false)
+    }
+
+    fn rename(&self, place: &Root<F>, folder: &F::Folder) -> Result<(), StoreError> {
+        let path = &self.offer.path;
+        let name = path.name().expect("checked when it was opened");
+        let Some(reserved) = &place.reserved else { return Err(vanished(path)) };
+        if !self.is_named {
+            // All others were checked when they were prepared.
+            place.check_name(folder, name, path)?;
+        }
+        match place.files.rename(&reserved.folder, &self.name, folder, name) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind == FileErrorKind::NotFound => Err(vanished(path)),
+            Err(error) => Err(failed("publish", path, error)),
+        }
+    }
+}
+
+/// Gives a file its name in the reserved folder.
+pub(super) fn give_name<F: Files>(
+    files: &F,
+    file: &F::File,
+    reserved: &F::Folder,
+    name: &[u8],
+) -> Result<(), FileError> {
+    match files.name_file(file, reserved, name) {
+        // Ours, as above.
+        Err(error) if error.kind == FileErrorKind::Exists => {
+            files.remove_file(reserved, name)?;
+            files.name_file(file, reserved, name)
+        }
+        other => other,
     }
 }
 
@@ -261,7 +325,6 @@ fn create<F: Files>(
     unique: Vec<u8>,
     key: &Key,
     offer: &Offer,
-    filling: Filling,
 ) -> Result<New<F>, StoreError> {
     let path = &offer.path;
     if offer.length > limits::FILE_MAX {
@@ -278,9 +341,6 @@ fn create<F: Files>(
         other => other,
     };
     let new = new.map_err(because("create a partial file for", path))?;
-    if filling == Filling::AtOnce {
-        return Ok(new);
-    }
     let is_kept = !new.held.is_empty();
     let ready = check_space(place, offer, &new.held).and_then(|()| {
         if offer.length == 0 {
@@ -309,7 +369,11 @@ fn find<F: Files>(place: &Root<F>, unique: &[u8], key: &Key, offer: &Offer) -> R
     Ok(New { name: unique.to_vec(), file, slot: None, held: BlockSet::default(), basis: None })
 }
 
-fn create_once<F: Files>(files: &F, folder: &F::Folder, name: &[u8]) -> Result<F::File, FileError> {
+pub(super) fn create_once<F: Files>(
+    files: &F,
+    folder: &F::Folder,
+    name: &[u8],
+) -> Result<F::File, FileError> {
     match files.create_file(folder, name) {
         // Ours, by its nonce, of a lease that has ended: it could not be removed then.
         Err(error) if error.kind == FileErrorKind::Exists => {

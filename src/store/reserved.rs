@@ -8,6 +8,7 @@
 //! the locks of two files.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::journal::Journal;
 use super::log::{self, LOG_NAME};
@@ -30,7 +31,8 @@ const ATTEMPTS: usize = 16;
 
 /// The reserved folder, held.
 pub(super) struct Reserved<F: Files> {
-    pub(super) folder: F::Folder,
+    /// Shared with what is created in it.
+    pub(super) folder: Arc<F::Folder>,
     /// Whatever name the file system finds it by.
     pub(super) identity: (u64, u64),
     /// Of which paths partials were kept, by [`short`], as far as this process knows: those of another that is alive are its
@@ -73,7 +75,7 @@ impl<F: Files> Reserved<F> {
             // To go from exclusive to shared is to let go for a moment: only what is found now counts.
             if lock.lock(Lock::Shared)? && is_named(files, &folder, &lock)? {
                 let identity = files.status(&folder, b"")?.identity();
-                return Ok(Some(Reserved { folder, identity, kept, lock }));
+                return Ok(Some(Reserved { folder: Arc::new(folder), identity, kept, lock }));
             }
         }
         Err(FileErrorKind::Other.into())
