@@ -19,6 +19,7 @@ use super::names::Held;
 use super::partials::Partial;
 use super::record::{Target, What};
 use super::requests::Intent;
+use super::reserved::Unique;
 use super::root::{Fresh, Root};
 use super::{Files, Links, Names};
 use crate::probe::{Mark, mark, mark_if};
@@ -86,8 +87,8 @@ struct Ready<F: Files> {
     /// Somebody wrote to the file before this process did, or may go on with it: its own sync tells of errors that one of
     /// the whole file system has told already.
     syncs_alone: bool,
-    /// The name that it is to get in the reserved folder, if it has none and there is need of one.
-    unnamed: Option<Vec<u8>>,
+    /// What its name in the reserved folder follows from, if it has none.
+    unnamed: Option<Unique>,
     target: Option<Target>,
     /// In `folders`.
     folder: usize,
@@ -265,7 +266,7 @@ impl<F: Files> Names<F> {
         }
         let target = Some(Target::new(&path, &status));
         let syncs_alone = partial.may_be_kept();
-        let unnamed = (!partial.is_named).then(|| partial.name.clone());
+        let unnamed = (!partial.is_named).then_some(partial.unique);
         Ok(State::Ready(Ready { act, path, file, syncs_alone, unnamed, target, folder }))
     }
 

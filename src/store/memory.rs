@@ -75,28 +75,11 @@ impl MemoryFiles {
         files
     }
 
-    /// The same on a system that has no files without names.
-    #[must_use]
-    pub fn all_named(self) -> MemoryFiles {
-        self.disk().has_unnamed = false;
-        self
-    }
-
-    /// Whether there are files without names.
-    pub fn has_unnamed(&self) -> bool {
-        self.disk().has_unnamed
-    }
-
     /// The same without a log, which would grow for nobody.
     #[must_use]
     pub fn unlogged(self) -> MemoryFiles {
         self.disk().log = None;
         self
-    }
-
-    /// So many seconds pass by its clock.
-    pub fn pass(&self, seconds: i64) {
-        self.disk().ticks += seconds;
     }
 
     /// Makes everything durable: what a test has put there.
@@ -116,16 +99,6 @@ impl MemoryFiles {
     /// After so many primitives more, every one fails: the process is dead and does not know yet. `None`: none does.
     pub fn die_after(&self, primitives: Option<usize>) {
         self.disk().dies_after = primitives;
-    }
-
-    /// How many changes a crash could lose now.
-    pub fn pending(&self) -> usize {
-        self.disk().shadow.as_ref().map_or(0, shadow::Shadow::pending)
-    }
-
-    /// Lets file contents take at most `bytes` in all, in pages of 4 KiB.
-    pub fn set_capacity(&self, bytes: u64) {
-        self.disk().capacity = bytes;
     }
 
     /// Lets the primitive fail once: the next time, or after `passes` times more. What a sync of a file would have made

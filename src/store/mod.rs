@@ -23,6 +23,7 @@
 //! | `group` | publish it: those that wait together share their syncs |
 //! | `whole` | small files, loaded or staged in one go |
 //! | `staging` | those that are received |
+//! | `naming` | the name that it is published by |
 //! | `slots` | which file a partial is in, so that the next opener finds it |
 //! | `journal` | what is known of a partial that was kept |
 //! | `kept` | listing and removing those |
@@ -47,6 +48,7 @@ mod log;
 #[cfg(feature = "harness")]
 pub mod memory;
 mod names;
+mod naming;
 #[cfg(feature = "net")]
 pub mod os;
 mod partials;

@@ -6,27 +6,23 @@ use std::sync::Arc;
 use super::errors::{because, failed, no_lease, refused};
 use super::journal::Note;
 use super::names::Held;
-use super::reserved::{partial_name, short};
+use super::reserved::{Unique, short};
 use super::root::Root;
 use super::slots::{Slot, Taken};
 use super::{File, FileError, FileErrorKind, Files, Names, Open, Status};
 use crate::probe::{Bug, Mark, mark, mark_if, planted};
 use crate::proto::storage::{BlockSet, Lease, NameDone, RootId, StoreError};
-use crate::wire::{Code, FileKind, Offer, RelPath, Start, UploadId, limits};
+use crate::wire::{Code, FileKind, Offer, Start, UploadId, limits};
 
 /// A file being received.
 pub(super) struct Partial<F: Files> {
     pub(super) root: RootId,
-    file: Arc<F::File>,
+    pub(super) file: Arc<F::File>,
     /// Where blocks may be copied from.
     basis: Option<Arc<F::File>>,
     /// For a file that is worth it: how the next one who receives it finds this one.
-    slot: Option<Slot<F>>,
-    key: Key,
-    /// The opener's, among those of `key`.
-    generation: u64,
-    /// In the reserved folder.
-    pub(super) name: Vec<u8>,
+    pub(super) slot: Option<Slot<F>>,
+    pub(super) unique: Unique,
     /// False where the file has no name at all yet.
     pub(super) is_named: bool,
     pub(super) offer: Offer,
@@ -54,7 +50,8 @@ impl Openers {
         self.0.get(&(root, key)).map_or(1, |opened| opened.latest + 1)
     }
 
-    pub(super) fn open(&mut self, root: RootId, key: Key, generation: u64) {
+    pub(super) fn open(&mut self, root: RootId, unique: &Unique) {
+        let Unique { key, generation, .. } = *unique;
         let opened = self.0.entry((root, key)).or_insert(Opened { latest: 0, leases: 0, published: 0 });
         mark_if(Mark::OpenedTwice, || opened.leases > 0);
         opened.latest = generation;
@@ -70,8 +67,8 @@ impl Openers {
 
     /// True if a file was published there after this one was opened.
     fn is_late(&self, partial: &Partial<impl Files>) -> bool {
-        let opened = self.0.get(&(partial.root, partial.key));
-        opened.is_some_and(|opened| opened.published >= partial.generation)
+        let opened = self.0.get(&(partial.root, partial.unique.key));
+        opened.is_some_and(|opened| opened.published >= partial.unique.generation)
     }
 
     pub(super) fn close(&mut self, root: RootId, key: Key) {
@@ -85,35 +82,31 @@ impl Openers {
 }
 
 impl<F: Files> Names<F> {
-    /// The key of what is received, the opener's generation, and the name that follows from both.
-    pub(super) fn begin_opening(
-        &mut self,
-        root: RootId,
-        offer: &Offer,
-    ) -> Result<(Key, u64, Vec<u8>), StoreError> {
+    /// What tells this opener's partial from others.
+    pub(super) fn begin_opening(&mut self, root: RootId, offer: &Offer) -> Result<Unique, StoreError> {
         let place = self.root_mut(root)?;
         let now = place.files.now().seconds;
         let begins = place.requests.begins(offer.attempt, now);
         begins.map_err(|why| refused(Code::SUPERSEDED, "receive", &offer.path, why))?;
         let key = key(offer);
         let generation = self.openers.next(root, key);
-        Ok((key, generation, partial_name(&key, generation, self.nonce)))
+        Ok(Unique { key, generation, nonce: self.nonce })
     }
 
     pub(super) fn open_partial(&mut self, root: RootId, offer: Offer) -> Result<NameDone, StoreError> {
-        let (key, generation, unique) = self.begin_opening(root, &offer)?;
+        let unique = self.begin_opening(root, &offer)?;
         let start = offer.attempt.start;
         let place = self.root_mut(root)?;
         place.check_destination(&offer.path)?;
-        let New { name, file, slot, held, mut basis } = create(place, unique, &key, &offer)?;
+        let New { name, file, slot, held, mut basis } = create(place, &unique, &offer)?;
         if start == Start::Resume && slot.is_some() && basis.is_none() {
             basis = old_version(place, &offer);
         }
         let (basis, same) = basis.map_or_else(Default::default, |(file, same)| (Some(Arc::new(file)), same));
-        self.openers.open(root, key, generation);
+        self.openers.open(root, &unique);
         let upload = upload_id(&name);
         let (file, is_named, broken) = (Arc::new(file), true, None);
-        let partial = Partial { root, file, basis, slot, key, generation, name, is_named, offer, broken };
+        let partial = Partial { root, file, basis, slot, unique, is_named, offer, broken };
         let lease = self.lease(Held::Partial(Box::new(partial)));
         Ok(NameDone::Partial { lease, upload, held, basis: same })
     }
@@ -148,7 +141,7 @@ impl<F: Files> Names<F> {
             return self.discard(lease);
         }
         mark(Mark::PartialKept);
-        let (root, key) = (partial.root, partial.key);
+        let (root, key) = (partial.root, partial.unique.key);
         if let Some(reserved) = &mut self.root_mut(root)?.reserved {
             reserved.kept.insert(short(&key));
         }
@@ -160,8 +153,8 @@ impl<F: Files> Names<F> {
     /// A partial that was published is no partial any more.
     pub(super) fn end_partial(&mut self, lease: Lease) {
         if let Some(Held::Partial(partial)) = self.leases.remove(&lease) {
-            self.openers.publish(partial.root, partial.key);
-            self.openers.close(partial.root, partial.key);
+            self.openers.publish(partial.root, partial.unique.key);
+            self.openers.close(partial.root, partial.unique.key);
         }
     }
 
@@ -170,7 +163,7 @@ impl<F: Files> Names<F> {
         let Some(Held::Partial(mut partial)) = self.leases.remove(&lease) else {
             unreachable!("looked above")
         };
-        self.openers.close(partial.root, partial.key);
+        self.openers.close(partial.root, partial.unique.key);
         let place = self.root(partial.root)?;
         let Some(reserved) = &place.reserved else { return Ok(NameDone::Released) };
         if planted(Bug::LeavePartial) {
@@ -179,7 +172,7 @@ impl<F: Files> Names<F> {
         if let Some(slot) = &mut partial.slot {
             let _left_to_the_next_sweep = slot.drop_journal(&*place.files, &reserved.folder);
         }
-        match place.files.remove_file(&reserved.folder, &partial.name) {
+        match place.files.remove_file(&reserved.folder, &partial.name()) {
             Ok(()) => Ok(NameDone::Released),
             Err(error) if error.kind == FileErrorKind::NotFound => Ok(NameDone::Released),
             Err(error) => Err(failed("remove the partial file of", &partial.offer.path, error)),
@@ -192,14 +185,17 @@ impl<F: Files> Partial<F> {
     pub(super) fn whole(
         root: RootId,
         file: F::File,
-        key: Key,
-        generation: u64,
-        name: Vec<u8>,
+        unique: Unique,
         is_named: bool,
         offer: Offer,
     ) -> Partial<F> {
         let (file, basis, slot, broken) = (Arc::new(file), None, None, None);
-        Partial { root, file, basis, slot, key, generation, name, is_named, offer, broken }
+        Partial { root, file, basis, slot, unique, is_named, offer, broken }
+    }
+
+    /// In the reserved folder.
+    pub(super) fn name(&self) -> Vec<u8> {
+        self.slot.as_ref().map_or_else(|| self.unique.name(), |slot| slot.name.clone())
     }
 
     /// For block operations.
@@ -236,77 +232,6 @@ impl<F: Files> Partial<F> {
         }
         Ok((Arc::clone(&self.file), status))
     }
-
-    /// Makes the file visible in `folder`; `is_named` says if it has its name in the reserved folder by now.
-    pub(super) fn publish(
-        &mut self,
-        place: &mut Root<F>,
-        folder: &F::Folder,
-        is_named: bool,
-    ) -> Result<(), StoreError> {
-        if planted(Bug::NeverRename) {
-            return Ok(());
-        }
-        if is_named || !self.appear(place, folder)? {
-            self.rename(place, folder)?;
-        }
-        let Some(reserved) = &mut place.reserved else { return Ok(()) };
-        if let Some(slot) = &mut self.slot {
-            let _left_to_the_next_sweep = slot.drop_journal(&*place.files, &reserved.folder);
-        }
-        if reserved.kept.remove(&short(&self.key)) {
-            let _left_to_the_next_sweep = Slot::clear(&*place.files, &reserved.folder, &self.key);
-        }
-        Ok(())
-    }
-
-    /// A file without a name gets the one that it is published by; false if something stands there, and then it has got its
-    /// name in the reserved folder.
-    fn appear(&self, place: &Root<F>, folder: &F::Folder) -> Result<bool, StoreError> {
-        let path = &self.offer.path;
-        let name = path.name().expect("checked when it was opened");
-        match place.files.name_file(&self.file, folder, name) {
-            Ok(()) => return Ok(true),
-            Err(error) if error.kind == FileErrorKind::Exists => {}
-            Err(error) => return Err(failed("publish", path, error)),
-        }
-        let Some(reserved) = &place.reserved else { return Err(vanished(path)) };
-        give_name(&*place.files, &self.file, &reserved.folder, &self.name)
-            .map_err(because("replace", path))?;
-        Ok(false)
-    }
-
-    fn rename(&self, place: &Root<F>, folder: &F::Folder) -> Result<(), StoreError> {
-        let path = &self.offer.path;
-        let name = path.name().expect("checked when it was opened");
-        let Some(reserved) = &place.reserved else { return Err(vanished(path)) };
-        if !self.is_named {
-            // All others were checked when they were prepared.
-            place.check_name(folder, name, path)?;
-        }
-        match place.files.rename(&reserved.folder, &self.name, folder, name) {
-            Ok(()) => Ok(()),
-            Err(error) if error.kind == FileErrorKind::NotFound => Err(vanished(path)),
-            Err(error) => Err(failed("publish", path, error)),
-        }
-    }
-}
-
-/// Gives a file its name in the reserved folder.
-pub(super) fn give_name<F: Files>(
-    files: &F,
-    file: &F::File,
-    reserved: &F::Folder,
-    name: &[u8],
-) -> Result<(), FileError> {
-    match files.name_file(file, reserved, name) {
-        // Ours, as above.
-        Err(error) if error.kind == FileErrorKind::Exists => {
-            files.remove_file(reserved, name)?;
-            files.name_file(file, reserved, name)
-        }
-        other => other,
-    }
 }
 
 /// The file of a partial, and what is in it.
@@ -320,23 +245,18 @@ struct New<F: Files> {
 
 /// Opens or creates the file of a partial, of its full length from the start, so that blocks may come in any order. A
 /// file that comes in one breath has come before it could be said what is there: its partial is never kept.
-fn create<F: Files>(
-    place: &mut Root<F>,
-    unique: Vec<u8>,
-    key: &Key,
-    offer: &Offer,
-) -> Result<New<F>, StoreError> {
+fn create<F: Files>(place: &mut Root<F>, unique: &Unique, offer: &Offer) -> Result<New<F>, StoreError> {
     let path = &offer.path;
     if offer.length > limits::FILE_MAX {
         return Err(refused(Code::FILE_TOO_LONG, "receive", path, "it is longer than 2^47 bytes"));
     }
     place.reserve()?;
-    let new = match find(place, &unique, key, offer) {
+    let new = match find(place, unique, offer) {
         // The folder was removed under us. Made again, it is empty: what was in it is lost to its leases.
         Err(error) if error.kind == FileErrorKind::NotFound => {
             place.reserved = None;
             place.reserve()?;
-            find(place, &unique, key, offer)
+            find(place, unique, offer)
         }
         other => other,
     };
@@ -357,16 +277,17 @@ fn create<F: Files>(
     ready.map(|()| new)
 }
 
-fn find<F: Files>(place: &Root<F>, unique: &[u8], key: &Key, offer: &Offer) -> Result<New<F>, FileError> {
+fn find<F: Files>(place: &Root<F>, unique: &Unique, offer: &Offer) -> Result<New<F>, FileError> {
     let Some(reserved) = &place.reserved else { return Err(FileErrorKind::NotFound.into()) };
     if offer.length > limits::EXTENT
-        && let Some(taken) = Slot::take(&*place.files, reserved, key, offer)?
+        && let Some(taken) = Slot::take(&*place.files, reserved, &unique.key, offer)?
     {
         let Taken { slot, file, held, busy } = taken;
         return Ok(New { name: slot.name.clone(), file, slot: Some(slot), held, basis: busy });
     }
-    let file = create_once(&*place.files, &reserved.folder, unique)?;
-    Ok(New { name: unique.to_vec(), file, slot: None, held: BlockSet::default(), basis: None })
+    let name = unique.name();
+    let file = create_once(&*place.files, &reserved.folder, &name)?;
+    Ok(New { name, file, slot: None, held: BlockSet::default(), basis: None })
 }
 
 pub(super) fn create_once<F: Files>(
@@ -406,10 +327,6 @@ fn check_space<F: Files>(place: &Root<F>, offer: &Offer, held: &BlockSet) -> Res
     mark(Mark::NoSpace);
     let why = format!("it needs {needed} bytes, and {free} are free");
     Err(refused(Code::NO_SPACE, "receive", &offer.path, why))
-}
-
-fn vanished(path: &RelPath) -> StoreError {
-    refused(Code::IO, "publish", path, "its partial file was removed by somebody else")
 }
 
 fn key(offer: &Offer) -> Key {

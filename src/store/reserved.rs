@@ -46,11 +46,23 @@ pub(super) fn short(key: &[u8; 32]) -> u128 {
     u128::from_be_bytes(key[..16].try_into().expect("16 of 32 bytes"))
 }
 
-/// The name of a partial: of a hash over what is received, of the opener's generation, and of a number of this process.
-pub(super) fn partial_name(key: &[u8; 32], generation: u64, nonce: u64) -> Vec<u8> {
-    let mut name = format!("{:032x}-{generation}-{nonce:016x}", short(key)).into_bytes();
-    name.extend_from_slice(PARTIAL_END);
-    name
+/// What tells a partial from all others: a hash over what is received, the opener's generation among those of it, and a
+/// number of this process.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Unique {
+    pub(super) key: [u8; 32],
+    pub(super) generation: u64,
+    pub(super) nonce: u64,
+}
+
+impl Unique {
+    /// The name that follows from it, which few small files need.
+    pub(super) fn name(&self) -> Vec<u8> {
+        let Unique { key, generation, nonce } = self;
+        let mut name = format!("{:032x}-{generation}-{nonce:016x}", short(key)).into_bytes();
+        name.extend_from_slice(PARTIAL_END);
+        name
+    }
 }
 
 impl<F: Files> Reserved<F> {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::errors::{because, failed, no_root};
 use super::names::Held;
-use super::partials::{Key, Partial, create_once};
+use super::partials::{Partial, create_once};
+use super::reserved::Unique;
 use super::{File, FileError, FileErrorKind, Files, Names, blocks};
 use crate::proto::storage::{FileDone, RootId, StoreError, small_extent};
 use crate::wire::{Code, Cv, Offer, Rope};
@@ -14,10 +15,7 @@ use crate::wire::{Code, Cv, Offer, Rope};
 pub struct Staging<F: Files> {
     root: RootId,
     offer: Offer,
-    key: Key,
-    generation: u64,
-    /// In the reserved folder, where it needs one.
-    name: Vec<u8>,
+    unique: Unique,
     files: Arc<F>,
     folder: Arc<F::Folder>,
     filled: Filled<F>,
@@ -48,14 +46,14 @@ impl<F: Files> Names<F> {
             let text = "what is staged is not the whole of a small file (a mistake in this program)";
             return Err(StoreError::new(Code::IO, text));
         }
-        let (key, generation, name) = self.begin_opening(root, &offer)?;
+        let unique = self.begin_opening(root, &offer)?;
         let place = self.root_mut(root)?;
         if offer.path.is_root() {
             place.check_destination(&offer.path)?;
         }
         let (folder, files) = (place.reserve()?, Arc::clone(&place.files));
-        self.openers.open(root, key, generation);
-        Ok(Staging { root, offer, key, generation, name, files, folder, filled: Filled::Not(data) })
+        self.openers.open(root, &unique);
+        Ok(Staging { root, offer, unique, files, folder, filled: Filled::Not(data) })
     }
 
     /// Leases what was written.
@@ -73,7 +71,7 @@ impl<F: Files> Names<F> {
         let written = match staging.filled {
             Filled::Written(written) if self.roots.contains_key(&staging.root) => written,
             filled => {
-                self.openers.close(staging.root, staging.key);
+                self.openers.close(staging.root, staging.unique.key);
                 return Err(match filled {
                     Filled::Failed(error) => error,
                     Filled::Written(_) => no_root(staging.root),
@@ -81,9 +79,9 @@ impl<F: Files> Names<F> {
                 });
             }
         };
-        let Staging { root, offer, key, generation, name, .. } = staging;
+        let Staging { root, offer, unique, .. } = staging;
         let Written { file, is_named, cvs } = written;
-        let partial = Partial::whole(root, file, key, generation, name, is_named, offer);
+        let partial = Partial::whole(root, file, unique, is_named, offer);
         let lease = self.lease(Held::Partial(Box::new(partial)));
         Ok(FileDone::Staged { lease, cvs })
     }
@@ -103,7 +101,8 @@ impl<F: Files> Staging<F> {
                 Ok(cvs) => Filled::Written(Written { file, is_named, cvs }),
                 Err(error) => {
                     if is_named {
-                        let _left_to_the_next_sweep = self.files.remove_file(&self.folder, &self.name);
+                        let _left_to_the_next_sweep =
+                            self.files.remove_file(&self.folder, &self.unique.name());
                     }
                     Filled::Failed(error)
                 }
@@ -116,7 +115,7 @@ impl<F: Files> Staging<F> {
         if let Some(file) = self.files.create_unnamed(&self.folder, self.offer.mode & 0o777)? {
             return Ok((file, false));
         }
-        create_once(&*self.files, &self.folder, &self.name).map(|file| (file, true))
+        create_once(&*self.files, &self.folder, &self.unique.name()).map(|file| (file, true))
     }
 
     fn write(&self, file: &F::File, data: Rope) -> Result<Vec<Cv>, StoreError> {

@@ -6,7 +6,7 @@ use super::{Group, Member, Shared, State};
 use crate::probe::{Bug, Mark, mark_if, planted};
 use crate::proto::storage::StoreError;
 use crate::store::errors::{because, failed};
-use crate::store::partials::give_name;
+use crate::store::naming::give_name;
 use crate::store::{File, FileErrorKind, Files};
 use crate::wire::RelPath;
 
@@ -62,9 +62,9 @@ impl<F: Files> Group<F> {
         let Some(shared) = &self.shared else { return };
         for member in &mut self.members {
             let State::Ready(ready) = &mut member.state else { continue };
-            let Some(name) = ready.unnamed.take() else { continue };
+            let Some(unique) = ready.unnamed.take() else { continue };
             let named = match &shared.reserved {
-                Some(reserved) => give_name(&*shared.files, &ready.file, reserved, &name),
+                Some(reserved) => give_name(&*shared.files, &ready.file, reserved, &unique.name()),
                 None => Err(FileErrorKind::NotFound.into()),
             };
             if let Err(error) = named {

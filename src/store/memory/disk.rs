@@ -348,14 +348,6 @@ impl Disk {
         self.create(at, name.as_bytes(), content, 0o644).expect("a new name")
     }
 
-    pub(super) fn mount(&mut self, inode: Inode) {
-        self.change(inode).device = inode + 1000;
-    }
-
-    pub(super) fn find(&self, path: &str) -> Option<Inode> {
-        path.split('/').try_fold(Disk::ROOT, |at, name| self.child(at, name.as_bytes()).ok())
-    }
-
     pub(super) fn free(&self) -> u64 {
         let used = |node: &Node| match &node.content {
             Content::File(pages) if !node.removed => pages.used(),
