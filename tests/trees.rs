@@ -230,6 +230,39 @@ fn patterns_deletion_and_a_dry_run() {
 }
 
 #[test]
+fn trees_are_compared_where_they_stand() {
+    let world = World::new();
+    fill(&world.here("dir"));
+    world.does(&["put", "-r", "dir", "@/x/"]);
+    let (out, error) = world.does(&["verify", "-r", "dir", "@/x/", "--links", "keep"]);
+    assert_eq!(out, "");
+    assert!(error.contains("equal in "), "{error}");
+
+    put(&world.there("x/dir/a.txt"), "b");
+    put(&world.there("x/dir/more/deep"), "");
+    fs::remove_file(world.there("x/dir/sub/deep/b.txt")).unwrap();
+    let before = tree(world.served.path());
+    let (code, out, error) = world.run(&["verify", "-r", "dir/", "@/x/dir"]);
+    let mut lines: Vec<&str> = out.lines().collect();
+    lines.sort();
+    assert_eq!(lines, ["differs dir/a.txt", "only here dir/sub/deep/b.txt", "only there dir/more/"]);
+    assert!(error.contains("1 differ; 1 only here; 1 only there"), "{error}");
+    assert_eq!((code, tree(world.served.path())), (14, before));
+
+    let (code, out, _) = world.run(&["verify", "-r", "--json", "dir", "@/x/", "--exclude", "more"]);
+    let objects: Vec<serde_json::Value> =
+        out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |outcome: &str| objects.iter().filter(|object| object["outcome"] == outcome).count();
+    assert_eq!((code, of("differs"), of("only-here"), of("only-there")), (14, 1, 1, 0));
+    let summary = objects.last().unwrap();
+    assert_eq!((&summary["differing"], &summary["failed"]), (&1.into(), &0.into()));
+
+    let (code, _, error) = world.run(&["verify", "dir", "@/x/"]);
+    assert_eq!(code, 2);
+    assert!(error.contains("add -r"), "{error}");
+}
+
+#[test]
 fn links_are_followed_if_that_is_asked_for_and_loops_are_told() {
     let world = World::new();
     put(&world.here("dir/sub/file"), "content");

@@ -34,7 +34,7 @@ exits! {
     CannotListen = 11, "the address cannot be listened on";
     CutOff = 12, "the server was stopped before everything had finished";
     Partial = 13, "some entries of a tree failed, and the rest is done";
-    Differs = 14, "the two files that were compared differ";
+    Differs = 14, "the two files or trees that were compared differ";
     Interrupted = 130, "stopped by Ctrl-C (SIGINT)";
     Terminated = 143, "stopped by SIGTERM";
 }

@@ -154,9 +154,9 @@ fn get_trees(args: &Args, sources: &[Target], dest: Option<&Path>) -> Result<(),
     let options = args.tree.options(args.transfer.start())?;
     let names = places.iter().map(|(_, to)| shown(to)).collect();
     visit::over(args.connections(), &args.common, args.durable.moving(options.start), first, async |visit| {
-        let is_dry = options.dry_run;
+        let purpose = options.purpose;
         let work = visit.client.get_trees(&places, options.clone());
-        trees::moving(visit, tried, Direction::Down, is_dry, names, work).await
+        trees::moving(visit, tried, Direction::Down, purpose, names, work).await
     })
 }
 

@@ -12,7 +12,7 @@ use super::output;
 use super::verify::Bytes;
 use crate::client::{Compared, Moved, Traffic};
 use crate::net::diagnose::Diagnosis;
-use crate::proto::tree_job::{Direction, Outcome, Summary};
+use crate::proto::tree_job::{Direction, Outcome, Purpose, Summary};
 use crate::wire::{Cv, Entry, FileKind};
 
 /// An object of a kind, for `print`.
@@ -80,8 +80,9 @@ pub(super) fn summary(files: u64, bytes: u64, traffic: Traffic, time: Duration) 
 }
 
 /// What became of an entry of a tree, or would.
-pub(super) fn told(path: &[u8], outcome: &Outcome, direction: Direction, is_dry: bool) -> Object {
+pub(super) fn told(path: &[u8], outcome: &Outcome, direction: Direction, purpose: Purpose) -> Object {
     let object = |name: &str| Object::new("file").with_path("path", path).with("outcome", name);
+    let is_dry = purpose == Purpose::DryRun;
     let object = match outcome {
         Outcome::Moved { length, moved } => {
             let skipped = moved.as_ref().map_or(0, |moved| moved.skipped);
@@ -94,7 +95,11 @@ pub(super) fn told(path: &[u8], outcome: &Outcome, direction: Direction, is_dry:
                 None => object,
             }
         }
+        Outcome::Unchanged(bytes) if purpose == Purpose::Compare => object("equal").with("bytes", *bytes),
         Outcome::Unchanged(bytes) => object("unchanged").with("bytes", *bytes),
+        Outcome::Differs => object("differs"),
+        Outcome::OnlyAtSource(_) => object("only-here"),
+        Outcome::OnlyAtDestination(_) => object("only-there"),
         Outcome::FolderMade => object("folder-made"),
         Outcome::LinkMade => object("link-made"),
         Outcome::Excluded => object("excluded"),
@@ -118,6 +123,20 @@ pub(super) fn tree(of: &Summary, traffic: Traffic, time: Duration) -> Object {
         .with("excluded", of.excluded)
         .with("left_out", of.left_out)
         .with("removed", of.removed)
+        .with("failed", of.failed)
+}
+
+/// The last line of a command that has compared trees.
+pub(super) fn comparison(of: &Summary, traffic: Traffic, time: Duration) -> Object {
+    Object::new("summary")
+        .with("equal", of.unchanged)
+        .with("bytes", of.unchanged_bytes)
+        .with_cost(traffic, time)
+        .with("differing", of.differing)
+        .with("only_here", of.only_at_source)
+        .with("only_there", of.only_at_destination)
+        .with("excluded", of.excluded)
+        .with("left_out", of.left_out)
         .with("failed", of.failed)
 }
 

@@ -19,6 +19,7 @@ mod args;
 mod echo;
 mod exit;
 mod explain;
+mod extent;
 mod get;
 mod hash;
 mod held;

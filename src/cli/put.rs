@@ -57,7 +57,7 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
         [source] => format!("cannot put {} to {}", shown(source), args.to),
         sources => format!("cannot put {} sources to {}", sources.len(), args.to),
     };
-    if let Some(folder) = args.sources.iter().find(|source| !args.tree.recursive && source.is_dir()) {
+    if let Some(folder) = args.sources.iter().find(|source| !args.tree.extent.recursive && source.is_dir()) {
         let said = format!("{} is a folder", shown(folder));
         let why = "a folder is sent only if that is asked for";
         return Err(CliError::usage(tried, &said, why, "add -r to send it with all that is in it"));
@@ -100,14 +100,14 @@ fn put_trees(args: &Args, sources: &[PathBuf], tried: String) -> Result<(), CliE
     let options = args.tree.options(args.transfer.start())?;
     let names = sources.iter().map(|source| shown(source)).collect();
     visit::moving(&args.common, options.start, &args.to.endpoint, async |visit| {
-        let is_dry = options.dry_run;
+        let purpose = options.purpose;
         let work = visit.client.put_trees(&places, options.clone());
-        trees::moving(visit, tried, Direction::Up, is_dry, names, work).await
+        trees::moving(visit, tried, Direction::Up, purpose, names, work).await
     })
 }
 
 /// The path at the server, with the source's own name if it goes `into` a folder and is not only what is in it.
-fn destination(to: &Target, source: &Path, into: bool, tried: &str) -> Result<RelPath, CliError> {
+pub(super) fn destination(to: &Target, source: &Path, into: bool, tried: &str) -> Result<RelPath, CliError> {
     if !into || (is_content(source) && source.is_dir()) {
         return Ok(to.path.clone());
     }

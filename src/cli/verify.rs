@@ -1,4 +1,4 @@
-//! `towline verify`: compares a file here with one at a server, without moving it.
+//! `towline verify`: compares a file or a tree here with one at a server, without moving it.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -6,20 +6,27 @@ use std::time::Instant;
 use super::args::{self, Common};
 use super::exit::Exit;
 use super::explain::CliError;
+use super::extent::Extent;
 use super::output::{self, Size, rate, shown};
-use super::{hash, json, visit};
+use super::trees;
+use super::{hash, json, put, visit};
 use crate::client::Compared;
 use crate::net::Target;
+use crate::proto::tree_job::{Direction, Purpose, TreeOptions};
+use crate::wire::RelPath;
 
-/// Compare a file with one at a server by their hashes, block by block, without moving either
+/// Compare a file or a tree with one at a server by their hashes, block by block, without moving either
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The file here
+    /// The file here, or with -r the folder; DIR/. is what is in DIR
     file: PathBuf,
 
-    /// The file there
-    #[arg(value_name = "HOST[:PORT]/PATH", value_parser = args::target())]
+    /// The one there; a PATH that ends in '/' is the folder it is in, under its own name
+    #[arg(value_name = "HOST[:PORT][/PATH]", value_parser = args::target())]
     with: Target,
+
+    #[command(flatten)]
+    extent: Extent,
 
     #[command(flatten)]
     pub(super) common: Common,
@@ -27,18 +34,18 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<(), CliError> {
     let tried = format!("cannot compare {} with {}", shown(&args.file), args.with);
-    if args.with.path.is_root() {
-        let next = format!("name one: {}/PATH (`towline ls {0}` shows what is there)", args.with.endpoint);
-        return Err(CliError::usage(
-            tried,
-            "no file of the server is named",
-            "files are compared one at a time",
-            next,
-        ));
+    let path = put::destination(&args.with, &args.file, args.with.is_folder, &tried)?;
+    if args.extent.recursive {
+        return compare_trees(args, path, tried);
+    }
+    if args.file.is_dir() {
+        let said = format!("{} is a folder", shown(&args.file));
+        let why = "a folder is compared only if that is asked for";
+        return Err(CliError::usage(tried, &said, why, "add -r to compare all that is in it"));
     }
     visit::with(&args.common, &args.with.endpoint, async |visit| {
         let began = Instant::now();
-        let compared = visit.client.compare(&args.file, args.with.path.clone()).await;
+        let compared = visit.client.compare(&args.file, path.clone()).await;
         let compared = compared.map_err(visit.explain(tried))?;
         if args.common.json {
             let ranges = ranges(&compared);
@@ -53,6 +60,16 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
         ranges(&compared).iter().try_for_each(|range| output::print(&range.line()))?;
         visit.screen.note(&format!("{} and {} differ: {}", shown(&args.file), args.with, extent(&compared)));
         Err(CliError::Complained(Exit::Differs))
+    })
+}
+
+fn compare_trees(args: &Args, path: RelPath, tried: String) -> Result<(), CliError> {
+    let options = TreeOptions { purpose: Purpose::Compare, ..args.extent.options()? };
+    let names = vec![shown(&args.file).to_string()];
+    visit::with(&args.common, &args.with.endpoint, async |visit| {
+        let places = [(args.file.clone(), path.clone())];
+        let work = visit.client.put_trees(&places, options.clone());
+        trees::moving(visit, tried, Direction::Up, Purpose::Compare, names, work).await
     })
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use crate::proto::storage::{BlockDone, BlockOp, StoreError, StoreOp, Stored, StreamId};
-use crate::store::memory::MemoryFiles;
+use crate::store::memory::{MemoryFiles, escaped};
 use crate::store::streams::{MemoryPipe, Stream};
 use crate::store::{Files, Links, Names, blocks};
 use crate::wire::{Code, RESERVED};
@@ -51,6 +51,6 @@ pub fn partials(files: &MemoryFiles) -> Vec<String> {
     let Ok(folder) = folder else { return Vec::new() };
     let mut listing = files.list(&folder).expect("memory can be read");
     let names = files.next_names(&mut listing, usize::MAX).expect("memory can be read");
-    let names = names.iter().map(|name| name.escape_ascii().to_string());
+    let names = names.iter().map(|name| escaped(name));
     names.filter(|name| name != "lock" && name != "requests").collect()
 }

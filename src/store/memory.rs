@@ -23,6 +23,7 @@ use bytes::Bytes;
 
 use self::disk::{Content, Disk, Inode, Plant};
 pub use self::disk::{Primitive, Step};
+pub use self::path::escaped;
 use self::shadow::Change;
 use super::{File, FileError, FileErrorKind, Files, Links, Lock, Status};
 use crate::wire::Modified;

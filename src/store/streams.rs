@@ -175,7 +175,8 @@ impl Stream<MemoryPipe> {
     /// Carries an operation out.
     pub fn carry_out_in_memory(&mut self, op: StreamOp) -> StreamResult {
         self.carry_out(op, |pipe| {
-            let mut buffer = vec![0; EXTENT as usize];
+            // One more than there is, so that its end is met.
+            let mut buffer = vec![0; (pipe.input.len() + 1).min(EXTENT as usize)];
             let count = fill(pipe, &mut buffer)?;
             buffer.truncate(count);
             Ok(Bytes::from(buffer))

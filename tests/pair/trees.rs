@@ -1,12 +1,13 @@
 //! Trees of folders, both ways: what is made, what is left alone, what is removed.
 
+mod compared;
 mod wrong;
 
 use towline::harness::Pair;
 use towline::proto::client::{Event, JobError};
 use towline::proto::op::OpDone;
 use towline::proto::tree_job::{
-    Direction, Filter, Item, LinkPolicy, Outcome, Summary, Told, TreeOptions, TreeRequest,
+    Direction, Filter, Item, LinkPolicy, Outcome, Purpose, Summary, Told, TreeOptions, TreeRequest,
 };
 use towline::store::memory::MemoryFiles;
 use towline::wire::{Modified, RequestId};
@@ -67,6 +68,9 @@ fn words(pair: &Pair) -> Vec<String> {
                 Outcome::Special => "special".to_owned(),
                 Outcome::Reserved => "reserved".to_owned(),
                 Outcome::Removed(_) => "removed".to_owned(),
+                Outcome::Differs => "differs".to_owned(),
+                Outcome::OnlyAtSource(_) => "only at source".to_owned(),
+                Outcome::OnlyAtDestination(_) => "only at destination".to_owned(),
                 Outcome::Failed(JobError::Operation(error)) => format!("{:?}", error.failure.code),
                 Outcome::Failed(error) => format!("{error}"),
             };
@@ -169,7 +173,7 @@ fn nothing_is_removed_unless_it_is_asked_for() {
         let delete = TreeOptions { delete: true, ..TreeOptions::default() };
         pair.events.clear();
         let before = destination.tree();
-        let dry = copy(&mut pair, direction, TreeOptions { dry_run: true, ..delete.clone() });
+        let dry = copy(&mut pair, direction, TreeOptions { purpose: Purpose::DryRun, ..delete.clone() });
         let would = words(&pair);
         assert_eq!((dry.removed, destination.tree()), (5, before));
         pair.events.clear();
@@ -186,13 +190,35 @@ fn a_dry_run_tells_what_would_move_and_changes_nothing() {
         let mut pair = pair();
         let (source, destination) = ends(&pair, direction);
         fill(&source);
-        let dry = copy(&mut pair, direction, TreeOptions { dry_run: true, ..TreeOptions::default() });
+        let dry =
+            copy(&mut pair, direction, TreeOptions { purpose: Purpose::DryRun, ..TreeOptions::default() });
         let would = words(&pair);
         assert_eq!(destination.tree(), Vec::<String>::new());
         pair.events.clear();
         let summary = copy(&mut pair, direction, TreeOptions::default());
         assert_eq!(words(&pair), would);
         assert_eq!((dry.files, dry.bytes), (summary.files, summary.bytes));
+        pair.close();
+    }
+}
+
+/// Where length, time and mode are the same, a dry run with checksums looks as closely as the copy would.
+#[test]
+fn a_dry_run_with_checksums_tells_of_files_whose_bytes_differ_and_of_no_others() {
+    for direction in BOTH {
+        let mut pair = pair();
+        let (source, destination) = ends(&pair, direction);
+        for (name, found) in [("same", "same"), ("bytes", "BYTES")] {
+            source.put(&format!("tree/{name}"), name.as_bytes());
+            destination.put(&format!("copy/{name}"), found.as_bytes());
+            source.set(&format!("tree/{name}"), 0o640, THEN);
+            destination.set(&format!("copy/{name}"), 0o640, THEN);
+        }
+        let before = destination.tree();
+        let checksum = TreeOptions { checksum: true, ..TreeOptions::default() };
+        let dry = copy(&mut pair, direction, TreeOptions { purpose: Purpose::DryRun, ..checksum });
+        assert_eq!(words(&pair), ["bytes: moved", "same: unchanged"]);
+        assert_eq!((dry.files, dry.bytes, destination.tree()), (1, 5, before));
         pair.close();
     }
 }

@@ -41,6 +41,8 @@ fn counts(job: &Job) -> Vec<String> {
         (Fate::LinkMade, summary.links),
         (Fate::LeftOut, summary.left_out + summary.excluded),
         (Fate::Removed, summary.removed),
+        (Fate::Differs, summary.differing),
+        (Fate::Alone, summary.only_at_source + summary.only_at_destination),
         (Fate::Failed, summary.failed),
     ];
     let wrong = sums.into_iter().filter(|(fate, sum)| count(*fate) != *sum);

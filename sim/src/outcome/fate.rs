@@ -29,6 +29,10 @@ pub enum Fate {
     LeftOut,
     /// It is gone.
     Removed,
+    /// It was compared, and differs.
+    Differs,
+    /// It was compared, and is at one side alone.
+    Alone,
     /// It failed.
     Failed,
 }
@@ -43,6 +47,8 @@ impl From<&tree_job::Outcome> for Fate {
             tree_job::Outcome::Excluded | tree_job::Outcome::LinkSkipped => Fate::LeftOut,
             tree_job::Outcome::Special | tree_job::Outcome::Reserved => Fate::LeftOut,
             tree_job::Outcome::Removed(_) => Fate::Removed,
+            tree_job::Outcome::Differs => Fate::Differs,
+            tree_job::Outcome::OnlyAtSource(_) | tree_job::Outcome::OnlyAtDestination(_) => Fate::Alone,
             tree_job::Outcome::Failed(_) => Fate::Failed,
         }
     }

@@ -1,7 +1,7 @@
 //! Trees of folders: what is in one, and how it is moved.
 
 use serde::{Deserialize, Serialize};
-use towline::proto::tree_job::{LinkPolicy, TreeOptions};
+use towline::proto::tree_job::{LinkPolicy, Purpose, TreeOptions};
 
 use super::Content;
 
@@ -58,7 +58,8 @@ impl How {
             Links::Follow => LinkPolicy::Follow,
             Links::Skip => LinkPolicy::Skip,
         };
-        TreeOptions { links, delete, dry_run, checksum, ..TreeOptions::default() }
+        let purpose = if dry_run { Purpose::DryRun } else { Purpose::Copy };
+        TreeOptions { links, delete, purpose, checksum, ..TreeOptions::default() }
     }
 }
 

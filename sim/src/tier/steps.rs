@@ -7,6 +7,7 @@ use towline::proto::op::{OpDone, OpEvent, Printed, Question};
 use towline::proto::session::{Request, SessionEnd};
 use towline::proto::storage::{RootId, StreamId};
 use towline::proto::tree_job::Outcome;
+use towline::store::memory::escaped;
 #[cfg(feature = "turmoil")]
 use towline::wire::Entry;
 use towline::wire::{Attempt, Code, Get, Modified, RelPath, Remove, RequestId, Start, Stream};
@@ -231,7 +232,7 @@ impl Facts {
     #[cfg(feature = "turmoil")]
     pub(super) fn listed(&mut self, client: u32, step: usize, entries: &[Entry]) {
         if let Some(job) = self.job_of(client, step) {
-            job.names = entries.iter().map(|entry| entry.name.escape_ascii().to_string()).collect();
+            job.names = entries.iter().map(|entry| escaped(&entry.name)).collect();
         }
     }
 
@@ -326,7 +327,7 @@ impl Facts {
                 job.names.clear();
             }
             Event::Job(_, OpEvent::Entries(entries)) => {
-                job.names.extend(entries.iter().map(|entry| entry.name.escape_ascii().to_string()));
+                job.names.extend(entries.iter().map(|entry| escaped(&entry.name)));
             }
             Event::Finished(_, result) => {
                 job.replies += if double { 2 } else { 1 };
@@ -341,7 +342,7 @@ impl Facts {
                 }
             }
             Event::Tree(_, told) => {
-                let path = told.path.escape_ascii().to_string();
+                let path = escaped(&told.path);
                 job.told.push((path, Fate::from(&told.outcome), told_at));
             }
             Event::Connected { .. } | Event::Job(..) => {}

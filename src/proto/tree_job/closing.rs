@@ -33,7 +33,7 @@ impl TreeJob {
             return;
         }
         folder.stage = Stage::Settling;
-        let is_dry = self.request.options.dry_run;
+        let is_dry = !self.request.options.changes();
         let entry = &folder.entry;
         match entry.source.filter(|_| !folder.is_cleared) {
             None if folder.is_spoiled => self.close_folder(id, out),

@@ -1,7 +1,7 @@
 //! What is to be done about one entry, by what stands at both sides.
 
 use super::told::Outcome;
-use super::{LinkPolicy, TreeOptions};
+use super::{LinkPolicy, Purpose, TreeOptions};
 use crate::probe::{Bug, planted};
 use crate::proto::client::JobError;
 use crate::proto::op::OpError;
@@ -41,6 +41,8 @@ pub(super) enum Decision {
     Link,
     /// Move the file.
     Move,
+    /// Compare the file with the one that stands there.
+    Compare,
     /// Go into the folder.
     Enter,
     /// Remove what stands there.
@@ -52,7 +54,11 @@ pub(super) enum Decision {
 /// Decides. Whether it is excluded has been asked before.
 pub(super) fn decide(entry: &Entry, options: &TreeOptions) -> Decision {
     let found = entry.found.map(|found| found.kind);
+    let compares = options.purpose == Purpose::Compare;
     let Some(source) = entry.source else {
+        if compares {
+            return Decision::Tell(Outcome::OnlyAtDestination(found.unwrap_or(FileKind::Other)));
+        }
         return if found == Some(FileKind::Folder) { Decision::Clear } else { Decision::Remove };
     };
     let follows = options.links == LinkPolicy::Follow;
@@ -73,6 +79,12 @@ pub(super) fn decide(entry: &Entry, options: &TreeOptions) -> Decision {
         let error = OpError::us(Code::NOT_A_FILE, "it is a folder, and folders were not asked for (-r)");
         return Decision::Tell(Outcome::Failed(JobError::Operation(error)));
     }
+    if compares && found != Some(source.kind) {
+        return Decision::Tell(match found {
+            None => Outcome::OnlyAtSource(source.kind),
+            Some(_) => Outcome::Differs,
+        });
+    }
     if !takes_place(source.kind, found) {
         return match (options.delete, found) {
             (true, Some(FileKind::Folder)) => Decision::Clear,
@@ -83,10 +95,16 @@ pub(super) fn decide(entry: &Entry, options: &TreeOptions) -> Decision {
     match source.kind {
         FileKind::Folder => Decision::Enter,
         FileKind::Link => Decision::Link,
-        FileKind::File if !options.checksum && entry.found.is_some_and(|found| is_same(source, found)) => {
-            Decision::Tell(Outcome::Unchanged(source.length))
-        }
-        FileKind::File | FileKind::Other => Decision::Move,
+        FileKind::File | FileKind::Other => match entry.found {
+            Some(found) if compares && found.length != source.length => Decision::Tell(Outcome::Differs),
+            Some(_) if compares => Decision::Compare,
+            Some(found) if is_same(source, found) => match (options.checksum, options.purpose) {
+                (false, _) => Decision::Tell(Outcome::Unchanged(source.length)),
+                (true, Purpose::DryRun) => Decision::Compare,
+                (true, Purpose::Copy | Purpose::Compare) => Decision::Move,
+            },
+            Some(_) | None => Decision::Move,
+        },
     }
 }
 

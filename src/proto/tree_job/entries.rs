@@ -4,7 +4,7 @@ use super::decide::{Decision, Entry, decide};
 use super::folders::FolderId;
 use super::parts::{Part, Step, code, ends_all, mistaken};
 use super::told::Outcome;
-use super::{Phase, TreeJob};
+use super::{Phase, Purpose, TreeJob};
 use crate::probe::{Bug, Mark, mark, mark_if, planted};
 use crate::proto::client::JobError;
 use crate::proto::machine::Out;
@@ -21,7 +21,7 @@ impl TreeJob {
 
     /// Decides about an entry, and begins what was decided.
     pub(super) fn handle(&mut self, above: Option<FolderId>, entry: Entry, out: &mut Out<TreeJob>) {
-        let is_dry = self.request.options.dry_run;
+        let is_dry = !self.request.options.changes();
         match decide(&entry, &self.request.options) {
             Decision::Tell(outcome) => self.end(above, &entry, outcome, out),
             Decision::Resolve => {
@@ -39,6 +39,7 @@ impl TreeJob {
                 self.end(above, &entry, Outcome::Moved { length, moved: None }, out);
             }
             Decision::Move => self.move_file(above, entry, out),
+            Decision::Compare => self.compare_file(above, entry, out),
             Decision::Remove if is_dry => self.on_removed(above, entry, Ok(()), out),
             Decision::Remove => {
                 let step = Step::Remove(entry.clone());
@@ -50,10 +51,9 @@ impl TreeJob {
     /// A part is over.
     pub(super) fn on_over(&mut self, part: Part, result: Done, out: &mut Out<TreeJob>) {
         let Part { folder, step } = part;
-        if let Step::Move(entry) = &step {
-            self.moving.0 -= 1;
-            self.moving.1 -= entry.source.map_or(0, |source| source.length);
-        }
+        let (files, bytes) = step.moving();
+        self.moving.0 -= files;
+        self.moving.1 -= bytes;
         if !matches!(self.phase, Phase::Walking) {
             return;
         }
@@ -76,6 +76,7 @@ impl TreeJob {
                 Err(error) => self.end(folder, &entry, Outcome::Failed(error), out),
             },
             Step::Move(entry) => self.on_moved(folder, &entry, result, out),
+            Step::Compare(entry) => self.on_compared(folder, &entry, result, out),
             Step::Remove(entry) => self.on_removed(folder, entry, result.map(|_| ()), out),
             Step::Make | Step::List(_) | Step::Settle | Step::RemoveFolder => {
                 if let Some(id) = folder {
@@ -98,7 +99,8 @@ impl TreeJob {
             Step::Settle => self.on_settled(id, result, out),
             Step::RemoveFolder => self.on_folder_removed(id, result, out),
             Step::LookSource(_) | Step::LookDestination(_) | Step::Resolve(_) | Step::ReadSource(_) => {}
-            Step::ReadDestination(..) | Step::MakeLink(_) | Step::Move(_) | Step::Remove(_) => {}
+            Step::ReadDestination(..) | Step::MakeLink(_) | Step::Move(_) | Step::Compare(_) => {}
+            Step::Remove(_) => {}
         }
     }
 
@@ -180,9 +182,10 @@ impl TreeJob {
     }
 
     fn link(&mut self, above: Option<FolderId>, entry: Entry, target: LinkTarget, out: &mut Out<TreeJob>) {
-        match self.request.options.dry_run {
-            true => self.end(above, &entry, Outcome::LinkMade, out),
-            false => self.make_link(above, entry, target, out),
+        match self.request.options.purpose {
+            Purpose::Copy => self.make_link(above, entry, target, out),
+            Purpose::DryRun => self.end(above, &entry, Outcome::LinkMade, out),
+            Purpose::Compare => self.end(above, &entry, Outcome::Differs, out),
         }
     }
 
@@ -191,6 +194,20 @@ impl TreeJob {
             Ok(OpDone::Moved(moved)) => Outcome::Moved { length: moved.length, moved: Some(moved) },
             Ok(other) => Outcome::Failed(mistaken(&other)),
             Err(error) => Outcome::Failed(error),
+        };
+        self.end(above, entry, outcome, out);
+    }
+
+    fn on_compared(&mut self, above: Option<FolderId>, entry: &Entry, result: Done, out: &mut Out<TreeJob>) {
+        let length = entry.source.map_or(0, |source| source.length);
+        let outcome = match (result, self.request.options.purpose) {
+            (Ok(OpDone::Compared(compared)), _) if compared.is_equal() => Outcome::Unchanged(compared.there),
+            (Ok(OpDone::Compared(_)), Purpose::Compare) => Outcome::Differs,
+            (Ok(OpDone::Compared(_)), Purpose::Copy | Purpose::DryRun) => {
+                Outcome::Moved { length, moved: None }
+            }
+            (Ok(other), _) => Outcome::Failed(mistaken(&other)),
+            (Err(error), _) => Outcome::Failed(error),
         };
         self.end(above, entry, outcome, out);
     }

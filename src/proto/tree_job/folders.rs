@@ -6,7 +6,7 @@ use super::decide::Entry;
 use super::parts::{Step, code};
 use super::told::Outcome;
 use super::window::{ENTRY, Pair, Window};
-use super::{ENTRIES_MAX, FOLDERS_MAX, LISTING_MAX, MOVING_BYTES_MAX, MOVING_MIN, TreeJob};
+use super::{ENTRIES_MAX, FOLDERS_MAX, LISTING_MAX, MOVING_BYTES_MAX, MOVING_MIN, Purpose, TreeJob};
 use crate::probe::{Bug, Mark, mark_if, planted};
 use crate::proto::client::JobError;
 use crate::proto::machine::Out;
@@ -101,7 +101,7 @@ impl TreeJob {
     ) {
         let id = FolderId(self.next_folder);
         self.next_folder += 1;
-        let is_dry = self.request.options.dry_run;
+        let is_dry = !self.request.options.changes();
         let lacks_owner = entry.found.is_none_or(|found| found.mode & OWNER != OWNER);
         let makes = !is_cleared && !is_dry && lacks_owner && !entry.to.is_root();
         let mode = entry.source.map_or(0, |source| source.mode) | OWNER;
@@ -281,8 +281,9 @@ impl TreeJob {
         out: &mut Out<TreeJob>,
     ) -> Option<Entry> {
         let folder = self.folders.get_mut(&id)?;
-        let removes = folder.is_cleared || self.request.options.delete || planted(Bug::RemoveUnasked);
-        if pair.source.is_none() && !removes {
+        let options = &self.request.options;
+        let minds = folder.is_cleared || options.delete || options.purpose == Purpose::Compare;
+        if pair.source.is_none() && !minds && !planted(Bug::RemoveUnasked) {
             return None;
         }
         let (item, path) = (folder.entry.item, joined(folder.entry.below.as_bytes(), &pair.name));

@@ -34,7 +34,7 @@ use self::decide::Entry;
 use self::folders::{Folder, FolderId};
 use self::parts::Part;
 pub use self::parts::PartId;
-pub use self::request::{Direction, Excludes, Filter, Item, LinkPolicy, TreeOptions, TreeRequest};
+pub use self::request::{Direction, Excludes, Filter, Item, LinkPolicy, Purpose, TreeOptions, TreeRequest};
 pub use self::told::{Outcome, Summary, Told};
 use super::Limits;
 use super::client::JobError;

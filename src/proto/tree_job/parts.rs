@@ -36,6 +36,7 @@ pub(super) enum Step {
     ReadDestination(Entry, LinkTarget),
     MakeLink(Entry),
     Move(Entry),
+    Compare(Entry),
     Remove(Entry),
     Make,
     List(Listing),
@@ -54,7 +55,19 @@ pub(super) struct Listing {
 
 state_names!(
     pub(super) Part, STEPS, step_name, step, Step: LookSource, LookDestination, Resolve, ReadSource,
-    ReadDestination, MakeLink, Move, Remove, Make, List, Settle, RemoveFolder);
+    ReadDestination, MakeLink, Move, Compare, Remove, Make, List, Settle, RemoveFolder);
+
+impl Step {
+    /// Files that are under way with it, and their bytes.
+    pub(super) fn moving(&self) -> (usize, u64) {
+        match self {
+            Step::Move(entry) | Step::Compare(entry) => (1, entry.source.map_or(0, |source| source.length)),
+            Step::LookSource(_) | Step::LookDestination(_) | Step::Resolve(_) | Step::ReadSource(_) => (0, 0),
+            Step::ReadDestination(..) | Step::MakeLink(_) | Step::Remove(_) | Step::Make => (0, 0),
+            Step::List(_) | Step::Settle | Step::RemoveFolder => (0, 0),
+        }
+    }
+}
 
 impl Part {
     pub(super) fn side(&self) -> Side {
@@ -63,8 +76,8 @@ impl Part {
             Step::LookDestination(_) | Step::ReadDestination(..) | Step::MakeLink(_) => Side::Destination,
             Step::Remove(_) | Step::Make | Step::Settle | Step::RemoveFolder => Side::Destination,
             Step::List(listing) => listing.side,
-            // Moved by an operation of the server, whichever way.
-            Step::Move(_) => Side::Both,
+            // Moved and compared by an operation of the server, whichever way.
+            Step::Move(_) | Step::Compare(_) => Side::Both,
         }
     }
 
@@ -74,7 +87,7 @@ impl Part {
                 entry.footprint()
             }
             Step::ReadSource(entry) | Step::MakeLink(entry) | Step::Move(entry) => entry.footprint(),
-            Step::Remove(entry) => entry.footprint(),
+            Step::Compare(entry) | Step::Remove(entry) => entry.footprint(),
             Step::ReadDestination(entry, target) => entry.footprint() + target.as_bytes().len(),
             Step::Make | Step::List(_) | Step::Settle | Step::RemoveFolder => 0,
         };
@@ -179,9 +192,21 @@ impl TreeJob {
             }
             Direction::Down => Request::Fetch { root, at: to, get: Get { path: from, version: 0 }, start },
         };
-        self.moving.0 += 1;
-        self.moving.1 += entry.source.map_or(0, |source| source.length);
-        let id = self.next_part(above, Step::Move(entry));
+        self.start(above, Step::Move(entry), request, out);
+    }
+
+    pub(super) fn compare_file(&mut self, above: Option<FolderId>, entry: Entry, out: &mut Out<TreeJob>) {
+        let (root, from, to) = (self.root(entry.item), entry.from.clone(), entry.to.clone());
+        let (source, path) = if self.is_here(Side::Source) { (from, to) } else { (to, from) };
+        self.start(above, Step::Compare(entry), Request::Compare { root, source, path }, out);
+    }
+
+    /// Starts what reads a file from one end to the other.
+    fn start(&mut self, above: Option<FolderId>, step: Step, request: Request, out: &mut Out<TreeJob>) {
+        let (files, bytes) = step.moving();
+        self.moving.0 += files;
+        self.moving.1 += bytes;
+        let id = self.next_part(above, step);
         out.event(Wish::Start(id, request));
     }
 

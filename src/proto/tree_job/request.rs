@@ -26,6 +26,19 @@ pub enum LinkPolicy {
     Skip,
 }
 
+/// What a tree job is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Purpose {
+    /// The destination is to be as the source is.
+    #[default]
+    Copy,
+    /// What a copy would do is told, and nothing is changed.
+    DryRun,
+    /// The bytes of files, the targets of links and the names in folders are compared, modes and times not; nothing is
+    /// changed.
+    Compare,
+}
+
 /// One source and its place at the other side.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Item {
@@ -46,8 +59,8 @@ pub struct TreeOptions {
     pub links: LinkPolicy,
     /// What stands at the destination and not in the source is removed, and what is in the way of something else.
     pub delete: bool,
-    /// Look and tell, and change nothing.
-    pub dry_run: bool,
+    /// What it is for.
+    pub purpose: Purpose,
     /// Look at the bytes of files of the same length and time, too.
     pub checksum: bool,
     /// Where each transfer begins.
@@ -56,13 +69,20 @@ pub struct TreeOptions {
     pub filter: Filter,
 }
 
+impl TreeOptions {
+    /// True if something may be changed.
+    pub(super) fn changes(&self) -> bool {
+        self.purpose == Purpose::Copy
+    }
+}
+
 impl Default for TreeOptions {
     fn default() -> TreeOptions {
         TreeOptions {
             recursive: true,
             links: LinkPolicy::Keep,
             delete: false,
-            dry_run: false,
+            purpose: Purpose::Copy,
             checksum: false,
             start: Start::Resume,
             filter: Filter::default(),

@@ -47,6 +47,12 @@ pub enum Outcome {
     Reserved,
     /// It stood at the destination, and is gone.
     Removed(FileKind),
+    /// In a comparison: what stands at both places is not the same.
+    Differs,
+    /// In a comparison: it stands at the source alone, with all that is in it.
+    OnlyAtSource(FileKind),
+    /// In a comparison: it stands at the destination alone, with all that is in it.
+    OnlyAtDestination(FileKind),
     /// It failed, and the rest went on.
     Failed(JobError),
 }
@@ -76,11 +82,22 @@ pub struct Summary {
     pub left_out: u64,
     /// Names removed.
     pub removed: u64,
+    /// Entries that a comparison found to differ.
+    pub differing: u64,
+    /// Entries that a comparison found at the source alone; what is in a folder is not counted.
+    pub only_at_source: u64,
+    /// Entries that a comparison found at the destination alone; what is in a folder is not counted.
+    pub only_at_destination: u64,
     /// Entries that failed.
     pub failed: u64,
 }
 
 impl Summary {
+    /// True if a comparison has found all of it, and all of it the same.
+    pub fn is_equal(&self) -> bool {
+        self.differing + self.only_at_source + self.only_at_destination + self.failed == 0
+    }
+
     pub(super) fn count(&mut self, outcome: &Outcome) {
         match outcome {
             Outcome::Moved { length, moved } => {
@@ -98,6 +115,9 @@ impl Summary {
             Outcome::Excluded => self.excluded += 1,
             Outcome::LinkSkipped | Outcome::Special | Outcome::Reserved => self.left_out += 1,
             Outcome::Removed(_) => self.removed += 1,
+            Outcome::Differs => self.differing += 1,
+            Outcome::OnlyAtSource(_) => self.only_at_source += 1,
+            Outcome::OnlyAtDestination(_) => self.only_at_destination += 1,
             Outcome::Failed(_) => self.failed += 1,
         }
     }

@@ -1,6 +1,7 @@
 //! What goes wrong in a disk in memory without a crash: a sync that fails, and bits that rot.
 
 use super::disk::{Content, Disk, Inode, Node, Primitive};
+use super::path::escaped;
 
 impl Disk {
     /// What a sync of a file that failed had to write is lost, although it can still be read: the system takes it for
@@ -38,7 +39,7 @@ impl Disk {
 
     /// Their paths, in order.
     pub(super) fn paths(&self) -> Vec<String> {
-        let mut paths: Vec<String> = self.files().map(|node| node.path.escape_ascii().to_string()).collect();
+        let mut paths: Vec<String> = self.files().map(|node| escaped(&node.path)).collect();
         paths.sort();
         paths
     }

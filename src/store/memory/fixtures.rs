@@ -1,6 +1,7 @@
 //! What a test puts on a disk in memory, and what it finds there: by no primitive, so that nothing goes wrong with it.
 
 use super::disk::{Content, Disk};
+use super::path::escaped;
 use super::shadow::{Change, Shadow};
 use super::{MemoryFiles, Status};
 use crate::wire::{FileKind, Modified};
@@ -105,7 +106,7 @@ impl MemoryFiles {
         let (mut lines, mut folders) = (Vec::new(), vec![(String::new(), Disk::ROOT)]);
         while let Some((path, inode)) = folders.pop() {
             for (name, child) in disk.entries(inode).into_iter().flatten() {
-                let path = format!("{path}{}", name.escape_ascii());
+                let path = format!("{path}{}", escaped(name));
                 let Status { mode, modified, kind, .. } = disk.status(*child);
                 let about = format!("{mode:o} {}.{:09}", modified.seconds, modified.nanoseconds);
                 if path == ".towline" {

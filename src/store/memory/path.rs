@@ -9,8 +9,8 @@ impl Disk {
     }
 }
 
-/// As [`slice::escape_ascii`] has it; plain names, which nearly all are, are not looked at letter by letter.
-fn escaped(path: &[u8]) -> String {
+/// As [`slice::escape_ascii`] has it: plain names, which nearly all are, are not looked at letter by letter.
+pub fn escaped(path: &[u8]) -> String {
     let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'\'' | b'"' | b'\\');
     match std::str::from_utf8(path) {
         Ok(plain) if path.iter().all(is_plain) => plain.to_owned(),

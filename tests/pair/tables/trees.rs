@@ -3,10 +3,12 @@
 use towline::proto::Limits;
 use towline::proto::client::JobError;
 use towline::proto::machine::Input;
-use towline::proto::op::{Moved, OpDone, OpError, Party};
+use towline::proto::op::{Compared, Moved, OpDone, OpError, Party};
 use towline::proto::session::SessionEnd;
 use towline::proto::storage::{NameDone, RootId, Stored, Ticket};
-use towline::proto::tree_job::{Direction, Item, LinkPolicy, Order, TreeJob, TreeOptions, TreeRequest};
+use towline::proto::tree_job::{
+    Direction, Item, LinkPolicy, Order, Purpose, TreeJob, TreeOptions, TreeRequest,
+};
 use towline::wire::{Code, Entry, Failure, FileKind, LinkTarget, Metadata, Modified, RequestId, Resolved};
 
 use super::{Bench, Row, Show, assert_table, row, waits};
@@ -29,6 +31,7 @@ const ALL: &[&str] = &[
     "ReadDestination",
     "MakeLink",
     "Move",
+    "Compare",
     "Remove",
     "Make",
     "List",
@@ -53,6 +56,10 @@ fn success(step: &str) -> OpDone {
         "ReadSource" | "ReadDestination" => OpDone::Target(target("there")),
         "MakeLink" | "Make" | "Settle" => OpDone::Made,
         "Move" => OpDone::Moved(Moved { length: 100, root: root(b""), blocks_refused: 0, skipped: 0 }),
+        "Compare" => {
+            let (root, differing) = (root(b""), Vec::new());
+            OpDone::Compared(Compared { here: 100, there: 100, root, block: 65_536, differing })
+        }
         "Remove" | "RemoveFolder" => OpDone::Removed,
         _ => OpDone::Listed,
     }
@@ -142,6 +149,7 @@ fn tree_job() {
     let listing = || answered(folder(), Ok(OpDone::Made));
     let walking = || listed(listing(), names()).stored();
     let settling = || answered(walking(), Ok(success("Move")));
+    let compare = || TreeOptions { purpose: Purpose::Compare, ..plain() };
     let link = || looked(plain(), FileKind::Link, Some(FileKind::Link));
     let other_link = || done(link(), NameDone::Target(target("here")));
     let cleared = || looked(delete(), FileKind::File, Some(FileKind::Folder));
@@ -169,6 +177,7 @@ fn tree_job() {
         ("a link is in the way", looked(delete(), FileKind::File, Some(FileKind::Link))),
         ("a folder is in the way: it is listed", cleared()),
         ("a folder is in the way: it is removed", answered(cleared(), Ok(OpDone::Listed))),
+        ("files are compared", looked(compare(), FileKind::File, Some(FileKind::File))),
         ("called off, a file moves", walking().after(Input::Command(Order::Cancel))),
         ("called off, a listing is open", listing().stored().after(Input::Command(Order::Cancel))),
         ("over", answered(settling(), Ok(OpDone::Made))),

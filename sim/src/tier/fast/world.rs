@@ -130,9 +130,9 @@ pub(super) struct World {
     pub(super) random: ChaCha8Rng,
 }
 
-/// One run in 64 has every step of its machines observed (see `Checked::drawn`), the others one in 64.
+/// One run in 256 has every step of its machines observed (see `Checked::drawn`), the others one in 256.
 fn observed_one_in(seed: u64) -> u64 {
-    if SplitMix(seed).next_u64().is_multiple_of(64) { 1 } else { 64 }
+    if SplitMix(seed).next_u64().is_multiple_of(256) { 1 } else { 256 }
 }
 
 /// The facts, for a moment.
