@@ -70,7 +70,7 @@ impl<F: Files> Names<F> {
         }
         let written = match staging.filled {
             Filled::Written(written) if self.roots.contains_key(&staging.root) => written,
-            filled => {
+            filled @ (Filled::Not(_) | Filled::Failed(_) | Filled::Written(_)) => {
                 self.openers.close(staging.root, staging.unique.key);
                 return Err(match filled {
                     Filled::Failed(error) => error,
