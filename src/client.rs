@@ -143,7 +143,7 @@ impl<F> Client<F>
 where
     F: Files + Send + Sync + 'static,
     F::File: Send + Sync + 'static,
-    F::Folder: Send + 'static,
+    F::Folder: Send + Sync + 'static,
     F::Listing: Send + 'static,
 {
     /// A client over any way to connect and any files, as simulations have them. `store` is `disk`, perhaps slower.
@@ -296,7 +296,7 @@ struct CloseRoot<'a, F>
 where
     F: Files + Send + Sync + 'static,
     F::File: Send + Sync + 'static,
-    F::Folder: Send + 'static,
+    F::Folder: Send + Sync + 'static,
     F::Listing: Send + 'static,
 {
     disk: &'a Disk<F>,
@@ -307,7 +307,7 @@ impl<F> Drop for CloseRoot<'_, F>
 where
     F: Files + Send + Sync + 'static,
     F::File: Send + Sync + 'static,
-    F::Folder: Send + 'static,
+    F::Folder: Send + Sync + 'static,
     F::Listing: Send + 'static,
 {
     fn drop(&mut self) {

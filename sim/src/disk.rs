@@ -35,7 +35,7 @@ impl Power {
 
 /// Told of a primitive that is about to run; may cut the power.
 pub type Before = Arc<dyn Fn(Primitive) + Send + Sync>;
-/// Told of a name that a file had, and of the path that it was renamed to.
+/// Told of a name that a file had, empty if it had none, and of the path that it got.
 pub type Renamed = Arc<dyn Fn(&[u8], &str) + Send + Sync>;
 
 /// A process's view of a file system.
@@ -108,6 +108,21 @@ impl Files for PoweredFiles {
     fn create_file(&self, at: &MemoryFolder, name: &[u8]) -> Result<PoweredFile, FileError> {
         self.wires.begin(Primitive::CreateFile)?;
         Ok(self.file(self.inner.create_file(at, name)?))
+    }
+
+    fn create_unnamed(&self, at: &MemoryFolder, mode: u32) -> Result<Option<PoweredFile>, FileError> {
+        if !self.inner.has_unnamed() {
+            return Ok(None);
+        }
+        self.wires.begin(Primitive::CreateFile)?;
+        Ok(self.inner.create_unnamed(at, mode)?.map(|inner| self.file(inner)))
+    }
+
+    fn name_file(&self, file: &PoweredFile, to: &MemoryFolder, name: &[u8]) -> Result<(), FileError> {
+        self.wires.begin(Primitive::Rename)?;
+        self.inner.name_file(&file.inner, to, name)?;
+        (self.renamed)(b"", &self.inner.path_below(to, name));
+        Ok(())
     }
 
     fn open_own(&self, at: &MemoryFolder, name: &[u8]) -> Result<PoweredFile, FileError> {

@@ -77,7 +77,7 @@ impl<F> Client<F>
 where
     F: Files + Send + Sync + 'static,
     F::File: Send + Sync + 'static,
-    F::Folder: Send + 'static,
+    F::Folder: Send + Sync + 'static,
     F::Listing: Send + 'static,
 {
     /// Moves trees between folders of this side and the server.
@@ -110,7 +110,7 @@ struct Roots<'a, F>
 where
     F: Files + Send + Sync + 'static,
     F::File: Send + Sync + 'static,
-    F::Folder: Send + 'static,
+    F::Folder: Send + Sync + 'static,
     F::Listing: Send + 'static,
 {
     disk: &'a Disk<F>,
@@ -121,7 +121,7 @@ impl<F> Roots<'_, F>
 where
     F: Files + Send + Sync + 'static,
     F::File: Send + Sync + 'static,
-    F::Folder: Send + 'static,
+    F::Folder: Send + Sync + 'static,
     F::Listing: Send + 'static,
 {
     fn id(&self, number: usize) -> RootId {

@@ -4,9 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-
-use super::disk::{Reply, Submit, ends, opens, opens_file};
+use super::disk::{Submit, ends, opens, opens_file};
+use super::inbox::{Completed, Inbox, Reply};
 use crate::probe::{Bug, planted};
 use crate::proto::storage::{Lease, StoreOp, Stored, Ticket};
 
@@ -14,7 +13,9 @@ use crate::proto::storage::{Lease, StoreOp, Stored, Ticket};
 pub struct Completions {
     disk: Arc<dyn Submit>,
     reply: Reply,
-    inbox: UnboundedReceiver<(Ticket, Stored)>,
+    inbox: Inbox,
+    /// Asked for by the machine, and to be handed over together once it has been told all that there is to tell.
+    gathered: Vec<(Ticket, StoreOp)>,
     /// Leases that the machine holds.
     held: BTreeSet<Lease>,
     /// What the operations under way will end.
@@ -24,8 +25,9 @@ pub struct Completions {
 impl Completions {
     /// For one machine.
     pub fn new(disk: Arc<dyn Submit>) -> Completions {
-        let (reply, inbox) = unbounded_channel();
-        Completions { disk, reply, inbox, held: BTreeSet::new(), ending: BTreeMap::new() }
+        let inbox = Inbox::default();
+        let (reply, gathered) = (inbox.reply(), Vec::new());
+        Completions { disk, reply, inbox, gathered, held: BTreeSet::new(), ending: BTreeMap::new() }
     }
 
     pub(super) fn submit(&mut self, ticket: Ticket, op: StoreOp) {
@@ -34,12 +36,24 @@ impl Completions {
         {
             self.ending.insert(ticket, lease);
         }
-        self.disk.submit(ticket, op, &self.reply);
+        self.gathered.push((ticket, op));
+        if !self.disk.takes_many() {
+            self.hand_over();
+        }
     }
 
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<(Ticket, Stored)> {
-        match self.inbox.poll_recv(cx) {
-            Poll::Ready(Some((ticket, stored))) => {
+    fn hand_over(&mut self) {
+        if !self.gathered.is_empty() {
+            self.disk.submit(&mut self.gathered, &self.reply);
+        }
+    }
+
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Completed> {
+        if self.inbox.is_drained() {
+            self.hand_over();
+        }
+        match self.inbox.poll(cx) {
+            Poll::Ready((ticket, stored)) => {
                 let ended = self.ending.remove(&ticket);
                 self.held.extend(opened(&stored));
                 if let (Stored::Name(Ok(_)), Some(lease)) = (&stored, ended) {
@@ -47,18 +61,14 @@ impl Completions {
                 }
                 Poll::Ready((ticket, stored))
             }
-            // The channel cannot close: `reply` is held here.
-            Poll::Ready(None) | Poll::Pending => Poll::Pending,
+            Poll::Pending => Poll::Pending,
         }
     }
 }
 
 impl Drop for Completions {
     fn drop(&mut self) {
-        self.inbox.close();
-        while let Ok((_, stored)) = self.inbox.try_recv() {
-            self.held.extend(opened(&stored));
-        }
+        self.held.extend(self.inbox.close().iter().filter_map(|(_, stored)| opened(stored)));
         if planted(Bug::ForgetLeases) {
             return;
         }
@@ -69,7 +79,7 @@ impl Drop for Completions {
 }
 
 /// The lease that a completion opens.
-fn opened(stored: &Stored) -> Option<Lease> {
+pub(super) fn opened(stored: &Stored) -> Option<Lease> {
     match stored {
         Stored::Name(Ok(done)) => opens(done),
         Stored::File(Ok(done)) => opens_file(done),

@@ -3,16 +3,15 @@
 
 mod work;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-use tokio::sync::mpsc::UnboundedSender;
 
 use self::work::{FileJob, NameJob, Queue};
 pub(super) use self::work::{ends, opens, opens_file};
 use super::Pool;
+use super::inbox::Reply;
 use super::streams::{AnyPipe, Streams};
-use crate::proto::storage::{Lease, RootId, StoreError, StoreOp, Stored, StreamId, Ticket};
+use crate::proto::storage::{Lease, RootId, StoreError, StoreOp, StreamId, Ticket};
 use crate::store::{Files, Names, Open};
 use crate::wire::limits::EXTENT;
 
@@ -52,12 +51,13 @@ struct Shared<F: Files> {
     streams: Streams,
 }
 
-pub(super) type Reply = UnboundedSender<(Ticket, Stored)>;
-
 /// What a driver needs of a store, whatever its files are.
 pub trait Submit: Send + Sync {
-    /// Carries out `op` and answers with its completion, exactly once, in any order.
-    fn submit(&self, ticket: Ticket, op: StoreOp, reply: &UnboundedSender<(Ticket, Stored)>);
+    /// Carries out all of `ops`, and answers with the completion of each, exactly once, in any order; leaves none of them.
+    fn submit(&self, ops: &mut Vec<(Ticket, StoreOp)>, reply: &Reply);
+
+    /// True where many are better handed over together; false where each is carried out at once.
+    fn takes_many(&self) -> bool;
 
     /// Ends a lease for a machine that is gone.
     fn abandon(&self, lease: Lease);
@@ -67,7 +67,7 @@ impl<F> Disk<F>
 where
     F: Files + Send + Sync + 'static,
     F::File: Send + Sync + 'static,
-    F::Folder: Send + 'static,
+    F::Folder: Send + Sync + 'static,
     F::Listing: Send + 'static,
 {
     /// A store without roots. `nonce` is to differ between processes: see [`Names::new`].
@@ -98,7 +98,7 @@ where
 
     /// The same once its leases have ended, without waiting for it.
     pub fn abandon_root(&self, root: RootId) {
-        self.enqueue(NameJob::AbandonRoot(root));
+        self.enqueue(vec![NameJob::AbandonRoot(root)]);
     }
 
     async fn with_names<T: Send + 'static>(
@@ -128,25 +128,27 @@ where
         lock(&self.shared.names).leases().count()
     }
 
-    fn enqueue(&self, job: NameJob) {
+    fn enqueue(&self, jobs: Vec<NameJob>) {
         match self.shared.mode {
-            Mode::Inline => self.shared.run_names(&mut VecDeque::from([job])),
-            Mode::Threads if self.shared.name_jobs.push(job) => {
-                let shared = Arc::clone(&self.shared);
-                tokio::task::spawn_blocking(move || shared.name_jobs.work(|jobs| shared.run_names(jobs)));
+            Mode::Inline => self.shared.run_names(&mut jobs.into()),
+            Mode::Threads => {
+                for _ in 0..self.shared.name_jobs.push(jobs) {
+                    let shared = Arc::clone(&self.shared);
+                    tokio::task::spawn_blocking(move || shared.name_jobs.work(|jobs| shared.run_names(jobs)));
+                }
             }
-            Mode::Threads => {}
         }
     }
 
-    fn enqueue_file(&self, job: FileJob) {
+    fn enqueue_files(&self, jobs: Vec<FileJob>) {
         match self.shared.mode {
-            Mode::Inline => self.shared.run_files(&mut VecDeque::from([job])),
-            Mode::Threads if self.shared.file_jobs.push(job) => {
-                let shared = Arc::clone(&self.shared);
-                tokio::task::spawn_blocking(move || shared.file_jobs.work(|jobs| shared.run_files(jobs)));
+            Mode::Inline => self.shared.run_files(&mut jobs.into()),
+            Mode::Threads => {
+                for _ in 0..self.shared.file_jobs.push(jobs) {
+                    let shared = Arc::clone(&self.shared);
+                    tokio::task::spawn_blocking(move || shared.file_jobs.work(|jobs| shared.run_files(jobs)));
+                }
             }
-            Mode::Threads => {}
         }
     }
 }
@@ -162,27 +164,42 @@ impl<F> Submit for Disk<F>
 where
     F: Files + Send + Sync + 'static,
     F::File: Send + Sync + 'static,
-    F::Folder: Send + 'static,
+    F::Folder: Send + Sync + 'static,
     F::Listing: Send + 'static,
 {
-    fn submit(&self, ticket: Ticket, op: StoreOp, reply: &Reply) {
-        let reply = reply.clone();
-        match (op, self.shared.mode) {
-            (StoreOp::Stream(op), mode) => {
-                self.shared.streams.submit(ticket, op, reply, mode, &self.shared.buffers);
+    fn submit(&self, ops: &mut Vec<(Ticket, StoreOp)>, reply: &Reply) {
+        let (mut names, mut files) = (Vec::new(), Vec::new());
+        for (ticket, op) in ops.drain(..) {
+            let reply = reply.clone();
+            match (op, self.shared.mode) {
+                (StoreOp::Stream(op), mode) => {
+                    self.shared.streams.submit(ticket, op, reply, mode, &self.shared.buffers);
+                }
+                (StoreOp::Name(op), Mode::Inline) => self.enqueue(vec![NameJob::of(ticket, op, reply)]),
+                (StoreOp::Name(op), Mode::Threads) => names.push(NameJob::of(ticket, op, reply)),
+                (StoreOp::File(op), Mode::Inline) => self.enqueue_files(vec![FileJob { ticket, op, reply }]),
+                (StoreOp::File(op), Mode::Threads) => files.push(FileJob { ticket, op, reply }),
+                (StoreOp::Block(op), Mode::Inline) => self.shared.run_block(ticket, op, &reply),
+                (StoreOp::Block(op), Mode::Threads) => {
+                    let shared = Arc::clone(&self.shared);
+                    tokio::task::spawn_blocking(move || shared.run_block(ticket, op, &reply));
+                }
             }
-            (StoreOp::Name(op), _) => self.enqueue(NameJob::of(ticket, op, reply)),
-            (StoreOp::File(op), _) => self.enqueue_file(FileJob { ticket, op, reply }),
-            (StoreOp::Block(op), Mode::Inline) => self.shared.run_block(ticket, op, &reply),
-            (StoreOp::Block(op), Mode::Threads) => {
-                let shared = Arc::clone(&self.shared);
-                tokio::task::spawn_blocking(move || shared.run_block(ticket, op, &reply));
-            }
+        }
+        if !names.is_empty() {
+            self.enqueue(names);
+        }
+        if !files.is_empty() {
+            self.enqueue_files(files);
         }
     }
 
+    fn takes_many(&self) -> bool {
+        self.shared.mode == Mode::Threads
+    }
+
     fn abandon(&self, lease: Lease) {
-        self.enqueue(NameJob::Abandon(lease));
+        self.enqueue(vec![NameJob::Abandon(lease)]);
     }
 }
 

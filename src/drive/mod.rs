@@ -8,6 +8,7 @@
 //! | `buffers` | pooled buffers for what is read, from sockets and from files |
 //! | `disk` | store operations on threads, or in line where there must be none; publications in groups |
 //! | `completions` | one machine's use of a store, and its leases |
+//! | `inbox` | where those arrive |
 //! | `traffic` | how many bytes went over connections |
 //! | `streams` | what the application reads or writes in order |
 //! | `serve` | the accept loop, which the listener machine decides for |
@@ -16,6 +17,7 @@
 mod buffers;
 mod completions;
 mod disk;
+mod inbox;
 mod jobs;
 mod link;
 mod run;
@@ -26,6 +28,7 @@ mod traffic;
 pub use buffers::Pool;
 pub use completions::Completions;
 pub use disk::{Disk, Mode, Submit};
+pub use inbox::{Completed, Reply};
 pub use jobs::{Jobs, Stopped};
 pub use link::Link;
 pub use run::{Dial, NoDial, Run};

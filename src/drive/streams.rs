@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::mpsc::UnboundedSender;
-
+use super::inbox::Reply;
 use super::{Mode, Pool};
 use crate::proto::storage::{StoreError, Stored, StreamDone, StreamId, StreamOp, StreamResult, Ticket};
 use crate::store::streams::{Pipe, Stream, fill};
@@ -44,8 +43,6 @@ fn from(error: &io::Error) -> FileError {
         None => FileErrorKind::Other.into(),
     }
 }
-
-type Reply = UnboundedSender<(Ticket, Stored)>;
 
 /// The streams that a store's machines may use.
 #[derive(Default)]
@@ -120,7 +117,7 @@ impl Shared {
 
 fn answer(ticket: Ticket, reply: &Reply, result: StreamResult) {
     // A machine that is gone needs no answer.
-    let _ = reply.send((ticket, Stored::Stream(result)));
+    let _ = reply.send(vec![(ticket, Stored::Stream(result))]);
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

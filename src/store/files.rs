@@ -55,6 +55,14 @@ pub trait Files {
     /// Creates an empty file of mode `0o600` for writing; [`FileErrorKind::Exists`] if there is anything.
     fn create_file(&self, at: &Self::Folder, name: &[u8]) -> Result<Self::File, FileError>;
 
+    /// Creates an empty file of the permission bits `mode`, less what the process masks, for writing, on the file system of
+    /// `at` and without a name: gone with its handle, and by a crash, unless it is given one by [`Files::name_file`].
+    /// `None`, and nothing has happened, where the system has no such thing.
+    fn create_unnamed(&self, at: &Self::Folder, mode: u32) -> Result<Option<Self::File>, FileError>;
+
+    /// Gives a file from [`Files::create_unnamed`] its name; [`FileErrorKind::Exists`] if there is anything.
+    fn name_file(&self, file: &Self::File, to: &Self::Folder, name: &[u8]) -> Result<(), FileError>;
+
     /// Opens a file of the store's own for reading, writing and locking, and creates it, empty and of mode `0o600`, where
     /// there is none. Follows no link.
     fn open_own(&self, at: &Self::Folder, name: &[u8]) -> Result<Self::File, FileError>;

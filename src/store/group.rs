@@ -19,6 +19,7 @@ use super::names::Held;
 use super::partials::Partial;
 use super::record::{Target, What};
 use super::requests::Intent;
+use super::reserved::Unique;
 use super::root::{Fresh, Root};
 use super::{Files, Links, Names};
 use crate::probe::{Mark, mark, mark_if};
@@ -51,6 +52,7 @@ struct Shared<F: Files> {
     root: RootId,
     files: Arc<F>,
     top: F::Folder,
+    reserved: Option<Arc<F::Folder>>,
     acting: Acting<F::File>,
     fresh: Fresh<F>,
     /// The folders that files are published in.
@@ -85,6 +87,8 @@ struct Ready<F: Files> {
     /// Somebody wrote to the file before this process did, or may go on with it: its own sync tells of errors that one of
     /// the whole file system has told already.
     syncs_alone: bool,
+    /// What its name in the reserved folder follows from, if it has none.
+    unnamed: Option<Unique>,
     target: Option<Target>,
     /// In `folders`.
     folder: usize,
@@ -144,7 +148,8 @@ impl<F: Files> Names<F> {
             // An attempt that took its place may have begun while the disk was waited for.
             let current = place.requests.is_current(ready.act.attempt);
             let current = current.map_err(|why| refused(Code::SUPERSEDED, "publish", &ready.path, why));
-            if let Err(error) = current.and_then(|()| partial.rename(place, folder)) {
+            let is_named = ready.unnamed.is_none();
+            if let Err(error) = current.and_then(|()| partial.publish(place, folder, is_named)) {
                 member.state = State::Failed(error, Some(ready.act));
             }
         }
@@ -225,11 +230,13 @@ impl<F: Files> Names<F> {
         let top = place.files.open_folder(&place.top, b"", Links::None);
         let top = top.map_err(because("reach", &RelPath::ROOT))?;
         let (files, fresh) = (Arc::clone(&place.files), Fresh::default());
+        let reserved = place.reserved.as_ref().map(|reserved| Arc::clone(&reserved.folder));
         let (folders, by_path) = (Vec::new(), BTreeMap::new());
         Ok(Shared {
             root,
             files,
             top,
+            reserved,
             acting,
             fresh,
             folders,
@@ -254,10 +261,13 @@ impl<F: Files> Names<F> {
         let (file, status) = partial.prepare()?;
         let folder = shared.folder_for(place, &path)?;
         let name = path.name().expect("checked when it was opened");
-        place.check_name(&shared.folders[folder], name, &path)?;
+        if partial.is_named {
+            place.check_name(&shared.folders[folder], name, &path)?;
+        }
         let target = Some(Target::new(&path, &status));
         let syncs_alone = partial.may_be_kept();
-        Ok(State::Ready(Ready { act, path, file, syncs_alone, target, folder }))
+        let unnamed = (!partial.is_named).then_some(partial.unique);
+        Ok(State::Ready(Ready { act, path, file, syncs_alone, unnamed, target, folder }))
     }
 
     fn intend(&mut self, group: &mut Group<F>) {

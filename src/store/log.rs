@@ -25,8 +25,10 @@ use crate::wire::{Attempt, Code, FileKind, Modified, RelPath, RequestId};
 pub(super) const LOG_NAME: &[u8] = b"requests";
 /// Where a shorter one is written; swept if that is not finished.
 const NEW_NAME: &[u8] = b"requests.partial";
-/// A longer one is written anew: more than twice what the remembered outcomes take.
-const LENGTH_MAX: u64 = 1024 * 1024;
+/// A longer one is written anew: several times what the remembered outcomes take, so that this is seldom.
+const LENGTH_MAX: u64 = 4 * 1024 * 1024;
+/// Bytes of a record of a path that is not long.
+const USUAL: usize = 160;
 /// Bytes that are looked at, at most; there are no more unless somebody else wrote them.
 const READ_MAX: u64 = 2 * LENGTH_MAX;
 /// How often others may write the log anew while we open it.
@@ -111,7 +113,7 @@ impl Log {
     fn read<T: File>(&mut self, file: &T, length: u64, requests: &mut Requests) -> Result<bool, FileError> {
         let known = if self.end == 0 { 0 } else { HASH };
         let start = self.end - known as u64;
-        let length = usize::try_from(length.min(READ_MAX).saturating_sub(start)).expect("at most 2 MiB");
+        let length = usize::try_from(length.min(READ_MAX).saturating_sub(start)).expect("at most 8 MiB");
         let mut bytes = vec![0; length];
         let mut filled = 0;
         while filled < length {
@@ -156,7 +158,7 @@ impl Log {
         records: Vec<Record>,
         requests: &mut Requests,
     ) -> Result<(), FileError> {
-        let (mut all, mut chain) = (Vec::new(), self.chain);
+        let (mut all, mut chain) = (Vec::with_capacity(records.len() * USUAL), self.chain);
         for record in &records {
             let (bytes, next) = record::encode(record, &chain);
             all.extend_from_slice(&bytes);
@@ -289,13 +291,15 @@ impl<F: Files> Root<F> {
     pub(super) fn acted(&mut self, acting: &Acting<F::File>, acts: impl IntoIterator<Item = (Act, bool)>) {
         let now = self.files.now().seconds;
         let acts: Vec<(Act, bool)> = acts.into_iter().collect();
+        let mut is_noted = false;
         if let Some(log) = &acting.log {
             let outcome = |is_done: bool| if is_done { What::Done } else { What::Dropped };
             let logged = acts.iter().filter(|(act, _)| act.is_logged);
             let records = logged.map(|(act, is_done)| act.record(now, outcome(*is_done))).collect();
-            let _undecided = self.log.append(log, records, &mut self.requests);
+            // Else undecided.
+            is_noted = self.log.append(log, records, &mut self.requests).is_ok();
         }
-        for (act, _) in acts.iter().filter(|(_, is_done)| *is_done) {
+        for (act, _) in acts.iter().filter(|(act, is_done)| *is_done && !(is_noted && act.is_logged)) {
             self.requests.remember(act.attempt.request, act.intent, now);
         }
     }

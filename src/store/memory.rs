@@ -14,6 +14,7 @@ mod pages;
 mod path;
 mod resolve;
 mod shadow;
+mod unnamed;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -82,11 +83,6 @@ impl MemoryFiles {
         self
     }
 
-    /// So many seconds pass by its clock.
-    pub fn pass(&self, seconds: i64) {
-        self.disk().ticks += seconds;
-    }
-
     /// Makes everything durable: what a test has put there.
     pub fn sync_all(&self) {
         if let Some(shadow) = &mut self.disk().shadow {
@@ -104,16 +100,6 @@ impl MemoryFiles {
     /// After so many primitives more, every one fails: the process is dead and does not know yet. `None`: none does.
     pub fn die_after(&self, primitives: Option<usize>) {
         self.disk().dies_after = primitives;
-    }
-
-    /// How many changes a crash could lose now.
-    pub fn pending(&self) -> usize {
-        self.disk().shadow.as_ref().map_or(0, shadow::Shadow::pending)
-    }
-
-    /// Lets file contents take at most `bytes` in all, in pages of 4 KiB.
-    pub fn set_capacity(&self, bytes: u64) {
-        self.disk().capacity = bytes;
     }
 
     /// Lets the primitive fail once: the next time, or after `passes` times more. What a sync of a file would have made
@@ -181,6 +167,22 @@ impl Files for MemoryFiles {
         disk.begin(Primitive::CreateFile, at.0, name)?;
         let inode = disk.create(at.0, name, Content::file(), 0o600)?;
         Ok(self.file(&mut disk, inode))
+    }
+
+    fn create_unnamed(&self, at: &MemoryFolder, mode: u32) -> Result<Option<MemoryFile>, FileError> {
+        let mut disk = self.disk();
+        if !disk.has_unnamed {
+            return Ok(None);
+        }
+        disk.begin(Primitive::CreateFile, at.0, b"")?;
+        let inode = disk.create_unnamed(at.0, mode);
+        Ok(Some(self.file(&mut disk, inode)))
+    }
+
+    fn name_file(&self, file: &MemoryFile, to: &MemoryFolder, name: &[u8]) -> Result<(), FileError> {
+        let mut disk = self.disk();
+        disk.begin(Primitive::Rename, to.0, name)?;
+        disk.name_file(file.inode, to.0, name)
     }
 
     fn open_own(&self, at: &MemoryFolder, name: &[u8]) -> Result<MemoryFile, FileError> {
@@ -390,6 +392,8 @@ impl File for MemoryFile {
 
 impl Drop for MemoryFile {
     fn drop(&mut self) {
-        self.disk.lock().unwrap_or_else(PoisonError::into_inner).unlock(self.inode, self.handle);
+        let mut disk = self.disk.lock().unwrap_or_else(PoisonError::into_inner);
+        disk.unlock(self.inode, self.handle);
+        disk.forget_unnamed(self.inode);
     }
 }

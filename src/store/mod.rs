@@ -22,6 +22,8 @@
 //! | `partials` | open, fill, keep and discard what is received |
 //! | `group` | publish it: those that wait together share their syncs |
 //! | `whole` | small files, loaded or staged in one go |
+//! | `staging` | those that are received |
+//! | `naming` | the name that it is published by |
 //! | `slots` | which file a partial is in, so that the next opener finds it |
 //! | `journal` | what is known of a partial that was kept |
 //! | `kept` | listing and removing those |
@@ -46,6 +48,7 @@ mod log;
 #[cfg(feature = "harness")]
 pub mod memory;
 mod names;
+mod naming;
 #[cfg(feature = "net")]
 pub mod os;
 mod partials;
@@ -56,6 +59,7 @@ mod reserved;
 mod root;
 mod slots;
 mod sources;
+mod staging;
 pub mod streams;
 mod whole;
 

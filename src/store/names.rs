@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::errors::{no_lease, no_root};
 use super::group::Publication;
-use super::partials::{Filling, Openers, Partial};
+use super::partials::{Openers, Partial};
 use super::root::Root;
 use super::sources::{FolderLease, SourceLease};
 use super::{Files, Open, errors};
@@ -101,7 +101,7 @@ impl<F: Files> Names<F> {
 
     fn carry_out(&mut self, op: NameOp) -> Result<NameDone, StoreError> {
         match op {
-            NameOp::OpenPartial { root, offer } => self.open_partial(root, offer, Filling::InTime),
+            NameOp::OpenPartial { root, offer } => self.open_partial(root, offer),
             NameOp::Note { lease, held } => self.note(lease, held),
             NameOp::Keep { lease, held } => self.keep(lease, held),
             NameOp::Publish { lease, hash } => {

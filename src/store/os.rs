@@ -7,7 +7,9 @@
 
 mod errors;
 mod holes;
+mod status;
 mod sync;
+mod unnamed;
 mod walk;
 
 use std::io::IoSlice;
@@ -15,15 +17,17 @@ use std::path::Path;
 
 use bytes::Bytes;
 use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::{AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, Stat, Timespec, Timestamps};
+use rustix::fs::{AtFlags, Dir, FlockOperation, Mode, OFlags, Timespec, Timestamps};
 use rustix::io::Errno;
 
 use self::holes::next_data;
+use self::status::status_of;
 pub use self::sync::Durability;
 use self::sync::{sync, sync_whole, tells_of_lost_writes};
+use self::unnamed::Unnamed;
 use super::{File, FileError, FileErrorKind, Files, Links, Lock, Status};
 use crate::proto::storage::StoreError;
-use crate::wire::{Code, FileKind, Modified};
+use crate::wire::{Code, Modified};
 
 /// Most pieces given to the system in one write.
 const PIECES_MAX: usize = 64;
@@ -44,6 +48,7 @@ pub struct OsFiles {
     beneath: Beneath,
     durability: Durability,
     syncs_whole: bool,
+    unnamed: Unnamed,
 }
 
 /// Who keeps paths beneath the root.
@@ -84,7 +89,8 @@ impl OsFiles {
         })?;
         let beneath = Beneath::detect(&root);
         let syncs_whole = tells_of_lost_writes();
-        Ok(OsFiles { root, beneath, durability: Durability::Full, syncs_whole })
+        let unnamed = Unnamed::default();
+        Ok(OsFiles { root, beneath, durability: Durability::Full, syncs_whole, unnamed })
     }
 
     /// The same folder, with another promise.
@@ -92,9 +98,10 @@ impl OsFiles {
         OsFiles { durability, ..self }
     }
 
-    /// As on a system whose kernel does not keep paths beneath a folder, which tests have to see too.
+    /// As on a system whose kernel neither keeps paths beneath a folder nor has files without names, which tests have to see
+    /// too.
     pub fn without_kernel_help(self) -> OsFiles {
-        OsFiles { beneath: Beneath::Walk, ..self }
+        OsFiles { beneath: Beneath::Walk, unnamed: Unnamed::none(), ..self }
     }
 }
 
@@ -160,6 +167,15 @@ impl Files for OsFiles {
     fn create_file(&self, at: &OsFolder, name: &[u8]) -> Result<OsFile, FileError> {
         let file = rustix::fs::openat(&at.0, name, WRITE | OFlags::EXCL, Mode::RUSR | Mode::WUSR)?;
         Ok(OsFile(file, self.durability))
+    }
+
+    fn create_unnamed(&self, at: &OsFolder, mode: u32) -> Result<Option<OsFile>, FileError> {
+        let file = self.unnamed.create(&at.0, mode_of(mode))?;
+        Ok(file.map(|file| OsFile(file, self.durability)))
+    }
+
+    fn name_file(&self, file: &OsFile, to: &OsFolder, name: &[u8]) -> Result<(), FileError> {
+        unnamed::name(&file.0, &to.0, name)
     }
 
     fn open_own(&self, at: &OsFolder, name: &[u8]) -> Result<OsFile, FileError> {
@@ -363,34 +379,6 @@ fn retry<T>(call: impl FnMut() -> rustix::io::Result<T>) -> Result<T, FileError>
 
 fn mode_of(mode: u32) -> Mode {
     Mode::from_raw_mode((mode & 0o777) as rustix::fs::RawMode)
-}
-
-#[expect(
-    clippy::allow_attributes,
-    reason = "the fields' types differ between systems, so that a cast is needless on some of them"
-)]
-#[allow(clippy::unnecessary_cast, reason = "see above")]
-fn status_of(stat: &Stat) -> Status {
-    let kind = match FileType::from_raw_mode(stat.st_mode) {
-        FileType::RegularFile => FileKind::File,
-        FileType::Directory => FileKind::Folder,
-        FileType::Symlink => FileKind::Link,
-        FileType::Fifo | FileType::Socket | FileType::Unknown => FileKind::Other,
-        FileType::CharacterDevice | FileType::BlockDevice => FileKind::Other,
-    };
-    let time = |seconds: i64, nanoseconds: u64| Modified {
-        seconds,
-        nanoseconds: u32::try_from(nanoseconds).unwrap_or(0).min(999_999_999),
-    };
-    Status {
-        kind,
-        length: u64::try_from(stat.st_size).unwrap_or(0),
-        mode: stat.st_mode as u32 & 0o777,
-        modified: time(stat.st_mtime as i64, stat.st_mtime_nsec as u64),
-        changed: time(stat.st_ctime as i64, stat.st_ctime_nsec as u64),
-        device: stat.st_dev as u64,
-        inode: stat.st_ino as u64,
-    }
 }
 
 /// True if both are on one file system, as far as their numbers tell.

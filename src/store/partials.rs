@@ -6,44 +6,33 @@ use std::sync::Arc;
 use super::errors::{because, failed, no_lease, refused};
 use super::journal::Note;
 use super::names::Held;
-use super::reserved::{partial_name, short};
+use super::reserved::{Unique, short};
 use super::root::Root;
 use super::slots::{Slot, Taken};
 use super::{File, FileError, FileErrorKind, Files, Names, Open, Status};
 use crate::probe::{Bug, Mark, mark, mark_if, planted};
 use crate::proto::storage::{BlockSet, Lease, NameDone, RootId, StoreError};
-use crate::wire::{Code, FileKind, Offer, RelPath, Start, UploadId, limits};
+use crate::wire::{Code, FileKind, Offer, Start, UploadId, limits};
 
 /// A file being received.
 pub(super) struct Partial<F: Files> {
     pub(super) root: RootId,
-    file: Arc<F::File>,
+    pub(super) file: Arc<F::File>,
     /// Where blocks may be copied from.
     basis: Option<Arc<F::File>>,
     /// For a file that is worth it: how the next one who receives it finds this one.
-    slot: Option<Slot<F>>,
-    key: Key,
-    /// The opener's, among those of `key`.
-    generation: u64,
-    /// In the reserved folder.
-    name: Vec<u8>,
+    pub(super) slot: Option<Slot<F>>,
+    pub(super) unique: Unique,
+    /// False where the file has no name at all yet.
+    pub(super) is_named: bool,
     pub(super) offer: Offer,
     /// Set when a sync failed: what was written may be lost although a second sync would say that all is well.
     pub(super) broken: Option<StoreError>,
 }
 
-/// How a partial is to be filled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Filling {
-    /// At once and whole: whether there is room for it is seen then.
-    AtOnce,
-    /// Block by block, in any order.
-    InTime,
-}
-
 /// Where it is to stand, as a hash. Neither length nor time are in it: a source that has changed since finds what was kept
 /// of it, and there is never more left behind than a few partials for each path.
-type Key = [u8; 32];
+pub(super) type Key = [u8; 32];
 
 /// How many have opened a partial for the same path, while anybody has one open: it tells them apart.
 #[derive(Default)]
@@ -61,7 +50,8 @@ impl Openers {
         self.0.get(&(root, key)).map_or(1, |opened| opened.latest + 1)
     }
 
-    fn open(&mut self, root: RootId, key: Key, generation: u64) {
+    pub(super) fn open(&mut self, root: RootId, unique: &Unique) {
+        let Unique { key, generation, .. } = *unique;
         let opened = self.0.entry((root, key)).or_insert(Opened { latest: 0, leases: 0, published: 0 });
         mark_if(Mark::OpenedTwice, || opened.leases > 0);
         opened.latest = generation;
@@ -77,11 +67,11 @@ impl Openers {
 
     /// True if a file was published there after this one was opened.
     fn is_late(&self, partial: &Partial<impl Files>) -> bool {
-        let opened = self.0.get(&(partial.root, partial.key));
-        opened.is_some_and(|opened| opened.published >= partial.generation)
+        let opened = self.0.get(&(partial.root, partial.unique.key));
+        opened.is_some_and(|opened| opened.published >= partial.unique.generation)
     }
 
-    fn close(&mut self, root: RootId, key: Key) {
+    pub(super) fn close(&mut self, root: RootId, key: Key) {
         if let Some(opened) = self.0.get_mut(&(root, key)) {
             opened.leases -= 1;
             if opened.leases == 0 {
@@ -92,35 +82,31 @@ impl Openers {
 }
 
 impl<F: Files> Names<F> {
-    pub(super) fn open_partial(
-        &mut self,
-        root: RootId,
-        offer: Offer,
-        filling: Filling,
-    ) -> Result<NameDone, StoreError> {
+    /// What tells this opener's partial from others.
+    pub(super) fn begin_opening(&mut self, root: RootId, offer: &Offer) -> Result<Unique, StoreError> {
         let place = self.root_mut(root)?;
         let now = place.files.now().seconds;
         let begins = place.requests.begins(offer.attempt, now);
         begins.map_err(|why| refused(Code::SUPERSEDED, "receive", &offer.path, why))?;
-        let start = offer.attempt.start;
-        let key = key(&offer);
+        let key = key(offer);
         let generation = self.openers.next(root, key);
-        let unique = partial_name(&key, generation, self.nonce);
+        Ok(Unique { key, generation, nonce: self.nonce })
+    }
+
+    pub(super) fn open_partial(&mut self, root: RootId, offer: Offer) -> Result<NameDone, StoreError> {
+        let unique = self.begin_opening(root, &offer)?;
+        let start = offer.attempt.start;
         let place = self.root_mut(root)?;
-        match filling {
-            // All of it is there: it is checked once, where it is published.
-            Filling::AtOnce if !offer.path.is_root() => {}
-            Filling::AtOnce | Filling::InTime => place.check_destination(&offer.path)?,
-        }
-        let New { name, file, slot, held, mut basis } = create(place, unique, &key, &offer, filling)?;
+        place.check_destination(&offer.path)?;
+        let New { name, file, slot, held, mut basis } = create(place, &unique, &offer)?;
         if start == Start::Resume && slot.is_some() && basis.is_none() {
             basis = old_version(place, &offer);
         }
         let (basis, same) = basis.map_or_else(Default::default, |(file, same)| (Some(Arc::new(file)), same));
-        self.openers.open(root, key, generation);
+        self.openers.open(root, &unique);
         let upload = upload_id(&name);
-        let partial =
-            Partial { root, file: Arc::new(file), basis, slot, key, generation, name, offer, broken: None };
+        let (file, is_named, broken) = (Arc::new(file), true, None);
+        let partial = Partial { root, file, basis, slot, unique, is_named, offer, broken };
         let lease = self.lease(Held::Partial(Box::new(partial)));
         Ok(NameDone::Partial { lease, upload, held, basis: same })
     }
@@ -155,7 +141,7 @@ impl<F: Files> Names<F> {
             return self.discard(lease);
         }
         mark(Mark::PartialKept);
-        let (root, key) = (partial.root, partial.key);
+        let (root, key) = (partial.root, partial.unique.key);
         if let Some(reserved) = &mut self.root_mut(root)?.reserved {
             reserved.kept.insert(short(&key));
         }
@@ -167,8 +153,8 @@ impl<F: Files> Names<F> {
     /// A partial that was published is no partial any more.
     pub(super) fn end_partial(&mut self, lease: Lease) {
         if let Some(Held::Partial(partial)) = self.leases.remove(&lease) {
-            self.openers.publish(partial.root, partial.key);
-            self.openers.close(partial.root, partial.key);
+            self.openers.publish(partial.root, partial.unique.key);
+            self.openers.close(partial.root, partial.unique.key);
         }
     }
 
@@ -177,7 +163,7 @@ impl<F: Files> Names<F> {
         let Some(Held::Partial(mut partial)) = self.leases.remove(&lease) else {
             unreachable!("looked above")
         };
-        self.openers.close(partial.root, partial.key);
+        self.openers.close(partial.root, partial.unique.key);
         let place = self.root(partial.root)?;
         let Some(reserved) = &place.reserved else { return Ok(NameDone::Released) };
         if planted(Bug::LeavePartial) {
@@ -186,7 +172,7 @@ impl<F: Files> Names<F> {
         if let Some(slot) = &mut partial.slot {
             let _left_to_the_next_sweep = slot.drop_journal(&*place.files, &reserved.folder);
         }
-        match place.files.remove_file(&reserved.folder, &partial.name) {
+        match place.files.remove_file(&reserved.folder, &partial.name()) {
             Ok(()) => Ok(NameDone::Released),
             Err(error) if error.kind == FileErrorKind::NotFound => Ok(NameDone::Released),
             Err(error) => Err(failed("remove the partial file of", &partial.offer.path, error)),
@@ -195,6 +181,23 @@ impl<F: Files> Names<F> {
 }
 
 impl<F: Files> Partial<F> {
+    /// Of a small file, which is there.
+    pub(super) fn whole(
+        root: RootId,
+        file: F::File,
+        unique: Unique,
+        is_named: bool,
+        offer: Offer,
+    ) -> Partial<F> {
+        let (file, basis, slot, broken) = (Arc::new(file), None, None, None);
+        Partial { root, file, basis, slot, unique, is_named, offer, broken }
+    }
+
+    /// In the reserved folder.
+    pub(super) fn name(&self) -> Vec<u8> {
+        self.slot.as_ref().map_or_else(|| self.unique.name(), |slot| slot.name.clone())
+    }
+
     /// For block operations.
     pub(super) fn open(&self) -> Open<F::File> {
         Open { file: Arc::clone(&self.file), basis: self.basis.clone() }
@@ -210,38 +213,24 @@ impl<F: Files> Partial<F> {
         self.slot.is_some()
     }
 
-    /// Gives the file what is published with it, and the file, to be synced, with what it is now.
+    /// Gives the file what is published with it, as far as it has not got that yet, and the file, to be synced, with what it is
+    /// now.
     pub(super) fn prepare(&self) -> Result<(Arc<F::File>, Status), StoreError> {
         if let Some(error) = &self.broken {
             return Err(error.clone());
         }
         let path = &self.offer.path;
-        self.file.set_mode(self.offer.mode & 0o777).map_err(because("set the mode of", path))?;
-        self.file.set_modified(self.offer.modified).map_err(because("set the time of", path))?;
-        let status = self.file.status().map_err(because("look at the partial file of", path))?;
+        let look = || self.file.status().map_err(because("look at the partial file of", path));
+        let mut status = look()?;
+        let is_right = |status: &Status| {
+            (status.mode, status.modified) == (self.offer.mode & 0o777, self.offer.modified)
+        };
+        if !is_right(&status) {
+            self.file.set_mode(self.offer.mode & 0o777).map_err(because("set the mode of", path))?;
+            self.file.set_modified(self.offer.modified).map_err(because("set the time of", path))?;
+            status = look()?;
+        }
         Ok((Arc::clone(&self.file), status))
-    }
-
-    /// Makes the file visible in `folder`.
-    pub(super) fn rename(&mut self, place: &mut Root<F>, folder: &F::Folder) -> Result<(), StoreError> {
-        let path = &self.offer.path;
-        let name = path.name().expect("checked when it was opened");
-        let Some(reserved) = &mut place.reserved else { return Err(vanished(path)) };
-        if planted(Bug::NeverRename) {
-            return Ok(());
-        }
-        match place.files.rename(&reserved.folder, &self.name, folder, name) {
-            Ok(()) => {}
-            Err(error) if error.kind == FileErrorKind::NotFound => return Err(vanished(path)),
-            Err(error) => return Err(failed("publish", path, error)),
-        }
-        if let Some(slot) = &mut self.slot {
-            let _left_to_the_next_sweep = slot.drop_journal(&*place.files, &reserved.folder);
-        }
-        if reserved.kept.remove(&short(&self.key)) {
-            let _left_to_the_next_sweep = Slot::clear(&*place.files, &reserved.folder, &self.key);
-        }
-        Ok(())
     }
 }
 
@@ -256,31 +245,22 @@ struct New<F: Files> {
 
 /// Opens or creates the file of a partial, of its full length from the start, so that blocks may come in any order. A
 /// file that comes in one breath has come before it could be said what is there: its partial is never kept.
-fn create<F: Files>(
-    place: &mut Root<F>,
-    unique: Vec<u8>,
-    key: &Key,
-    offer: &Offer,
-    filling: Filling,
-) -> Result<New<F>, StoreError> {
+fn create<F: Files>(place: &mut Root<F>, unique: &Unique, offer: &Offer) -> Result<New<F>, StoreError> {
     let path = &offer.path;
     if offer.length > limits::FILE_MAX {
         return Err(refused(Code::FILE_TOO_LONG, "receive", path, "it is longer than 2^47 bytes"));
     }
     place.reserve()?;
-    let new = match find(place, &unique, key, offer) {
+    let new = match find(place, unique, offer) {
         // The folder was removed under us. Made again, it is empty: what was in it is lost to its leases.
         Err(error) if error.kind == FileErrorKind::NotFound => {
             place.reserved = None;
             place.reserve()?;
-            find(place, &unique, key, offer)
+            find(place, unique, offer)
         }
         other => other,
     };
     let new = new.map_err(because("create a partial file for", path))?;
-    if filling == Filling::AtOnce {
-        return Ok(new);
-    }
     let is_kept = !new.held.is_empty();
     let ready = check_space(place, offer, &new.held).and_then(|()| {
         if offer.length == 0 {
@@ -297,19 +277,24 @@ fn create<F: Files>(
     ready.map(|()| new)
 }
 
-fn find<F: Files>(place: &Root<F>, unique: &[u8], key: &Key, offer: &Offer) -> Result<New<F>, FileError> {
+fn find<F: Files>(place: &Root<F>, unique: &Unique, offer: &Offer) -> Result<New<F>, FileError> {
     let Some(reserved) = &place.reserved else { return Err(FileErrorKind::NotFound.into()) };
     if offer.length > limits::EXTENT
-        && let Some(taken) = Slot::take(&*place.files, reserved, key, offer)?
+        && let Some(taken) = Slot::take(&*place.files, reserved, &unique.key, offer)?
     {
         let Taken { slot, file, held, busy } = taken;
         return Ok(New { name: slot.name.clone(), file, slot: Some(slot), held, basis: busy });
     }
-    let file = create_once(&*place.files, &reserved.folder, unique)?;
-    Ok(New { name: unique.to_vec(), file, slot: None, held: BlockSet::default(), basis: None })
+    let name = unique.name();
+    let file = create_once(&*place.files, &reserved.folder, &name)?;
+    Ok(New { name, file, slot: None, held: BlockSet::default(), basis: None })
 }
 
-fn create_once<F: Files>(files: &F, folder: &F::Folder, name: &[u8]) -> Result<F::File, FileError> {
+pub(super) fn create_once<F: Files>(
+    files: &F,
+    folder: &F::Folder,
+    name: &[u8],
+) -> Result<F::File, FileError> {
     match files.create_file(folder, name) {
         // Ours, by its nonce, of a lease that has ended: it could not be removed then.
         Err(error) if error.kind == FileErrorKind::Exists => {
@@ -342,10 +327,6 @@ fn check_space<F: Files>(place: &Root<F>, offer: &Offer, held: &BlockSet) -> Res
     mark(Mark::NoSpace);
     let why = format!("it needs {needed} bytes, and {free} are free");
     Err(refused(Code::NO_SPACE, "receive", &offer.path, why))
-}
-
-fn vanished(path: &RelPath) -> StoreError {
-    refused(Code::IO, "publish", path, "its partial file was removed by somebody else")
 }
 
 fn key(offer: &Offer) -> Key {

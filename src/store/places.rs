@@ -2,7 +2,7 @@
 //! they lead.
 
 use super::errors::{because, failed, refused};
-use super::reserved::partial_name;
+use super::reserved::Unique;
 use super::root::Root;
 use super::{File, FileError, FileErrorKind, Files, Links, Names, Status};
 use crate::probe::{Mark, mark};
@@ -51,7 +51,7 @@ impl<F: Files> Names<F> {
     pub(super) fn make_link(&mut self, root: RootId, link: &MakeLink) -> Result<NameDone, StoreError> {
         let MakeLink { path, target } = link;
         let key = blake3::hash(&[b"towline link", path.as_bytes()].concat());
-        let own = partial_name(key.as_bytes(), 0, self.nonce);
+        let own = Unique { key: key.into(), generation: 0, nonce: self.nonce }.name();
         let place = self.root_mut(root)?;
         let Some(name) = path.name() else {
             return Err(refused(Code::BAD_PATH, "make", path, "it is the root"));

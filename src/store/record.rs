@@ -12,6 +12,8 @@ use crate::probe::{Mark, mark};
 use crate::wire::{Modified, RelPath, RequestId};
 
 const HEAD: usize = 2;
+/// Bytes of a record but for the path in it, at most.
+const FIXED: usize = HEAD + 29 + 2 * HASH + 28;
 /// Bytes of a hash.
 pub(super) const HASH: usize = 32;
 
@@ -70,21 +72,23 @@ pub(super) fn encode(record: &Record, chain: &Chain) -> (Vec<u8>, Chain) {
         What::Done => (2, None),
         What::Dropped => (3, None),
     };
-    let mut body = vec![kind];
-    body.put_u128_le(record.request.0);
-    body.put_u32_le(record.attempt);
-    body.put_i64_le(record.at);
-    body.put_slice(&record.intent.0);
+    let path = target.map_or(0, |target| target.path.as_bytes().len());
+    let mut bytes = Vec::with_capacity(FIXED + path);
+    bytes.put_u16_le(0);
+    bytes.put_u8(kind);
+    bytes.put_u128_le(record.request.0);
+    bytes.put_u32_le(record.attempt);
+    bytes.put_i64_le(record.at);
+    bytes.put_slice(&record.intent.0);
     if let Some(target) = target {
-        body.put_u64_le(target.identity.0);
-        body.put_u64_le(target.identity.1);
-        body.put_i64_le(target.modified.seconds);
-        body.put_u32_le(target.modified.nanoseconds);
-        body.put_slice(target.path.as_bytes());
+        bytes.put_u64_le(target.identity.0);
+        bytes.put_u64_le(target.identity.1);
+        bytes.put_i64_le(target.modified.seconds);
+        bytes.put_u32_le(target.modified.nanoseconds);
+        bytes.put_slice(target.path.as_bytes());
     }
-    let mut bytes = Vec::with_capacity(HEAD + body.len() + HASH);
-    bytes.put_u16_le(u16::try_from(body.len()).expect("a path has at most 4,096 bytes"));
-    bytes.put_slice(&body);
+    let length = u16::try_from(bytes.len() - HEAD).expect("a path has at most 4,096 bytes");
+    bytes[..HEAD].copy_from_slice(&length.to_le_bytes());
     let next = link(chain, &bytes);
     bytes.put_slice(&next);
     (bytes, next)

@@ -104,11 +104,18 @@ impl Requests {
         if request == RequestId::default() {
             return None;
         }
-        if !self.known.contains_key(&request) {
+        if let Some(known) = self.known.get_mut(&request) {
+            known.at = known.at.max(now);
+        } else {
             self.order.push_back(request);
+            self.known.insert(request, Known { at: now.max(0), ..Known::default() });
+            self.forget(request, now);
         }
-        let known = self.known.entry(request).or_default();
-        known.at = known.at.max(now);
+        self.known.get_mut(&request)
+    }
+
+    /// Makes room for `request`.
+    fn forget(&mut self, request: RequestId, now: i64) {
         while let Some(oldest) = self.order.front().copied()
             && oldest != request
             && (self.order.len() > REMEMBERED_MAX || is_expired(self.known[&oldest].at, now))
@@ -116,7 +123,6 @@ impl Requests {
             self.order.pop_front();
             self.known.remove(&oldest);
         }
-        self.known.get_mut(&request)
     }
 }
 

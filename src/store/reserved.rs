@@ -8,6 +8,7 @@
 //! the locks of two files.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::journal::Journal;
 use super::log::{self, LOG_NAME};
@@ -30,7 +31,8 @@ const ATTEMPTS: usize = 16;
 
 /// The reserved folder, held.
 pub(super) struct Reserved<F: Files> {
-    pub(super) folder: F::Folder,
+    /// Shared with what is created in it.
+    pub(super) folder: Arc<F::Folder>,
     /// Whatever name the file system finds it by.
     pub(super) identity: (u64, u64),
     /// Of which paths partials were kept, by [`short`], as far as this process knows: those of another that is alive are its
@@ -44,11 +46,23 @@ pub(super) fn short(key: &[u8; 32]) -> u128 {
     u128::from_be_bytes(key[..16].try_into().expect("16 of 32 bytes"))
 }
 
-/// The name of a partial: of a hash over what is received, of the opener's generation, and of a number of this process.
-pub(super) fn partial_name(key: &[u8; 32], generation: u64, nonce: u64) -> Vec<u8> {
-    let mut name = format!("{:032x}-{generation}-{nonce:016x}", short(key)).into_bytes();
-    name.extend_from_slice(PARTIAL_END);
-    name
+/// What tells a partial from all others: a hash over what is received, the opener's generation among those of it, and a
+/// number of this process.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Unique {
+    pub(super) key: [u8; 32],
+    pub(super) generation: u64,
+    pub(super) nonce: u64,
+}
+
+impl Unique {
+    /// The name that follows from it, which few small files need.
+    pub(super) fn name(&self) -> Vec<u8> {
+        let Unique { key, generation, nonce } = self;
+        let mut name = format!("{:032x}-{generation}-{nonce:016x}", short(key)).into_bytes();
+        name.extend_from_slice(PARTIAL_END);
+        name
+    }
 }
 
 impl<F: Files> Reserved<F> {
@@ -73,7 +87,7 @@ impl<F: Files> Reserved<F> {
             // To go from exclusive to shared is to let go for a moment: only what is found now counts.
             if lock.lock(Lock::Shared)? && is_named(files, &folder, &lock)? {
                 let identity = files.status(&folder, b"")?.identity();
-                return Ok(Some(Reserved { folder, identity, kept, lock }));
+                return Ok(Some(Reserved { folder: Arc::new(folder), identity, kept, lock }));
             }
         }
         Err(FileErrorKind::Other.into())

@@ -57,11 +57,18 @@ impl<F: Files> Root<F> {
     }
 
     /// Holds the reserved folder from now on; makes it if there is none.
-    pub(super) fn reserve(&mut self) -> Result<(), StoreError> {
-        if self.reserved.is_none() {
-            self.reserved = Some(Reserved::create(&*self.files, &self.top).map_err(reserve_failed)?);
-        }
-        Ok(())
+    pub(super) fn reserve(&mut self) -> Result<Arc<F::Folder>, StoreError> {
+        let reserved = match &mut self.reserved {
+            Some(reserved) => reserved,
+            none => none.insert(Reserved::create(&*self.files, &self.top).map_err(reserve_failed)?),
+        };
+        Ok(Arc::clone(&reserved.folder))
+    }
+
+    /// The same where it was found to be removed under us.
+    pub(super) fn reserve_again(&mut self, removed: &Arc<F::Folder>) -> Result<Arc<F::Folder>, StoreError> {
+        self.reserved.take_if(|reserved| Arc::ptr_eq(&reserved.folder, removed));
+        self.reserve()
     }
 
     /// Refuses what could not be published at `path`, as far as can be seen without changing anything, so that no data

@@ -12,7 +12,7 @@ use super::root::Root;
 use super::{File, FileErrorKind, Files, Links, Names, Status};
 use crate::probe::{Mark, mark};
 use crate::proto::storage::{Lease, NameDone, RootId, StoreError};
-use crate::wire::{Attempt, Code, Entry, FileKind, Metadata, RelPath, RequestId, limits};
+use crate::wire::{Attempt, Code, Entry, FileKind, Metadata, Modified, RelPath, RequestId, limits};
 
 /// Where a removal that cannot be logged for this is done all the same.
 const UNLOGGED: [Code; 6] =
@@ -25,6 +25,8 @@ pub struct SourceLease<F: Files> {
     pub(super) root: RootId,
     pub(super) file: Arc<F::File>,
     path: RelPath,
+    /// As it was when it was opened.
+    status: Status,
     pub(super) version: u128,
 }
 
@@ -69,7 +71,7 @@ impl<F: Files> Names<F> {
             return Err(refused(Code::NOT_A_FILE, "read", path, why));
         }
         let version = version(&status);
-        let source = SourceLease { root, file: Arc::new(file), path: path.clone(), version };
+        let source = SourceLease { root, file: Arc::new(file), path: path.clone(), status, version };
         Ok((source, status.metadata()))
     }
 
@@ -146,7 +148,7 @@ impl<F: Files> SourceLease<F> {
     /// name.
     pub(super) fn recheck(&self) -> Result<(), StoreError> {
         let status = self.file.status().map_err(because("look again at", &self.path))?;
-        if version(&status) == self.version {
+        if told_apart_by(&status) == told_apart_by(&self.status) {
             return Ok(());
         }
         mark(Mark::SourceChanged);
@@ -230,12 +232,17 @@ fn intend<F: Files>(
 /// the last one before it may go unseen.
 fn version(status: &Status) -> u128 {
     let mut hasher = blake3::Hasher::new();
-    for number in [status.device, status.inode, status.length] {
+    let (numbers, times) = told_apart_by(status);
+    for number in numbers {
         hasher.update(&number.to_le_bytes());
     }
-    for time in [status.modified, status.changed] {
+    for time in times {
         hasher.update(&time.seconds.to_le_bytes()).update(&time.nanoseconds.to_le_bytes());
     }
     let hash = hasher.finalize();
     u128::from_le_bytes(hash.as_bytes()[..16].try_into().expect("16 of 32 bytes")).max(1)
+}
+
+fn told_apart_by(status: &Status) -> ([u64; 3], [Modified; 2]) {
+    ([status.device, status.inode, status.length], [status.modified, status.changed])
 }

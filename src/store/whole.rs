@@ -1,22 +1,20 @@
 //! Small files in one go: opened, read and looked at again, or opened, written and hashed. What needs [`Names`] is done
 //! before and after; in between a caller may let others use it.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 
-use super::partials::Filling;
 use super::sources::SourceLease;
+use super::staging::Staging;
 use super::{Files, Names, blocks};
-use crate::proto::storage::{Extent, FileDone, FileOp, Lease, NameDone, StoreError, small_extent};
-use crate::wire::{Code, Cv, Metadata, Rope};
+use crate::proto::storage::{Extent, FileDone, FileOp, StoreError, small_extent};
+use crate::wire::{Cv, Metadata};
 
 /// An operation on a whole file, whose bytes are still to be moved.
 pub enum Begun<F: Files> {
     /// To be read.
     Load(SourceLease<F>, Metadata),
-    /// To be written.
-    Stage(Lease, Arc<F::File>, Option<Extent>, Rope),
+    /// To be created and written.
+    Stage(Box<Staging<F>>),
 }
 
 /// One whose bytes were moved.
@@ -25,8 +23,8 @@ pub enum Moved<F: Files> {
     Loaded(Result<(Bytes, Vec<Cv>), StoreError>, u128, Metadata),
     /// Too long to be read at once.
     TooLong(SourceLease<F>, Metadata),
-    /// Written.
-    Staged(Result<Vec<Cv>, StoreError>, Lease),
+    /// Written, or not.
+    Staged(Box<Staging<F>>),
 }
 
 impl<F: Files> Names<F> {
@@ -53,17 +51,7 @@ impl<F: Files> Names<F> {
                 Ok(Begun::Load(source, metadata))
             }
             FileOp::Stage { root, offer, data } => {
-                let extent = small_extent(offer.length);
-                if extent.is_none() != data.is_empty() || data.len() as u64 != offer.length {
-                    let text = "what is staged is not the whole of a small file (a mistake in this program)";
-                    return Err(StoreError::new(Code::IO, text));
-                }
-                let opened = self.open_partial(root, *offer, Filling::AtOnce)?;
-                let NameDone::Partial { lease, .. } = opened else {
-                    unreachable!("an open partial is answered as one")
-                };
-                let open = self.open(lease).expect("opened just now");
-                Ok(Begun::Stage(lease, open.file, extent, data))
+                self.begin_staging(root, *offer, data).map(|staging| Begun::Stage(Box::new(staging)))
             }
         }
     }
@@ -80,11 +68,7 @@ impl<F: Files> Names<F> {
                 let (data, cvs) = read?;
                 Ok(FileDone::Loaded { metadata, version, data, cvs })
             }
-            Moved::Staged(Ok(cvs), lease) => Ok(FileDone::Staged { lease, cvs }),
-            Moved::Staged(Err(error), lease) => {
-                let _left_to_the_next_sweep = self.discard(lease);
-                Err(error)
-            }
+            Moved::Staged(staging) => self.end_staging(*staging),
         }
     }
 }
@@ -102,9 +86,9 @@ impl<F: Files> Begun<F> {
                 let read = read.and_then(|read| source.recheck().map(|_| read));
                 Moved::Loaded(read, source.version, metadata)
             }
-            Begun::Stage(lease, _, None, _) => Moved::Staged(Ok(Vec::new()), lease),
-            Begun::Stage(lease, file, Some(extent), data) => {
-                Moved::Staged(blocks::write(&*file, extent, data), lease)
+            Begun::Stage(mut staging) => {
+                staging.fill();
+                Moved::Staged(staging)
             }
         }
     }

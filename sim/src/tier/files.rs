@@ -23,6 +23,8 @@ impl Folders {
     /// As the plan has them at the beginning.
     pub(super) fn new(plan: &Plan) -> Folders {
         let served = MemoryFiles::volatile().unlogged();
+        // Some systems have no files without names.
+        let served = if plan.seed % 4 == 3 { served.all_named() } else { served };
         for (path, content) in &plan.served {
             content.put(&served, path);
         }

@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
-use super::{Reply, Shared, lock};
+use super::super::completions::opened;
+use super::super::inbox::{Completed, Reply};
+use super::{Shared, lock};
 use crate::proto::storage::{
     BlockDone, BlockOp, FileDone, FileOp, Lease, NameDone, NameOp, RootId, StoreError, Stored, Ticket,
 };
@@ -12,6 +14,8 @@ use crate::wire::Code;
 
 /// Jobs that a thread takes at once: others may take what is left.
 const BATCH: usize = 32;
+/// For so many that wait one thread is enough.
+const ENOUGH: usize = 16;
 
 pub(super) enum NameJob {
     Execute(Ticket, NameOp, Reply),
@@ -53,13 +57,14 @@ impl<J> Queue<J> {
         Queue { state: Mutex::new(Waiting { jobs: VecDeque::new(), working: 0 }), workers }
     }
 
-    /// True if one more thread is to work.
-    pub(super) fn push(&self, job: J) -> bool {
+    /// How many threads more are to work.
+    pub(super) fn push(&self, jobs: Vec<J>) -> usize {
         let mut state = lock(&self.state);
-        state.jobs.push_back(job);
-        let one_more = state.working < self.workers;
-        state.working += usize::from(one_more);
-        one_more
+        state.jobs.extend(jobs);
+        let wanted = state.jobs.len().div_ceil(ENOUGH).min(self.workers);
+        let more = wanted.saturating_sub(state.working);
+        state.working += more;
+        more
     }
 
     /// Works until no job waits. Where there is one thread alone, it takes all that wait.
@@ -124,9 +129,11 @@ impl<F: Files> Shared<F> {
             let ended = ends.iter().zip(leases).filter(|(end, _)| end.is_ok());
             closing.extend(ended.filter_map(|(_, lease)| open.remove(&lease)));
         }
-        for (end, (ticket, reply)) in ends.into_iter().zip(replies) {
+        let ends = ends.into_iter().zip(replies);
+        let ends = ends.map(|(end, (ticket, reply))| (reply, (ticket, Stored::Name(end))));
+        for (reply, completed) in by_machine(ends) {
             // A machine that is gone needs no answer.
-            let _ = reply.send((ticket, Stored::Name(end)));
+            let _ = reply.send(completed);
         }
         // Only now are files closed: so a machine hears of all of them at once.
         drop(closing);
@@ -141,7 +148,7 @@ impl<F: Files> Shared<F> {
         if let (Ok(_), Some(lease)) = (&done, ends) {
             lock(&self.open).remove(&lease);
         }
-        if reply.send((ticket, Stored::Name(done))).is_err() {
+        if reply.send(vec![(ticket, Stored::Name(done))]).is_err() {
             self.not_taken(&mut names, opened);
         }
     }
@@ -158,14 +165,16 @@ impl<F: Files> Shared<F> {
             let mut names = lock(&self.names);
             for moved in moved {
                 let done = moved.and_then(|moved| names.end_file(moved));
-                let opened = done.as_ref().ok().and_then(opens_file);
-                self.opened(&names, opened);
-                ends.push((done, opened));
+                self.opened(&names, done.as_ref().ok().and_then(opens_file));
+                ends.push(done);
             }
         }
-        for ((done, opened), (ticket, reply)) in ends.into_iter().zip(askers) {
-            if reply.send((ticket, Stored::File(done))).is_err() {
-                self.not_taken(&mut lock(&self.names), opened);
+        let ends = ends.into_iter().zip(askers);
+        let ends = ends.map(|(done, (ticket, reply))| (reply, (ticket, Stored::File(done))));
+        for (reply, completed) in by_machine(ends) {
+            if let Err(completed) = reply.send(completed) {
+                let mut names = lock(&self.names);
+                completed.iter().for_each(|(_, stored)| self.not_taken(&mut names, opened(stored)));
             }
         }
     }
@@ -189,7 +198,7 @@ impl<F: Files> Shared<F> {
     pub(super) fn run_block(&self, ticket: Ticket, op: BlockOp, reply: &Reply) {
         let stored = Stored::Block(self.block(op));
         // A machine that is gone needs no answer.
-        let _ = reply.send((ticket, stored));
+        let _ = reply.send(vec![(ticket, stored)]);
     }
 
     fn block(&self, op: BlockOp) -> Result<BlockDone, StoreError> {
@@ -204,6 +213,18 @@ impl<F: Files> Shared<F> {
             Ok((buffer.freeze(length), cvs))
         })
     }
+}
+
+/// What comes one after another for the same machine is for it to be told together.
+fn by_machine(ends: impl Iterator<Item = (Reply, Completed)>) -> Vec<(Reply, Vec<Completed>)> {
+    let mut all: Vec<(Reply, Vec<Completed>)> = Vec::new();
+    for (reply, completed) in ends {
+        match all.last_mut() {
+            Some((last, together)) if last.is(&reply) => together.push(completed),
+            Some(_) | None => all.push((reply, vec![completed])),
+        }
+    }
+    all
 }
 
 /// The lease that the completion of an operation on a whole file opens.

@@ -168,6 +168,9 @@ impl Channel {
         }
         let credit = body.credit();
         self.outbound.sent += credit;
+        if 0 < credit && credit <= STAGED_MAX as u64 {
+            self.make_room();
+        }
         let payload = Frame::of(operation, body).encode(&mut self.staged);
         match payload {
             Some(payload) if payload.len() <= STAGED_MAX => {
@@ -182,6 +185,15 @@ impl Channel {
             }
             None if credit > 0 => self.flush_all(out),
             None => {}
+        }
+    }
+
+    /// A small file is seldom alone: to grow with each would copy all twice.
+    fn make_room(&mut self) {
+        let most = STAGED_FULL + 2 * STAGED_MAX;
+        if self.staged.capacity() - self.staged.len() < 2 * STAGED_MAX {
+            let wanted = if self.staged.is_empty() { 3 * STAGED_MAX } else { most };
+            self.staged.reserve_exact(wanted.saturating_sub(self.staged.len()));
         }
     }
 

@@ -6,7 +6,8 @@ use super::{Group, Member, Shared, State};
 use crate::probe::{Bug, Mark, mark_if, planted};
 use crate::proto::storage::StoreError;
 use crate::store::errors::{because, failed};
-use crate::store::{File, Files};
+use crate::store::naming::give_name;
+use crate::store::{File, FileErrorKind, Files};
 use crate::wire::RelPath;
 
 /// From so many syncs on, one of the whole file system is asked for instead.
@@ -26,6 +27,10 @@ impl<F: Files> Group<F> {
             Ok(is_together) => is_together,
             Err(error) => return self.break_ready(&error),
         };
+        if !is_together {
+            self.name_all();
+        }
+        let Some(shared) = &mut self.shared else { return };
         for member in &mut self.members {
             if let State::Ready(ready) = &member.state
                 && (!is_together || ready.syncs_alone)
@@ -48,6 +53,24 @@ impl<F: Files> Group<F> {
         });
         if let Err(error) = synced {
             self.fail_ready(&error);
+        }
+    }
+
+    /// A file system may leave a file that has no name out of what a sync of that file makes durable (btrfs does), so that a
+    /// sync of the folder later would bring its name alone. One of the whole file system leaves out nothing.
+    fn name_all(&mut self) {
+        let Some(shared) = &self.shared else { return };
+        for member in &mut self.members {
+            let State::Ready(ready) = &mut member.state else { continue };
+            let Some(unique) = ready.unnamed.take() else { continue };
+            let named = match &shared.reserved {
+                Some(reserved) => give_name(&*shared.files, &ready.file, reserved, &unique.name()),
+                None => Err(FileErrorKind::NotFound.into()),
+            };
+            if let Err(error) = named {
+                let error = failed("name the partial file of", &ready.path, error);
+                member.state = State::Failed(error, Some(ready.act));
+            }
         }
     }
 

@@ -30,9 +30,11 @@ impl Disk {
         self.remove_folder(folder, name).is_ok()
     }
 
-    /// All files.
+    /// All files that have a name.
     pub(super) fn files(&self) -> impl Iterator<Item = &Node> {
-        self.nodes.iter().filter(|node| !node.removed && matches!(node.content, Content::File(_)))
+        let is_file = |node: &Node| !node.removed && matches!(node.content, Content::File(_));
+        let named = (Disk::ROOT..).zip(&self.nodes).filter(|(inode, _)| !self.unnamed.contains(inode));
+        named.map(|(_, node)| node).filter(move |node| is_file(node))
     }
 
     /// Their paths, in order.

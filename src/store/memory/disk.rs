@@ -15,6 +15,9 @@ macro_rules! primitives {
     ($($name:ident)*) => {
         /// The names of the primitive operations, for logs and planted errors.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        ///
+        /// How a file comes to be and how it gets its name are one primitive each, whichever way they go: `CreateFile` is
+        /// `create_unnamed` as well, and `Rename` is `name_file`.
         #[expect(missing_docs, reason = "each is the method of `Files` or `File` of the same name")]
         pub enum Primitive { $($name,)* }
 
@@ -66,6 +69,10 @@ pub(super) struct Disk {
     pub(super) dies_after: Option<usize>,
     /// Files to which a crash left two names.
     pub(super) twice: BTreeSet<Inode>,
+    /// Whether there are files without names.
+    pub(super) has_unnamed: bool,
+    /// Those that have none yet.
+    pub(super) unnamed: BTreeSet<Inode>,
 }
 
 /// A node stays when its last name is gone: somebody may have it open.
@@ -117,6 +124,8 @@ impl Disk {
             shadow: None,
             dies_after: None,
             twice: BTreeSet::new(),
+            has_unnamed: true,
+            unnamed: BTreeSet::new(),
         };
         disk.add(Vec::new(), Content::folder(), 0o755, 1);
         disk
@@ -202,7 +211,7 @@ impl Disk {
         }
     }
 
-    fn entries_mut(&mut self, folder: Inode) -> Result<&mut Entries, FileError> {
+    pub(super) fn entries_mut(&mut self, folder: Inode) -> Result<&mut Entries, FileError> {
         let node = self.change(folder);
         node.modified = node.changed;
         match &mut node.content {
@@ -225,7 +234,7 @@ impl Disk {
         Ok(self.entries(folder)?.keys().filter(is_later).take(most).cloned().collect())
     }
 
-    fn add(&mut self, path: Vec<u8>, content: Content, mode: u32, device: u64) -> Inode {
+    pub(super) fn add(&mut self, path: Vec<u8>, content: Content, mode: u32, device: u64) -> Inode {
         let inode = self.nodes.len() as Inode + Disk::ROOT;
         let node = Node {
             content,
@@ -337,14 +346,6 @@ impl Disk {
         }
         let _replaced = self.remove_file(at, name.as_bytes());
         self.create(at, name.as_bytes(), content, 0o644).expect("a new name")
-    }
-
-    pub(super) fn mount(&mut self, inode: Inode) {
-        self.change(inode).device = inode + 1000;
-    }
-
-    pub(super) fn find(&self, path: &str) -> Option<Inode> {
-        path.split('/').try_fold(Disk::ROOT, |at, name| self.child(at, name.as_bytes()).ok())
     }
 
     pub(super) fn free(&self) -> u64 {

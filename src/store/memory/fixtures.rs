@@ -2,11 +2,38 @@
 
 use super::disk::{Content, Disk};
 use super::path::escaped;
-use super::shadow::Change;
+use super::shadow::{Change, Shadow};
 use super::{MemoryFiles, Status};
 use crate::wire::{FileKind, Modified};
 
 impl MemoryFiles {
+    /// So many seconds pass by its clock.
+    pub fn pass(&self, seconds: i64) {
+        self.disk().ticks += seconds;
+    }
+
+    /// How many changes a crash could lose now.
+    pub fn pending(&self) -> usize {
+        self.disk().shadow.as_ref().map_or(0, Shadow::pending)
+    }
+
+    /// The same on a system that has no files without names.
+    #[must_use]
+    pub fn all_named(self) -> MemoryFiles {
+        self.disk().has_unnamed = false;
+        self
+    }
+
+    /// Whether there are files without names.
+    pub fn has_unnamed(&self) -> bool {
+        self.disk().has_unnamed
+    }
+
+    /// Lets file contents take at most `bytes` in all, in pages of 4 KiB.
+    pub fn set_capacity(&self, bytes: u64) {
+        self.disk().capacity = bytes;
+    }
+
     /// Puts a file there, with the folders that it needs.
     pub fn put(&self, path: &str, content: &[u8]) {
         let mut disk = self.disk();

@@ -9,6 +9,14 @@ use crate::wire::Modified;
 const LINKS_MAX: usize = 40;
 
 impl Disk {
+    pub(super) fn mount(&mut self, inode: Inode) {
+        self.change(inode).device = inode + 1000;
+    }
+
+    pub(super) fn find(&self, path: &str) -> Option<Inode> {
+        path.split('/').try_fold(Disk::ROOT, |at, name| self.child(at, name.as_bytes()).ok())
+    }
+
     pub(super) fn set_mode(&mut self, inode: Inode, mode: u32) {
         self.change(inode).mode = mode & 0o777;
         self.note(|| Change::SetMode(inode, mode & 0o777));

@@ -225,6 +225,7 @@ impl Disk {
             }
         }
         self.twice.clear();
+        self.unnamed.clear();
         self.find_again(Disk::ROOT, Vec::new());
         self.shadow = Some(shadow);
     }

@@ -195,6 +195,8 @@ fn group() -> Act {
         small("folder/more", 0),
         small("new/a/file", 20_000),
         small("new/b", 700),
+        small("new/c", 4_000),
+        small("folder/third", 65_536),
         small("last", 100),
     ])
 }
@@ -202,8 +204,8 @@ fn group() -> Act {
 /// What is done, and by how many images it is looked at at least: a check of few would be none.
 fn cases() -> Vec<(&'static str, Vec<Act>, usize)> {
     vec![
-        ("a small file", vec![Act::Put(vec![("new", bytes(5_000))])], 20),
-        ("a replaced file", vec![Act::Put(vec![("folder/file", bytes(9_000))])], 20),
+        ("a small file", vec![Act::Put(vec![("new", bytes(5_000))])], 15),
+        ("a replaced file", vec![Act::Put(vec![("folder/file", bytes(9_000))])], 15),
         ("a long file", vec![Act::Put(vec![("deep/er/long", bytes(1_200_000))])], 20),
         ("a group", vec![group()], 100),
         ("a removal", vec![Act::Remove("folder/file")], 5),

@@ -165,6 +165,20 @@ impl Files for Recorded {
         self.file(file)
     }
 
+    fn create_unnamed(&self, at: &RecordedFolder, mode: u32) -> Result<Option<RecordedFile>, FileError> {
+        let Some(file) = self.inner.create_unnamed(&at.0, mode)? else { return Ok(None) };
+        let status = file.status()?;
+        let object = self.record.borrow_mut().born(&status);
+        self.note(Step::Make(object, Made::File, status.mode));
+        self.file(file).map(Some)
+    }
+
+    fn name_file(&self, file: &RecordedFile, to: &RecordedFolder, name: &[u8]) -> Result<(), FileError> {
+        self.inner.name_file(&file.inner, &to.0, name)?;
+        self.note(Step::Name(to.1, name.to_vec(), Some(file.object)));
+        Ok(())
+    }
+
     fn open_own(&self, at: &RecordedFolder, name: &[u8]) -> Result<RecordedFile, FileError> {
         let is_new = self.inner.status(&at.0, name).is_err();
         let file = self.inner.open_own(&at.0, name)?;

@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
-use tokio::sync::mpsc::UnboundedSender;
-use towline::drive::{Disk, Mode, Submit};
-use towline::proto::storage::{Lease, RootId, StoreOp, Stored, Ticket};
+use towline::drive::{Disk, Mode, Reply, Submit};
+use towline::proto::storage::{Lease, RootId, StoreOp, Ticket};
 
 use super::super::disks::slowness_ms;
 use super::state::{Shared, lock};
@@ -62,16 +61,25 @@ impl Store {
 }
 
 impl Submit for Store {
-    fn submit(&self, ticket: Ticket, op: StoreOp, reply: &UnboundedSender<(Ticket, Stored)>) {
-        let pause_ms = self.pause_ms(&op);
-        if pause_ms == 0 {
-            return self.disk.submit(ticket, op, reply);
+    fn submit(&self, ops: &mut Vec<(Ticket, StoreOp)>, reply: &Reply) {
+        let mut at_once = Vec::new();
+        for (ticket, op) in ops.drain(..) {
+            let pause_ms = self.pause_ms(&op);
+            if pause_ms == 0 {
+                at_once.push((ticket, op));
+                continue;
+            }
+            let (disk, reply) = (self.disk.clone(), reply.clone());
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(pause_ms)).await;
+                disk.submit(&mut vec![(ticket, op)], &reply);
+            });
         }
-        let (disk, reply) = (self.disk.clone(), reply.clone());
-        tokio::spawn(async move {
-            tokio::time::sleep(Duration::from_millis(pause_ms)).await;
-            disk.submit(ticket, op, &reply);
-        });
+        self.disk.submit(&mut at_once, reply);
+    }
+
+    fn takes_many(&self) -> bool {
+        self.disk.takes_many()
     }
 
     fn abandon(&self, lease: Lease) {
