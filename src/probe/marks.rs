@@ -88,6 +88,11 @@ marks! {
     SharedWhole "a file of which connections have brought all blocks",
     HelperLost "a connection of several for one file that was lost",
     HelperRefused "a connection for a file that others bring, and that the server does not grant",
+    BlockContested "a block of an upload that two of its connections have written",
+    BlocksGathered "a file that is published with what other connections brought",
+    SharedPut "an upload of which several connections have brought blocks",
+    PushLost "a connection that brought blocks of an upload, and was lost",
+    JoinedForeign "a connection that was to bring blocks of an upload that is not there",
     ShareLeft "a block asked of a connection that was lost",
 }
 
