@@ -50,10 +50,10 @@ impl Receiver {
                 None => incoming.blocks.landed(*block, *cv),
             }
         }
-        let is_landed = |block: &u32| landed.iter().any(|(other, _)| other == block);
+        let told: BlockSet = landed.iter().map(|(block, _)| *block).collect();
         for block in (0..shape.blocks()).filter(|block| doubtful.contains(*block)) {
             if let Some(own) = incoming.blocks.have(block, block + 1)[0]
-                && !is_landed(&block)
+                && !told.contains(block)
             {
                 again.push((block, own));
             }
