@@ -117,6 +117,7 @@ def measure(options, folder, path):
     path.serve(daemon, RSYNC_PORT)
     path.serve([TOWLINE, "serve", served, "--listen", f"{THERE}:{PORT}", "--insecure-plaintext"], PORT)
     get = [TOWLINE, "get", "--json", f"{THERE}/source", local / "copy"]
+    put = [TOWLINE, "put", "--json", local / "source", f"{THERE}/copy"]
     module = f"rsync://{THERE}:{RSYNC_PORT}/root"
     cases = {
         "get, rsync": ["rsync", "--whole-file", f"{module}/source", local / "copy"],
@@ -124,7 +125,9 @@ def measure(options, folder, path):
         "get -j 4": [*get, "-j", "4"],
         "get": get,
         "put, rsync": ["rsync", "--whole-file", local / "source", f"{module}/copy"],
-        "put": [TOWLINE, "put", "--json", local / "source", f"{THERE}/copy"],
+        "put -j 1": [*put, "-j", "1"],
+        "put -j 4": [*put, "-j", "4"],
+        "put": put,
     }
     seconds = {name: [] for name in cases}
     connections = {}

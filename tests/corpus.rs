@@ -13,8 +13,8 @@ use towline::proto::session::Request;
 use towline::proto::storage::StreamId;
 use towline::store::streams::{MemoryPipe, Stream};
 use towline::wire::{
-    self, Attempt, Body, Capabilities, Frame, Get, Hello, LinkTarget, MakeFolder, MakeLink, Modified,
-    OperationId, Range, RelPath, Remove, RequestId, Span, Start,
+    self, Attempt, Body, Capabilities, Commit, Cv, Data, Frame, Get, Hello, Hole, LinkTarget, MakeFolder,
+    MakeLink, Modified, Offer, OperationId, Push, Range, RelPath, Remove, RequestId, Rope, Span, Start,
 };
 
 /// What a target does with an input: panics where a law is broken.
@@ -127,6 +127,56 @@ fn pulled() -> Vec<u8> {
     bytes
 }
 
+/// What a client sends that uploads a file, and brings blocks of it over the same connection: the first upload of a server that
+/// begins as the target's does.
+fn pushed() -> Vec<u8> {
+    let hello = Hello {
+        lowest: 1,
+        highest: 1,
+        capabilities: Capabilities::PUSHES.and(Capabilities::HOLES),
+        window: 8 << 20,
+        operations: 8,
+        idle_ms: 0,
+        tlvs: Vec::new(),
+    };
+    let (path, length) = (RelPath::new("pushed").expect("a good path"), 17 * 65_536 + 100);
+    let attempt = Attempt::default();
+    let offer =
+        Offer { path: path.clone(), length, mode: 0o644, modified: Modified::default(), version: 0, attempt };
+    let mut lone = Lone::server(Limits::default());
+    lone.preamble();
+    lone.hear(0, Body::Hello(hello.clone()));
+    lone.hear(1, Body::Offer(offer.clone()));
+    lone.settle();
+    let upload = lone.heard().into_iter().find_map(|frame| match frame.body {
+        Body::Have(page) => Some(page.upload),
+        _ => None,
+    });
+    let push = Push { upload: upload.expect("a page"), length, path };
+    let cv = Cv(*blake3::hash(b"another").as_bytes());
+    let payload = Rope::from(bytes::Bytes::from(vec![7; 100]));
+    let data = Body::Data(Data { offset: 17 * 65_536, cv: Some(cv), payload });
+    let hole = |first: u64, count: u64| Body::Hole(Hole { offset: first * 65_536, length: count * 65_536 });
+    let said = [
+        (1, Body::Offer(offer)),
+        (2, Body::Push(push.clone())),
+        (2, hole(0, 16)),
+        (2, data),
+        (2, Body::Next),
+        (3, Body::Push(push)),
+        (3, hole(15, 2)),
+        (3, Body::Done),
+        (1, Body::Commit(Commit { root: cv })),
+        (0, Body::Bye),
+    ];
+    let mut bytes = Vec::new();
+    Frame::of(OperationId::CONNECTION, Body::Hello(hello)).encode(&mut bytes);
+    for (operation, body) in said {
+        bytes.extend_from_slice(&Frame::of(OperationId(operation), body).to_bytes());
+    }
+    bytes
+}
+
 #[test]
 #[ignore = "writes fuzz/corpus/conn_bytes; see fuzz/README.md"]
 fn write_conversations() {
@@ -183,6 +233,8 @@ fn write_conversations() {
     ];
     let folder = corpus("conn_bytes");
     fs::create_dir_all(&folder).expect("a folder for seeds");
+    fs::write(folder.join("push"), [&[0xc3, 0xff, 0x42, 0x2e], &pushed()[..]].concat())
+        .expect("a written seed");
     fs::write(folder.join("pull"), [&[0xc3, 0xff, 0x42, 0x2e], &pulled()[..]].concat())
         .expect("a written seed");
     for (name, requests) in seeds {

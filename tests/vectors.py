@@ -91,6 +91,7 @@ FRAMES = [
     ("stream", frame(0x2E, 8, stream()), 'Stream #8 path="a/b" mode=644 modified=1700000000.000000005 request=0x10000000000000002 attempt=3'),
     ("end", frame(0x2F, 8, pack("<Q", 1 << 47) + ROOT), f"End #8 length=140737488355328 root={ROOT.hex()}"),
     ("pull", frame(0x28, 8, (255).to_bytes(16, "little") + short(b"a/b")), 'Pull #8 path="a/b" version=0xff'),
+    ("push", frame(0x29, 8, pack("<QQ", 9, 1 << 47) + short(b"a/b")), 'Push #8 path="a/b" upload=9 length=140737488355328'),
     ("sum", frame(0x2C, 8, short(b"a/b")), 'Sum #8 path="a/b"'),
     ("list", frame(0x30, 9, short(b"")), 'List #9 path=""'),
     ("next", frame(0x31, 9), "Next #9"),
@@ -118,6 +119,9 @@ def damaged(data, at, bit):
 PING = frame(3, 0, pack("<Q", 7))
 WRONG = [
     ("pull-of-any-version", frame(0x28, 8, bytes(16) + short(b"a")), "Value"),
+    ("push-to-no-upload", frame(0x29, 8, pack("<QQ", 0, 5) + short(b"a")), "Value"),
+    ("push-of-too-long-a-file", frame(0x29, 8, pack("<QQ", 9, (1 << 47) + 1) + short(b"a")), "Value"),
+    ("push-of-the-root", frame(0x29, 8, pack("<QQ", 9, 5) + short(b"")), "Value"),
     ("reserved-bytes", frame(3, 0, pack("<Q", 7), reserved=1), "Reserved"),
     ("reserved-flag", frame(0x22, 7, have(0, b"", 0, b""), 3), "Reserved"),
     ("last-where-none-may-be", frame(3, 0, pack("<Q", 7), 1), "Reserved"),

@@ -141,6 +141,8 @@ pub const SELDOM: &[Mark] = &[
     Mark::JournalDamaged,
     Mark::LogWrittenAnew,
     Mark::BarrierFailed,
+    Mark::BlockContested,
+    Mark::JoinedForeign,
 ];
 
 /// What the simulator sees too seldom for that: the same holds for it.

@@ -24,6 +24,8 @@ impl Streams {
     pub const RESUMES: &str = "resumes";
     /// Files over several connections.
     pub const SEVERAL: &str = "several";
+    /// Files to a server over several connections.
+    pub const PUSHES: &str = "pushes";
     /// What is in the way of a path, and who lies about where a datagram comes from.
     pub const OBSTACLES: &str = "obstacles";
     /// What no client of ours asks for.

@@ -141,6 +141,7 @@ fn asked(began: &Began) -> Asked {
         Began::Stream(path) => format!("put {path} (a stream)"),
         Began::Read(path) => format!("read {path}"),
         Began::Pull(path) => format!("get {path}, one more connection"),
+        Began::Push(path) => format!("put {path}, one more connection"),
         Began::Sum(path) => format!("verify {path}"),
         Began::Question(Question::List(path)) => format!("ls {path}"),
         Began::Question(Question::Stat(path)) => format!("stat {path}"),

@@ -13,6 +13,7 @@ use super::visit::Visit;
 use super::{json, pour, visit};
 use crate::client::Moved;
 use crate::net::Target;
+use crate::proto::Connections;
 use crate::proto::tree_job::Direction;
 use crate::wire::{Code, RelPath};
 
@@ -40,11 +41,21 @@ pub(super) struct Args {
     #[command(flatten)]
     tree: Tree,
 
+    /// Connections for one long file; by default as many as make it faster, up to 8, where a round trip takes 5 ms or more
+    #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(Connections::MAX)))]
+    connections: Option<u32>,
+
     #[command(flatten)]
     transfer: Transfer,
 
     #[command(flatten)]
     pub(super) common: Common,
+}
+
+impl Args {
+    fn connections(&self) -> Connections {
+        self.connections.map_or(Connections::Adaptive, Connections::Fixed)
+    }
 }
 
 pub(super) fn run(args: &Args) -> Result<(), CliError> {
@@ -70,7 +81,8 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
 
 fn put_file(args: &Args, file: &Path, tried: String) -> Result<(), CliError> {
     let path = destination(&args.to, file, args.to.is_folder, &tried)?;
-    visit::moving(&args.common, args.transfer.start(), &args.to.endpoint, async |visit| {
+    let start = args.transfer.start();
+    visit::over(args.connections(), &args.common, start, &args.to.endpoint, async |visit| {
         let began = Instant::now();
         let moved = visit.client.put(file, path.clone()).await;
         let moved = moved.map_err(|error| {
@@ -99,7 +111,7 @@ fn put_trees(args: &Args, sources: &[PathBuf], tried: String) -> Result<(), CliE
     trees::refuse_same_place(&tried, &places.iter().map(|(_, to)| to).collect::<Vec<_>>())?;
     let options = args.tree.options(args.transfer.start())?;
     let names = sources.iter().map(|source| shown(source)).collect();
-    visit::moving(&args.common, options.start, &args.to.endpoint, async |visit| {
+    visit::over(args.connections(), &args.common, options.start, &args.to.endpoint, async |visit| {
         let purpose = options.purpose;
         let work = visit.client.put_trees(&places, options.clone());
         trees::moving(visit, tried, Direction::Up, purpose, names, work).await
@@ -150,7 +162,10 @@ pub(super) fn report(what: &str, moved: &Moved, began: Instant, screen: &super::
 /// A command that has moved one file, as objects.
 pub(super) fn one(path: &Path, moved: &Moved, visit: &Visit, time: Duration) -> Result<(), CliError> {
     let traffic = visit.client.traffic();
-    json::moved(path, moved, traffic, time).with("waits", visit.screen.waits().json()).print()?;
+    json::moved(path, moved, traffic, time)
+        .with("connections", visit.screen.connections())
+        .with("waits", visit.screen.waits().json())
+        .print()?;
     json::summary(1, moved.length, traffic, time).print()
 }
 

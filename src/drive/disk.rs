@@ -4,7 +4,7 @@
 mod work;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use self::work::{FileJob, NameJob, Queue};
 pub(super) use self::work::{ends, opens, opens_file};
@@ -43,6 +43,8 @@ struct Shared<F: Files> {
     /// Held by whoever changes names, from the beginning to the end of that; `names` by whoever looks at them now.
     serial: Mutex<()>,
     names: Mutex<Names<F>>,
+    /// Told whenever somebody who joined a partial has written.
+    quiet: Condvar,
     name_jobs: Queue<NameJob>,
     file_jobs: Queue<FileJob>,
     /// The files of open leases, for block operations, which do not wait for names.
@@ -77,6 +79,7 @@ where
                 mode,
                 serial: Mutex::default(),
                 names: Mutex::new(Names::new(nonce)),
+                quiet: Condvar::new(),
                 name_jobs: Queue::new(1),
                 file_jobs: Queue::new(FILE_WORKERS),
                 open: Mutex::default(),

@@ -113,6 +113,7 @@ fn body(body: &Body, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         }
         Body::Get(get) => write!(f, "Get {:?}", get.path),
         Body::Pull(get) => write!(f, "Pull {:?}", get.path),
+        Body::Push(push) => write!(f, "Push {:?}", push.path),
         Body::Commit(commit) => write!(f, "Commit {:?}", commit.root),
         Body::Committed(root) => write!(f, "Committed {root:?}"),
         Body::Page(page) => write!(f, "Page {:?}{}", page.entries, last(page.last)),

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::proto::storage::{BlockDone, BlockOp, StoreError, StoreOp, Stored, StreamId};
 use crate::store::memory::{MemoryFiles, escaped};
 use crate::store::streams::{MemoryPipe, Stream};
-use crate::store::{Files, Links, Names, blocks};
+use crate::store::{File, Files, Joined, Links, Names, Open, blocks};
 use crate::wire::{Code, RESERVED};
 
 /// Streams in memory, by their names.
@@ -26,9 +26,23 @@ pub fn carry_out<F: Files>(names: &mut Names<F>, streams: &mut MemoryStreams, op
     }
 }
 
-fn carry_out_block<F: Files>(names: &Names<F>, op: BlockOp) -> Result<BlockDone, StoreError> {
-    let open = names.open(op.lease()).ok_or_else(|| StoreError::new(Code::IO, "no such lease"))?;
-    blocks::carry_out(&open, op, |file, shape| {
+fn carry_out_block<F: Files>(names: &mut Names<F>, op: BlockOp) -> Result<BlockDone, StoreError> {
+    let lease = op.lease();
+    if names.is_joined(lease) {
+        let (open, to) = match names.begin_joined(&op)? {
+            Joined::Landed => return Ok(BlockDone::Landed),
+            Joined::Write(open, to) => (open, to),
+        };
+        let done = carry_out_on(&open, op);
+        names.end_joined(to);
+        return done;
+    }
+    let open = names.open(lease).ok_or_else(|| StoreError::new(Code::IO, "no such lease"))?;
+    carry_out_on(&open, op)
+}
+
+fn carry_out_on<F: File>(open: &Open<F>, op: BlockOp) -> Result<BlockDone, StoreError> {
+    blocks::carry_out(open, op, |file, shape| {
         let mut buffer = vec![0; shape.length as usize];
         let cvs = blocks::read(file, shape, &mut buffer)?;
         Ok((Bytes::from(buffer), cvs))

@@ -108,6 +108,8 @@ bugs! {
     KeepPartial "keep-partial" Receiver "A partial is not dropped when its transfer fails.",
     CommitWhileWriting "commit-while-writing" Receiver "A commit does not wait for writes under way.",
     AnswerBeforePublish "answer-before-publish" Receiver "The sender is told that the file stands before it does.",
+    ForgetPart "forget-part" Sender "What a lost connection was to bring of an upload is brought by no other one.",
+    KeepJoined "keep-joined" Receiver "An upload that was joined is not left when the connection is lost.",
     ForgetShare "forget-share" Receiver "What a lost connection was asked for is asked of no other one.",
     KeepFolderOpen "keep-folder-open" Answer "A folder that was listed is not released.",
     CutEchoReply "cut-echo-reply" Answer "An echo's reply lacks its last byte.",

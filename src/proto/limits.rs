@@ -13,13 +13,16 @@ pub enum Connections {
     One,
     /// So many, as long as there is a MiB for each.
     Fixed(u32),
-    /// As many as are of use, where the path is long: one, and twice as many as long as that is faster.
+    /// As many as are of use, where the path is long: a few, and twice as many as long as that is faster.
     Adaptive,
 }
 
 impl Connections {
     /// However many are asked for.
     pub const MAX: u32 = 64;
+    /// So many are begun with, where more than one may be of use: the first hundreds of milliseconds are those in which a
+    /// connection gathers speed.
+    pub const ADAPTIVE_FIRST: u32 = 4;
     /// However many would be of use.
     pub const ADAPTIVE_MAX: u32 = 8;
     /// The least round-trip time of a path that is called long.

@@ -6,21 +6,20 @@
 //! what would be several of both, beside whatever else runs. A machine waits for the blocks of a lease before it names it
 //! again, but for a note.
 
+mod block;
 mod file;
-
 mod stream;
 
 use core::fmt;
 
-use bytes::Bytes;
-
+pub use self::block::{BlockDone, BlockOp, Extent};
 pub use self::file::{FileDone, FileOp, small_extent};
 pub use self::stream::{REPLAY_MAX, StreamDone, StreamId, StreamOp, StreamResult};
 pub use super::block_set::BlockSet;
 
 use crate::wire::{
-    Code, Cv, Entry, Failure, LinkTarget, MakeFolder, MakeLink, Metadata, Offer, RelPath, RequestId,
-    Resolved, Rope, UploadId,
+    Code, Cv, Entry, Failure, LinkTarget, MakeFolder, MakeLink, Metadata, Offer, Push, RelPath, RequestId,
+    Resolved, UploadId,
 };
 
 /// Names a store operation of one machine, so that its completion finds its way back.
@@ -63,7 +62,8 @@ pub enum NameOp {
     },
     /// Makes a complete partial visible at its path, durably: file synced, renamed, folder synced. Ends the lease if
     /// it succeeds. The request of its offer is remembered with its outcome: the same one is carried out once. Fails with
-    /// `SUPERSEDED` if there was a later attempt of it. Gives [`NameDone::Published`].
+    /// `SUPERSEDED` if there was a later attempt of it, and with `UNEXPECTED` if others have brought blocks that were not
+    /// gathered. Gives [`NameDone::Published`].
     Publish {
         /// A lease from `OpenPartial`.
         lease: Lease,
@@ -73,9 +73,9 @@ pub enum NameOp {
     /// Remembers which blocks of a partial are verified, as a hint for whoever opens it after a crash. Gives
     /// [`NameDone::Noted`], also for a partial that nobody can go on with.
     Note {
-        /// A lease from `OpenPartial`.
+        /// A lease from `OpenPartial`, or from `Join`.
         lease: Lease,
-        /// What is verified.
+        /// What is verified, beside what those who joined have landed.
         held: BlockSet,
     },
     /// Ends a lease and keeps the partial for the next opener of the same; one that nobody can go on with is dropped.
@@ -88,6 +88,19 @@ pub enum NameOp {
     },
     /// Drops a partial and its lease. Gives [`NameDone::Released`].
     Discard {
+        /// A lease from `OpenPartial`.
+        lease: Lease,
+    },
+    /// Attaches to a partial that another machine has open, to write blocks of it. Fails with `NOT_FOUND` if there is none of
+    /// this name, path and length, or it takes no more blocks. Gives [`NameDone::Joined`].
+    Join {
+        /// Where.
+        root: RootId,
+        /// The partial, its path and length.
+        push: Push,
+    },
+    /// Takes no more blocks of those that have joined, and tells what they brought: [`NameDone::Gathered`].
+    Gather {
         /// A lease from `OpenPartial`.
         lease: Lease,
     },
@@ -117,9 +130,9 @@ pub enum NameOp {
         /// Most encoded bytes.
         bytes: usize,
     },
-    /// Closes a source or folder. Gives [`NameDone::Released`].
+    /// Closes a source or folder, or leaves a partial. Gives [`NameDone::Released`].
     Release {
-        /// A lease from `OpenSource` or `OpenFolder`.
+        /// A lease from `OpenSource`, `OpenFolder` or `Join`.
         lease: Lease,
     },
     /// Describes a path; a link is described, not followed. Gives [`NameDone::Metadata`].
@@ -168,93 +181,6 @@ pub enum NameOp {
     },
 }
 
-/// Operations on the bytes of a leased file.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum BlockOp {
-    /// Reads exactly `shape.length` bytes at `shape.offset` and hashes them. Fails with `CHANGED` if there are fewer.
-    /// Gives [`BlockDone::Read`], or [`BlockDone::Hole`].
-    Read {
-        /// A lease from `OpenSource`.
-        lease: Lease,
-        /// What to read.
-        shape: Extent,
-        /// Where all of it lies in a hole, the answer may say so instead of giving zeros.
-        holes: bool,
-    },
-    /// Writes `data` (`shape.length` bytes) at `shape.offset` and hashes it. Gives [`BlockDone::Written`].
-    Write {
-        /// A lease from `OpenPartial`.
-        lease: Lease,
-        /// Where it goes.
-        shape: Extent,
-        /// The bytes.
-        data: Rope,
-    },
-    /// Makes `shape` read as zeros (a hole where the system can) and hashes it. Gives [`BlockDone::Written`].
-    Zero {
-        /// A lease from `OpenPartial`.
-        lease: Lease,
-        /// What to zero.
-        shape: Extent,
-    },
-    /// Hashes what a partial holds at `shape` already. Gives [`BlockDone::Written`].
-    Check {
-        /// A lease from `OpenPartial`.
-        lease: Lease,
-        /// What to look at.
-        shape: Extent,
-    },
-    /// Copies `shape` from the basis of a partial into it, and hashes what was copied. Gives [`BlockDone::Written`].
-    Copy {
-        /// A lease from `OpenPartial`.
-        lease: Lease,
-        /// What to copy, to the same place.
-        shape: Extent,
-    },
-}
-
-impl BlockOp {
-    /// Whose bytes.
-    pub fn lease(&self) -> Lease {
-        match self {
-            BlockOp::Read { lease, .. } | BlockOp::Write { lease, .. } | BlockOp::Zero { lease, .. } => {
-                *lease
-            }
-            BlockOp::Check { lease, .. } | BlockOp::Copy { lease, .. } => *lease,
-        }
-    }
-
-    /// Which bytes.
-    pub fn shape(&self) -> Extent {
-        match self {
-            BlockOp::Read { shape, .. } | BlockOp::Write { shape, .. } | BlockOp::Zero { shape, .. } => {
-                *shape
-            }
-            BlockOp::Check { shape, .. } | BlockOp::Copy { shape, .. } => *shape,
-        }
-    }
-}
-
-/// A piece of a file and how it is hashed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Extent {
-    /// The first byte; a multiple of `unit`.
-    pub offset: u64,
-    /// Bytes; at least 1, at most 1 MiB.
-    pub length: u32,
-    /// Bytes for each chaining value: a power of two; the last unit may be short.
-    pub unit: u32,
-    /// True where the piece is the whole file, of one unit: then its hash is the file's root.
-    pub whole: bool,
-}
-
-impl Extent {
-    /// How many chaining values it gives.
-    pub fn units(&self) -> usize {
-        self.length.div_ceil(self.unit) as usize
-    }
-}
-
 /// The completion of a store operation.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Stored {
@@ -282,6 +208,18 @@ pub enum NameDone {
         /// What another file seems to have in the same places, which can be copied: the version that stands there, or a
         /// partial of the same file that somebody else fills.
         basis: BlockSet,
+    },
+    /// Blocks of a partial may be written.
+    Joined {
+        /// For `Write`, `Zero`, `Land`, `Note` and `Release`.
+        lease: Lease,
+    },
+    /// What those who joined have brought.
+    Gathered {
+        /// Blocks that have landed, with their values, in order.
+        landed: Vec<(u32, Cv)>,
+        /// Blocks of which it is not known what is there: nothing has landed, or more than one has written.
+        doubtful: BlockSet,
     },
     /// It is remembered, as far as a hint is.
     Noted,
@@ -322,28 +260,6 @@ pub enum NameDone {
     Target(LinkTarget),
     /// What a path leads to.
     Resolved(Resolved),
-}
-
-/// What a [`BlockOp`] gives.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum BlockDone {
-    /// Bytes and their chaining values.
-    Read {
-        /// Exactly what was asked for.
-        data: Bytes,
-        /// One a unit.
-        cvs: Vec<Cv>,
-    },
-    /// All that was to be read lies in a hole: nothing was read, and it is zeros.
-    Hole {
-        /// One a unit.
-        cvs: Vec<Cv>,
-    },
-    /// Written (or checked), not yet durable.
-    Written {
-        /// One a unit.
-        cvs: Vec<Cv>,
-    },
 }
 
 /// Why a store operation failed.

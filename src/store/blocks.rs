@@ -49,6 +49,10 @@ pub fn carry_out<F: File>(
         BlockOp::Write { shape, data, .. } => write(file, shape, data)?,
         BlockOp::Zero { shape, .. } => zero(file, shape)?,
         BlockOp::Check { shape, .. } => read(file, shape)?.1,
+        BlockOp::Land { .. } => {
+            let text = "blocks land of those who have joined (a mistake in this program)";
+            return Err(StoreError::new(Code::IO, text));
+        }
         BlockOp::Copy { shape, .. } => {
             let basis = open.basis.as_deref();
             let basis = basis.ok_or_else(|| StoreError::new(Code::IO, "there is nothing to copy from"))?;

@@ -220,7 +220,7 @@ impl<F: Files> Names<F> {
     fn partial(&self, lease: Lease) -> Option<&Partial<F>> {
         match self.leases.get(&lease)? {
             Held::Partial(partial) => Some(partial),
-            Held::Source(_) | Held::Folder(_) => None,
+            Held::Source(_) | Held::Folder(_) | Held::Joined(..) => None,
         }
     }
 

@@ -20,6 +20,7 @@
 //! | `files` | [`Files`], [`File`]: the primitive operations |
 //! | `names` | [`Names`]: roots, leases, and which operation goes where |
 //! | `partials` | open, fill, keep and discard what is received |
+//! | `joint` | what other connections bring of it |
 //! | `group` | publish it: those that wait together share their syncs |
 //! | `whole` | small files, loaded or staged in one go |
 //! | `staging` | those that are received |
@@ -42,6 +43,7 @@ pub mod blocks;
 mod errors;
 mod files;
 mod group;
+mod joint;
 mod journal;
 mod kept;
 mod log;
@@ -67,6 +69,7 @@ pub use blocks::Open;
 pub use errors::no_lease;
 pub use files::{File, FileError, FileErrorKind, Files, Links, Lock, Status};
 pub use group::{Group, Publication, Published};
+pub use joint::Joined;
 pub use kept::{Kept, kept, remove_kept};
 pub use names::Names;
 pub use whole::{Begun, Moved};

@@ -31,6 +31,8 @@ pub struct Names<F: Files> {
 /// What a lease stands for.
 pub(super) enum Held<F: Files> {
     Partial(Box<Partial<F>>),
+    /// Somebody brings blocks of the partial of this lease.
+    Joined(RootId, Lease),
     Source(SourceLease<F>),
     Folder(FolderLease<F>),
 }
@@ -109,6 +111,8 @@ impl<F: Files> Names<F> {
                 self.publish_group(&mut alone).pop().expect("at least one is carried out")
             }
             NameOp::Discard { lease } => self.discard(lease),
+            NameOp::Join { root, push } => self.join(root, &push),
+            NameOp::Gather { lease } => self.gather(lease),
             NameOp::OpenSource { root, path } => self.open_source(root, &path),
             NameOp::Recheck { lease } => self.recheck(lease),
             NameOp::OpenFolder { root, path } => self.open_folder(root, path),
@@ -128,7 +132,7 @@ impl<F: Files> Names<F> {
         match self.leases.get(&lease)? {
             Held::Partial(partial) => Some(partial.open()),
             Held::Source(source) => Some(Open { file: Arc::clone(&source.file), basis: None }),
-            Held::Folder(_) => None,
+            Held::Folder(_) | Held::Joined(..) => None,
         }
     }
 
@@ -145,7 +149,7 @@ impl<F: Files> Names<F> {
                 let held = partial.noted();
                 self.keep(lease, held)
             }
-            Some(Held::Source(_) | Held::Folder(_)) => self.release(lease),
+            Some(Held::Source(_) | Held::Folder(_) | Held::Joined(..)) => self.release(lease),
             None => Ok(NameDone::Released),
         };
         self.close_retired();
@@ -159,11 +163,23 @@ impl<F: Files> Names<F> {
         self.roots.get_mut(&id).ok_or_else(|| no_root(id))
     }
 
+    /// The number of the next lease.
+    pub(super) fn next_lease(&self) -> u64 {
+        self.next_lease
+    }
+
     pub(super) fn lease(&mut self, held: Held<F>) -> Lease {
         let lease = Lease(self.next_lease);
         self.next_lease += 1;
         self.leases.insert(lease, held);
         lease
+    }
+
+    pub(super) fn partial_mut(&mut self, lease: Lease) -> Option<&mut Partial<F>> {
+        match self.leases.get_mut(&lease)? {
+            Held::Partial(partial) => Some(partial),
+            Held::Source(_) | Held::Folder(_) | Held::Joined(..) => None,
+        }
     }
 
     fn release(&mut self, lease: Lease) -> Result<NameDone, StoreError> {
@@ -172,6 +188,7 @@ impl<F: Files> Names<F> {
                 self.leases.remove(&lease);
                 Ok(NameDone::Released)
             }
+            Some(Held::Joined(..)) => self.leave_joint(lease),
             Some(Held::Partial(_)) | None => Err(no_lease(lease)),
         }
     }
@@ -181,6 +198,7 @@ impl<F: Files> Held<F> {
     fn root(&self) -> RootId {
         match self {
             Held::Partial(partial) => partial.root,
+            Held::Joined(root, _) => *root,
             Held::Source(source) => source.root,
             Held::Folder(folder) => folder.root,
         }

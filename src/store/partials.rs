@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::errors::{because, failed, no_lease, refused};
+use super::joint::Joint;
 use super::journal::Note;
 use super::names::Held;
 use super::reserved::{Unique, short};
@@ -12,7 +13,7 @@ use super::slots::{Slot, Taken};
 use super::{File, FileError, FileErrorKind, Files, Names, Open, Status};
 use crate::probe::{Bug, Mark, mark, mark_if, planted};
 use crate::proto::storage::{BlockSet, Lease, NameDone, RootId, StoreError};
-use crate::wire::{Code, FileKind, Offer, Start, UploadId, limits};
+use crate::wire::{Code, FileKind, Offer, Push, Start, UploadId, limits};
 
 /// A file being received.
 pub(super) struct Partial<F: Files> {
@@ -26,6 +27,10 @@ pub(super) struct Partial<F: Files> {
     /// False where the file has no name at all yet.
     pub(super) is_named: bool,
     pub(super) offer: Offer,
+    /// Names it to other connections.
+    upload: UploadId,
+    /// What those brought.
+    pub(super) joint: Joint,
     /// Set when a sync failed: what was written may be lost although a second sync would say that all is well.
     pub(super) broken: Option<StoreError>,
 }
@@ -98,21 +103,26 @@ impl<F: Files> Names<F> {
         let start = offer.attempt.start;
         let place = self.root_mut(root)?;
         place.check_destination(&offer.path)?;
-        let New { name, file, slot, held, mut basis } = create(place, &unique, &offer)?;
+        let New { file, slot, held, mut basis, .. } = create(place, &unique, &offer)?;
         if start == Start::Resume && slot.is_some() && basis.is_none() {
             basis = old_version(place, &offer);
         }
         let (basis, same) = basis.map_or_else(Default::default, |(file, same)| (Some(Arc::new(file)), same));
         self.openers.open(root, &unique);
-        let upload = upload_id(&name);
-        let (file, is_named, broken) = (Arc::new(file), true, None);
-        let partial = Partial { root, file, basis, slot, unique, is_named, offer, broken };
+        let upload = upload_id(self.nonce, self.next_lease());
+        let (file, is_named, joint, broken) = (Arc::new(file), true, Joint::default(), None);
+        let partial = Partial { root, file, basis, slot, unique, is_named, offer, upload, joint, broken };
         let lease = self.lease(Held::Partial(Box::new(partial)));
         Ok(NameDone::Partial { lease, upload, held, basis: same })
     }
 
     pub(super) fn note(&mut self, lease: Lease, held: BlockSet) -> Result<NameDone, StoreError> {
-        let Some(Held::Partial(partial)) = self.leases.get_mut(&lease) else { return Err(no_lease(lease)) };
+        let (to, held) = match self.leases.get(&lease) {
+            Some(Held::Joined(_, to)) => (*to, self.noted(*to)),
+            Some(Held::Partial(_) | Held::Source(_) | Held::Folder(_)) | None => (lease, held),
+        };
+        let Some(Held::Partial(partial)) = self.leases.get_mut(&to) else { return Err(no_lease(to)) };
+        let held = partial.with_landed(held);
         let place = self.roots.get(&partial.root).expect("a root outlives its leases");
         if let (Some(slot), Some(reserved)) = (&mut partial.slot, &place.reserved) {
             let note = Note::new(&partial.offer, held);
@@ -127,6 +137,7 @@ impl<F: Files> Names<F> {
     /// off may have come again and been done before it shows that the first connection is lost.
     pub(super) fn keep(&mut self, lease: Lease, held: BlockSet) -> Result<NameDone, StoreError> {
         let Some(Held::Partial(partial)) = self.leases.get_mut(&lease) else { return Err(no_lease(lease)) };
+        let held = partial.with_landed(held);
         let place = self.roots.get(&partial.root).expect("a root outlives its leases");
         let is_late = self.openers.is_late(partial);
         mark_if(Mark::PublishedMeanwhile, || is_late && !held.is_empty());
@@ -148,6 +159,13 @@ impl<F: Files> Names<F> {
         self.leases.remove(&lease);
         self.openers.close(root, key);
         Ok(NameDone::Released)
+    }
+
+    fn noted(&self, lease: Lease) -> BlockSet {
+        match self.leases.get(&lease) {
+            Some(Held::Partial(partial)) => partial.noted(),
+            Some(Held::Source(_) | Held::Folder(_) | Held::Joined(..)) | None => BlockSet::default(),
+        }
     }
 
     /// A partial that was published is no partial any more.
@@ -190,7 +208,9 @@ impl<F: Files> Partial<F> {
         offer: Offer,
     ) -> Partial<F> {
         let (file, basis, slot, broken) = (Arc::new(file), None, None, None);
-        Partial { root, file, basis, slot, unique, is_named, offer, broken }
+        // Nobody joins it.
+        let (upload, joint) = (UploadId(0), Joint::default());
+        Partial { root, file, basis, slot, unique, is_named, offer, upload, joint, broken }
     }
 
     /// In the reserved folder.
@@ -208,6 +228,18 @@ impl<F: Files> Partial<F> {
         self.slot.as_ref().map(Slot::noted).unwrap_or_default()
     }
 
+    /// True if this is what blocks are brought of. A small file comes in one breath.
+    pub(super) fn is_of(&self, root: RootId, push: &Push) -> bool {
+        let Offer { path, length, .. } = &self.offer;
+        self.root == root && self.upload == push.upload && *path == push.path && *length == push.length
+    }
+
+    /// With what other connections brought.
+    fn with_landed(&self, mut held: BlockSet) -> BlockSet {
+        self.joint.landed().for_each(|block| held.insert(block));
+        held
+    }
+
     /// True where the file was perhaps written to before this process opened it, or may be gone on with after it.
     pub(super) fn may_be_kept(&self) -> bool {
         self.slot.is_some()
@@ -215,7 +247,11 @@ impl<F: Files> Partial<F> {
 
     /// Gives the file what is published with it, as far as it has not got that yet, and the file, to be synced, with what it is
     /// now.
-    pub(super) fn prepare(&self) -> Result<(Arc<F::File>, Status), StoreError> {
+    pub(super) fn prepare(&mut self) -> Result<(Arc<F::File>, Status), StoreError> {
+        if !self.joint.fence() {
+            let why = "other connections have brought blocks of it that were not looked at";
+            return Err(refused(Code::UNEXPECTED, "publish", &self.offer.path, why));
+        }
         if let Some(error) = &self.broken {
             return Err(error.clone());
         }
@@ -336,8 +372,8 @@ fn key(offer: &Offer) -> Key {
     hasher.finalize().into()
 }
 
-/// As unique as the partial's name; not to be guessed from another's by counting.
-fn upload_id(name: &[u8]) -> UploadId {
-    let hash = blake3::hash(name);
-    UploadId(u64::from_le_bytes(hash.as_bytes()[..8].try_into().expect("8 of 32 bytes")))
+/// Unique, and not to be guessed without the process's nonce: who knows it may bring blocks of the upload. Never 0.
+fn upload_id(nonce: u64, lease: u64) -> UploadId {
+    let hash = blake3::hash(&[&b"towline upload"[..], &nonce.to_le_bytes(), &lease.to_le_bytes()].concat());
+    UploadId(u64::from_le_bytes(hash.as_bytes()[..8].try_into().expect("8 of 32 bytes")).max(1))
 }

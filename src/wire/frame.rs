@@ -10,7 +10,7 @@ use super::shape::{LAST, OFFSET_LEN};
 use super::transfer::{decode_ranges, encode_ranges, put_path, read_file_path, read_path};
 use super::{
     Code, Commit, Cv, Data, DecodeError, Failure, Get, HavePage, Hello, Hole, LinkTarget, MakeFolder,
-    MakeLink, Metadata, Offer, Page, Range, Read, Refused, RelPath, Remove, Resolved, Rope, Stream,
+    MakeLink, Metadata, Offer, Page, Push, Range, Read, Refused, RelPath, Remove, Resolved, Rope, Stream,
     StreamEnd, limits,
 };
 use crate::probe::{Bug, planted};
@@ -142,6 +142,8 @@ kinds! {
     Committed(Cv) = 0x27, Operation;
     /// Asks for blocks of a file that another connection receives.
     Pull(Get) = 0x28, Operation;
+    /// Brings blocks of a file that another connection uploads.
+    Push(Push) = 0x29, Operation;
     /// Asks for the chaining values of a file's blocks.
     Sum(RelPath) = 0x2c, Operation;
     /// Asks for bytes of a file, in order.
@@ -256,7 +258,7 @@ impl Body {
             Body::Hello(_) | Body::Refused(_) | Body::Ping(_) | Body::Pong(_) | Body::Credit(_) => 0,
             Body::GoAway(_) | Body::Bye | Body::Cancel | Body::Failed(_) | Body::Done => 0,
             Body::Offer(_) | Body::Get(_) | Body::Have(_) | Body::Hole(_) | Body::Want(_) => 0,
-            Body::Pull(_) => 0,
+            Body::Pull(_) | Body::Push(_) => 0,
             Body::Commit(_) | Body::Committed(_) | Body::List(_) | Body::Next | Body::Page(_) => 0,
             Body::Stat(_) | Body::Metadata(_) | Body::Remove(_) => 0,
             Body::MakeFolder(_) | Body::MakeLink(_) | Body::ReadLink(_) | Body::LinkTarget(_) => 0,
@@ -274,7 +276,7 @@ impl Body {
             Body::GoAway(_) | Body::Bye | Body::Echo(_) | Body::EchoReply(_) | Body::Cancel => false,
             Body::Failed(_) | Body::Done | Body::Offer(_) | Body::Get(_) | Body::Hole(_) => false,
             Body::Want(_) | Body::Commit(_) | Body::Committed(_) | Body::List(_) | Body::Next => false,
-            Body::Pull(_) => false,
+            Body::Pull(_) | Body::Push(_) => false,
             Body::Stat(_) | Body::Metadata(_) | Body::Remove(_) => false,
             Body::MakeFolder(_) | Body::MakeLink(_) | Body::ReadLink(_) | Body::LinkTarget(_) => false,
             Body::Resolve(_) | Body::Resolved(_) => false,
@@ -299,6 +301,7 @@ impl Body {
             }
             Body::Offer(offer) => offer.encode(out),
             Body::Get(get) | Body::Pull(get) => get.encode(out),
+            Body::Push(push) => push.encode(out),
             Body::Have(page) => page.encode(out),
             Body::Data(data) => {
                 out.put_u64(data.offset);
@@ -354,6 +357,7 @@ impl Body {
             Kind::Commit => Body::Commit(Commit::decode(&mut reader)?),
             Kind::Committed => Body::Committed(Cv(reader.array("root")?)),
             Kind::Pull => Body::Pull(Get::decode_pull(&mut reader)?),
+            Kind::Push => Body::Push(Push::decode(&mut reader)?),
             Kind::Sum => Body::Sum(read_file_path(&mut reader)?),
             Kind::Read => Body::Read(Read::decode(&mut reader)?),
             Kind::Stream => Body::Stream(Stream::decode(&mut reader)?),

@@ -7,7 +7,7 @@ mod kinds;
 use bytes::Bytes;
 use rand::{Rng, RngExt};
 
-pub use self::kinds::{link_target, span, stream};
+pub use self::kinds::{link_target, push, span, stream};
 use super::{
     Attempt, Body, Capabilities, Code, Commit, Cv, Data, Entry, Failure, FileKind, Frame, Get, HavePage,
     Hello, Hole, Kind, MakeFolder, MakeLink, Metadata, Modified, Offer, OperationId, Page, Range, Read,
@@ -41,7 +41,7 @@ pub fn frame_of(rng: &mut impl Rng, kind: Kind) -> Frame {
             Frame::of(operation(rng), body)
         }
         Kind::LinkTarget | Kind::Resolve | Kind::Resolved => Frame::of(operation(rng), body),
-        Kind::Pull => Frame::of(operation(rng), body),
+        Kind::Pull | Kind::Push => Frame::of(operation(rng), body),
         Kind::Sum | Kind::Read | Kind::Stream | Kind::End => Frame::of(operation(rng), body),
     }
 }
@@ -70,6 +70,7 @@ pub fn body(rng: &mut impl Rng, kind: Kind) -> Body {
         Kind::Commit => Body::Commit(Commit { root: cv(rng) }),
         Kind::Committed => Body::Committed(cv(rng)),
         Kind::Pull => Body::Pull(Get { path: file_path(rng), version: wide(rng).max(1) }),
+        Kind::Push => Body::Push(push(rng)),
         Kind::Sum => Body::Sum(file_path(rng)),
         Kind::Read => Body::Read(Read { path: file_path(rng), version: wide(rng), span: span(rng) }),
         Kind::Stream => Body::Stream(stream(rng)),

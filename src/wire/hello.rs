@@ -23,6 +23,8 @@ impl Capabilities {
     pub const CHUNKS: Capabilities = Capabilities(2);
     /// Bit 2: blocks of a file may be pulled over further connections.
     pub const PULLS: Capabilities = Capabilities(4);
+    /// Bit 3: blocks of a file may be pushed over further connections.
+    pub const PUSHES: Capabilities = Capabilities(8);
 
     /// What either has.
     pub const fn and(self, other: Capabilities) -> Capabilities {

@@ -50,6 +50,6 @@ pub use place::{LinkTarget, MakeFolder, MakeLink, Resolved};
 pub use rope::Rope;
 pub use stream::{Read, Span, Stream, StreamEnd};
 pub use transfer::{
-    Attempt, Commit, Cv, Data, Get, HavePage, Hole, Offer, Range, Remove, RequestId, Start, UploadId,
+    Attempt, Commit, Cv, Data, Get, HavePage, Hole, Offer, Push, Range, Remove, RequestId, Start, UploadId,
     block_size_for,
 };

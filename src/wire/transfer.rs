@@ -174,6 +174,37 @@ impl Get {
     }
 }
 
+/// Attaches a connection to an upload of another one, to bring blocks of its file.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Push {
+    /// The upload, as its receiver calls it; never 0.
+    pub upload: UploadId,
+    /// Bytes in its file, as offered.
+    pub length: u64,
+    /// The path that was offered. Never the root.
+    pub path: RelPath,
+}
+
+impl Push {
+    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+        out.put_u64(self.upload.0);
+        out.put_u64(self.length);
+        put_path(out, &self.path);
+    }
+
+    pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Push, DecodeError> {
+        let upload = match reader.u64("upload")? {
+            0 => return Err(DecodeError::Value("blocks are pushed to an upload")),
+            upload => UploadId(upload),
+        };
+        let length = reader.u64("length")?;
+        if length > limits::FILE_MAX {
+            return Err(DecodeError::Value("file length above 2^47"));
+        }
+        Ok(Push { upload, length, path: read_file_path(reader)? })
+    }
+}
+
 /// Removes a file or an empty folder.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Remove {

@@ -103,6 +103,23 @@ async fn one_file_comes_over_several_connections() {
     assert_eq!(disk.leases(), 0);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_file_goes_over_several_connections() {
+    let limits = Limits { connections: Connections::Fixed(4), ..Limits::default() };
+    let world = World::with_limits(limits).await;
+    let content = noise(30_000_001);
+    world.local.put("up", &content);
+    for jobs in [world.client(), world.tiny_client()] {
+        assert!(matches!(jobs.carry_out(World::put("up")).await, Ok(Ok(OpDone::Moved(_)))));
+        assert!(world.served.get("up").as_deref() == Some(&content[..]));
+        jobs.close().await;
+        world.served.put("up", b"another");
+    }
+    let disk = world.disk.clone();
+    assert_eq!(world.stop().await, ListenEnd::Drained);
+    assert_eq!(disk.leases(), 0);
+}
+
 /// A machine that is gone gives its leases back, and what it had begun leaves nothing.
 #[tokio::test]
 async fn a_client_that_vanishes_in_a_put_leaves_nothing_and_harms_nobody() {

@@ -308,6 +308,7 @@ KINDS = {
     0x26: ("Commit", 1, (("root", HASH),)),
     0x27: ("Committed", 1, (("root", HASH),)),
     0x28: ("Pull", 1, (("version", unsigned(16, lambda v, f: v > 0)), ("path", path(root_allowed=False)))),
+    0x29: ("Push", 1, (("upload", unsigned(8, lambda v, f: v > 0)), ("length", unsigned(8, lambda v, f: v <= MAX_FILE)), ("path", path(root_allowed=False)))),
     0x2D: ("Read", 1, (("version", U128), ("form", unsigned(1, lambda v, f: 1 <= v <= 3)), ("first", U64), ("to", TO), ("path", path(root_allowed=False)))),
     0x2E: ("Stream", 1, (("mode", MODE), ("seconds", SECONDS), ("nanoseconds", NANOSECONDS), ("request", U128), ("attempt", U32), ("path", path(root_allowed=False)))),
     0x2F: ("End", 1, (("length", unsigned(8, lambda v, f: v <= MAX_FILE)), ("root", HASH))),
@@ -442,6 +443,7 @@ def show(f):
         f"request={f.request:#x} attempt={f.attempt} start={f.start}",
         "Get": lambda: f"path={show_bytes(f.path)} version={f.version:#x}",
         "Pull": lambda: f"path={show_bytes(f.path)} version={f.version:#x}",
+        "Push": lambda: f"path={show_bytes(f.path)} upload={f.upload} length={f.length}",
         "Have": lambda: f"upload={f.upload} first={f.first} last={str(f.last).lower()} "
         f"cvs=[{' '.join(map(hexed, f.cvs))}]",
         "Data": lambda: f"offset={f.offset} cv={hexed(f.cv)} payload={f.payload.hex()}",

@@ -79,6 +79,16 @@ fn a_file_over_several_connections_says_how_many() {
         assert!(received > length as u64 && received < length as u64 * 101 / 100, "{received}");
         assert!(std::fs::read(&here).unwrap() == bytes(length));
     }
+    for (flags, connections) in [(&["-j", "4"][..], 4), (&["-j", "1"], 1), (&[], 1)] {
+        let there = served.at("/up");
+        let args = [&["put", "--json", "--no-resume", here.to_str().unwrap(), &there], flags].concat();
+        let put = good(&towline(&args), &["file", "summary"]);
+        assert_eq!(put[0]["connections"], connections, "{flags:?}");
+        assert_eq!(put[0]["root"], blake3::hash(&bytes(length)).to_hex().to_string());
+        let sent = put[0]["bytes_sent"].as_u64().unwrap();
+        assert!(sent > length as u64 && sent < length as u64 * 101 / 100, "{sent}");
+        assert!(std::fs::read(served.path("up")).unwrap() == bytes(length));
+    }
 }
 
 #[test]

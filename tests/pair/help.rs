@@ -198,6 +198,7 @@ pub(crate) const SNAPSHOTS: &[&str] = &[
     "states_pourer",
     "states_printer",
     "states_puller",
+    "states_pusher",
     "states_reader",
     "states_receiver",
     "states_sender",
@@ -205,6 +206,7 @@ pub(crate) const SNAPSHOTS: &[&str] = &[
     "states_tree_job",
     "states_summary",
     "states_supplier",
+    "states_taker",
 ];
 
 /// Compares with `tests/snapshots/{name}.snap`.

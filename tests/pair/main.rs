@@ -16,6 +16,8 @@ mod pouring;
 mod printing;
 mod protocol;
 mod pulls;
+mod pushes;
+mod puts;
 mod resume;
 mod retry;
 mod several;

@@ -24,7 +24,7 @@ fn request(is_put: bool, start: Start) -> Request {
         }
         Request::Fetch { root, at, get, .. } => Request::Fetch { root, at, get, start },
         Request::Ask(_) | Request::Compare { .. } | Request::Print { .. } => request,
-        Request::Pour { .. } | Request::Pull { .. } => request,
+        Request::Pour { .. } | Request::Pull { .. } | Request::Push(_) => request,
     }
 }
 

@@ -7,6 +7,7 @@ mod flows;
 mod operations;
 mod plain;
 mod pulling;
+mod pushing;
 mod session;
 mod trees;
 
@@ -123,6 +124,8 @@ fn name_done(op: &NameOp) -> NameDone {
             NameDone::Partial { lease: Lease(1), upload: UploadId(1), held, basis }
         }
         NameOp::Publish { .. } => NameDone::Published,
+        NameOp::Join { .. } => NameDone::Joined { lease: Lease(2) },
+        NameOp::Gather { .. } => NameDone::Gathered { landed: Vec::new(), doubtful: BlockSet::default() },
         NameOp::Discard { .. } | NameOp::Keep { .. } | NameOp::Release { .. } => NameDone::Released,
         NameOp::Note { .. } => NameDone::Noted,
         NameOp::OpenSource { path, .. } if path.as_bytes() == b"large" => {
@@ -171,12 +174,14 @@ fn block_done(op: &BlockOp) -> BlockDone {
         BlockOp::Read { .. } | BlockOp::Zero { .. } | BlockOp::Check { .. } | BlockOp::Copy { .. } => {
             Bytes::from(vec![0; shape.length as usize])
         }
+        BlockOp::Land { .. } => return BlockDone::Landed,
     };
     let cvs = blocks::cvs(shape, std::slice::from_ref(&data));
     match op {
         BlockOp::Read { .. } => BlockDone::Read { data, cvs },
         BlockOp::Write { .. } | BlockOp::Zero { .. } => BlockDone::Written { cvs },
         BlockOp::Check { .. } | BlockOp::Copy { .. } => BlockDone::Written { cvs },
+        BlockOp::Land { .. } => BlockDone::Landed,
     }
 }
 

@@ -5,6 +5,7 @@
 mod crash;
 mod group;
 mod help;
+mod joined;
 mod journal;
 mod memory;
 mod once;

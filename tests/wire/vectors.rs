@@ -113,6 +113,10 @@ fn frame(frame: &Frame) -> String {
     says.trim_end().to_owned()
 }
 
+fn failure(Failure { code, delay_ms, text }: &Failure) -> String {
+    format!("code={:#06x} delay_ms={delay_ms} text=\"{text}\"", code.0)
+}
+
 fn fields(body: &Body) -> String {
     match body {
         Body::Hello(body) => hello(body),
@@ -124,11 +128,10 @@ fn fields(body: &Body) -> String {
         Body::GoAway(last) => format!("last=#{}", last.0),
         Body::Bye | Body::Cancel | Body::Done | Body::Next => String::new(),
         Body::Echo(payload) | Body::EchoReply(payload) => format!("payload={}", hex(payload)),
-        Body::Failed(Failure { code, delay_ms, text }) => {
-            format!("code={:#06x} delay_ms={delay_ms} text=\"{text}\"", code.0)
-        }
+        Body::Failed(body) => failure(body),
         Body::Offer(body) => offer(body),
         Body::Get(get) | Body::Pull(get) => format!("{} version={:#x}", path(&get.path), get.version),
+        Body::Push(push) => format!("{} upload={} length={}", path(&push.path), push.upload.0, push.length),
         Body::Have(page) => {
             let cvs: Vec<String> = page.cvs.iter().map(|cv| hash(*cv)).collect();
             let (upload, first, last) = (page.upload.0, page.first, page.last);

@@ -1,7 +1,7 @@
 //! What a store's threads do: names one after another, publications that wait together in groups, small files beside them.
 
 use std::collections::VecDeque;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use super::super::completions::opened;
 use super::super::inbox::{Completed, Reply};
@@ -9,7 +9,7 @@ use super::{Shared, lock};
 use crate::proto::storage::{
     BlockDone, BlockOp, FileDone, FileOp, Lease, NameDone, NameOp, RootId, StoreError, Stored, Ticket,
 };
-use crate::store::{Begun, Files, Group, Names, Publication, blocks};
+use crate::store::{Begun, Files, Group, Joined, Names, Open, Publication, blocks};
 use crate::wire::Code;
 
 /// Jobs that a thread takes at once: others may take what is left.
@@ -142,6 +142,10 @@ impl<F: Files> Shared<F> {
     fn run_name(&self, ticket: Ticket, op: NameOp, reply: &Reply) {
         let ends = ends(&op);
         let mut names = lock(&self.names);
+        if let NameOp::Gather { lease } = op {
+            let waited = self.quiet.wait_while(names, |names| names.fence(lease));
+            names = waited.unwrap_or_else(PoisonError::into_inner);
+        }
         let done = names.execute(op);
         let opened = done.as_ref().ok().and_then(opens);
         self.opened(&names, opened);
@@ -202,9 +206,26 @@ impl<F: Files> Shared<F> {
     }
 
     fn block(&self, op: BlockOp) -> Result<BlockDone, StoreError> {
-        let open = lock(&self.open).get(&op.lease()).cloned();
-        let open = open.ok_or_else(|| StoreError::new(Code::IO, "a block of a file that is not open"))?;
-        blocks::carry_out(&open, op, |file, shape| {
+        let lease = op.lease();
+        let open = lock(&self.open).get(&lease).cloned();
+        if let Some(open) = open {
+            return self.block_of(&open, op);
+        }
+        // The file is another lease's, and may be gone by now: it is held no longer than a write takes.
+        let begun = lock(&self.names).begin_joined(&op)?;
+        let (open, to) = match begun {
+            Joined::Landed => return Ok(BlockDone::Landed),
+            Joined::Write(open, to) => (open, to),
+        };
+        let done = self.block_of(&open, op);
+        drop(open);
+        lock(&self.names).end_joined(to);
+        self.quiet.notify_all();
+        done
+    }
+
+    fn block_of(&self, open: &Open<F::File>, op: BlockOp) -> Result<BlockDone, StoreError> {
+        blocks::carry_out(open, op, |file, shape| {
             let mut buffer = self.buffers.take();
             let length = shape.length as usize;
             let space = buffer.space().get_mut(..length);
@@ -238,9 +259,9 @@ pub(in crate::drive) fn opens_file(done: &FileDone) -> Option<Lease> {
 /// The lease that a completion opens.
 pub(in crate::drive) fn opens(done: &NameDone) -> Option<Lease> {
     match done {
-        NameDone::Partial { lease, .. } | NameDone::Source { lease, .. } | NameDone::Folder { lease } => {
-            Some(*lease)
-        }
+        NameDone::Partial { lease, .. } | NameDone::Source { lease, .. } => Some(*lease),
+        NameDone::Folder { lease } | NameDone::Joined { lease } => Some(*lease),
+        NameDone::Gathered { .. } => None,
         NameDone::Published | NameDone::Unchanged | NameDone::Entries { .. } | NameDone::Released => None,
         NameDone::Metadata(_) | NameDone::Removed | NameDone::Noted => None,
         NameDone::Made | NameDone::Target(_) | NameDone::Resolved(_) => None,
@@ -253,7 +274,7 @@ pub(in crate::drive) fn ends(op: &NameOp) -> Option<Lease> {
         NameOp::Publish { lease, .. } | NameOp::Keep { lease, .. } => Some(*lease),
         NameOp::Discard { lease } | NameOp::Release { lease } => Some(*lease),
         NameOp::OpenPartial { .. } | NameOp::OpenSource { .. } | NameOp::Recheck { .. } => None,
-        NameOp::Note { .. } => None,
+        NameOp::Note { .. } | NameOp::Join { .. } | NameOp::Gather { .. } => None,
         NameOp::OpenFolder { .. }
         | NameOp::ReadFolder { .. }
         | NameOp::Stat { .. }

@@ -185,7 +185,7 @@ impl Job {
             Request::Put { attempt, .. } => attempt.number = self.attempts,
             Request::Pour { to, .. } => to.attempt = self.attempts,
             Request::Ask(_) | Request::Fetch { .. } | Request::Print { .. } | Request::Compare { .. } => {}
-            Request::Pull { .. } => {}
+            Request::Pull { .. } | Request::Push(_) => {}
         }
     }
 }

@@ -88,10 +88,10 @@ impl Client {
             }
             session::Event::Op(tag, event) => {
                 if let Some(helper) = helper_of(tag) {
-                    return self.on_puller(link, helper, event, out);
+                    return self.on_helper(link, helper, event, out);
                 }
                 let id = JobId(tag.0);
-                if self.on_receiver(now, id, &event, out) {
+                if self.on_transfer(now, id, &event, out) {
                     return;
                 }
                 if let Some(job) = self.jobs.get_mut(id) {
@@ -101,7 +101,7 @@ impl Client {
             }
             session::Event::Finished(tag, _) if helper_of(tag).is_some() => {
                 if let Some(helper) = helper_of(tag) {
-                    self.on_puller_over(now, link, helper, out);
+                    self.on_helper_over(now, link, helper, out);
                 }
             }
             session::Event::Finished(tag, Err(OpError { by: Party::Link, .. })) => {

@@ -6,13 +6,62 @@ use super::pace::Pace;
 use super::{JobId, LinkId};
 use crate::proto::limits::Connections;
 use crate::proto::machine::earlier;
-use crate::proto::op::Helper;
-use crate::proto::session::Tag;
+use crate::proto::op::{Helper, Pushed};
+use crate::proto::session::{Request, Session, Tag};
 use crate::time::{Duration, Time};
-use crate::wire::Get;
+use crate::wire::{Get, Push, UploadId};
 
-/// Operations from here on, and below the parts of trees, pull blocks for a job.
-pub(super) const PULLS: u64 = 1 << 62;
+/// Operations from here on, and below the parts of trees, move blocks for a job.
+pub(super) const HELPERS: u64 = 1 << 62;
+
+/// What the operations of the connections do.
+#[derive(Clone, Debug, PartialEq, Hash)]
+pub(super) enum Way {
+    /// They ask for blocks of a file of this length.
+    Pull(Get, u64),
+    /// They bring blocks.
+    Push(Pushed),
+}
+
+impl Way {
+    /// What a job does with its file, if that may go over several connections.
+    pub(super) fn of(request: &Request) -> Option<Way> {
+        match request {
+            Request::Fetch { get, .. } => Some(Way::Pull(get.clone(), 0)),
+            Request::Put { root, source, path, .. } => {
+                let push = Push { upload: UploadId::default(), length: 0, path: path.clone() };
+                Some(Way::Push(Pushed { root: *root, source: source.clone(), version: 0, push }))
+            }
+            Request::Ask(_) | Request::Pour { .. } | Request::Print { .. } | Request::Compare { .. } => None,
+            Request::Pull { .. } | Request::Push(_) => None,
+        }
+    }
+
+    /// True if the server knows of it.
+    pub(super) fn can(&self, session: &Session) -> bool {
+        match self {
+            Way::Pull(..) => session.pulls(),
+            Way::Push(_) => session.pushes(),
+        }
+    }
+
+    /// What the transfer has found out.
+    pub(super) fn knows(&mut self, of_version: u128, of_length: u64, upload: UploadId) {
+        match self {
+            Way::Pull(get, length) => (get.version, *length) = (of_version, of_length),
+            Way::Push(pushed) => {
+                (pushed.version, pushed.push.length, pushed.push.upload) = (of_version, of_length, upload);
+            }
+        }
+    }
+
+    pub(super) fn request(&self) -> Request {
+        match self {
+            Way::Pull(get, length) => Request::Pull { get: get.clone(), length: *length },
+            Way::Push(pushed) => Request::Push(pushed.clone()),
+        }
+    }
+}
 
 /// The connections of a job.
 #[derive(Clone, Debug, PartialEq, Hash)]
@@ -20,8 +69,7 @@ pub(super) struct Team {
     pub(super) job: JobId,
     /// The job's own connection.
     pub(super) own: LinkId,
-    pub(super) get: Get,
-    pub(super) length: u64,
+    pub(super) way: Way,
     /// Bytes that are still to come.
     pub(super) left: u64,
     pub(super) members: BTreeMap<Helper, Member>,
@@ -45,12 +93,12 @@ pub(super) enum MemberState {
     /// Its operation has begun, and is not answered.
     Asking,
     /// It brings blocks.
-    Pulling,
+    Bringing,
 }
 
 impl Member {
     pub(super) fn brings(&self) -> bool {
-        self.state == MemberState::Pulling
+        self.state == MemberState::Bringing
     }
 }
 
@@ -67,7 +115,7 @@ impl Team {
     pub(super) fn deadline(&self) -> Option<Time> {
         let dials = self.members.values().filter_map(|member| match member.state {
             MemberState::Dialing(limit) => limit,
-            MemberState::Greeting | MemberState::Asking | MemberState::Pulling => None,
+            MemberState::Greeting | MemberState::Asking | MemberState::Bringing => None,
         });
         earlier(dials.min(), self.pace.as_ref().map(Pace::deadline))
     }
@@ -89,12 +137,12 @@ impl Team {
 }
 
 pub(super) fn tag_of(helper: Helper) -> Tag {
-    Tag(PULLS | u64::from(helper.0))
+    Tag(HELPERS | u64::from(helper.0))
 }
 
 /// The helper whose operation it is.
 pub(super) fn helper_of(tag: Tag) -> Option<Helper> {
-    (tag.0 & !u64::from(u32::MAX) == PULLS).then_some(Helper(tag.0 as u32))
+    (tag.0 & !u64::from(u32::MAX) == HELPERS).then_some(Helper(tag.0 as u32))
 }
 
 impl Connections {

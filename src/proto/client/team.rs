@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::member::{Member, MemberState, Team, tag_of};
+use super::member::{Member, MemberState, Team, Way, tag_of};
 use super::pace::Pace;
 use super::{Client, JobId, LinkId};
 use crate::probe::{Mark, mark};
@@ -25,10 +25,10 @@ const WINDOWS: u64 = 3;
 const WINDOW_MIN: u64 = 2 * EXTENT;
 
 impl Client {
-    /// A job begins on a connection: its file may come over several, if it is a download and there is no team yet.
+    /// A job begins on a connection: its file may go over several, if there is no team yet.
     pub(super) fn may_share(&mut self, link: LinkId, id: JobId, request: &Request) {
-        let Request::Fetch { get, .. } = request else { return };
-        let can = self.sessions.get(&link).is_some_and(Session::pulls);
+        let Some(way) = Way::of(request) else { return };
+        let can = self.sessions.get(&link).is_some_and(|session| way.can(session));
         let most = self.limits.connections.most(self.rtt);
         if !can || most < 2 || self.team.is_some() {
             return;
@@ -36,8 +36,7 @@ impl Client {
         self.team = Some(Team {
             job: id,
             own: link,
-            get: get.clone(),
-            length: 0,
+            way,
             left: 0,
             members: BTreeMap::new(),
             most,
@@ -58,16 +57,16 @@ impl Client {
         }
     }
 
-    /// To the operation that receives the team's file.
-    fn tell_receiver(&mut self, order: ShareOrder) {
+    /// To the operation that receives the team's file, or sends it.
+    fn tell_transfer(&mut self, order: ShareOrder) {
         if let Some(team) = &self.team {
             let (link, tag) = (team.own, Tag(team.job.0));
             self.relay(link, session::Command::Share(tag, order));
         }
     }
 
-    /// The operation that receives a job's file has something to say; true if nobody else is to hear of it.
-    pub(super) fn on_receiver(
+    /// The operation that moves a job's file has something to say; true if nobody else is to hear of it.
+    pub(super) fn on_transfer(
         &mut self,
         now: Time,
         id: JobId,
@@ -82,8 +81,9 @@ impl Client {
                 team.left = team.left.saturating_sub(*bytes);
                 return false;
             }
-            OpEvent::Share(ShareEvent::Shares { version, length, missing }) => {
-                (team.get.version, team.length, team.left) = (*version, *length, *missing);
+            OpEvent::Share(ShareEvent::Shares { version, length, missing, upload }) => {
+                team.way.knows(*version, *length, *upload);
+                team.left = *missing;
                 self.gather(now, out);
             }
             OpEvent::Share(ShareEvent::Ask(helper, ranges)) => {
@@ -100,6 +100,7 @@ impl Client {
             }
             OpEvent::Share(ShareEvent::Whole) => self.dissolve(out),
             OpEvent::Share(ShareEvent::Ready | ShareEvent::Brings(_) | ShareEvent::Paused) => {}
+            OpEvent::Share(ShareEvent::Landed { .. } | ShareEvent::Damaged) => {}
             OpEvent::Consumed(_) | OpEvent::Skipped(_) | OpEvent::Started { .. } | OpEvent::Taken(_) => {
                 return false;
             }
@@ -116,7 +117,7 @@ impl Client {
         let (connections, left) = (self.limits.connections, team.left);
         team.most = team.most.min(u32::try_from(left.div_ceil(EXTENT)).unwrap_or(u32::MAX));
         if team.most < 2 || !connections.are_worth(left, self.limits.adaptive_min) {
-            self.tell_receiver(ShareOrder::Alone);
+            self.tell_transfer(ShareOrder::Alone);
             self.team = None;
             return;
         }
@@ -124,13 +125,13 @@ impl Client {
         let first = match connections {
             Connections::Adaptive => {
                 team.pace = Some(Pace::new(now, self.rtt, self.limits.adaptive_min));
-                1
+                team.most.min(Connections::ADAPTIVE_FIRST)
             }
             Connections::One | Connections::Fixed(_) => team.most,
         };
         if self.sessions.get(&own).is_some_and(|session| session.spaces() > 0) {
             let helper = self.join(own, MemberState::Asking);
-            self.begin_pull(helper, own);
+            self.begin_helper(helper, own);
         }
         self.grow(now, first, out);
         self.note_empty();
@@ -145,10 +146,10 @@ impl Client {
         helper
     }
 
-    fn begin_pull(&mut self, helper: Helper, link: LinkId) {
+    fn begin_helper(&mut self, helper: Helper, link: LinkId) {
         let Some(team) = &self.team else { return };
-        let pull = Request::Pull { get: team.get.clone(), length: team.length };
-        self.relay(link, session::Command::Start(tag_of(helper), pull));
+        let request = team.way.request();
+        self.relay(link, session::Command::Start(tag_of(helper), request));
     }
 
     /// Dials until there are `count` connections.
@@ -182,34 +183,41 @@ impl Client {
         let greeting = |state| state == MemberState::Greeting;
         let Some(team) = &mut self.team else { return };
         let Some(helper) = team.named(link, greeting) else { return };
-        if self.sessions.get(&link).is_some_and(Session::pulls) {
+        if self.sessions.get(&link).is_some_and(|session| team.way.can(session)) {
             team.members.insert(helper, Member { link, state: MemberState::Asking });
-            self.begin_pull(helper, link);
+            self.begin_helper(helper, link);
         } else {
             self.relay(link, session::Command::Drain);
             self.drop_member(now, helper, out);
         }
     }
 
-    /// A puller has something to say.
-    pub(super) fn on_puller(&mut self, link: LinkId, helper: Helper, event: OpEvent, out: &mut Out<Client>) {
+    /// An operation that brings blocks has something to say.
+    pub(super) fn on_helper(&mut self, link: LinkId, helper: Helper, event: OpEvent, out: &mut Out<Client>) {
         let Some(team) = &mut self.team else { return };
         let (job, is_own) = (team.job, team.own == link);
         let Some(member) = team.members.get_mut(&helper) else { return };
         match event {
             OpEvent::Share(ShareEvent::Ready) => {
-                member.state = MemberState::Pulling;
+                member.state = MemberState::Bringing;
                 let count = team.bringing();
-                self.tell_receiver(ShareOrder::Join(helper));
+                self.tell_transfer(ShareOrder::Join(helper));
                 self.got_on(job, OpEvent::Connections(count), out);
             }
             OpEvent::Share(ShareEvent::Brings(brought)) => {
                 if let Some(pace) = &mut team.pace {
                     pace.moved(brought.credit());
                 }
-                self.tell_receiver(ShareOrder::Brought(helper, brought));
+                self.tell_transfer(ShareOrder::Brought(helper, brought));
             }
-            OpEvent::Share(ShareEvent::Paused) => self.tell_receiver(ShareOrder::Flush(helper)),
+            OpEvent::Share(ShareEvent::Landed { first, cvs, bytes }) => {
+                if let Some(pace) = &mut team.pace {
+                    pace.moved(bytes);
+                }
+                self.tell_transfer(ShareOrder::Landed { helper, first, cvs });
+            }
+            OpEvent::Share(ShareEvent::Damaged) => self.tell_transfer(ShareOrder::Damaged),
+            OpEvent::Share(ShareEvent::Paused) => self.tell_transfer(ShareOrder::Flush(helper)),
             // What held the job's own connection up held the job up.
             OpEvent::Waited(waits) if is_own => self.got_on(job, OpEvent::Waited(waits), out),
             OpEvent::Share(_) | OpEvent::Consumed(_) | OpEvent::Progress(_) | OpEvent::Skipped(_) => {}
@@ -218,8 +226,8 @@ impl Client {
         }
     }
 
-    /// A puller's operation is over.
-    pub(super) fn on_puller_over(&mut self, now: Time, link: LinkId, helper: Helper, out: &mut Out<Client>) {
+    /// Such an operation is over.
+    pub(super) fn on_helper_over(&mut self, now: Time, link: LinkId, helper: Helper, out: &mut Out<Client>) {
         let Some(team) = &self.team else { return };
         if team.own != link && team.members.contains_key(&helper) {
             self.relay(link, session::Command::Drain);
@@ -241,7 +249,7 @@ impl Client {
         let count = team.members.len() as u32;
         if member.brings() {
             mark(Mark::HelperLost);
-            self.tell_receiver(ShareOrder::Leave(helper));
+            self.tell_transfer(ShareOrder::Leave(helper));
             if let Some(team) = &mut self.team
                 && team.spares > 0
                 && member.link != team.own
@@ -260,7 +268,7 @@ impl Client {
     /// With nobody left the job's own operation receives the rest.
     fn note_empty(&mut self) {
         if self.team.as_ref().is_some_and(|team| team.members.is_empty()) {
-            self.tell_receiver(ShareOrder::Alone);
+            self.tell_transfer(ShareOrder::Alone);
             self.team = None;
         }
     }
@@ -279,7 +287,7 @@ impl Client {
             match member.state {
                 MemberState::Dialing(_) => out.push(Effect::Hangup(member.link)),
                 MemberState::Greeting => {}
-                MemberState::Asking | MemberState::Pulling => {
+                MemberState::Asking | MemberState::Bringing => {
                     let finish = session::Command::Share(tag_of(helper), ShareOrder::Finish);
                     self.relay(member.link, finish);
                 }
@@ -296,7 +304,7 @@ impl Client {
         let late = team.members.iter().filter_map(|(helper, member)| match member.state {
             MemberState::Dialing(Some(limit)) if limit <= now => Some((*helper, member.link)),
             MemberState::Dialing(_) | MemberState::Greeting | MemberState::Asking => None,
-            MemberState::Pulling => None,
+            MemberState::Bringing => None,
         });
         let late: Vec<(Helper, LinkId)> = late.collect();
         let (left, count) = (team.left, team.members.len() as u32);

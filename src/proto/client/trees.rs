@@ -14,7 +14,7 @@ const PARTS: u64 = 1 << 63;
 impl JobId {
     /// True if the application may choose it.
     pub(super) fn is_free(self) -> bool {
-        self.0 < super::member::PULLS
+        self.0 < super::member::HELPERS
     }
 }
 

@@ -3,7 +3,7 @@
 
 use crate::proto::storage::Extent;
 use crate::wire::limits::EXTENT;
-use crate::wire::{Cv, Data, Hole, Offer, Rope};
+use crate::wire::{Cv, Data, Hole, Offer, Rope, block_size_for};
 
 /// The geometry of a file: how it is cut into blocks, units and extents.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -18,8 +18,12 @@ pub(crate) struct Shape {
 
 impl Shape {
     pub(crate) fn of(offer: &Offer) -> Shape {
-        let block = u64::from(offer.block_size());
-        Shape { length: offer.length, block, unit: block.min(EXTENT) }
+        Shape::of_length(offer.length)
+    }
+
+    pub(crate) fn of_length(length: u64) -> Shape {
+        let block = u64::from(block_size_for(length));
+        Shape { length, block, unit: block.min(EXTENT) }
     }
 
     pub(crate) fn blocks(&self) -> u32 {

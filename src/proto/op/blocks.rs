@@ -113,6 +113,23 @@ impl Blocks {
         self.pending.remove(&block);
     }
 
+    /// It came damaged, and may come again.
+    pub(crate) fn comes_again(&mut self, block: u32) {
+        self.came[block as usize] = false;
+    }
+
+    /// Another connection has brought it.
+    pub(crate) fn landed(&mut self, block: u32, cv: Cv) {
+        self.brought[block as usize] = true;
+        self.have[block as usize] = Some(cv);
+    }
+
+    /// It was here, and is to be looked at once more.
+    pub(crate) fn doubt(&mut self, block: u32) {
+        self.brought[block as usize] = true;
+        self.have[block as usize] = None;
+    }
+
     /// The sender has committed: what is asked for again may come again.
     pub(crate) fn begin_round(&mut self) {
         self.came.fill(false);

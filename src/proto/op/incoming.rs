@@ -29,6 +29,9 @@ pub(super) struct Incoming {
     pub(super) holding: Holding,
     /// What comes over other connections, if anything does.
     pub(super) shares: Option<Shares>,
+    /// What other connections brought is known, or being asked for.
+    pub(super) is_gathered: bool,
+    pub(super) gathering: bool,
     /// Verified bytes since the store last noted what is held.
     pub(super) unnoted: u64,
 }
@@ -46,6 +49,8 @@ impl Incoming {
             rounds: 0,
             holding: Holding::new(shape),
             shares: None,
+            is_gathered: false,
+            gathering: false,
             unnoted: 0,
         }
     }

@@ -10,6 +10,7 @@ mod assembly;
 mod blocks;
 mod comparison;
 mod flow;
+mod handout;
 mod hashing;
 mod holding;
 mod incoming;
@@ -18,6 +19,7 @@ mod pipeline;
 mod pourer;
 mod printer;
 mod puller;
+mod pusher;
 mod reader;
 mod receiver;
 mod sender;
@@ -26,6 +28,7 @@ mod shares;
 mod stage;
 mod summary;
 mod supplier;
+mod taker;
 
 use core::fmt;
 
@@ -36,6 +39,7 @@ pub use intake::Intake;
 pub use pourer::Pourer;
 pub use printer::{Printed, PrintedPart, Printer};
 pub use puller::Puller;
+pub use pusher::{Pushed, Pusher};
 pub use reader::Reader;
 pub use receiver::Receiver;
 pub use sender::Sender;
@@ -43,6 +47,7 @@ pub use share::{Helper, ShareEvent, ShareOrder};
 pub(crate) use stage::Stage;
 pub use summary::{Summary, Summed};
 pub use supplier::Supplier;
+pub use taker::Taker;
 
 use super::machine::{Bulk, Effect, Input, Machine, Out};
 use super::session::Waits;
@@ -217,7 +222,7 @@ impl Bulk for Body {
             Body::Hello(_) | Body::Refused(_) | Body::Ping(_) | Body::Pong(_) | Body::Credit(_) => 0,
             Body::GoAway(_) | Body::Bye | Body::Cancel | Body::Failed(_) | Body::Done | Body::Offer(_) => 0,
             Body::Get(_) | Body::Hole(_) | Body::Want(_) | Body::Commit(_) | Body::Committed(_) => 0,
-            Body::Pull(_) => 0,
+            Body::Pull(_) | Body::Push(_) => 0,
             Body::List(_) | Body::Next | Body::Stat(_) | Body::Metadata(_) | Body::Remove(_) => 0,
             Body::MakeFolder(_) | Body::MakeLink(_) | Body::ReadLink(_) | Body::LinkTarget(_) => 0,
             Body::Resolve(_) | Body::Resolved(_) => 0,
@@ -305,11 +310,17 @@ macro_rules! operations {
                     Operation::Reader(reader) => reader.read_ahead(),
                     Operation::Pourer(pourer) => pourer.read_ahead(),
                     Operation::Supplier(supplier) => supplier.read_ahead(),
+                    Operation::Pusher(pusher) => pusher.read_ahead(),
                     Operation::Answer(_) | Operation::Ask(_) | Operation::Receiver(_) => 0,
-                    Operation::Puller(_) => 0,
+                    Operation::Puller(_) | Operation::Taker(_) => 0,
                     Operation::Comparison(_) | Operation::Summary(_) | Operation::Printer(_) => 0,
                     Operation::Intake(_) => 0,
                 }
+            }
+
+            /// True if it moves blocks of a file for another operation.
+            pub(crate) fn helps(&self) -> bool {
+                matches!(self, Operation::Puller(_) | Operation::Pusher(_))
             }
 
             /// True while the operation must not be left for another one: it is within an extent.
@@ -319,8 +330,9 @@ macro_rules! operations {
                     Operation::Reader(reader) => reader.is_within_extent(),
                     Operation::Pourer(pourer) => pourer.is_within_extent(),
                     Operation::Supplier(supplier) => supplier.is_within_extent(),
+                    Operation::Pusher(pusher) => pusher.is_within_extent(),
                     Operation::Answer(_) | Operation::Ask(_) | Operation::Receiver(_) => false,
-                    Operation::Puller(_) => false,
+                    Operation::Puller(_) | Operation::Taker(_) => false,
                     Operation::Comparison(_) | Operation::Summary(_) | Operation::Printer(_) => false,
                     Operation::Intake(_) => false,
                 }
@@ -335,7 +347,8 @@ macro_rules! operations {
 }
 
 operations!(
-    Answer, Ask, Comparison, Intake, Pourer, Printer, Puller, Reader, Receiver, Sender, Summary, Supplier
+    Answer, Ask, Comparison, Intake, Pourer, Printer, Puller, Pusher, Reader, Receiver, Sender, Summary,
+    Supplier, Taker
 );
 
 /// The inputs that a session hands to an operation.

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::HEAD;
 use super::assembly::Shape;
+use super::handout::Handout;
 use crate::probe::{Bug, Mark, mark_if, planted};
 use crate::proto::storage::{Extent, Ticket};
 use crate::proto::tree;
@@ -29,6 +30,8 @@ pub(crate) struct Pipeline {
     cvs: Vec<Option<Cv>>,
     /// Bytes passed over since that was last asked.
     passed: u64,
+    /// What the receiver does not have is not sent yet.
+    is_withheld: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Hash)]
@@ -44,7 +47,7 @@ impl Pipeline {
         let todo = if shape.length == 0 { VecDeque::new() } else { VecDeque::from([(0, shape.length)]) };
         let cvs = vec![None; shape.blocks() as usize];
         let (slots, units, have) = (VecDeque::new(), Vec::new(), Vec::new());
-        Pipeline { shape, todo, slots, cursor: 0, units, have, cvs, passed: 0 }
+        Pipeline { shape, todo, slots, cursor: 0, units, have, cvs, passed: 0, is_withheld: false }
     }
 
     /// None, until some are asked for.
@@ -55,6 +58,39 @@ impl Pipeline {
         pipeline
     }
 
+    /// Of blocks that the receiver may have, until those are given back that others are to send.
+    pub(crate) fn withheld(shape: Shape) -> Pipeline {
+        let mut pipeline = Pipeline::new(shape);
+        pipeline.todo.clear();
+        pipeline.is_withheld = true;
+        pipeline
+    }
+
+    /// Once all is told: what the receiver does not have is for others to send.
+    pub(crate) fn hand_out(&mut self) -> Option<Handout> {
+        core::mem::take(&mut self.is_withheld).then(|| Handout::of_missing(self.shape, &self.have)).flatten()
+    }
+
+    /// Somebody else has sent it.
+    pub(crate) fn landed(&mut self, block: u32, cv: Cv) {
+        self.cvs[block as usize] = Some(cv);
+    }
+
+    /// The value of a block that has been read, and whose turn has come.
+    pub(crate) fn cv(&self, block: u32) -> Option<Cv> {
+        self.cvs.get(block as usize).copied().flatten()
+    }
+
+    /// Bytes in the file.
+    pub(crate) fn file_length(&self) -> u64 {
+        self.shape.length
+    }
+
+    /// Bytes in a block.
+    pub(crate) fn length(&self, block: u32) -> u64 {
+        self.shape.block_end(block) - self.shape.block_start(block)
+    }
+
     /// Runs of blocks that are not all being read.
     pub(crate) fn runs(&self) -> usize {
         self.todo.len()
@@ -62,6 +98,16 @@ impl Pipeline {
 
     /// The next page of what the receiver holds.
     pub(crate) fn receiver_has(&mut self, cvs: Vec<Option<Cv>>) {
+        if self.is_withheld {
+            let first = u32::try_from(self.have.len()).expect("at most 65,536 blocks");
+            for (block, _) in (first..).zip(&cvs).filter(|(_, cv)| cv.is_some()) {
+                let (start, end) = (self.shape.block_start(block), self.shape.block_end(block));
+                match self.todo.back_mut() {
+                    Some((_, last)) if *last == start => *last = end,
+                    Some(_) | None => self.todo.push_back((start, end)),
+                }
+            }
+        }
         self.have.extend(cvs);
     }
 
@@ -184,7 +230,7 @@ impl Pipeline {
 
     /// True if nothing is to be read and nothing to be sent.
     pub(crate) fn is_done(&self) -> bool {
-        self.todo.is_empty() && self.slots.is_empty()
+        self.todo.is_empty() && self.slots.is_empty() && !self.is_withheld
     }
 
     /// The blocks' chaining values, once all are known.

@@ -29,8 +29,8 @@ pub struct Puller {
 #[derive(Clone, Debug, PartialEq, Hash)]
 enum State {
     New,
-    /// The file is named; its offer is awaited.
-    Asked,
+    /// The file is named, and blocks may be asked for; its offer is awaited.
+    Asked(Asked),
     /// Blocks are asked for, and come.
     Pulling(Asked),
     Closed,
@@ -115,8 +115,9 @@ impl Puller {
         if !is_answer(offer, &self.get) || offer.length != self.length {
             return self.refuse("an offer of another file than was asked for", out);
         }
-        self.state = State::Pulling(Asked { shape: Shape::of(offer), ranges: VecDeque::new(), within: 0 });
-        out.event(OpEvent::Share(ShareEvent::Ready));
+        if let State::Asked(asked) = core::mem::replace(&mut self.state, State::Closed) {
+            self.state = State::Pulling(asked);
+        }
     }
 
     fn on_data(&mut self, data: Data, out: &mut Out<Puller>) {
@@ -142,7 +143,7 @@ impl Puller {
         match (&self.state, body) {
             (State::Closed, body) => give_back(&body, out),
             (_, Body::Failed(failure)) => self.close(Err(OpError::peer(failure)), out),
-            (State::Asked, Body::Offer(offer)) => self.on_offer(&offer, out),
+            (State::Asked(_), Body::Offer(offer)) => self.on_offer(&offer, out),
             (State::Pulling(_), Body::Data(data)) => self.on_data(data, out),
             (State::Pulling(_), Body::Hole(hole)) => self.on_hole(hole, out),
             (_, body) => {
@@ -154,7 +155,7 @@ impl Puller {
 
     fn on_order(&mut self, order: ShareOrder, out: &mut Out<Puller>) {
         match (&mut self.state, order) {
-            (State::Pulling(asked), ShareOrder::Want(ranges)) => {
+            (State::Asked(asked) | State::Pulling(asked), ShareOrder::Want(ranges)) => {
                 asked.ranges.extend(ranges.iter().copied());
                 out.push(Effect::Transmit((), Body::Want(ranges)));
             }
@@ -172,12 +173,13 @@ impl Puller {
                 self.close(Ok(OpDone::Pulled { bytes }), out);
             }
             // What is still on its way is of no use to anybody.
-            (State::New | State::Asked | State::Pulling(_), ShareOrder::Finish) => {
+            (State::New | State::Asked(_) | State::Pulling(_), ShareOrder::Finish) => {
                 self.close(Err(OpError::us(Code::CANCELLED, "")), out);
             }
             (_, ShareOrder::Want(_) | ShareOrder::Finish | ShareOrder::Open | ShareOrder::Join(_)) => {}
             (_, ShareOrder::Leave(_) | ShareOrder::Alone) => {}
             (_, ShareOrder::Brought(..) | ShareOrder::Flush(_)) => {}
+            (_, ShareOrder::Landed { .. } | ShareOrder::Damaged) => {}
         }
     }
 
@@ -210,8 +212,11 @@ impl Machine for Puller {
     fn step(&mut self, _now: Time, input: Input<Puller>, out: &mut Out<Puller>) {
         match input {
             Input::Command(Order::Begin) if self.state == State::New => {
-                self.state = State::Asked;
+                let (shape, ranges) = (Shape::of_length(self.length), VecDeque::new());
+                self.state = State::Asked(Asked { shape, ranges, within: 0 });
                 out.push(Effect::Transmit((), Body::Pull(self.get.clone())));
+                // What is wanted follows at once: an answer would cost a round trip.
+                out.event(OpEvent::Share(ShareEvent::Ready));
             }
             Input::Command(Order::Flush) if self.held > 0 => {
                 out.event(OpEvent::Share(ShareEvent::Paused));
@@ -232,8 +237,8 @@ impl Machine for Puller {
 
     fn footprint(&self) -> usize {
         match &self.state {
-            State::Pulling(asked) => asked.ranges.capacity() * size_of::<Range>(),
-            State::New | State::Asked | State::Closed => 0,
+            State::Asked(asked) | State::Pulling(asked) => asked.ranges.capacity() * size_of::<Range>(),
+            State::New | State::Closed => 0,
         }
     }
 

@@ -165,7 +165,8 @@ impl Reader {
                         reading.flow.ready(ticket, data, cvs[0]);
                     }
                     BlockDone::Written { cvs } if cvs.len() == 1 => reading.flow.hashed(ticket, cvs[0]),
-                    BlockDone::Read { .. } | BlockDone::Hole { .. } | BlockDone::Written { .. } => {}
+                    BlockDone::Read { .. } | BlockDone::Hole { .. } => {}
+                    BlockDone::Written { .. } | BlockDone::Landed => {}
                 }
                 self.advance(out);
             }

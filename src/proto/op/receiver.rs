@@ -2,6 +2,7 @@
 //! equal the sender's, checks each as it completes, and publishes the file once its root is the sender's.
 
 mod ending;
+mod gathering;
 mod opening;
 mod sharing;
 mod small;
@@ -10,8 +11,8 @@ use self::ending::Rest;
 use super::assembly::Piece;
 use super::incoming::{Incoming, give_back, is_answer};
 use super::shares::Shares;
-use super::{HEAD, Moved, OpDone, OpError, OpEvent, OpResult, Order, Party, Stage, Tickets};
-use crate::probe::{Bug, Mark, mark, mark_if, planted};
+use super::{HEAD, OpError, OpEvent, OpResult, Order, Party, Stage, Tickets};
+use crate::probe::{Mark, mark, mark_if};
 use crate::proto::Limits;
 use crate::proto::machine::{Bulk, Effect, Input, Machine, Out};
 use crate::proto::states::state_names;
@@ -236,6 +237,10 @@ impl Receiver {
                 self.tell(0, out);
                 self.try_commit(out);
             }
+            (State::Publishing(..), Stored::Name(Err(error))) => self.unpublish(error, out),
+            (State::Receiving(..), Stored::Name(Ok(NameDone::Gathered { landed, doubtful }))) => {
+                self.on_gathered(&landed, &doubtful, out);
+            }
             (_, Stored::Name(Err(error)) | Stored::Block(Err(error)) | Stored::File(Err(error))) => {
                 self.leave(Err(error.into()), out);
             }
@@ -245,20 +250,7 @@ impl Receiver {
             (State::Opening(_), Stored::Name(Ok(partial @ NameDone::Partial { .. }))) => {
                 self.on_opened(partial, out);
             }
-            (State::Publishing(incoming, _, root), Stored::Name(Ok(NameDone::Published))) => {
-                let root = *root;
-                let done = OpDone::Moved(Moved {
-                    length: incoming.offer.length,
-                    root,
-                    blocks_refused: incoming.blocks.refused,
-                    skipped: incoming.blocks.kept,
-                });
-                if !planted(Bug::AnswerBeforePublish) {
-                    out.push(Effect::Transmit((), Body::Committed(root)));
-                }
-                self.state = State::Leaving(Ok(done), None);
-                self.go_on_leaving(out);
-            }
+            (State::Publishing(..), Stored::Name(Ok(NameDone::Published))) => self.on_published(out),
             (State::Receiving(..), Stored::Block(Ok(BlockDone::Written { cvs }))) => {
                 self.on_written(ticket, &cvs, out);
             }

@@ -2,10 +2,12 @@
 //! the blocks that the receiver lacks, and commits with the file's root.
 
 mod leaving;
+mod sharing;
 mod source;
 
 use self::source::{Load, Source};
 use super::assembly::Shape;
+use super::handout::Handout;
 use super::pipeline::Pipeline;
 use super::{HEAD, Moved, OpDone, OpError, OpEvent, OpResult, Order, Party, ROUNDS_MAX, Stage, Tickets};
 use crate::probe::{Bug, Mark, mark, planted};
@@ -32,6 +34,8 @@ pub struct Sender {
     ahead: usize,
     /// The peer takes holes as such.
     takes_holes: bool,
+    /// Its blocks may go over other connections as well.
+    is_shared: bool,
     tickets: Tickets,
     state: State,
 }
@@ -66,9 +70,12 @@ enum State {
 #[derive(Clone, Debug, PartialEq, Hash)]
 struct Outgoing {
     source: Source,
+    version: u128,
     length: u64,
     blocks: u32,
     pipeline: Pipeline,
+    /// What others send, if any do.
+    handout: Option<Handout>,
     /// The first block that no page of `Have` was about.
     told_to: u32,
     /// The last page of `Have` has come.
@@ -95,7 +102,8 @@ impl Sender {
     fn new(root: RootId, source: RelPath, purpose: Purpose, limits: &Limits) -> Sender {
         let ahead = limits.extents_ahead;
         let tickets = Tickets::default();
-        Sender { root, source, purpose, ahead, takes_holes: false, tickets, state: State::New }
+        let (takes_holes, is_shared) = (false, false);
+        Sender { root, source, purpose, ahead, takes_holes, is_shared, tickets, state: State::New }
     }
 
     /// The same for a peer with these capabilities: to one that takes them, holes of the source are sent as such.
@@ -116,6 +124,8 @@ impl Sender {
     /// What it waits for, while nothing is ready to be sent: what the receiver has, or what is read.
     pub(super) fn stage(&self) -> Option<Stage> {
         match &self.state {
+            // Those who send know what they wait for.
+            State::Sending(outgoing) if self.tickets.open == 0 && outgoing.handout.is_some() => None,
             State::Sending(_) if self.tickets.open == 0 => Some(Stage::Awaiting),
             State::Opening | State::Sending(_) | State::Rechecking(_) => Some(Stage::Reading),
             State::Committing(..) => Some(Stage::Awaiting),
@@ -175,6 +185,7 @@ impl Sender {
         outgoing.pipeline.receiver_has(page.cvs);
         if page.last {
             outgoing.pipeline.receiver_has_no_more();
+            self.hand_out(page.upload, out);
         }
         self.advance(out);
     }
@@ -252,21 +263,32 @@ impl Sender {
             self.state = State::Leaving(Err(OpError::us(code, text)), source.lease());
             return self.go_on_leaving(out);
         }
-        let (path, version, attempt) = match &self.purpose {
+        let (path, offered, attempt) = match &self.purpose {
             Purpose::Upload(path, attempt) => (path.clone(), 0, *attempt),
             Purpose::Download(get) => (get.path.clone(), version, Attempt::default()),
         };
         let Metadata { length, mode, modified, .. } = *metadata;
-        let offer = Offer { path, length, mode, modified, version, attempt };
-        let (blocks, mut pipeline) = (offer.blocks(), Pipeline::new(Shape::of(&offer)));
+        let offer = Offer { path, length, mode, modified, version: offered, attempt };
+        let (blocks, shape) = (offer.blocks(), Shape::of(&offer));
+        let is_shared = self.is_shared && length > EXTENT;
+        let mut pipeline = if is_shared { Pipeline::withheld(shape) } else { Pipeline::new(shape) };
         out.event(OpEvent::Started { length });
         out.push(Effect::Transmit((), Body::Offer(offer)));
         if length <= EXTENT {
             pipeline.receiver_has_no_more();
         }
-        let (told_to, told, rounds, refused) = (0, false, 0, 0);
-        self.state =
-            State::Sending(Outgoing { source, length, blocks, pipeline, told_to, told, rounds, refused });
+        self.state = State::Sending(Outgoing {
+            source,
+            version,
+            length,
+            blocks,
+            pipeline,
+            handout: None,
+            told_to: 0,
+            told: false,
+            rounds: 0,
+            refused: 0,
+        });
     }
 
     /// Reads ahead; once all is sent, looks at the source again.
@@ -282,7 +304,7 @@ impl Sender {
             let ticket = self.tickets.issue(read, out);
             outgoing.pipeline.reading(ticket, shape);
         }
-        if !outgoing.pipeline.is_done() {
+        if !outgoing.pipeline.is_done() || outgoing.handout.is_some() {
             return;
         }
         let lease = outgoing.source.lease();
@@ -348,6 +370,7 @@ impl Machine for Sender {
             Input::Ended((), _) if !matches!(self.state, State::Leaving(..) | State::Closed) => {
                 self.leave(Err(OpError { by: Party::Link, failure: Failure::from(Code::LOST) }), out);
             }
+            Input::Command(Order::Share(order)) => self.on_share(order, out),
             Input::Command(Order::Cancel) => self.cancel(out),
             Input::Command(_) | Input::Ended((), _) | Input::Elapsed => {}
             Input::Dialed(()) | Input::DialFailed((), _) => {}
@@ -357,7 +380,7 @@ impl Machine for Sender {
     fn footprint(&self) -> usize {
         match &self.state {
             State::Sending(outgoing) | State::Rechecking(outgoing) | State::Committing(outgoing, _) => {
-                outgoing.pipeline.footprint()
+                outgoing.pipeline.footprint() + outgoing.handout.as_ref().map_or(0, Handout::footprint)
             }
             State::New | State::Opening | State::Leaving(..) | State::Closed => 0,
         }

@@ -22,10 +22,11 @@ impl Operation {
             Operation::Sender(sender) => Sender::stage(sender),
             Operation::Receiver(receiver) => Receiver::stage(receiver),
             Operation::Pourer(pourer) => pourer.stage(),
+            Operation::Pusher(pusher) => pusher.stage(),
             Operation::Printer(_) | Operation::Puller(_) => Some(Stage::Receiving),
             Operation::Answer(_) | Operation::Ask(_) | Operation::Comparison(_) => None,
             Operation::Intake(_) | Operation::Reader(_) | Operation::Summary(_) => None,
-            Operation::Supplier(_) => None,
+            Operation::Supplier(_) | Operation::Taker(_) => None,
         }
     }
 }

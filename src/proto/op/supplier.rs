@@ -28,7 +28,8 @@ pub struct Supplier {
 #[derive(Clone, Debug, PartialEq, Hash)]
 enum State {
     New,
-    Opening,
+    /// With what is wanted already.
+    Opening(Vec<Range>),
     /// The offer is out: what is wanted is read and sent.
     Supplying(Box<Supply>),
     /// The client has what it wanted; is the source still what it was?
@@ -80,7 +81,7 @@ impl Supplier {
     fn pipeline(&self) -> Option<&Pipeline> {
         match &self.state {
             State::Supplying(supply) => Some(&supply.pipeline),
-            State::New | State::Opening | State::Rechecking(_) => None,
+            State::New | State::Opening(_) | State::Rechecking(_) => None,
             State::Leaving(..) | State::Closed => None,
         }
     }
@@ -101,10 +102,22 @@ impl Supplier {
         let offer = Offer { path, length, mode, modified, version, attempt };
         let (blocks, pipeline) = (offer.blocks(), Pipeline::of_nothing(Shape::of(&offer)));
         out.push(Effect::Transmit((), Body::Offer(offer)));
-        self.state = State::Supplying(Box::new(Supply { lease, blocks, pipeline }));
+        let supplying = State::Supplying(Box::new(Supply { lease, blocks, pipeline }));
+        if let State::Opening(early) = core::mem::replace(&mut self.state, supplying)
+            && !early.is_empty()
+        {
+            self.on_want(&early, out);
+        }
     }
 
     fn on_want(&mut self, ranges: &[Range], out: &mut Out<Supplier>) {
+        if let State::Opening(early) = &mut self.state {
+            early.extend_from_slice(ranges);
+            if early.len() > WANT_MAX {
+                self.leave(Err(OpError::unexpected("more is wanted than may be at once")), out);
+            }
+            return;
+        }
         let State::Supplying(supply) = &mut self.state else { return };
         if ranges.iter().any(|range| range.first + range.count > supply.blocks) {
             return self
@@ -149,7 +162,7 @@ impl Supplier {
         match (&self.state, body) {
             (State::Leaving(..) | State::Closed, _) => {}
             (_, Body::Cancel) => self.leave(Err(OpError::peer(Failure::from(Code::CANCELLED))), out),
-            (State::Supplying(_), Body::Want(ranges)) => self.on_want(&ranges, out),
+            (State::Opening(_) | State::Supplying(_), Body::Want(ranges)) => self.on_want(&ranges, out),
             (State::Supplying(supply), Body::Done) if supply.pipeline.is_done() => {
                 let lease = supply.lease;
                 self.state = State::Rechecking(lease);
@@ -170,7 +183,7 @@ impl Supplier {
             }
             (State::Leaving(..), _) => self.go_on_leaving(out),
             (_, Stored::Name(Err(error)) | Stored::Block(Err(error))) => self.leave(Err(error.into()), out),
-            (State::Opening, Stored::Name(Ok(NameDone::Source { lease, metadata, version }))) => {
+            (State::Opening(_), Stored::Name(Ok(NameDone::Source { lease, metadata, version }))) => {
                 self.on_opened(lease, &metadata, version, out);
             }
             (State::Supplying(supply), Stored::Block(Ok(BlockDone::Read { data, cvs }))) => {
@@ -194,7 +207,7 @@ impl Supplier {
             State::Supplying(supply) => Some(supply.lease),
             State::Rechecking(lease) => Some(lease),
             State::Leaving(_, lease) => lease,
-            State::New | State::Opening | State::Closed => None,
+            State::New | State::Opening(_) | State::Closed => None,
         };
         self.state = State::Leaving(outcome, lease);
         self.go_on_leaving(out);
@@ -223,7 +236,7 @@ impl Machine for Supplier {
     fn step(&mut self, _now: Time, input: Input<Supplier>, out: &mut Out<Supplier>) {
         match input {
             Input::Command(Order::Begin) if self.state == State::New => {
-                self.state = State::Opening;
+                self.state = State::Opening(Vec::new());
                 let open = NameOp::OpenSource { root: self.root, path: self.get.path.clone() };
                 self.tickets.issue(StoreOp::Name(open), out);
             }

@@ -6,7 +6,7 @@ use crate::probe::{Bug, Mark, mark_if, planted};
 use crate::proto::machine::{Effect, End, Out};
 use crate::proto::op::{
     Answer, Ask, Comparison, Intake, OpEffect, OpError, OpEvent, OpInput, OpResult, Operation, Party, Pourer,
-    Printer, Puller, Question, Reader, Receiver, Sender, ShareOrder, Summary, Supplier,
+    Printer, Puller, Pusher, Question, Reader, Receiver, Sender, ShareOrder, Summary, Supplier, Taker,
 };
 use crate::proto::storage::{RootId, StoreError, StoreOp, Stored, Ticket};
 use crate::time::Time;
@@ -24,6 +24,7 @@ fn is_terminal(body: &Body) -> bool {
         Body::List(_) | Body::Next | Body::Stat(_) | Body::Remove(_) => false,
         Body::MakeFolder(_) | Body::MakeLink(_) | Body::ReadLink(_) | Body::Resolve(_) => false,
         Body::Sum(_) | Body::Read(_) | Body::Stream(_) | Body::End(_) | Body::Pull(_) => false,
+        Body::Push(_) => false,
     }
 }
 
@@ -42,6 +43,7 @@ fn begins(body: &Body) -> bool {
             | Body::Get(_)
             | Body::Offer(_)
             | Body::Pull(_)
+            | Body::Push(_)
             | Body::Sum(_)
             | Body::Read(_)
             | Body::Stream(_)
@@ -74,6 +76,7 @@ impl Session {
             }
             Request::Fetch { root, at, get, start } => Receiver::asking(root, at, get, start, limits).into(),
             Request::Pull { get, length } => Puller::new(get, length).into(),
+            Request::Push(what) => Pusher::new(what, limits).to_peer_with(self.table.capabilities).into(),
             Request::Print { stream, path, span, printed } => {
                 Printer::new(stream, path, span, printed, limits).into()
             }
@@ -124,6 +127,9 @@ impl Session {
         }
         if matches!(body, Body::Pull(_)) && !self.table.capabilities.has(Capabilities::PULLS) {
             return self.give_up(now, Failure::new(Code::UNEXPECTED, "Pull without the capability"), out);
+        }
+        if matches!(body, Body::Push(_)) && !self.table.capabilities.has(Capabilities::PUSHES) {
+            return self.give_up(now, Failure::new(Code::UNEXPECTED, "Push without the capability"), out);
         }
         let known = self.table.ids.get(&id).copied();
         if let (Body::Data(_), Some(slot)) = (&body, known)
@@ -190,6 +196,10 @@ impl Session {
                 let began = Began::Pull(get.path.clone());
                 let supplier = Supplier::new(root, get, &self.limits);
                 (supplier.to_peer_with(self.table.capabilities).into(), began)
+            }
+            Body::Push(push) => {
+                let began = Began::Push(push.path.clone());
+                (Taker::new(root, push, &self.limits).into(), began)
             }
             Body::Sum(path) => (Summary::new(root, path.clone(), &self.limits).into(), Began::Sum(path)),
             Body::Offer(offer) => {
@@ -275,8 +285,9 @@ impl Session {
     }
 
     fn on_operation_closed(&mut self, now: Time, slot: SlotId, result: OpResult, out: &mut Out<Session>) {
-        let Some((Slot { tag, id, .. }, is_answered)) = self.table.remove(slot) else { return };
-        if self.role == Role::Client {
+        let Some((Slot { operation, tag, id, .. }, is_answered)) = self.table.remove(slot) else { return };
+        // What held a helper back held back the transfer that it helps.
+        if self.role == Role::Client && !operation.helps() {
             let waits = self.meter.take(now);
             if waits != Waits::default() {
                 out.event(Event::Op(tag, OpEvent::Waited(waits)));

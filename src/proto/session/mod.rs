@@ -40,7 +40,7 @@ pub use request::{Began, Request};
 pub use waits::Waits;
 
 /// What this crate can do beyond the version.
-pub const CAPABILITIES: Capabilities = Capabilities::HOLES.and(Capabilities::PULLS);
+pub const CAPABILITIES: Capabilities = Capabilities::HOLES.and(Capabilities::PULLS).and(Capabilities::PUSHES);
 
 /// Which end of the connection a session is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -184,6 +184,11 @@ impl Session {
     /// True if blocks may be pulled over it.
     pub(super) fn pulls(&self) -> bool {
         self.is_open() && self.table.capabilities.has(Capabilities::PULLS)
+    }
+
+    /// True if blocks may be pushed over it.
+    pub(super) fn pushes(&self) -> bool {
+        self.is_open() && self.table.capabilities.has(Capabilities::PUSHES)
     }
 
     /// Takes bytes in; [`Session::next_frame`] takes them apart.

@@ -1,6 +1,6 @@
 //! What a client asks a session for, and what a server's session tells that it was asked for.
 
-use crate::proto::op::{Printed, Question};
+use crate::proto::op::{Printed, Pushed, Question};
 use crate::proto::storage::{RootId, StreamId};
 use crate::wire::{Attempt, Get, RelPath, Span, Start, Stream};
 
@@ -56,6 +56,8 @@ pub enum Request {
         /// For the operation that receives it, this is so many bytes.
         length: u64,
     },
+    /// Send blocks of a file for the operation that uploads it.
+    Push(Pushed),
     /// Compare a file here with one at the peer.
     Compare {
         /// The folder that the file is below.
@@ -80,6 +82,8 @@ pub enum Began {
     Stream(RelPath),
     /// To send blocks of a file that another connection receives.
     Pull(RelPath),
+    /// To receive blocks of a file that another connection uploads.
+    Push(RelPath),
     /// To send bytes of a file, in order.
     Read(RelPath),
     /// To tell the chaining values of a file's blocks.

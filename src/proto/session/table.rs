@@ -262,7 +262,7 @@ pub(super) fn read_length(op: &StoreOp) -> Option<usize> {
         StoreOp::File(FileOp::Load { .. }) => usize::try_from(limits::BLOCK_MIN).ok(),
         StoreOp::File(FileOp::Stage { .. }) | StoreOp::Name(_) | StoreOp::Stream(_) => None,
         StoreOp::Block(BlockOp::Write { .. } | BlockOp::Zero { .. }) => None,
-        StoreOp::Block(BlockOp::Check { .. } | BlockOp::Copy { .. }) => None,
+        StoreOp::Block(BlockOp::Check { .. } | BlockOp::Copy { .. } | BlockOp::Land { .. }) => None,
     }
 }
 

@@ -333,6 +333,9 @@ fn done(done: NameDone) -> Result<OpDone, StoreError> {
         NameDone::Partial { .. } | NameDone::Noted | NameDone::Published | NameDone::Source { .. } => {
             Err(StoreError::new(Code::IO, "the store did something else"))
         }
+        NameDone::Joined { .. } | NameDone::Gathered { .. } => {
+            Err(StoreError::new(Code::IO, "the store did something else"))
+        }
         NameDone::Unchanged | NameDone::Folder { .. } | NameDone::Entries { .. } | NameDone::Released => {
             Err(StoreError::new(Code::IO, "the store did something else"))
         }

@@ -3,7 +3,7 @@
 use rand::{Rng, RngExt};
 
 use super::{between, file_path, length, mode, modified, number, random_bytes, wide};
-use crate::wire::{LinkTarget, RequestId, Span, Stream, limits};
+use crate::wire::{LinkTarget, Push, RequestId, Span, Stream, UploadId, limits};
 
 /// Where a link leads: any bytes but NUL.
 pub fn link_target(rng: &mut impl Rng) -> LinkTarget {
@@ -26,4 +26,10 @@ pub fn span(rng: &mut impl Rng) -> Span {
 pub fn stream(rng: &mut impl Rng) -> Stream {
     let (path, mode, modified) = (file_path(rng), mode(rng), modified(rng));
     Stream { path, mode, modified, request: RequestId(wide(rng)), attempt: number(rng) as u32 }
+}
+
+/// One more connection for an upload.
+pub fn push(rng: &mut impl Rng) -> Push {
+    let (upload, length) = (UploadId(number(rng).max(1)), between(rng, 0, limits::FILE_MAX));
+    Push { upload, length, path: file_path(rng) }
 }

@@ -152,7 +152,8 @@ impl Plan {
             obstacles::obstacles(&mut plan, &mut streams.stream(Streams::OBSTACLES));
         }
         if matches!(scenario, Scenario::Clean | Scenario::Partition | Scenario::Swarm) {
-            several::several(&mut plan, &mut streams.stream(Streams::SEVERAL));
+            several::gets(&mut plan, &mut streams.stream(Streams::SEVERAL));
+            several::puts(&mut plan, &mut streams.stream(Streams::PUSHES));
         }
         ordered::ordered(&mut plan, scenario, &mut streams.stream(Streams::ORDERED));
         trees::trees(&mut plan, scenario, &mut streams.stream(Streams::TREES));

@@ -1,7 +1,7 @@
 //! How a receiver ends: it publishes, or its partial is kept or dropped once nothing is under way in the store any more.
 
 use super::super::incoming::Incoming;
-use super::super::{OpError, OpEvent, OpResult, Party, ROUNDS_MAX};
+use super::super::{Moved, OpDone, OpError, OpEvent, OpResult, Party, ROUNDS_MAX};
 use super::{Receiver, State};
 use crate::probe::{Bug, Mark, mark, planted};
 use crate::proto::machine::{Effect, Out};
@@ -21,13 +21,18 @@ pub(super) enum Rest {
 impl Receiver {
     /// Once the sender has committed and all is written: publishes, or asks for what is missing.
     pub(super) fn try_commit(&mut self, out: &mut Out<Receiver>) {
-        let State::Receiving(incoming, lease) = &mut self.state else { return };
+        let State::Receiving(incoming, _) = &mut self.state else { return };
         let Some(commit) = incoming.commit else { return };
         let is_writing = !incoming.writing.is_empty() && !planted(Bug::CommitWhileWriting);
-        if is_writing || !incoming.holding.is_over() {
+        if is_writing || incoming.gathering || !incoming.holding.is_over() {
             return;
         }
-        let Some(root) = incoming.blocks.root() else {
+        let root = incoming.blocks.root();
+        if root.is_none() && self.gather_others(out) {
+            return;
+        }
+        let State::Receiving(incoming, lease) = &mut self.state else { return };
+        let Some(root) = root else {
             mark(Mark::BlocksWanted);
             incoming.commit = None;
             incoming.rounds += 1;
@@ -51,6 +56,23 @@ impl Receiver {
             out.push(Effect::Transmit((), Body::Committed(root)));
         }
         self.tickets.issue(StoreOp::Name(publish), out);
+    }
+
+    /// The file is visible and durable, and only now its sender is told.
+    pub(super) fn on_published(&mut self, out: &mut Out<Receiver>) {
+        let State::Publishing(incoming, _, root) = &self.state else { return };
+        let root = *root;
+        let done = OpDone::Moved(Moved {
+            length: incoming.offer.length,
+            root,
+            blocks_refused: incoming.blocks.refused,
+            skipped: incoming.blocks.kept,
+        });
+        if !planted(Bug::AnswerBeforePublish) {
+            out.push(Effect::Transmit((), Body::Committed(root)));
+        }
+        self.state = State::Leaving(Ok(done), None);
+        self.go_on_leaving(out);
     }
 
     pub(super) fn can_be_stopped(&self) -> bool {

@@ -10,6 +10,7 @@ use super::{Receiver, State};
 use crate::probe::{Mark, mark};
 use crate::proto::machine::Out;
 use crate::proto::storage::{Extent, Ticket};
+use crate::wire::UploadId;
 use crate::wire::limits::EXTENT;
 
 impl Incoming {
@@ -37,7 +38,12 @@ impl Incoming {
         let (version, length, missing) = (self.offer.version, self.offer.length, shares.missing());
         if missing > 0 {
             self.shares = Some(shares);
-            out.event(OpEvent::Share(ShareEvent::Shares { version, length, missing }));
+            out.event(OpEvent::Share(ShareEvent::Shares {
+                version,
+                length,
+                missing,
+                upload: UploadId::default(),
+            }));
         }
     }
 }
@@ -77,6 +83,7 @@ impl Receiver {
                 self.write_brought(helper, pieces, out);
             }
             ShareOrder::Open | ShareOrder::Want(_) | ShareOrder::Stored(_) | ShareOrder::Finish => {}
+            ShareOrder::Landed { .. } | ShareOrder::Damaged => {}
         }
     }
 
