@@ -190,7 +190,10 @@ fn put_actions(outcome: &Outcome, job: &Job, root: &str, how: How) -> Vec<(Strin
                 let gone = Effect::Write(vec![None]);
                 match told {
                     Some((Fate::Removed, at)) => tree_action(job, gone, at, true),
-                    None if is_done => tree_action(job, gone, job.ended_at.unwrap_or(u64::MAX), true),
+                    // What a server that keeps no rules had listed is another's.
+                    None if is_done && !plan_has_impostor(outcome, job) => {
+                        tree_action(job, gone, job.ended_at.unwrap_or(u64::MAX), true)
+                    }
                     _ => tree_action(job, gone, u64::MAX, false),
                 }
             }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use towline::wire::RESERVED;
 
 use crate::outcome::{Ended, Job, Outcome};
-use crate::plan::Operation;
+use crate::plan::{How, Operation};
 
 pub(super) fn check(outcome: &Outcome) -> Vec<String> {
     let mut broken = Vec::new();
@@ -24,7 +24,7 @@ pub(super) fn check(outcome: &Outcome) -> Vec<String> {
             }
             Operation::List => broken.extend(wrong_names(outcome, job)),
             Operation::GetTree { path, at: None, how } if !how.dry_run => {
-                broken.extend(wrong_files(outcome, job, path))
+                broken.extend(wrong_files(outcome, job, path, *how))
             }
             Operation::Stat { .. } => {}
             Operation::Get { .. } | Operation::Put { .. } | Operation::Remove { .. } => {}
@@ -42,7 +42,7 @@ pub(super) fn check(outcome: &Outcome) -> Vec<String> {
 
 /// Files of a tree that was received: each is one that was sent to its place, and what was acknowledged before is there
 /// as long as nobody writes there meanwhile.
-fn wrong_files(outcome: &Outcome, get: &Job, path: &str) -> Option<String> {
+fn wrong_files(outcome: &Outcome, get: &Job, path: &str, how: How) -> Option<String> {
     let place = |at: &str| at.strip_prefix(path).and_then(|rest| rest.strip_prefix('/')).map(str::to_owned);
     let may: BTreeSet<String> = outcome
         .plan
@@ -58,7 +58,8 @@ fn wrong_files(outcome: &Outcome, get: &Job, path: &str) -> Option<String> {
     };
     let removed = outcome.plan.steps().any(|step| removes(&step.operation));
     let put = outcome.jobs.iter().filter(before).flat_map(|job| outcome.operation(job).puts());
-    let must: BTreeSet<String> = put.filter_map(|(at, _)| place(&at)).filter(|_| !removed).collect();
+    let must: BTreeSet<String> =
+        put.filter_map(|(at, _)| place(&at)).filter(|at| !removed && !how.leaves_out(at)).collect();
     let is_there = |name: &String| got.iter().any(|got| got.starts_with(&format!("{name} is ")));
     let is_rotten = !outcome.rotten.is_empty();
     if must.iter().all(is_there) && (is_rotten || got.is_subset(&may)) {

@@ -29,6 +29,7 @@ mod stage;
 mod summary;
 mod supplier;
 mod taker;
+mod tickets;
 
 use core::fmt;
 
@@ -48,10 +49,11 @@ pub(crate) use stage::Stage;
 pub use summary::{Summary, Summed};
 pub use supplier::Supplier;
 pub use taker::Taker;
+use tickets::Tickets;
 
 use super::machine::{Bulk, Effect, Input, Machine, Out};
 use super::session::Waits;
-use super::storage::{Lease, NameOp, StoreError, StoreOp, Ticket};
+use super::storage::{StoreError, StoreOp, Ticket};
 use super::tree_job;
 use crate::time::Time;
 use crate::wire::{Body, Code, Cv, Entry, Failure, LinkTarget, Metadata, Resolved};
@@ -233,43 +235,6 @@ impl Bulk for Body {
 
 /// How often a receiver asks for blocks, and a sender lets itself be asked.
 const ROUNDS_MAX: u32 = 16;
-
-/// Gives out an operation's tickets, and knows how many are open.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-struct Tickets {
-    next: u64,
-    open: usize,
-}
-
-impl Tickets {
-    /// What is issued next.
-    fn next(&self) -> Ticket {
-        Ticket(self.next)
-    }
-
-    fn issue<M: Machine>(&mut self, op: StoreOp, out: &mut Out<M>) -> Ticket {
-        let ticket = Ticket(self.next);
-        self.next += 1;
-        self.open += 1;
-        out.push(Effect::Store(ticket, op));
-        ticket
-    }
-
-    fn completed(&mut self) {
-        self.open -= 1;
-    }
-
-    /// The end of an operation that reads a file: once nothing is awaited any more the file is closed; true once that is over, too.
-    fn end_with<M: Machine>(&mut self, lease: &mut Option<Lease>, out: &mut Out<M>) -> bool {
-        if self.open > 0 {
-            return false;
-        }
-        if let Some(lease) = lease.take() {
-            self.issue(StoreOp::Name(NameOp::Release { lease }), out);
-        }
-        self.open == 0
-    }
-}
 
 macro_rules! operations {
     ($($name:ident),*) => {

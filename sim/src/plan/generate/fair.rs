@@ -1,14 +1,23 @@
 //! What a plan asks for, it can have: a step that must succeed has a way, and its client the patience. Done last, without a
 //! draw.
 
-use crate::plan::{Expect, Numbers, Operation, Plan, Step, What, When};
+use crate::plan::{Expect, Numbers, Operation, Plan, Step, Trick, What, When};
 
 /// Who is refused in favour of those who came before is told to come again after so long, at least.
 const REFUSED_MS: u64 = 1_000;
 
 pub(super) fn fair(plan: &mut Plan) {
     where_files_stand(plan);
+    who_meets_a_liar(plan);
     patience(plan);
+}
+
+/// Whoever lies may be on the connection of any step, if others were lost.
+fn who_meets_a_liar(plan: &mut Plan) {
+    if plan.impostors.iter().any(|impostor| impostor.trick == Trick::Lies) {
+        let steps = plan.clients.iter_mut().flat_map(|client| &mut client.steps);
+        steps.for_each(|step| step.expect = Expect::Any);
+    }
 }
 
 /// What is beneath a path at which a file may stand may fail, and so may the file that would stand there.

@@ -20,6 +20,8 @@ use crate::plan::Plan;
 
 /// A block of a file that is not long.
 const BLOCK: u64 = 65_536;
+/// Pings in a row that it answers. Nobody is helped against a server that is there and has nothing more to say.
+const PINGS: u32 = 12;
 /// Questions about blocks that are more than may be asked at once.
 const WANTS: usize = limits::WANT_MAX + 6;
 
@@ -36,6 +38,8 @@ pub(in crate::tier) struct Talk {
     folders: Folders,
     /// How often it answers before it falls silent.
     patience: u32,
+    /// Pings since it was last asked for something.
+    pings: u32,
     /// True if streams carry much.
     is_wide: bool,
     is_over: bool,
@@ -62,7 +66,7 @@ impl Talk {
         let patience = random.random_range(3..40);
         let is_wide = plan.shape.write_max.min(plan.shape.read_max) >= 9_000;
         let (decoder, pulled) = (Decoder::new(), None);
-        Talk { decoder, random, side, lengths, pulled, folders, patience, is_wide, is_over: false }
+        Talk { decoder, random, side, lengths, pulled, folders, patience, pings: 0, is_wide, is_over: false }
     }
 
     /// True once it has said what it had to say.
@@ -83,6 +87,8 @@ impl Talk {
                 Side::Server => self.as_server(operation, heard.body),
                 Side::Client => self.as_client(operation, heard.body),
             };
+            self.pings = if operation == 0 { self.pings + 1 } else { 0 };
+            self.is_over |= self.pings > PINGS;
             if operation != 0 && !answers.is_empty() {
                 self.patience -= 1;
                 self.is_over |= self.patience == 0;

@@ -51,9 +51,17 @@ pub(super) fn strange(plan: &mut Plan, steps: &mut [(Operation, bool)], path: &s
     }
 }
 
+/// Where something else than a folder is on the way to it, it cannot be.
 fn add(steps: &mut [(Operation, bool)], (at, node): &(&str, Node)) {
     for (operation, _) in steps {
         if let Operation::PutTree { nodes, .. } = operation {
+            let is_in_the_way = |(path, other): &(String, Node)| {
+                *other != Node::Folder
+                    && at.strip_prefix(path.as_str()).is_some_and(|rest| rest.starts_with('/'))
+            };
+            if nodes.iter().any(is_in_the_way) {
+                continue;
+            }
             nodes.push(((*at).to_owned(), node.clone()));
         }
     }
