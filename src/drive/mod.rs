@@ -10,6 +10,7 @@
 //! | `completions` | one machine's use of a store, and its leases |
 //! | `traffic` | how many bytes went over connections |
 //! | `streams` | what the application reads or writes in order |
+//! | `mail` | sockets of datagrams, under the echo machine |
 //! | `serve` | the accept loop, which the listener machine decides for |
 //! | `jobs` | the client machine as a handle to ask things of |
 
@@ -18,6 +19,7 @@ mod completions;
 mod disk;
 mod jobs;
 mod link;
+mod mail;
 mod run;
 mod serve;
 mod streams;
@@ -28,6 +30,7 @@ pub use completions::Completions;
 pub use disk::{Disk, Mode, Submit};
 pub use jobs::{Jobs, Stopped};
 pub use link::Link;
+pub use mail::{LocalMail, Mail, Tally, UdpMail, serve_mail};
 pub use run::{Dial, NoDial, Run};
 pub use serve::{Accept, Door, Serve, ServerEvent, StopReceiver, Stopper, Watch, stopper};
 pub use streams::AnyPipe;
