@@ -11,6 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use towline::drive::{Disk, Door, Mode, Serve, stopper};
+use towline::net::Listener;
 use towline::proto::storage::RootId;
 use towline::proto::{Limits, ListenLimits};
 use towline::store::memory::MemoryFiles;
@@ -50,7 +51,7 @@ async fn towline() -> SocketAddr {
     let (listener, address) = listener().await;
     let disk: Disk<MemoryFiles> = Disk::new(0, Mode::Inline);
     let serve = Serve {
-        doors: vec![(Door::Echo, listener)],
+        doors: vec![(Door::Echo, Listener::Tcp(listener))],
         store: (Arc::new(disk), RootId(0)),
         limits: Limits::default(),
         listen: ListenLimits::default(),

@@ -3,12 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::args::Talk;
 use super::explain::spoken;
 use super::output::{Short, Size, Utc};
+use crate::drive::Tally;
+use crate::net::{Peer, Place};
+use crate::proto::datagram::Unanswered;
 use crate::proto::op::{Moved, OpDone, OpResult, Party, Question, Summed};
 use crate::proto::session::{Began, Event, SessionEnd, Tag};
 use crate::server::ServerEvent;
@@ -23,7 +25,7 @@ pub(super) struct Journal {
 
 #[derive(Debug)]
 struct Visitor {
-    peer: SocketAddr,
+    peer: Peer,
     /// Operations by what they are called in a line.
     running: BTreeMap<Tag, Asked>,
     /// Echoes are many: they are told together, at the end.
@@ -66,6 +68,7 @@ impl Journal {
                 let said = crate::net::diagnose::system("cannot accept connections for now", &error);
                 vec![format!("{}  {said}", Utc::now())]
             }
+            ServerEvent::MailClosed { place, tally, error } => vec![mail(&place, &tally, error.as_ref())],
             ServerEvent::Draining { connections } => vec![self.stopping(connections)],
         }
     }
@@ -130,6 +133,30 @@ impl Journal {
                 "stopping: waiting for {connections} connections to finish, {limit}; Ctrl-C again stops at once"
             ),
         }
+    }
+}
+
+/// What became of the datagrams at a socket.
+fn mail(place: &Place, tally: &Tally, error: Option<&std::io::Error>) -> String {
+    let mut line =
+        format!("{}  {place}  {} datagrams came, {} answered", Utc::now(), tally.received, tally.answered);
+    for (why, count) in &tally.unanswered {
+        let why = match why {
+            Unanswered::ReservedPort => "from a server's port",
+            Unanswered::OwnPort => "from this port, as another echo's would be",
+            Unanswered::NoSource => "from no single address",
+            Unanswered::ToMany => "to many hosts",
+            Unanswered::OverBudget => "beyond what one source is answered",
+            Unanswered::NoRoom => "more than the system takes",
+        };
+        line += &format!("; {count} not: {why}");
+    }
+    if tally.untaken > 0 {
+        line += &format!("; {} answers were not taken: nobody reads there any more", tally.untaken);
+    }
+    match error {
+        Some(error) => crate::net::diagnose::system(format!("{line}; cannot go on"), error).to_string(),
+        None => line,
     }
 }
 

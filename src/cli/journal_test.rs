@@ -7,7 +7,7 @@ use crate::wire::{Code, Cv, Failure, RelPath};
 
 fn journal(verbose: bool) -> Journal {
     let mut journal = Journal::new(Talk { quiet: false, verbose }, Some(Duration::from_secs(30)));
-    let peer = "192.0.2.7:51234".parse().unwrap();
+    let peer = Peer::Ip("192.0.2.7:51234".parse().unwrap());
     journal.on_event(ServerEvent::Accepted { connection: 1, peer, door: Door::Files });
     journal
 }

@@ -16,6 +16,7 @@
 //! | `output` | sizes, rates, times; standard output that may be closed |
 
 mod args;
+mod doors;
 mod echo;
 mod exit;
 mod explain;

@@ -1,22 +1,22 @@
 //! `towline serve`: a folder for others to fetch from and send to.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
 
-use tokio::net::TcpListener;
-
 use super::args::{self, Patience, Talk};
+use super::doors;
 use super::exit::Exit;
-use super::explain::{self, CliError};
+use super::explain::CliError;
 use super::journal::Journal;
 use super::output::{self, shown};
 use super::visit::Signals;
 use crate::net::diagnose::{Diagnosis, local_addresses};
-use crate::net::{DEFAULT_PORT, Endpoint, SocketOptions, listen};
+use crate::net::{DEFAULT_PORT, Endpoint, Place};
 use crate::proto::ListenLimits;
-use crate::server::{ListenEnd, Server, ServerConfig, StopReceiver, Stopper, stopper};
+use crate::proto::storage::StoreError;
+use crate::server::{Doors, ListenEnd, Server, ServerConfig, StopReceiver, Stopper, stopper};
 use crate::wire::Code;
 
 /// The port of RFC 862.
@@ -28,16 +28,21 @@ const LINES_MAX: usize = 1024;
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The folder that is served, for reading and writing
-    #[arg(default_value = ".")]
+    #[arg(default_value = ".", conflicts_with = "no_files")]
     dir: PathBuf,
 
     /// Where to listen; may be given more than once; port 0 takes any that is free [default: 127.0.0.1:8695]
     #[arg(long, value_name = "ADDR", value_parser = |text: &str| args::listen_address(text, DEFAULT_PORT))]
     listen: Vec<SocketAddr>,
 
-    /// Also echo raw TCP here (RFC 862), for any client; may be given more than once
-    #[arg(long, value_name = "ADDR", value_parser = |text: &str| args::listen_address(text, ECHO_PORT))]
-    echo: Vec<SocketAddr>,
+    /// Also echo here (RFC 862), for any client: tcp://ADDR (or ADDR), udp://ADDR, unix:PATH or unixgram:PATH; may be given more
+    /// than once
+    #[arg(long, value_name = "PLACE", value_parser = |text: &str| doors::place(text, ECHO_PORT))]
+    echo: Vec<Place>,
+
+    /// Serve no folder: only echo
+    #[arg(long, requires = "echo", conflicts_with = "listen")]
+    no_files: bool,
 
     /// Listen beyond this machine although nothing is encrypted and nobody is asked who they are
     #[arg(long)]
@@ -56,17 +61,16 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<(), CliError> {
     let mut files = args.listen.clone();
-    if files.is_empty() {
+    if files.is_empty() && !args.no_files {
         files.push(SocketAddr::from(([127, 0, 0, 1], DEFAULT_PORT)));
     }
-    let exposed = files.iter().chain(&args.echo).find(|address| !address.ip().to_canonical().is_loopback());
-    if let Some(address) = exposed {
+    let places = files.iter().map(|address| Place::Tcp(*address)).chain(args.echo.iter().cloned());
+    if let Some(place) = places.into_iter().find(|place| !place.is_local()) {
         if !args.insecure_plaintext {
-            return Err(refused(*address));
+            return Err(refused(&place, args.no_files));
         }
-        output::note(&format!(
-            "warning: whoever reaches {address} can read, replace and remove what is served, and nothing is encrypted"
-        ));
+        let can = if args.no_files { "use the echo" } else { "read, replace and remove what is served" };
+        output::note(&format!("warning: whoever reaches {place} can {can}, and nothing is encrypted"));
     }
     allow_many_files();
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -101,22 +105,13 @@ async fn serve(args: &Args, files: &[SocketAddr], lines: SyncSender<String>) -> 
     let config =
         ServerConfig { listen: limits, durability: args.durable.durability(), ..ServerConfig::default() };
     let nonce = args::random()? as u64;
-    let folder = shown(&args.dir);
-    let server = Server::new(&args.dir, nonce, config).await;
-    let server = server.map_err(|error| {
-        let next = match error.code {
-            Code::NOT_FOUND => Some("check the spelling, or make it (`mkdir`)"),
-            Code::NOT_A_FOLDER => Some("serve the folder that it is in"),
-            _ => None,
-        };
-        let told = CliError::local(format!("cannot serve \"{folder}\""), error);
-        match next {
-            Some(next) => told.with_next(next),
-            None => told,
-        }
-    })?;
-    let (file_sockets, echo_sockets) = (listen_all(files)?, listen_all(&args.echo)?);
-    announce(args, &file_sockets, &echo_sockets)?;
+    let server = if args.no_files {
+        Server::without_files(config)
+    } else {
+        Server::new(&args.dir, nonce, config).await.map_err(|error| cannot_serve(&args.dir, error))?
+    };
+    let (doors, files, echo) = doors::open(files, &args.echo)?;
+    announce(args, &files, &echo)?;
     let journal = Mutex::new((Journal::new(args.talk, args.drain.0), 0));
     let server = server.on_event(move |event| {
         let (journal, missed) = &mut *journal.lock().unwrap_or_else(PoisonError::into_inner);
@@ -125,13 +120,25 @@ async fn serve(args: &Args, files: &[SocketAddr], lines: SyncSender<String>) -> 
         }
     });
     let (stopper, stop) = stopper();
-    run_until_stopped(server, file_sockets, echo_sockets, (stopper, stop, signals)).await
+    run_until_stopped(server, doors, (stopper, stop, signals)).await
+}
+
+fn cannot_serve(folder: &Path, error: StoreError) -> CliError {
+    let next = match error.code {
+        Code::NOT_FOUND => Some("check the spelling, or make it (`mkdir`)"),
+        Code::NOT_A_FOLDER => Some("serve the folder that it is in"),
+        _ => None,
+    };
+    let told = CliError::local(format!("cannot serve \"{}\"", shown(folder)), error);
+    match next {
+        Some(next) => told.with_next(next),
+        None => told,
+    }
 }
 
 async fn run_until_stopped(
     server: Server,
-    files: Vec<TcpListener>,
-    echo: Vec<TcpListener>,
+    doors: Doors,
     (stopper, stop, mut signals): (Stopper, StopReceiver, Signals),
 ) -> Result<ListenEnd, CliError> {
     let signalled = async {
@@ -142,31 +149,18 @@ async fn run_until_stopped(
         std::future::pending::<()>().await;
     };
     tokio::select! {
-        end = server.run(files, echo, stop) => Ok(end),
+        end = server.run(doors, stop) => Ok(end),
         () = signalled => unreachable!("waits for ever"),
     }
 }
 
-fn listen_all(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, CliError> {
-    let options = SocketOptions::default();
-    let one = |address: &SocketAddr| {
-        listen(*address, &options).map_err(|error| explain::listening(*address, &error))
-    };
-    addresses.iter().map(one).collect()
-}
-
 /// Where it listens, for programs; then what is served and what to type, for people.
-fn announce(args: &Args, files: &[TcpListener], echo: &[TcpListener]) -> Result<(), CliError> {
-    let addresses = |sockets: &[TcpListener]| -> Result<Vec<SocketAddr>, CliError> {
-        let addresses = sockets.iter().map(TcpListener::local_addr).collect::<Result<_, _>>();
-        addresses.map_err(|error| CliError::system("cannot tell where it listens", &error))
-    };
-    let files = addresses(files)?;
-    for address in &files {
+fn announce(args: &Args, files: &[SocketAddr], echo: &[Place]) -> Result<(), CliError> {
+    for address in files {
         output::print(&format!("listening on {address}"))?;
     }
-    for address in addresses(echo)? {
-        output::print(&format!("echoing on {address}"))?;
+    for place in echo {
+        output::print(&format!("echoing on {place}"))?;
     }
     let (Some(first), false) = (files.first(), args.talk.quiet) else { return Ok(()) };
     let folder = std::fs::canonicalize(&args.dir).unwrap_or_else(|_| args.dir.clone());
@@ -218,16 +212,27 @@ fn print_all(lines: &Receiver<String>) {
     }
 }
 
-fn refused(address: SocketAddr) -> CliError {
+fn refused(place: &Place, is_echo: bool) -> CliError {
+    let port = match place {
+        Place::Tcp(address) | Place::Udp(address) => address.port(),
+        Place::Unix(_) | Place::Unixgram(_) => DEFAULT_PORT,
+    };
+    let why = match is_echo {
+        true => {
+            "whoever reaches that address could use the echo: nothing is encrypted, and nobody is asked who they are"
+        }
+        false => {
+            "whoever reaches that address could read, replace and remove what is served: nothing is encrypted, and nobody \
+             is asked who they are"
+        }
+    };
     CliError::usage(
-        format!("cannot listen on {address}"),
+        format!("cannot listen on {place}"),
         "refused without --insecure-plaintext",
-        "whoever reaches that address could read, replace and remove what is served: nothing is encrypted, and nobody \
-         is asked who they are",
+        why,
         format!(
-            "listen on 127.0.0.1 and reach it through ssh (`ssh -L {0}:127.0.0.1:{0} THIS-HOST`), or add \
-             --insecure-plaintext on a network that you trust",
-            address.port()
+            "listen on 127.0.0.1 and reach it through ssh (`ssh -L {port}:127.0.0.1:{port} THIS-HOST`), or add \
+             --insecure-plaintext on a network that you trust"
         ),
     )
 }

@@ -11,6 +11,7 @@
 //! | `inbox` | where those arrive |
 //! | `traffic` | how many bytes went over connections |
 //! | `streams` | what the application reads or writes in order |
+//! | `mail` | sockets of datagrams, under the echo machine |
 //! | `serve` | the accept loop, which the listener machine decides for |
 //! | `jobs` | the client machine as a handle to ask things of |
 
@@ -20,6 +21,7 @@ mod disk;
 mod inbox;
 mod jobs;
 mod link;
+mod mail;
 mod run;
 mod serve;
 mod streams;
@@ -31,6 +33,7 @@ pub use disk::{Disk, Mode, Submit};
 pub use inbox::{Completed, Reply};
 pub use jobs::{Jobs, Stopped};
 pub use link::Link;
+pub use mail::{LocalMail, Mail, Tally, UdpMail, serve_mail};
 pub use run::{Dial, NoDial, Run};
 pub use serve::{Accept, Door, Serve, ServerEvent, StopReceiver, Stopper, Watch, stopper};
 pub use streams::AnyPipe;

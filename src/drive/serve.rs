@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
 use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -14,10 +13,10 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::AbortHandle;
 use tokio::time::Sleep;
 
-use super::{Clock, Completions, NoDial, Pool, Run, Submit};
-use crate::net::source_of;
+use super::{Clock, Completions, NoDial, Pool, Run, Submit, Tally};
+use crate::net::{Listener, Peer, Place, Stream, source_of};
 use crate::probe::{Bug, planted};
-use crate::proto::listener::{ConnectionId, ListenEnd, ListenEvent, ListenInput, Listener};
+use crate::proto::listener::{self, ConnectionId, ListenEnd, ListenEvent, ListenInput};
 use crate::proto::machine::{Effect, Input, Machine, Out};
 use crate::proto::session::{self, SessionEnd};
 use crate::proto::storage::RootId;
@@ -30,7 +29,7 @@ pub trait Accept: Send {
     type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
     /// The next connection.
-    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Self::Stream, SocketAddr)>>;
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Self::Stream, Peer)>>;
 }
 
 /// What a listening socket is for.
@@ -50,7 +49,7 @@ pub enum ServerEvent {
         /// Its number, from 0.
         connection: u64,
         /// Its other end.
-        peer: SocketAddr,
+        peer: Peer,
         /// What it came for.
         door: Door,
     },
@@ -74,6 +73,15 @@ pub enum ServerEvent {
         connection: u64,
         /// Why; `None` where it was refused, or cut off as the server stopped.
         end: Option<EchoEnd>,
+    },
+    /// A socket of datagrams is served no more.
+    MailClosed {
+        /// Where it was.
+        place: Place,
+        /// What became of what came there.
+        tally: Tally,
+        /// Why, unless the server stopped.
+        error: Option<io::Error>,
     },
     /// Nothing can be accepted for a while.
     AcceptPaused(io::Error),
@@ -138,7 +146,7 @@ enum Task {
 struct Serving<A: Accept> {
     config: Serve<A>,
     clock: Clock,
-    listener: Listener,
+    listener: listener::Listener,
     pool: Pool,
     next: u64,
     /// Accepted, and not admitted or refused yet.
@@ -154,7 +162,7 @@ impl<A: Accept> Serve<A> {
     /// Serves until it is stopped and everything has ended.
     pub async fn run(self, stop: StopReceiver) -> ListenEnd {
         let mut serving = Serving {
-            listener: Listener::new(self.listen.clone()),
+            listener: listener::Listener::new(self.listen.clone()),
             config: self,
             clock: Clock::start(),
             pool: Pool::new(256 * 1024, 16),
@@ -183,7 +191,7 @@ impl<A: Accept> Serve<A> {
 }
 
 impl<A: Accept> Serving<A> {
-    fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<Input<Listener>> {
+    fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<Input<listener::Listener>> {
         if let Poll::Ready(Some(id)) = self.closed.1.poll_recv(cx) {
             self.tasks.remove(&id);
             return Poll::Ready(Input::Command(ListenInput::Closed(id)));
@@ -347,15 +355,10 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     )
 }
 
-impl Accept for tokio::net::TcpListener {
-    type Stream = tokio::net::TcpStream;
+impl Accept for Listener {
+    type Stream = Stream;
 
-    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Self::Stream, SocketAddr)>> {
-        let accepted = tokio::net::TcpListener::poll_accept(self, cx);
-        accepted.map_ok(|(stream, peer)| {
-            // Frames are written whole: waiting for more would only delay them. If it cannot be set, they are delayed.
-            let _ = stream.set_nodelay(true);
-            (stream, peer)
-        })
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Stream, Peer)>> {
+        Listener::poll_accept(self, cx)
     }
 }

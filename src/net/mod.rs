@@ -4,15 +4,30 @@
 //! | file | what |
 //! |---|---|
 //! | `address` | [`Endpoint`] and [`Target`]: `HOST[:PORT][/PATH]`, parsed once, with errors that teach |
+//! | `peer` | [`Peer`]: the other end of a connection |
+//! | `place` | [`Place`]: where a server can be had |
+//! | `stream` | [`Listener`] and [`Stream`], of either kind |
 //! | `tcp` | [`listen`] and [`dial`] |
+//! | `udp` | [`bind_udp`] |
+//! | `unix` | sockets in the file system: [`listen_unix`], [`bind_unixgram`] |
 //! | [`diagnose`] | errors in words: what was tried, what the system said, why that usually is, what to do next |
 
 mod address;
 pub mod diagnose;
+mod peer;
+mod place;
+mod stream;
 mod tcp;
+mod udp;
+mod unix;
 
 pub use address::{AddressError, DEFAULT_PORT, Endpoint, Target};
-pub use tcp::{SocketOptions, dial, dial_error, listen, source_of};
+pub use peer::{Peer, source_of};
+pub use place::Place;
+pub use stream::{Listener, Stream};
+pub use tcp::{SocketOptions, dial, dial_error, listen};
+pub use udp::bind_udp;
+pub use unix::{SocketFile, bind_unixgram, listen_unix};
 
 /// A random number of the system's: machines take theirs as an argument.
 ///

@@ -1,7 +1,7 @@
 //! TCP: listening sockets and dialling, with the options that matter.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
@@ -10,7 +10,6 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::Endpoint;
-use crate::proto::listener::Source;
 use crate::proto::machine::{DialError, DialErrorKind};
 
 /// How long one address of a host may keep the next one waiting (RFC 8305, 5: "Connection Attempt Delay").
@@ -96,17 +95,6 @@ pub fn dial_error(error: &io::Error) -> DialError {
         _ => DialErrorKind::Other,
     };
     DialError { kind, os: error.raw_os_error() }
-}
-
-/// Where a connection comes from, as far as caps are concerned. An IPv6 host has a whole /64 to choose from: it counts
-/// as one.
-pub fn source_of(peer: SocketAddr) -> Source {
-    const HOST_BITS: u32 = 64;
-    match peer.ip().to_canonical() {
-        IpAddr::V4(address) => Source(u128::from(address.to_ipv6_mapped())),
-        IpAddr::V6(address) if address.is_loopback() => Source(u128::from(address)),
-        IpAddr::V6(address) => Source(u128::from(address) >> HOST_BITS << HOST_BITS),
-    }
 }
 
 /// A socket that is neither bound nor connected.

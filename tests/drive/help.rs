@@ -10,6 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use towline::drive::{Completions, Dial, Disk, Door, Jobs, Mode, Serve, ServerEvent, Stopper, stopper};
+use towline::net::Listener;
 use towline::proto::client::RetryPolicy;
 use towline::proto::listener::ListenEnd;
 use towline::proto::machine::{DialError, DialErrorKind};
@@ -68,7 +69,7 @@ impl World {
         let echoes = Arc::new(Mutex::new(Vec::new()));
         let ended = Arc::clone(&echoes);
         let serve = Serve {
-            doors: vec![(Door::Files, files), (Door::Echo, echo)],
+            doors: vec![(Door::Files, Listener::Tcp(files)), (Door::Echo, Listener::Tcp(echo))],
             store: (Arc::new(disk.clone()), ROOT),
             limits: limits.clone(),
             listen: ListenLimits::default(),

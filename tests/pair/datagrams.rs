@@ -6,14 +6,21 @@ use bytes::Bytes;
 use towline::harness::Checked;
 use towline::proto::DatagramEcho;
 use towline::proto::backoff::SplitMix;
-use towline::proto::datagram::{Address, Datagram, Unanswered};
+use towline::proto::datagram::{Address, Allowance, Datagram, LocalName, Unanswered};
 use towline::proto::machine::{Bulk, Effect, End, Input, Out};
 use towline::time::Time;
 
 const HERE: Address = Address::v4([10, 0, 0, 1], 8697);
 
+/// As much as anybody asks for.
+const ANY: Allowance = Allowance { bytes_per_second: u64::MAX, burst: u64::MAX, sources: 8 };
+
 fn echo() -> Checked<DatagramEcho> {
-    let (mut echo, born) = Checked::new(Time::ZERO, DatagramEcho::new(), Out::new());
+    allowing(ANY)
+}
+
+fn allowing(allowance: Allowance) -> Checked<DatagramEcho> {
+    let (mut echo, born) = Checked::new(Time::ZERO, DatagramEcho::new(allowance), Out::new());
     assert_eq!(born, []);
     assert_eq!(echo.step(Time::ZERO, Input::Room((), 100_000)), []);
     echo
@@ -49,7 +56,6 @@ fn an_answer_is_the_request_on_its_way_back_and_nothing_else_is_said() {
     }
     assert!(answered > 200 && refused > 200, "{answered} answered, {refused} not");
     assert_eq!(echo.step(Time::ZERO, Input::Ended((), End::Orderly)), [Effect::Close(())]);
-    assert_eq!(echo.footprint_peak(), 0, "it keeps nothing");
 }
 
 #[test]
@@ -71,6 +77,45 @@ fn two_echoes_that_a_forger_sets_on_each_other_fall_silent() {
         }
         assert_eq!(passed, 1, "not even once");
     }
+}
+
+/// A forger sends a victim at most what the victim's share is, and takes nothing from anybody else's.
+#[test]
+fn a_source_is_answered_no_more_than_its_share() {
+    let mut echo = allowing(Allowance { bytes_per_second: 1_000, burst: 2_016, sources: 8 });
+    let from = |host, port| Datagram {
+        from: Address::v4([10, 0, 0, host], port),
+        to: HERE,
+        payload: Bytes::from(vec![0; 1_000]),
+    };
+    let mut ask = |ms, datagram| {
+        let now = Time::from_millis(ms);
+        assert!(echo.step(now, Input::Room((), 100_000)).is_empty());
+        matches!(echo.step(now, Input::Received((), datagram))[..], [Effect::Transmit(..)])
+    };
+    // Whichever port is forged.
+    let answered = (0..1_000).filter(|number| ask(0, from(2, 40_000 + number))).count();
+    assert_eq!(answered, 2);
+    assert!(ask(0, from(3, 40_000)), "another one's share is its own");
+    assert!(!ask(500, from(2, 40_000)) && ask(1_008, from(2, 40_000)), "the rate brings it back");
+    // Nobody beyond this machine has such an address.
+    let own = |_: &u16| ask(1_008, Datagram { from: Address::v4([127, 0, 0, 1], 40_000), ..from(2, 40_000) });
+    assert_eq!((0..100).filter(own).count(), 100);
+}
+
+#[test]
+fn a_local_socket_is_answered_if_it_has_a_name() {
+    let echo = DatagramEcho::new(Allowance { bytes_per_second: 0, burst: 0, sources: 0 });
+    let (mut echo, _born) = Checked::new(Time::ZERO, echo, Out::new());
+    assert!(echo.step(Time::ZERO, Input::Room((), 100)).is_empty());
+    let name = |name: &'static str| LocalName(Bytes::from_static(name.as_bytes()));
+    let request =
+        |from| Datagram { from: name(from), to: name("/run/echo"), payload: Bytes::from_static(b"x") };
+    let mut hear = |from| echo.step(Time::ZERO, Input::Received((), request(from)));
+    let answer = Datagram { from: name("/run/echo"), to: name("/run/me"), payload: Bytes::from_static(b"x") };
+    assert_eq!(hear("/run/me"), [Effect::Transmit((), answer)]);
+    assert_eq!(hear(""), [Effect::Event(Unanswered::NoSource)]);
+    assert_eq!(hear("/run/echo"), [Effect::Event(Unanswered::OwnPort)]);
 }
 
 #[test]

@@ -20,6 +20,7 @@ pub(super) fn check(outcome: &Outcome) -> Vec<String> {
         if let operation @ Operation::PutTree { path, nodes, how, .. } = outcome.operation(job)
             && job.ended == Some(Ended::Done)
         {
+            too_many(outcome, job, operation, nodes).into_iter().for_each(&mut say);
             let source = Source::of(operation, nodes, *how);
             source.all_told(job, *how).into_iter().for_each(&mut say);
             // A server that keeps no rules may have listed what another one was to remove.
@@ -49,6 +50,17 @@ fn counts(job: &Job) -> Vec<String> {
     ];
     let wrong = sums.into_iter().filter(|(fate, sum)| count(*fate) != *sum);
     wrong.map(|(fate, sum)| format!("{sum} are said to be {fate:?}, and {} were", count(fate))).collect()
+}
+
+/// A folder with more names than are taken for true fails.
+fn too_many(outcome: &Outcome, job: &Job, operation: &Operation, nodes: &[(String, Node)]) -> Option<String> {
+    let most = outcome.plan.limits.listing_max;
+    let files = operation.files_of_tree();
+    let paths = files.iter().map(|(path, _)| path).chain(nodes.iter().map(|(path, _)| path));
+    let names: BTreeSet<&str> = paths.filter_map(|path| path.split('/').next()).collect();
+    let has_failed = job.summary.as_ref().is_none_or(|summary| summary.failed > 0);
+    (names.len() as u64 > most && !has_failed)
+        .then(|| format!("a folder of {} names was taken for true, of which may be {most}", names.len()))
 }
 
 /// Nothing goes where nobody asked for it, and what the source has comes in its place. What is left out is neither removed

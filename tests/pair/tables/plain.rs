@@ -1,7 +1,7 @@
 //! RFC 862 over streams and over datagrams, and the listener.
 
 use bytes::Bytes;
-use towline::proto::datagram::{Address, Datagram};
+use towline::proto::datagram::{Address, Allowance, Datagram};
 use towline::proto::listener::{ConnectionId, ListenInput, Listener, Source};
 use towline::proto::machine::{End, Input};
 use towline::proto::{DatagramEcho, Echo, ListenLimits};
@@ -38,7 +38,7 @@ fn echo() {
 
 #[test]
 fn datagram_echo() {
-    let new = || Bench::new(DatagramEcho::new());
+    let new = || Bench::new(DatagramEcho::new(Allowance::default()));
     let here = Address::v4([10, 0, 0, 1], 8697);
     let there = Address::v4([10, 0, 0, 2], 50_000);
     let way = |from, to, payload: &'static [u8]| {

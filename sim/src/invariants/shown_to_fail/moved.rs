@@ -116,6 +116,8 @@ fn trees() {
         outcome.jobs[3].summary.as_mut().expect("it has one").files = 2;
     };
     assert_eq!(with(plain, &reserved), ["trees"], "a name that is kept was moved");
+    let few = |outcome: &mut Outcome| outcome.plan.limits.listing_max = 1;
+    assert_eq!(with(plain, &few), ["trees"], "a folder of more names than are taken for true");
     // A dry run changes nothing.
     let dry = How { dry_run: true, ..plain };
     assert!(with(dry, &|_| {}).is_empty());

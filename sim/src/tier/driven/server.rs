@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use towline::drive::{Door, Serve, ServerEvent, Stopper, stopper};
+use towline::net::Peer;
 
 use super::super::byzantine::STRANGERS;
 use super::super::facts::SERVER;
@@ -122,7 +123,9 @@ fn watch(shared: &Shared, power: &Power, event: ServerEvent) {
     let facts = &mut state.facts;
     match event {
         ServerEvent::Accepted { connection, peer, door } => {
-            state.peers.insert(connection, peer);
+            if let Peer::Ip(peer) = peer {
+                state.peers.insert(connection, peer);
+            }
             let door = match door {
                 Door::Files => trace::Door::Files,
                 Door::Echo => trace::Door::Echo,
@@ -139,7 +142,7 @@ fn watch(shared: &Shared, power: &Power, event: ServerEvent) {
         }
         ServerEvent::EchoClosed { connection, end } => facts.echo_closed(connection, &end),
         ServerEvent::Session { connection, event } => facts.served(connection, event),
-        ServerEvent::AcceptPaused(_) => {}
+        ServerEvent::AcceptPaused(_) | ServerEvent::MailClosed { .. } => {}
         ServerEvent::Draining { connections } => {
             facts.event(SERVER, &format!("stops, with {connections} connections"));
         }

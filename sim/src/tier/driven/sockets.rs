@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 
 use towline::drive::{Accept, Dial, Door};
 use towline::harness::Side;
-use towline::net::dial_error;
+use towline::net::{Peer, dial_error};
 use towline::proto::machine::{DialError, DialErrorKind};
 
 use super::super::facts::{Dial as DialId, Place};
@@ -52,7 +52,7 @@ impl<N: Network> NetworkAccept<N> {
 impl<N: Network> Accept for NetworkAccept<N> {
     type Stream = Stream<N::Stream>;
 
-    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Self::Stream, SocketAddr)>> {
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Self::Stream, Peer)>> {
         if self.ready.is_none() {
             let accept = || Box::pin(N::accept(Arc::clone(&self.listener))) as Accepting<N::Stream>;
             let accepted = std::task::ready!(self.accepting.get_or_insert_with(accept).as_mut().poll(cx));
@@ -71,7 +71,10 @@ impl<N: Network> Accept for NetworkAccept<N> {
         };
         let (shared, power) = (self.shared.clone(), self.power.clone());
         let addresses = Addresses { local, peer };
-        Poll::Ready(Ok((Stream::new(stream, addresses, shared, power, Side::Server, None, number), peer)))
+        Poll::Ready(Ok((
+            Stream::new(stream, addresses, shared, power, Side::Server, None, number),
+            peer.into(),
+        )))
     }
 }
 

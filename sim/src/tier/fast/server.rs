@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use towline::harness::{Checked, Side};
+use towline::proto::datagram::Allowance;
 use towline::proto::listener::{ConnectionId, ListenEnd, ListenEvent, ListenInput, Listener, Source};
 use towline::proto::machine::{Effect, End, Input, Machine, Out};
 use towline::proto::session::{self, Session};
@@ -47,7 +48,8 @@ impl World {
         let seed = self.plan.seed ^ u64::from(number);
         let listener = Listener::new(self.plan.listen_limits());
         let (listener, _nothing) = Checked::new(self.clock(Host::Server), listener, Out::new());
-        let (datagrams, _nothing) = Checked::new(self.clock(Host::Server), DatagramEcho::new(), Out::new());
+        let datagrams = DatagramEcho::new(Allowance::default());
+        let (datagrams, _nothing) = Checked::new(self.clock(Host::Server), datagrams, Out::new());
         self.server = Some(ServerHost {
             power,
             names,
