@@ -88,6 +88,7 @@ class Path:
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--emulator", required=True)
+    parser.add_argument("--binary", default=str(TOWLINE), help="the program that is measured")
     parser.add_argument("--mib", type=int, default=128)
     parser.add_argument("--delay", type=int, default=25, help="milliseconds one way")
     parser.add_argument("--mbit", type=int, default=1000)
@@ -115,9 +116,9 @@ def measure(options, folder, path):
     config.write_text(f"use chroot = no\nuid = 0\ngid = 0\n[root]\npath = {served}\nread only = no\n")
     daemon = ["rsync", "--daemon", "--no-detach", f"--config={config}", f"--port={RSYNC_PORT}", f"--address={THERE}"]
     path.serve(daemon, RSYNC_PORT)
-    path.serve([TOWLINE, "serve", served, "--listen", f"{THERE}:{PORT}", "--insecure-plaintext"], PORT)
-    get = [TOWLINE, "get", "--json", f"{THERE}/source", local / "copy"]
-    put = [TOWLINE, "put", "--json", local / "source", f"{THERE}/copy"]
+    path.serve([options.binary, "serve", served, "--listen", f"{THERE}:{PORT}", "--insecure-plaintext"], PORT)
+    get = [options.binary, "get", "--json", f"{THERE}/source", local / "copy"]
+    put = [options.binary, "put", "--json", local / "source", f"{THERE}/copy"]
     module = f"rsync://{THERE}:{RSYNC_PORT}/root"
     cases = {
         "get, rsync": ["rsync", "--whole-file", f"{module}/source", local / "copy"],

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use towline::store::memory::Primitive;
 
 use crate::outcome::{Ended, Outcome};
-use crate::plan::{Fault, Host, Operation, What};
+use crate::plan::{Fault, Host, Meddling, Operation, What};
 use crate::tier::destination_of;
 
 /// What a store does to sweep.
@@ -33,8 +33,13 @@ pub(super) fn check(outcome: &Outcome) -> Vec<String> {
         What::DiskError { primitive, .. } => SWEEPING.contains(&primitive),
         _ => false,
     };
+    // Without its journal a kept partial is nobody's, until the next process sweeps.
+    let is_taken = |(fault, at): (&Fault, &Option<u64>)| {
+        at.is_some() && matches!(fault.what, What::Meddle(_, Meddling::Journals))
+    };
+    let journal_taken = outcome.plan.faults.iter().zip(&outcome.faults_at_ms).any(is_taken);
     if !outcome.plan.faults.iter().any(may_stay) {
-        if !left.partials.is_empty() {
+        if !journal_taken && !left.partials.is_empty() {
             broken.push(format!("partial files are left: {:?}", left.partials));
         }
         let unfinished = unfinished(outcome);

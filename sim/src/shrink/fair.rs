@@ -8,7 +8,18 @@ use crate::plan::{Expect, Host, Operation, Plan, Step, What};
 /// True if `candidate` asks nothing of its world that `original` did not: no wrong that is never put right, and nothing to be
 /// read that is not there.
 pub(super) fn is_fair(original: &Plan, candidate: &Plan) -> bool {
-    wounds(candidate).is_subset(&wounds(original)) && missing(candidate) <= missing(original)
+    wounds(candidate).is_subset(&wounds(original))
+        && missing(candidate) <= missing(original)
+        && endless(candidate) <= endless(original)
+}
+
+/// Steps that read what is too long to be read to the end, and are not given up.
+fn endless(plan: &Plan) -> usize {
+    let is_endless = |step: &&Step| {
+        let path = step.operation.path().unwrap_or_default();
+        plan.is_hollow(path) && step.give_up_ms.is_none()
+    };
+    plan.steps().filter(is_endless).count()
 }
 
 /// What can go wrong and be put right.
