@@ -9,7 +9,7 @@ both and carries packets between them, until it is ended; it is called with
     PROGRAM /run/netns/A /run/netns/B MILLISECONDS_ONE_WAY LOSS_PERCENT MBIT_PER_SECOND QUEUE_KB SECONDS_AT_MOST
 
 Rounds alternate between the tools. Every copy is compared with its source; the system's memory of paths is flushed before each.
-Needs root, ip and rsync. Files are in memory (/dev/shm), so that the path is measured and not a disk.
+Needs root, ip and rsync; nginx with curl, and iperf3, are measured where they are there. Files are in memory (/dev/shm), so that the path is measured and not a disk.
 """
 
 import argparse
@@ -28,7 +28,7 @@ import time
 ROOT = pathlib.Path(__file__).parent.parent
 TOWLINE = ROOT / "target/release/towline"
 HERE, THERE = "10.99.0.1", "10.99.0.2"
-PORT, RSYNC_PORT = 8695, 8730
+PORT, RSYNC_PORT, WEB_PORT, IPERF_PORT = 8695, 8730, 8780, 5201
 LIMIT = 120
 
 
@@ -41,6 +41,7 @@ class Path:
         for name in self.names:
             subprocess.run(["ip", "netns", "add", name], check=True)
             self.inside(name, ["ip", "link", "set", "lo", "up"])
+            self.inside(name, ["sysctl", "-qw", f"net.ipv4.tcp_congestion_control={options.congestion}"])
         queue_kb = options.mbit * options.delay * 2 // 8
         places = [f"/run/netns/{name}" for name in self.names]
         numbers = [options.delay, options.loss, options.mbit, queue_kb, 1800]
@@ -93,6 +94,7 @@ def main():
     parser.add_argument("--delay", type=int, default=25, help="milliseconds one way")
     parser.add_argument("--mbit", type=int, default=1000)
     parser.add_argument("--loss", default="0", help="percent")
+    parser.add_argument("--congestion", default="cubic", help="control, as the system calls it: cubic, bbr")
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     folder = pathlib.Path(tempfile.mkdtemp(dir="/dev/shm", prefix="wan-"))
@@ -120,11 +122,13 @@ def measure(options, folder, path):
     get = [options.binary, "get", "--json", f"{THERE}/source", local / "copy"]
     put = [options.binary, "put", "--json", local / "source", f"{THERE}/copy"]
     module = f"rsync://{THERE}:{RSYNC_PORT}/root"
+    ranges = web(path, served, local, options.mib)
     cases = {
         "get, rsync": ["rsync", "--whole-file", f"{module}/source", local / "copy"],
         "get -j 1": [*get, "-j", "1"],
         "get -j 4": [*get, "-j", "4"],
         "get": get,
+        **({"get, nginx and curl, 4 ranges": ranges} if ranges else {}),
         "put, rsync": ["rsync", "--whole-file", local / "source", f"{module}/copy"],
         "put -j 1": [*put, "-j", "1"],
         "put -j 4": [*put, "-j", "4"],
@@ -148,10 +152,48 @@ def measure(options, folder, path):
             if done.stdout.startswith(b"{"):
                 connections[name] = json.loads(done.stdout.splitlines()[0]).get("connections", 1)
     show(options, seconds, connections)
+    line_rate(options, path)
+
+
+def web(path, served, local, mib):
+    """What gets the file from nginx in four ranges at once."""
+    program = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin")
+    if program is None or shutil.which("curl") is None:
+        print("skipped: nginx and curl (they are not here)")
+        return None
+    work = served.parent / "nginx"
+    work.mkdir()
+    kinds = "".join(f"{kind}_temp_path {work}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+    config = (
+        f"daemon off; worker_processes 2; user root; pid {work}/pid; error_log {work}/errors;\n"
+        f"events {{}}\nhttp {{ access_log off; sendfile on; {kinds}\n"
+        f"server {{ listen {THERE}:{WEB_PORT}; root {served}; }} }}\n"
+    )
+    (work / "nginx.conf").write_text(config)
+    path.serve([program, "-p", work, "-c", work / "nginx.conf"], WEB_PORT)
+    part = (mib << 20) // 4
+    url, copy = f"http://{THERE}:{WEB_PORT}/source", local / "copy"
+    gets = [f"curl -sSf -r {at * part}-{(at + 1) * part - 1} -o {copy}.{at} {url} &" for at in range(4)]
+    all_parts = " ".join(f"{copy}.{at}" for at in range(4))
+    return ["sh", "-c", f"{' '.join(gets)} wait; cat {all_parts} > {copy}; rm {all_parts}"]
+
+
+def line_rate(options, path):
+    """What four streams bring that carry nothing of use."""
+    if shutil.which("iperf3") is None:
+        return print("skipped: iperf3 (it is not here)")
+    path.serve(["iperf3", "-s", "-B", THERE, "-p", IPERF_PORT], IPERF_PORT)
+    rates = []
+    for _ in range(options.rounds):
+        command = ["iperf3", "-c", THERE, "-p", IPERF_PORT, "-R", "-P", "4", "-t", "6", "-J"]
+        done = json.loads(path.inside(path.names[0], command).stdout)
+        rates.append(done["end"]["sum_received"]["bits_per_second"] / 8 / (1 << 20))
+    rate = f"{statistics.median(rates):.1f} ({min(rates):.1f} to {max(rates):.1f})"
+    print(f"\niperf3, 4 streams, 6 seconds: {rate} MiB/s")
 
 
 def show(options, seconds, connections):
-    print(f"{options.mib} MiB, {2 * options.delay} ms, {options.mbit} Mbit/s, loss {options.loss} %, plaintext,")
+    print(f"{options.mib} MiB, {2 * options.delay} ms, {options.mbit} Mbit/s, loss {options.loss} %, {options.congestion}, plaintext,")
     print(f"{options.rounds} rounds in turn: seconds as median (least to most)\n")
     print("| | seconds | MiB/s | connections | rsync's time / this |\n|---|---|---|---|---|")
     for name, all_seconds in seconds.items():

@@ -36,6 +36,8 @@ impl Streams {
     pub const ORDERED: &str = "ordered";
     /// Trees of folders.
     pub const TREES: &str = "trees";
+    /// Trees that are compared with what was made of them.
+    pub const COMPARED: &str = "compared";
     /// Latency, limits, retries.
     pub const WORLD: &str = "world";
 

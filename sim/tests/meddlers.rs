@@ -49,7 +49,7 @@ fn what_a_rename_was_to_publish_was_removed_by_somebody_else() {
     for &tier in Tier::SIMULATED {
         let outcome = run(
             tier,
-            r#"clients: [(steps: [(do: put(path: "a", content: (length: 10, noise: 1)), expect: any)])],
+            r#"clients: [(steps: [(do: put(path: "a", content: (length: 100000, noise: 1)), expect: any)])],
             faults: [(when: primitive(primitive: "Rename", nth: 0), what: meddle(server, partials))]"#,
         );
         assert!(outcome.reached.contains(&Rare::Meddled));

@@ -41,7 +41,7 @@ fn a_range_of_seeds_holds_on_turmoil_and_reaches_every_rare_state() {
 #[test]
 fn applications_see_the_same_on_all_tiers() {
     let mut compared = 0;
-    for seed in (0..80).filter(|seed| Plan::from_seed(*seed).is_comparable()) {
+    for seed in (0..120).filter(|seed| Plan::from_seed(*seed).is_comparable()) {
         for ran in campaign::run_on(Tier::SIMULATED, seed) {
             assert_eq!(ran.broken, [], "seed {seed} on {}", ran.tier.name());
             compared += usize::from(ran.outcome.skipped.is_empty());

@@ -140,8 +140,8 @@ fn action<'a>(outcome: &'a Outcome, job: &'a Job) -> Option<(&'a str, Action)> {
 /// what stands there as it is to be was seen. What it does not tell of was not there, or it removed that.
 fn tree_actions(outcome: &Outcome, job: &Job) -> Vec<(String, Action)> {
     match outcome.operation(job) {
-        Operation::PutTree { path, how, .. } if !how.dry_run => put_actions(outcome, job, path, *how),
-        Operation::GetTree { path, how, .. } if !how.dry_run && !plan_has_impostor(outcome, job) => {
+        Operation::PutTree { path, how, .. } if how.changes() => put_actions(outcome, job, path, *how),
+        Operation::GetTree { path, how, .. } if how.changes() && !plan_has_impostor(outcome, job) => {
             get_actions(outcome, job, path, *how)
         }
         _ => Vec::new(),

@@ -23,7 +23,7 @@ pub(super) fn check(outcome: &Outcome) -> Vec<String> {
                 broken.push(format!("a look at {path:?} succeeded, and told nothing"));
             }
             Operation::List => broken.extend(wrong_names(outcome, job)),
-            Operation::GetTree { path, at: None, how } if !how.dry_run => {
+            Operation::GetTree { path, at: None, how } if how.changes() => {
                 broken.extend(wrong_files(outcome, job, path, *how))
             }
             Operation::Stat { .. } => {}

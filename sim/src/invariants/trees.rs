@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::outcome::{Ended, Fate, Job, Outcome};
-use crate::plan::{How, Links, Node, Operation};
+use crate::plan::{Fault, How, Links, Node, Operation, What};
 
 pub(super) fn check(outcome: &Outcome) -> Vec<String> {
     let mut broken = Vec::new();
@@ -22,10 +22,14 @@ pub(super) fn check(outcome: &Outcome) -> Vec<String> {
         {
             too_many(outcome, job, operation, nodes).into_iter().for_each(&mut say);
             let source = Source::of(operation, nodes, *how);
+            if how.compare {
+                compared(outcome, job, operation, *how).into_iter().for_each(&mut say);
+                continue;
+            }
             source.all_told(job, *how).into_iter().for_each(&mut say);
             // A server that keeps no rules may have listed what another one was to remove.
             let meets_impostor = outcome.plan.impostors.iter().any(|impostor| impostor.client == job.client);
-            if !how.dry_run && !meets_impostor && !is_shared(outcome, job, path) {
+            if how.changes() && !meets_impostor && !is_shared(outcome, job, path) {
                 source.all_there(outcome, job, path, *how).into_iter().for_each(&mut say);
             }
         }
@@ -50,6 +54,47 @@ fn counts(job: &Job) -> Vec<String> {
     ];
     let wrong = sums.into_iter().filter(|(fate, sum)| count(*fate) != *sum);
     wrong.map(|(fate, sum)| format!("{sum} are said to be {fate:?}, and {} were", count(fate))).collect()
+}
+
+/// A comparison makes, moves and removes nothing. What was sent before, and nobody has touched since, it finds there.
+fn compared(outcome: &Outcome, job: &Job, operation: &Operation, how: How) -> Vec<String> {
+    let may_be = [Fate::Unchanged, Fate::Differs, Fate::Alone, Fate::LeftOut, Fate::Failed];
+    let wrong = job.told.iter().filter(|(_, fate, _)| !may_be.contains(fate));
+    let mut wrong: Vec<String> =
+        wrong.map(|(path, fate, _)| format!("a comparison tells of {path:?} that it is {fate:?}")).collect();
+    let Operation::PutTree { path, contents, nodes, .. } = operation else { return wrong };
+    let was_sent = |other: &&Job| {
+        let Operation::PutTree { path: at, contents: all, nodes: also, how: sent } = outcome.operation(other)
+        else {
+            return false;
+        };
+        let is_same = (at, all, also) == (path, contents, nodes)
+            && (sent.links, sent.without) == (how.links, how.without);
+        is_same && sent.changes() && other.client == job.client && other.step + 1 == job.step
+    };
+    let before = outcome.jobs.iter().find(was_sent);
+    let is_whole = |sent: &Job| sent.summary.as_ref().is_some_and(|summary| summary.failed == 0);
+    let is_sure = before.is_some_and(|sent| is_whole(sent) && sent.life == job.life);
+    let may_differ = |fault: &Fault| matches!(fault.what, What::SourceChanges { .. });
+    let meets_impostor = outcome.plan.impostors.iter().any(|impostor| impostor.client == job.client);
+    let is_touched = !outcome.rotten.is_empty()
+        || outcome.plan.faults.iter().any(may_differ)
+        || meets_impostor
+        || has_others(outcome, job, path);
+    if is_sure && !is_touched && job.told.iter().any(|(_, fate, _)| *fate == Fate::Differs) {
+        wrong.push(format!("what was sent to {path:?}, and is untouched, is found to differ"));
+    }
+    wrong
+}
+
+/// True if somebody beside a job, and the one before it of its client, writes there, or a disk forgets.
+fn has_others(outcome: &Outcome, job: &Job, path: &str) -> bool {
+    let is_other =
+        |other: &&Job| other.client != job.client || other.step + 1 < job.step || other.step > job.step;
+    let mut others = outcome.jobs.iter().filter(is_other).filter(|other| outcome.operation(other).writes());
+    others.any(|other| outcome.operation(other).meets(path))
+        || !outcome.power_losses.is_empty()
+        || outcome.plan.is_in_the_way(path)
 }
 
 /// A folder with more names than are taken for true fails.

@@ -45,12 +45,24 @@ pub struct How {
     pub dry_run: bool,
     /// The bytes of files of the same length and time are looked at, too.
     pub checksum: bool,
+    /// It is compared, and nothing is changed.
+    #[serde(skip_serializing_if = "is_false")]
+    pub compare: bool,
     /// Names that begin with this letter are left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub without: Option<char>,
 }
 
+fn is_false(it: &bool) -> bool {
+    !it
+}
+
 impl How {
+    /// True if something may be changed.
+    pub fn changes(self) -> bool {
+        !self.dry_run && !self.compare
+    }
+
     /// As nobody has to ask for.
     pub(super) fn is_plain(&self) -> bool {
         *self == How::default()
@@ -58,7 +70,7 @@ impl How {
 
     /// As the tree's machine takes it.
     pub fn options(self) -> TreeOptions {
-        let How { links, delete, dry_run, checksum, without } = self;
+        let How { links, delete, dry_run, checksum, compare, without } = self;
         let links = match links {
             Links::Keep => LinkPolicy::Keep,
             Links::Follow => LinkPolicy::Follow,
@@ -71,7 +83,11 @@ impl How {
             };
             Filter::new(vec![format!("{letter}*")], is_left_out)
         });
-        let purpose = if dry_run { Purpose::DryRun } else { Purpose::Copy };
+        let purpose = match (compare, dry_run) {
+            (true, _) => Purpose::Compare,
+            (false, true) => Purpose::DryRun,
+            (false, false) => Purpose::Copy,
+        };
         TreeOptions { links, delete, purpose, checksum, filter, ..TreeOptions::default() }
     }
 

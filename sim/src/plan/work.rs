@@ -244,7 +244,7 @@ impl Operation {
             Operation::Pour { path, content, fails_at: None } => vec![(path.clone(), content)],
             Operation::Pour { fails_at: Some(_), .. } => Vec::new(),
             Operation::Compare { .. } | Operation::Print { .. } => Vec::new(),
-            Operation::PutTree { how: How { dry_run: true, .. }, .. } => Vec::new(),
+            Operation::PutTree { how, .. } if !how.changes() => Vec::new(),
             Operation::PutTree { path, contents, nodes, how } => {
                 let files = files(contents, nodes, *how).into_iter();
                 files.map(|(below, content)| (format!("{path}/{below}"), content)).collect()

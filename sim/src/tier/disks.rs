@@ -12,7 +12,7 @@ use super::files::{Folders, source_of};
 use crate::disk::{Power, PoweredFiles};
 use crate::ledger::Rare;
 use crate::outcome::{ContentId, Ended, Fate, PowerLoss, Published, Rotten, SourceChange};
-use crate::plan::{Content, Host, How, Operation, Plan, What};
+use crate::plan::{Content, Host, Operation, Plan, What};
 use crate::streams::Streams;
 use crate::trace::{Kind, Lane, Store};
 
@@ -232,7 +232,7 @@ impl Facts {
         let is_it = |job: &&crate::outcome::Job| job.client == client && job.ended == Some(Ended::Done);
         let of_job = |job: &crate::outcome::Job| match self.outcome.operation(job) {
             Operation::Get { .. } => vec![format!("down-{}", job.step)],
-            operation @ Operation::GetTree { how: How { dry_run: false, .. }, .. } => {
+            operation @ Operation::GetTree { how, .. } if how.changes() => {
                 let place = super::trees::destination_of(operation, job.life, job.step);
                 // What was there already is as durable as it was.
                 let moved = job.told.iter().filter(|(_, fate, _)| *fate == Fate::Moved);

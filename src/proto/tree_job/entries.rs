@@ -177,6 +177,10 @@ impl TreeJob {
             Ok(OpDone::Target(found)) if found == target => {
                 self.end(above, &entry, Outcome::Unchanged(0), out);
             }
+            // What cannot be read cannot be compared.
+            Err(error) if self.request.options.purpose == Purpose::Compare => {
+                self.end(above, &entry, Outcome::Failed(error), out);
+            }
             Ok(_) | Err(_) => self.link(above, entry, target, out),
         }
     }

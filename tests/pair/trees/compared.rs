@@ -94,3 +94,14 @@ fn what_cannot_be_compared_is_told_and_the_rest_is() {
     assert_eq!((summary.unchanged, summary.failed, summary.is_equal()), (1, 1, false), "{:?}", words(&pair));
     pair.close();
 }
+
+#[test]
+fn a_link_that_cannot_be_read_does_not_differ_for_all_that_is_known() {
+    let mut pair = pair();
+    pair.local.put_link("tree/link", "target");
+    pair.served.put_link("copy/link", "target");
+    pair.served.fail(Primitive::ReadLink, 0, FileErrorKind::Denied.into());
+    let summary = compare(&mut pair, Direction::Up, LinkPolicy::Keep);
+    assert_eq!((summary.differing, summary.failed), (0, 1), "{:?}", words(&pair));
+    pair.close();
+}

@@ -68,7 +68,7 @@ fn tree(outcome: &mut Outcome, how: How) {
     job.told = told.into_iter().map(|(path, fate)| (path.to_owned(), fate, 8)).collect();
     job.summary = Some(Summary { files: 1, folders: 1, links: 1, ..Summary::default() });
     job.below = ["0 644 1.000000000", "a/ 755 1.000000000", "a/link -> 0"].map(str::to_owned).to_vec();
-    if !how.dry_run {
+    if how.changes() {
         outcome.served.insert("tree/0".to_owned(), SENT.id());
     }
 }

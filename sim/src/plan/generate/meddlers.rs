@@ -172,7 +172,7 @@ fn twice_named(plan: &mut Plan, random: &mut ChaCha8Rng) {
     plan.network.window = plan.network.window.max(65_536);
     plan.limits.note_every = 64 * 1024;
     plan.faults.clear();
-    let (host, primitive, nth) = (Host::Server, Primitive::Rename, random.random_range(1..3));
+    let (host, primitive, nth) = (Host::Server, Primitive::Rename, random.random_range(1..6));
     plan.fault(When::Primitive { host, primitive, nth }, What::PowerLossServer);
     let (primitive, times) = (Primitive::RemoveFile, random.random_range(1..4));
     plan.fault(When::After(0), What::DiskError { host, primitive, times, how: DiskFailure::Io });

@@ -157,6 +157,7 @@ impl Plan {
         }
         ordered::ordered(&mut plan, scenario, &mut streams.stream(Streams::ORDERED));
         trees::trees(&mut plan, scenario, &mut streams.stream(Streams::TREES));
+        trees::compared(&mut plan, &mut streams.stream(Streams::COMPARED));
         meddlers::meddlers(&mut plan, scenario, &mut streams.stream(Streams::MEDDLERS));
         fair::fair(&mut plan);
         plan

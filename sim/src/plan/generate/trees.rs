@@ -2,7 +2,10 @@
 //! else, so that the rest of a seed's plan is what it was, but for the places of steps. They are small: what a tree does is
 //! done with a few files.
 
+mod compared;
 mod strange;
+
+pub(super) use self::compared::compared;
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -117,6 +120,7 @@ fn how(random: &mut ChaCha8Rng, links: Links) -> How {
         links,
         delete: random.random_bool(0.5),
         dry_run: random.random_bool(0.1),
+        compare: false,
         checksum: random.random_bool(0.25),
         without: None,
     }
