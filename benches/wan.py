@@ -41,7 +41,8 @@ class Path:
         for name in self.names:
             subprocess.run(["ip", "netns", "add", name], check=True)
             self.inside(name, ["ip", "link", "set", "lo", "up"])
-            self.inside(name, ["sysctl", "-qw", f"net.ipv4.tcp_congestion_control={options.congestion}"])
+            if options.congestion:
+                self.inside(name, ["sysctl", "-qw", f"net.ipv4.tcp_congestion_control={options.congestion}"])
         queue_kb = options.mbit * options.delay * 2 // 8
         places = [f"/run/netns/{name}" for name in self.names]
         numbers = [options.delay, options.loss, options.mbit, queue_kb, 1800]
@@ -94,7 +95,7 @@ def main():
     parser.add_argument("--delay", type=int, default=25, help="milliseconds one way")
     parser.add_argument("--mbit", type=int, default=1000)
     parser.add_argument("--loss", default="0", help="percent")
-    parser.add_argument("--congestion", default="cubic", help="control, as the system calls it: cubic, bbr")
+    parser.add_argument("--congestion", default="", help="control, as the system calls it, such as bbr [default: its own]")
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     folder = pathlib.Path(tempfile.mkdtemp(dir="/dev/shm", prefix="wan-"))
@@ -193,7 +194,7 @@ def line_rate(options, path):
 
 
 def show(options, seconds, connections):
-    print(f"{options.mib} MiB, {2 * options.delay} ms, {options.mbit} Mbit/s, loss {options.loss} %, {options.congestion}, plaintext,")
+    print(f"{options.mib} MiB, {2 * options.delay} ms, {options.mbit} Mbit/s, loss {options.loss} %, {options.congestion or 'the default control'}, plaintext,")
     print(f"{options.rounds} rounds in turn: seconds as median (least to most)\n")
     print("| | seconds | MiB/s | connections | rsync's time / this |\n|---|---|---|---|---|")
     for name, all_seconds in seconds.items():
