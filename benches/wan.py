@@ -35,9 +35,11 @@ LIMIT = 120
 class Path:
     """Two namespaces and what is between them."""
 
-    def __init__(self, options):
+    def __init__(self):
         self.names = [f"wan{side}{os.getpid()}" for side in "AB"]
         self.running = []
+
+    def begin(self, options):
         for name in self.names:
             subprocess.run(["ip", "netns", "add", name], check=True)
             self.inside(name, ["ip", "link", "set", "lo", "up"])
@@ -99,8 +101,9 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     folder = pathlib.Path(tempfile.mkdtemp(dir="/dev/shm", prefix="wan-"))
-    path = Path(options)
+    path = Path()
     try:
+        path.begin(options)
         measure(options, folder, path)
     finally:
         path.end()

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
+use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::{Path, PathBuf};
 
 use socket2::{Domain, SockAddr, Socket, Type};
@@ -86,9 +86,13 @@ fn bind(path: &Path, kind: Type) -> io::Result<Socket> {
 fn somebody_answers(path: &Path) -> bool {
     let is_dead = |error: io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
     // EPROTOTYPE, which has no kind, says that there is a socket of the other type; only its own type can tell whether it lives.
-    let stream = UnixStream::connect(path).map(drop);
-    let datagram = UnixDatagram::unbound().and_then(|socket| socket.connect(path));
-    !(stream.is_err_and(is_dead) || datagram.is_err_and(is_dead))
+    // Without blocking: who has no room for one more connection lives, and would keep us waiting.
+    let connect = |kind| {
+        let socket = Socket::new(Domain::UNIX, kind, None)?;
+        socket.set_nonblocking(true)?;
+        socket.connect(&SockAddr::unix(path)?)
+    };
+    !(connect(Type::STREAM).is_err_and(is_dead) || connect(Type::DGRAM).is_err_and(is_dead))
 }
 
 #[cfg(test)]
@@ -116,6 +120,15 @@ mod tests {
         let (live, file) = bind_unixgram(&path).unwrap();
         assert_eq!(listen_unix(&path, 8).unwrap_err().kind(), io::ErrorKind::AddrInUse);
         drop((live, file));
+    }
+
+    #[test]
+    fn a_live_one_that_has_no_room_for_more_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        let (_live, _file) = listen_unix(&path, 0).unwrap();
+        let _waiting = std::os::unix::net::UnixStream::connect(&path).unwrap();
+        assert_eq!(listen_unix(&path, 8).unwrap_err().kind(), io::ErrorKind::AddrInUse);
     }
 
     #[test]
