@@ -133,7 +133,6 @@ pub const SELDOM: &[Mark] = &[
     Mark::TreeEndless,
     Mark::ReservedLeft,
     Mark::PathTooLong,
-    Mark::NeverAnswered,
     Mark::ShareHalfWritten,
     Mark::ShareFlushed,
     Mark::SupplierBroke,

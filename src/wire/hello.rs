@@ -118,7 +118,7 @@ impl Hello {
         if hello.window < limits::WINDOW_MIN {
             return Err(DecodeError::Value("window below 2 MiB"));
         }
-        if hello.operations == 0 {
+        if hello.operations < limits::OPERATIONS_MIN {
             return Err(DecodeError::Value("no operations"));
         }
         Ok(hello)

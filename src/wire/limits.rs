@@ -36,3 +36,5 @@ pub const EXTENT: u64 = 1024 * 1024;
 /// Smallest credit window that a receiver of data may state, in bytes: two extents, so that a held-back one never
 /// stops the connection.
 pub const WINDOW_MIN: u64 = 2 * EXTENT;
+/// The least number of operations at once that a `Hello` may state.
+pub const OPERATIONS_MIN: u32 = 1;

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use towline::harness::split::{Log, recut, replay};
+use towline::harness::split::{Done, Log, recut, replay};
 use towline::harness::{Pair, PairConfig};
 use towline::proto::client::{Client, RetryPolicy};
 use towline::proto::machine::{Input, Machine, Out};
@@ -86,15 +86,16 @@ fn cut_at<M: Machine<Rx = Bytes>>(log: &Log<M>, place: usize) -> Log<M> {
     })
 }
 
+/// What a machine does, but for how long it waited: that says when bytes came, which a cut changes.
+fn play<M: Machine<Rx = Bytes, Tx = Bytes>>((machine, born): (M, Out<M>), log: &Log<M>) -> Done<M> {
+    let mut done = replay(machine, born, log);
+    done.others.retain(|effect| !format!("{effect:?}").contains("Waited("));
+    done
+}
+
 /// The log as it was, joined, in single bytes, cut at every place, and at random.
 fn assert_invariant<M: Machine<Rx = Bytes, Tx = Bytes>>(log: &Log<M>, new: impl Fn() -> (M, Out<M>)) {
-    let play = |log: &Log<M>| {
-        let (machine, born) = new();
-        let mut done = replay(machine, born, log);
-        // How long was waited says when bytes came, which a cut changes.
-        done.others.retain(|effect| !format!("{effect:?}").contains("Waited("));
-        done
-    };
+    let play = |log: &Log<M>| play(new(), log);
     let expected = play(log);
     assert!(!expected.others.is_empty());
     let check = |recut: &Log<M>, what: &str| {
@@ -151,11 +152,9 @@ fn large_transfers_do_not_show_how_their_bytes_were_split() {
             let pieces = 1 + length / 9000;
             (0..pieces).map(|_| rng.random_range(0..20_000)).collect()
         };
-        let (fresh, born) = new_server(&server);
-        let expected = replay(fresh.clone(), born, &server);
-        assert!(replay(fresh, Out::new(), &recut(&server, &mut cuts)) == expected, "server, seed {seed}");
-        let (fresh, born) = new_client();
-        let expected = replay(fresh.clone(), born, &client);
-        assert!(replay(fresh, Out::new(), &recut(&client, &mut cuts)) == expected, "client, seed {seed}");
+        let expected = play(new_server(&server), &server);
+        assert!(play(new_server(&server), &recut(&server, &mut cuts)) == expected, "server, seed {seed}");
+        let expected = play(new_client(), &client);
+        assert!(play(new_client(), &recut(&client, &mut cuts)) == expected, "client, seed {seed}");
     }
 }

@@ -83,7 +83,7 @@ impl Client {
                 {
                     self.rtt = self.rtt.min(now.since(since));
                 }
-                self.on_member_ready(now, link, out);
+                self.on_member_ready(link, out);
                 out.event(Event::Connected { version, hello });
             }
             session::Event::Op(tag, event) => {
@@ -166,18 +166,20 @@ impl Client {
                 self.waits = Some(now);
                 out.push(Effect::Dial(link));
             }
-            Link::Up(link) if self.sessions.get(&link).is_some_and(Session::is_open) => {
-                let spaces = self.sessions.get(&link).map_or(0, Session::spaces);
+            Link::Up(link) => {
+                let session = self.sessions.get(&link);
+                let (is_open, spaces) =
+                    session.map_or((false, 0), |session| (session.is_open(), session.spaces()));
                 let due: Vec<JobId> = self.jobs.ready().take(spaces).collect();
                 for id in due {
                     self.begin(now, link, id, out);
                 }
-                if self.phase == Phase::Closing && self.is_idle() {
+                if is_open && self.phase == Phase::Closing && self.is_idle() {
                     self.link = Link::Down;
                     self.step_session(now, link, Input::Command(session::Command::Drain), out);
                 }
             }
-            Link::Down | Link::Dialing(..) | Link::Up(_) => {}
+            Link::Down | Link::Dialing(..) => {}
         }
         self.settle(now, out);
     }

@@ -88,12 +88,34 @@ pub(super) struct Member {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum MemberState {
     Dialing(Option<Time>),
-    /// The connection stands; the server's `Hello` is awaited.
-    Greeting,
-    /// Its operation has begun, and is not answered.
+    /// The connection stands; its operation rides behind our `Hello`, and the server's is awaited.
+    Riding,
+    /// The same, and blocks are asked of it.
+    Early,
+    /// Its operation has begun, and is not ready.
     Asking,
     /// It brings blocks.
     Bringing,
+}
+
+impl MemberState {
+    /// The server has said hello.
+    pub(super) fn greeted(self) -> MemberState {
+        match self {
+            MemberState::Riding => MemberState::Asking,
+            MemberState::Early => MemberState::Bringing,
+            MemberState::Dialing(_) | MemberState::Asking | MemberState::Bringing => self,
+        }
+    }
+
+    /// Its operation takes blocks.
+    pub(super) fn ready(self) -> MemberState {
+        match self {
+            MemberState::Riding => MemberState::Early,
+            MemberState::Asking => MemberState::Bringing,
+            MemberState::Dialing(_) | MemberState::Early | MemberState::Bringing => self,
+        }
+    }
 }
 
 impl Member {
@@ -115,7 +137,8 @@ impl Team {
     pub(super) fn deadline(&self) -> Option<Time> {
         let dials = self.members.values().filter_map(|member| match member.state {
             MemberState::Dialing(limit) => limit,
-            MemberState::Greeting | MemberState::Asking | MemberState::Bringing => None,
+            MemberState::Riding | MemberState::Early => None,
+            MemberState::Asking | MemberState::Bringing => None,
         });
         earlier(dials.min(), self.pace.as_ref().map(Pace::deadline))
     }

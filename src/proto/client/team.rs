@@ -28,9 +28,8 @@ impl Client {
     /// A job begins on a connection: its file may go over several, if there is no team yet.
     pub(super) fn may_share(&mut self, link: LinkId, id: JobId, request: &Request) {
         let Some(way) = Way::of(request) else { return };
-        let can = self.sessions.get(&link).is_some_and(|session| way.can(session));
         let most = self.limits.connections.most(self.rtt);
-        if !can || most < 2 || self.team.is_some() {
+        if most < 2 || self.team.is_some() {
             return;
         }
         self.team = Some(Team {
@@ -115,8 +114,9 @@ impl Client {
     fn gather(&mut self, now: Time, out: &mut Out<Client>) {
         let Some(team) = &mut self.team else { return };
         let (connections, left) = (self.limits.connections, team.left);
+        let can = self.sessions.get(&team.own).is_some_and(|session| team.way.can(session));
         team.most = team.most.min(u32::try_from(left.div_ceil(EXTENT)).unwrap_or(u32::MAX));
-        if team.most < 2 || !connections.are_worth(left, self.limits.adaptive_min) {
+        if !can || team.most < 2 || !connections.are_worth(left, self.limits.adaptive_min) {
             self.tell_transfer(ShareOrder::Alone);
             self.team = None;
             return;
@@ -168,27 +168,33 @@ impl Client {
         let Some(team) = &mut self.team else { return false };
         let Some(helper) = team.named(link, dialing) else { return false };
         let others = u64::from(team.most - 1).max(1);
-        team.members.insert(helper, Member { link, state: MemberState::Greeting });
+        team.members.insert(helper, Member { link, state: MemberState::Riding });
         let window = (WINDOWS * self.limits.window / others).clamp(WINDOW_MIN, self.limits.window);
         let limits = super::Limits { window, ..self.limits.clone() };
         let mut inner = Out::new();
         let session = Session::client(now, limits, &mut inner);
         self.sessions.insert(link, session);
         self.carry_out(now, link, inner, out);
+        // The server is the one that the first connection leads to: what it can is known.
+        self.begin_helper(helper, link);
         true
     }
 
     /// A server has said hello.
-    pub(super) fn on_member_ready(&mut self, now: Time, link: LinkId, out: &mut Out<Client>) {
-        let greeting = |state| state == MemberState::Greeting;
+    pub(super) fn on_member_ready(&mut self, link: LinkId, out: &mut Out<Client>) {
         let Some(team) = &mut self.team else { return };
-        let Some(helper) = team.named(link, greeting) else { return };
-        if self.sessions.get(&link).is_some_and(|session| team.way.can(session)) {
-            team.members.insert(helper, Member { link, state: MemberState::Asking });
-            self.begin_helper(helper, link);
-        } else {
-            self.relay(link, session::Command::Drain);
-            self.drop_member(now, helper, out);
+        let Some(helper) = team.named(link, |state| state != state.greeted()) else { return };
+        self.moves_on(helper, MemberState::greeted, out);
+    }
+
+    /// A member has come a step further.
+    fn moves_on(&mut self, helper: Helper, step: fn(MemberState) -> MemberState, out: &mut Out<Client>) {
+        let Some(team) = &mut self.team else { return };
+        let Some(member) = team.members.get_mut(&helper) else { return };
+        member.state = step(member.state);
+        if member.brings() {
+            let (job, count) = (team.job, team.bringing());
+            self.got_on(job, OpEvent::Connections(count), out);
         }
     }
 
@@ -196,13 +202,13 @@ impl Client {
     pub(super) fn on_helper(&mut self, link: LinkId, helper: Helper, event: OpEvent, out: &mut Out<Client>) {
         let Some(team) = &mut self.team else { return };
         let (job, is_own) = (team.job, team.own == link);
-        let Some(member) = team.members.get_mut(&helper) else { return };
+        if !team.members.contains_key(&helper) {
+            return;
+        }
         match event {
             OpEvent::Share(ShareEvent::Ready) => {
-                member.state = MemberState::Bringing;
-                let count = team.bringing();
                 self.tell_transfer(ShareOrder::Join(helper));
-                self.got_on(job, OpEvent::Connections(count), out);
+                self.moves_on(helper, MemberState::ready, out);
             }
             OpEvent::Share(ShareEvent::Brings(brought)) => {
                 if let Some(pace) = &mut team.pace {
@@ -261,6 +267,9 @@ impl Client {
             mark(Mark::HelperRefused);
             team.most = count.max(1);
             team.pace = None;
+            if member.state == MemberState::Early {
+                self.tell_transfer(ShareOrder::Leave(helper));
+            }
         }
         self.note_empty();
     }
@@ -286,8 +295,7 @@ impl Client {
         for (helper, member) in team.members {
             match member.state {
                 MemberState::Dialing(_) => out.push(Effect::Hangup(member.link)),
-                MemberState::Greeting => {}
-                MemberState::Asking | MemberState::Bringing => {
+                MemberState::Riding | MemberState::Early | MemberState::Asking | MemberState::Bringing => {
                     let finish = session::Command::Share(tag_of(helper), ShareOrder::Finish);
                     self.relay(member.link, finish);
                 }
@@ -303,8 +311,8 @@ impl Client {
         let Some(team) = &mut self.team else { return };
         let late = team.members.iter().filter_map(|(helper, member)| match member.state {
             MemberState::Dialing(Some(limit)) if limit <= now => Some((*helper, member.link)),
-            MemberState::Dialing(_) | MemberState::Greeting | MemberState::Asking => None,
-            MemberState::Bringing => None,
+            MemberState::Dialing(_) | MemberState::Riding | MemberState::Early => None,
+            MemberState::Asking | MemberState::Bringing => None,
         });
         let late: Vec<(Helper, LinkId)> = late.collect();
         let (left, count) = (team.left, team.members.len() as u32);

@@ -56,7 +56,7 @@ use super::session::Waits;
 use super::storage::{StoreError, StoreOp, Ticket};
 use super::tree_job;
 use crate::time::Time;
-use crate::wire::{Body, Code, Cv, Entry, Failure, LinkTarget, Metadata, Resolved};
+use crate::wire::{Body, Capabilities, Code, Cv, Entry, Failure, LinkTarget, Metadata, Resolved};
 
 /// What a session tells an operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -280,6 +280,19 @@ macro_rules! operations {
                     Operation::Puller(_) | Operation::Taker(_) => 0,
                     Operation::Comparison(_) | Operation::Summary(_) | Operation::Printer(_) => 0,
                     Operation::Intake(_) => 0,
+                }
+            }
+
+            /// What the peer can, if it has said so.
+            pub(crate) fn peer_can(&mut self, capabilities: Option<Capabilities>) {
+                match self {
+                    Operation::Sender(sender) => sender.peer_can(capabilities),
+                    Operation::Supplier(supplier) => supplier.peer_can(capabilities),
+                    Operation::Pusher(pusher) => pusher.peer_can(capabilities),
+                    Operation::Answer(_) | Operation::Ask(_) | Operation::Receiver(_) => {}
+                    Operation::Puller(_) | Operation::Taker(_) | Operation::Intake(_) => {}
+                    Operation::Comparison(_) | Operation::Summary(_) | Operation::Printer(_) => {}
+                    Operation::Reader(_) | Operation::Pourer(_) => {}
                 }
             }
 

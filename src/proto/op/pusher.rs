@@ -34,7 +34,8 @@ pub struct Pushed {
 pub struct Pusher {
     what: Pushed,
     ahead: usize,
-    takes_holes: bool,
+    /// `None`: that is not known yet.
+    takes_holes: Option<bool>,
     bytes: u64,
     tickets: Tickets,
     state: State,
@@ -76,13 +77,13 @@ impl Pusher {
     /// Brings blocks of `what`.
     pub fn new(what: Pushed, limits: &Limits) -> Pusher {
         let (ahead, tickets) = (limits.extents_ahead, Tickets::default());
-        Pusher { what, ahead, takes_holes: false, bytes: 0, tickets, state: State::New }
+        Pusher { what, ahead, takes_holes: Some(false), bytes: 0, tickets, state: State::New }
     }
 
-    /// The same for a peer with these capabilities: to one that takes them, holes of the source are sent as such.
-    #[must_use]
-    pub fn to_peer_with(self, capabilities: Capabilities) -> Pusher {
-        Pusher { takes_holes: capabilities.has(Capabilities::HOLES), ..self }
+    /// What the peer can, if it has said so: before, nothing is read that may have holes; to one that takes them they are sent as
+    /// such.
+    pub(crate) fn peer_can(&mut self, capabilities: Option<Capabilities>) {
+        self.takes_holes = capabilities.map(|capabilities| capabilities.has(Capabilities::HOLES));
     }
 
     /// Bytes of room that the next segment waits for; 0 if none is ready.
@@ -133,8 +134,12 @@ impl Pusher {
     fn advance(&mut self, out: &mut Out<Pusher>) {
         let State::Pushing(pushing) = &mut self.state else { return };
         let lease = pushing.lease;
+        let may_have_holes = pushing.pipeline.takes_holes();
+        if self.takes_holes.is_none() && may_have_holes {
+            return;
+        }
+        let holes = may_have_holes && self.takes_holes == Some(true);
         while let Some(shape) = pushing.pipeline.next_read(self.ahead) {
-            let holes = self.takes_holes && pushing.pipeline.takes_holes();
             let ticket = self.tickets.issue(StoreOp::Block(BlockOp::Read { lease, shape, holes }), out);
             pushing.pipeline.reading(ticket, shape);
         }

@@ -33,7 +33,8 @@ pub struct Sender {
     purpose: Purpose,
     ahead: usize,
     /// The peer takes holes as such.
-    takes_holes: bool,
+    /// `None`: that is not known yet.
+    takes_holes: Option<bool>,
     /// Its blocks may go over other connections as well.
     is_shared: bool,
     tickets: Tickets,
@@ -102,14 +103,14 @@ impl Sender {
     fn new(root: RootId, source: RelPath, purpose: Purpose, limits: &Limits) -> Sender {
         let ahead = limits.extents_ahead;
         let tickets = Tickets::default();
-        let (takes_holes, is_shared) = (false, false);
+        let (takes_holes, is_shared) = (Some(false), false);
         Sender { root, source, purpose, ahead, takes_holes, is_shared, tickets, state: State::New }
     }
 
-    /// The same for a peer with these capabilities: to one that takes them, holes of the source are sent as such.
-    #[must_use]
-    pub fn to_peer_with(self, capabilities: Capabilities) -> Sender {
-        Sender { takes_holes: capabilities.has(Capabilities::HOLES), ..self }
+    /// What the peer can, if it has said so: before, nothing is read that may have holes; to one that takes them they are sent as
+    /// such.
+    pub(crate) fn peer_can(&mut self, capabilities: Option<Capabilities>) {
+        self.takes_holes = capabilities.map(|capabilities| capabilities.has(Capabilities::HOLES));
     }
 
     /// Bytes of room that the next segment waits for; 0 if none is ready.
@@ -298,8 +299,12 @@ impl Sender {
             0 => {}
             passed => out.event(OpEvent::Skipped(passed)),
         }
+        let may_have_holes = outgoing.pipeline.takes_holes();
+        if self.takes_holes.is_none() && may_have_holes {
+            return;
+        }
+        let holes = may_have_holes && self.takes_holes == Some(true);
         while let Some(shape) = outgoing.pipeline.next_read(self.ahead) {
-            let holes = self.takes_holes && outgoing.pipeline.takes_holes();
             let read = outgoing.source.read(self.root, &self.source, shape, holes);
             let ticket = self.tickets.issue(read, out);
             outgoing.pipeline.reading(ticket, shape);

@@ -57,10 +57,9 @@ impl Supplier {
         Supplier { root, get, ahead, takes_holes: false, bytes: 0, tickets, state: State::New }
     }
 
-    /// The same for a peer with these capabilities: to one that takes them, holes of the source are sent as such.
-    #[must_use]
-    pub fn to_peer_with(self, capabilities: Capabilities) -> Supplier {
-        Supplier { takes_holes: capabilities.has(Capabilities::HOLES), ..self }
+    /// What the peer can: to one that takes them, holes of the source are sent as such.
+    pub(crate) fn peer_can(&mut self, capabilities: Option<Capabilities>) {
+        self.takes_holes = capabilities.is_some_and(|capabilities| capabilities.has(Capabilities::HOLES));
     }
 
     /// Bytes of room that the next segment waits for; 0 if none is ready.

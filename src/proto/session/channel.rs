@@ -6,7 +6,7 @@ use super::Session;
 use crate::probe::{Bug, Mark, mark, planted};
 use crate::proto::Limits;
 use crate::proto::machine::{Effect, Machine, Out};
-use crate::wire::limits::DATA_MAX;
+use crate::wire::limits::{DATA_MAX, WINDOW_MIN};
 use crate::wire::{Body, Decoder, Frame, HEADER_LEN, OperationId, PREAMBLE};
 
 /// Longest payload that is copied behind its frame's head.
@@ -50,7 +50,7 @@ pub(super) struct Inbound {
 }
 
 /// Credit for our data.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Outbound {
     limit: u64,
     sent: u64,
@@ -105,7 +105,8 @@ impl Channel {
             room: 0,
             backlog_max: limits.backlog,
             inbound,
-            outbound: Outbound::default(),
+            // Every peer grants that; what it grants beyond stands in its `Hello`.
+            outbound: Outbound { limit: WINDOW_MIN, sent: 0 },
             writing: Writing::Open,
             has_said: false,
         }

@@ -1,5 +1,6 @@
 //! From frames to operations and back: which frame begins one, which ends one, and what their effects become.
 
+use super::phase::Phase;
 use super::table::{Slot, SlotId, inner, outer, read_length};
 use super::{Began, Event, Request, Role, Session, Tag, Waits};
 use crate::probe::{Bug, Mark, mark_if, planted};
@@ -53,7 +54,8 @@ fn begins(body: &Body) -> bool {
 impl Session {
     /// A client's operation begins.
     pub(super) fn start(&mut self, now: Time, tag: Tag, request: Request, out: &mut Out<Session>) {
-        let refusal = match (self.role, self.phase.is_open()) {
+        let may_begin = self.is_open() || self.phase == Phase::Handshake;
+        let refusal = match (self.role, may_begin) {
             (Role::Server { .. }, _) => Some(OpError::us(Code::UNSUPPORTED, "a server begins no operations")),
             (Role::Client, false) => Some(OpError::us(Code::DRAINING, "the connection is not open")),
             (Role::Client, true) if self.table.spaces() == 0 => {
@@ -71,12 +73,11 @@ impl Session {
         let operation: Operation = match request {
             Request::Ask(question) => Ask::new(question).into(),
             Request::Put { root, source, path, attempt } => {
-                let sender = Sender::upload(root, source, path, attempt, limits);
-                sender.to_peer_with(self.table.capabilities).into()
+                Sender::upload(root, source, path, attempt, limits).into()
             }
             Request::Fetch { root, at, get, start } => Receiver::asking(root, at, get, start, limits).into(),
             Request::Pull { get, length } => Puller::new(get, length).into(),
-            Request::Push(what) => Pusher::new(what, limits).to_peer_with(self.table.capabilities).into(),
+            Request::Push(what) => Pusher::new(what, limits).into(),
             Request::Print { stream, path, span, printed } => {
                 Printer::new(stream, path, span, printed, limits).into()
             }
@@ -92,9 +93,10 @@ impl Session {
         now: Time,
         id: Option<OperationId>,
         tag: Tag,
-        operation: Operation,
+        mut operation: Operation,
         out: &mut Out<Session>,
     ) {
+        operation.peer_can((self.phase != Phase::Handshake).then_some(self.table.capabilities));
         let slot = self.table.insert(operation, tag, id);
         self.step_operation(now, slot, OpInput::Begin, out);
     }
@@ -181,8 +183,7 @@ impl Session {
             Body::Resolve(path) => answer(root, Question::Resolve(path)),
             Body::Get(get) => {
                 let began = Began::Get(get.path.clone());
-                let sender = Sender::download(root, get, &self.limits);
-                (sender.to_peer_with(self.table.capabilities).into(), began)
+                (Sender::download(root, get, &self.limits).into(), began)
             }
             Body::Read(read) => {
                 let began = Began::Read(read.path.clone());
@@ -194,8 +195,7 @@ impl Session {
             }
             Body::Pull(get) => {
                 let began = Began::Pull(get.path.clone());
-                let supplier = Supplier::new(root, get, &self.limits);
-                (supplier.to_peer_with(self.table.capabilities).into(), began)
+                (Supplier::new(root, get, &self.limits).into(), began)
             }
             Body::Push(push) => {
                 let began = Began::Push(push.path.clone());
@@ -262,9 +262,10 @@ impl Session {
     }
 
     fn transmit(&mut self, slot: SlotId, body: Body, out: &mut Out<Session>) {
-        if !self.phase.is_alive() {
+        if !self.phase.speaks(self.role) {
             return;
         }
+        mark_if(Mark::BeganWithHello, || self.phase == Phase::Handshake);
         if self.role != Role::Client && is_terminal(&body) {
             self.table.answered(slot);
         }
@@ -296,7 +297,7 @@ impl Session {
         out.event(Event::Finished(tag, result.clone()));
         let Some(id) = id else { return };
         self.table.ids.remove(&id);
-        if !self.phase.is_alive() {
+        if !self.phase.speaks(self.role) {
             return;
         }
         if let Err(OpError { by: Party::Us, failure }) = &result

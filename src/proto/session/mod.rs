@@ -176,9 +176,9 @@ impl Session {
         self.phase.is_open()
     }
 
-    /// How many more operations the peer takes now: none while the connection is not open.
+    /// How many more operations the peer takes now: in the handshake one, and none once the connection ends.
     pub fn spaces(&self) -> usize {
-        if self.is_open() { self.table.spaces() } else { 0 }
+        if self.is_open() || self.phase == Phase::Handshake { self.table.spaces() } else { 0 }
     }
 
     /// True if blocks may be pulled over it.
@@ -336,7 +336,7 @@ impl Session {
     /// Sends what waits: control first, then bulk in turns, as far as the room goes.
     fn take_turns(&mut self, now: Time, out: &mut Out<Session>) {
         self.channel.flush(out);
-        while self.phase.is_alive() {
+        while self.phase.speaks(self.role) {
             let budget = self.channel.budget();
             let Some(operation) = self.table.next_turn(budget) else {
                 mark_if(Mark::CreditWaits, || {

@@ -7,9 +7,11 @@
 //! ```
 
 use super::lives::speak_after;
+use super::table::SlotId;
 use super::{CAPABILITIES, Command, Event, Role, Session, SessionEnd};
 use crate::probe::{Bug, Mark, mark, mark_if, planted};
 use crate::proto::machine::{End, Out};
+use crate::proto::op::OpInput;
 use crate::proto::timers::Timer;
 use crate::time::Time;
 use crate::wire::{Body, Code, Failure, Hello, Refused, VERSION, agree};
@@ -56,6 +58,11 @@ impl Phase {
     /// Operations run, and life signs are kept.
     pub(super) fn is_alive(&self) -> bool {
         matches!(self, Phase::Open | Phase::Draining(Heard::Nothing))
+    }
+
+    /// Frames of operations go out: a client's may ride behind its `Hello`.
+    pub(super) fn speaks(&self, role: Role) -> bool {
+        self.is_alive() || (role == Role::Client && matches!(self, Phase::Handshake))
     }
 
     /// What the peer says is of interest.
@@ -135,6 +142,9 @@ impl Session {
         self.channel.outbound.grant(hello.window);
         self.table.peer_allows(hello.operations, hello.capabilities.both(CAPABILITIES));
         out.event(Event::Ready { version, hello });
+        // What rode behind this side's own hello goes on.
+        let riding: Vec<SlotId> = self.table.open.keys().copied().collect();
+        riding.into_iter().for_each(|slot| self.step_operation(now, slot, OpInput::Room(0), out));
     }
 
     pub(super) fn on_command(&mut self, now: Time, command: Command, out: &mut Out<Session>) {
@@ -191,13 +201,11 @@ impl Session {
     /// Draining with nothing left to do: says goodbye.
     pub(super) fn advance_phase(&mut self, now: Time, out: &mut Out<Session>) {
         let Phase::Draining(heard) = self.phase else { return };
-        if !self.table.is_empty() && !planted(Bug::DropOpenAtDrain) {
-            // What is over here may never be answered by a peer that is there all the same.
-            if self.table.open.is_empty() && !self.timers.is_set(Timer::Linger) {
-                self.timers.set(Timer::Linger, Some(now + self.linger()));
-            }
+        // An answer to what is over here is waited for no longer: it changes nothing, and may never come.
+        if !self.table.open.is_empty() && !planted(Bug::DropOpenAtDrain) {
             return;
         }
+        mark_if(Mark::ByeBeforeTheAnswer, || !self.table.leaving.is_empty());
         self.send(Body::Bye, out);
         self.finish(now, Phase::Parting { heard_bye: heard != Heard::Nothing }, out);
         if heard == Heard::End && self.channel.is_finished() {
@@ -257,19 +265,9 @@ impl Session {
         self.gone(why, out);
     }
 
-    /// The peer took too long: to answer what is over here, which nobody waits for any more, or to end its side.
+    /// The peer took too long to end its side.
     pub(super) fn on_lingered(&mut self, out: &mut Out<Session>) {
-        if self.phase.is_draining() {
-            mark(Mark::NeverAnswered);
-            self.table.leaving.clear();
-        } else {
-            mark(Mark::LingerRanOut);
-            self.hang_up(out);
-        }
-    }
-
-    /// The peer does not end its side.
-    fn hang_up(&mut self, out: &mut Out<Session>) {
+        mark(Mark::LingerRanOut);
         let why = match core::mem::replace(&mut self.phase, Phase::Closed) {
             Phase::Ending(why) | Phase::Gone(why) => why,
             Phase::Handshake | Phase::Open | Phase::Closed => SessionEnd::Orderly,

@@ -22,7 +22,7 @@ pub(super) struct Table {
     pub(super) leaving: BTreeSet<OperationId>,
     /// The highest operation begun.
     pub(super) last: OperationId,
-    /// What the peer takes at once (client).
+    /// What the peer takes at once (client); until it has said so, what every server takes.
     pub(super) peer_operations: u32,
     pub(super) capabilities: Capabilities,
     /// The operation that sent bulk last.
@@ -96,7 +96,7 @@ impl Table {
             next_slot: 1,
             leaving: BTreeSet::new(),
             last: OperationId::CONNECTION,
-            peer_operations: 0,
+            peer_operations: limits::OPERATIONS_MIN,
             capabilities: Capabilities::default(),
             turn: SlotId(0),
             data_from: SlotId(0),
@@ -110,6 +110,7 @@ impl Table {
     pub(super) fn peer_allows(&mut self, operations: u32, capabilities: Capabilities) {
         self.peer_operations = operations;
         self.capabilities = capabilities;
+        self.open.values_mut().for_each(|slot| slot.operation.peer_can(Some(capabilities)));
     }
 
     pub(super) fn len(&self) -> usize {
