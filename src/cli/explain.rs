@@ -79,6 +79,12 @@ impl CliError {
                 };
                 told.with_code(failure.code)
             }
+            ClientError::Job(JobError::Overdue) => {
+                let why = "the path or the server is slower than that, or hangs; what has arrived of a long file is kept";
+                let next = "give it more time (`--operation-timeout`), and run it again to go on";
+                let said = JobError::Overdue.to_string();
+                told(Exit::Busy, tried, said, (why.into(), next.into()))
+            }
             ClientError::Local(error) => CliError::local(tried, error),
             ClientError::BadPath(error) => {
                 let next = "rename it, or choose another name".to_owned();
@@ -147,6 +153,7 @@ pub(super) fn in_short(error: &JobError) -> String {
         JobError::Session(SessionEnd::ByPeer(failure)) => format!("the server says: {}", spoken(failure)),
         JobError::Session(SessionEnd::Orderly | SessionEnd::Lost(_)) => error.to_string(),
         JobError::Operation(error) => spoken(&error.failure),
+        JobError::Overdue => error.to_string(),
     }
 }
 

@@ -3,4 +3,5 @@
 #![cfg(all(feature = "cli", target_os = "linux"))]
 
 mod help;
+mod options;
 mod unix;

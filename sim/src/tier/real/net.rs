@@ -49,7 +49,8 @@ impl Network for Loopback {
     const STORE: Mode = Mode::Threads;
 
     fn listen(&self, door: Door) -> impl Future<Output = io::Result<TcpListener>> + Send + 'static {
-        let (address, backlog) = (SocketAddr::from((Ipv4Addr::LOCALHOST, self.port(door))), self.backlog);
+        let (address, backlog) =
+            (SocketAddr::from((Ipv4Addr::LOCALHOST, self.port(door))), Some(self.backlog));
         async move { towline::net::listen(address, &SocketOptions { backlog, ..SocketOptions::default() }) }
     }
 
