@@ -1,7 +1,6 @@
 //! What `serve` listens on: opens the sockets, and says why one could not be had.
 
 use std::io;
-use std::path::Path;
 
 use socket2::SockRef;
 
@@ -9,9 +8,8 @@ use super::args::{self, Sockets};
 use super::exit::Exit;
 use super::explain::CliError;
 use crate::drive::{LocalMail, UdpMail};
-use crate::net::diagnose::{self, Diagnosis};
-use crate::net::options;
 use crate::net::{Endpoint, Listener, Place, SocketOptions, bind_udp, bind_unixgram, socket_path};
+use crate::net::{diagnose, options};
 use crate::server::{Doors, Mailbox};
 
 /// A place from the command line; an address without a port is taken to mean `port`.
@@ -128,39 +126,8 @@ fn stream(place: &Place, what: &str, options: &SocketOptions) -> Result<(Listene
 
 /// Why a socket could not be had.
 fn failed(place: &Place, what: &str, error: &io::Error) -> CliError {
-    let is_in_use = error.kind() == io::ErrorKind::AddrInUse;
-    let exit = if is_in_use { Exit::AddressInUse } else { Exit::CannotListen };
-    let parent =
-        |path: &Path| path.parent().is_none_or(|parent| parent.as_os_str().is_empty() || parent.is_dir());
-    let (why, next) = match place {
-        Place::Unix(_) | Place::Unixgram(_) if is_in_use => (
-            "somebody answers at that socket, or none can tell whether anybody does".to_owned(),
-            "use what runs there, stop it, or choose another path; a file that a crash left behind is replaced".to_owned(),
-        ),
-        Place::Unix(_) | Place::Unixgram(_) if error.kind() == io::ErrorKind::AlreadyExists => (
-            "a socket takes a name of its own, and what stands there is never removed".to_owned(),
-            "choose another path".to_owned(),
-        ),
-        Place::Unix(path) | Place::Unixgram(path) if !parent(path) => (
-            "the folder that the socket is to be in is not there".to_owned(),
-            "make it (`mkdir`), or choose another path".to_owned(),
-        ),
-        Place::Udp(address) if is_in_use => (
-            "another socket has that port".to_owned(),
-            format!(
-                "`ss -lunp 'sport = :{}'` names its owner; choose another port (port 0 takes any that is free)",
-                address.port()
-            ),
-        ),
-        Place::Tcp(address) | Place::Udp(address) => causes(diagnose::listening(*address, error)),
-        Place::Unix(_) | Place::Unixgram(_) => causes(diagnose::system("", error)),
-    };
-    let (tried, said) = (format!("cannot {what} on {place}"), error.to_string());
-    CliError::Told(exit, Box::new(Diagnosis { tried, said, why, next, code: None }))
-}
-
-fn causes(Diagnosis { why, next, .. }: Diagnosis) -> (String, String) {
-    (why, next)
+    let exit = if error.kind() == io::ErrorKind::AddrInUse { Exit::AddressInUse } else { Exit::CannotListen };
+    CliError::Told(exit, Box::new(diagnose::listening(place, what, error)))
 }
 
 #[cfg(test)]

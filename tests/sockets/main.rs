@@ -2,6 +2,7 @@
 //! the processes that it started.
 #![cfg(all(feature = "cli", target_os = "linux"))]
 
+mod errors;
 mod help;
 mod options;
 mod unix;

@@ -52,7 +52,7 @@ fn one_file_goes_over_several_unix_connections() {
 #[test]
 fn a_stale_socket_is_told_and_replaced_and_a_live_one_is_not() {
     let served = Served::start(&["--listen", "unix:socket"], 1);
-    served.towline(&["serve", "files", "--listen", "unix:socket"]).fails(10, &["somebody answers"]);
+    served.towline(&["serve", "files", "--listen", "unix:socket"]).fails(10, &["answers at that socket"]);
     served.towline(&["ls", "unix:socket"]).well();
     let folder = served.crash();
     let stale = ["nobody listens at it", "which replaces it"];
