@@ -24,7 +24,7 @@ use crate::time::Duration;
 use crate::wire::{
     Attempt, Code, Entry, Get, Metadata, Modified, PathError, RelPath, Remove, RequestId, Span, Start, Stream,
 };
-pub use dialer::Connection;
+pub use dialer::{ConnectError, Connection};
 use dialer::{Dialled, SocketDialer};
 pub use trees::Places;
 
@@ -71,6 +71,18 @@ pub enum ClientError {
     Stopped,
 }
 
+impl ClientError {
+    /// The system's number, where a connection could not be made and it gave one, as `connect_ex` gives it.
+    pub fn os_code(&self) -> Option<i32> {
+        match self {
+            ClientError::Job(JobError::Dial(error)) => error.os,
+            ClientError::Job(_) | ClientError::Local(_) | ClientError::BadPath(_) | ClientError::Stopped => {
+                None
+            }
+        }
+    }
+}
+
 impl From<Stopped> for ClientError {
     fn from(_: Stopped) -> ClientError {
         ClientError::Stopped
@@ -109,6 +121,18 @@ impl Client {
         let options = config.socket.clone();
         let dialer = SocketDialer::new(endpoint, options, &dialled);
         Client { dialled, ..Client::over(dialer, disk, store, config, watch) }
+    }
+
+    /// A client that has a connection to the server, and has heard an answer.
+    ///
+    /// # Errors
+    /// Whatever kept it from that.
+    pub async fn connect(endpoint: Endpoint, config: ClientConfig) -> Result<Client, ConnectError> {
+        let client = Client::new(endpoint.clone(), config);
+        match client.echo(Bytes::new()).await {
+            Ok(_) => Ok(client),
+            Err(error) => Err(ConnectError { endpoint, error }),
+        }
     }
 
     /// The connections that it has made so far, lost ones included: the latest 64, oldest first.

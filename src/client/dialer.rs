@@ -3,10 +3,12 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
-use super::lock;
+use super::{ClientError, lock};
 use crate::drive::Dial;
+use crate::net::diagnose::{self, Diagnosis};
 use crate::net::{self, Endpoint, Place, SocketOptions};
-use crate::proto::machine::DialError;
+use crate::proto::client::JobError;
+use crate::proto::machine::{DialError, DialErrorKind};
 
 /// A connection of a client's, as it was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +19,63 @@ pub struct Connection {
     pub peer: Option<Place>,
     /// What holds of its socket (`getsockopt`).
     pub options: SocketOptions,
+}
+
+/// Why a server could not be connected to.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("cannot connect to {endpoint}: {}", said(.error))]
+pub struct ConnectError {
+    /// Which server.
+    pub endpoint: Endpoint,
+    /// Why: the connection was not made, or the server does not speak as it should.
+    pub error: ClientError,
+}
+
+fn said(error: &ClientError) -> String {
+    match error {
+        ClientError::Job(JobError::Dial(error)) => diagnose::said(error),
+        error @ (ClientError::Job(_)
+        | ClientError::Local(_)
+        | ClientError::BadPath(_)
+        | ClientError::Stopped) => error.to_string(),
+    }
+}
+
+impl ConnectError {
+    /// The system's number, where it gave one, as `connect_ex` gives it.
+    pub fn os_code(&self) -> Option<i32> {
+        self.error.os_code()
+    }
+
+    /// What kept the connection from being made; `None` where it was made, and what came then was wrong.
+    pub fn kind(&self) -> Option<DialErrorKind> {
+        match &self.error {
+            ClientError::Job(JobError::Dial(error)) => Some(error.kind),
+            ClientError::Job(_) | ClientError::Local(_) | ClientError::BadPath(_) | ClientError::Stopped => {
+                None
+            }
+        }
+    }
+
+    /// In words, with what is to be found out of it on this machine.
+    pub fn diagnosis(&self) -> Diagnosis {
+        match &self.error {
+            ClientError::Job(JobError::Dial(error)) => diagnose::dialing(&self.endpoint, error),
+            error @ (ClientError::Job(_)
+            | ClientError::Local(_)
+            | ClientError::BadPath(_)
+            | ClientError::Stopped) => {
+                let tried = format!("cannot connect to {}", self.endpoint);
+                Diagnosis {
+                    tried,
+                    said: error.to_string(),
+                    why: String::new(),
+                    next: String::new(),
+                    code: None,
+                }
+            }
+        }
+    }
 }
 
 /// The latest connections of a client, oldest first.

@@ -13,12 +13,17 @@ use crate::net::{Endpoint, HostPort};
 use crate::proto::machine::{DialError, DialErrorKind};
 use crate::wire::Escaped;
 
-/// Explains a failure to connect.
-pub fn dialing(endpoint: &Endpoint, error: &DialError) -> Diagnosis {
-    let said = match error.os {
+/// What the system said, or where it said nothing, the kind of error in words.
+pub fn said(error: &DialError) -> String {
+    match error.os {
         Some(os) => io::Error::from_raw_os_error(os).to_string(),
         None => own_words(error.kind).to_owned(),
-    };
+    }
+}
+
+/// Explains a failure to connect.
+pub fn dialing(endpoint: &Endpoint, error: &DialError) -> Diagnosis {
+    let said = said(error);
     let errno = error.os.map(Errno::from_raw_os_error);
     let (why, next) = match endpoint {
         Endpoint::Tcp(host) => over_tcp(host, error.kind, errno),

@@ -17,7 +17,7 @@ use rustix::io::Errno;
 use crate::wire::Code;
 
 pub use causes::Cause;
-pub use dial::dialing;
+pub use dial::{dialing, said};
 pub use holder::{Holder, PortUse, Transport, port_use, socket_holders};
 pub use listen::listening;
 pub use local::local_addresses;
