@@ -4,5 +4,6 @@
 
 mod errors;
 mod help;
+mod interop;
 mod options;
 mod unix;
