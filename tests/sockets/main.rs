@@ -3,6 +3,7 @@
 #![cfg(all(feature = "cli", target_os = "linux"))]
 
 mod errors;
+mod forged;
 mod help;
 mod interop;
 mod options;
