@@ -43,7 +43,7 @@ fn a_client_says_where_it_went_and_what_holds_there() {
     assert!(told.error.contains(&held) && told.error.contains("user-timeout=30s"), "{told:?}");
     let told = served.towline(&["ls", "-v", "unix:socket"]).well();
     assert!(told.error.contains("connected to unix:socket: receive-buffer="), "{told:?}");
-    let told = served.towline(&["echo", "-v", "--json", "--count", "1", &at]).well();
+    let told = served.towline(&["ls", "-v", "--json", &at]).well();
     let line = told.out.lines().find(|line| line.contains(r#""type":"connection""#)).unwrap();
     let object: serde_json::Value = serde_json::from_str(line).unwrap();
     assert_eq!((&object["peer"], &object["options"]["nodelay"]), (&at.into(), &"on".into()));
