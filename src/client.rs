@@ -1,6 +1,7 @@
 //! A client: the client machine on real sockets, with files on a real disk, or on those of a simulation.
 
 mod dialer;
+mod error;
 mod trees;
 
 use std::os::unix::ffi::OsStrExt;
@@ -10,10 +11,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::drive::{AnyPipe, Completions, Dial, Disk, Jobs, Mode, Stopped};
-use crate::net::{Endpoint, SocketOptions};
+use crate::drive::{AnyPipe, Completions, Dial, Disk, Jobs, Mode};
+use crate::net::{Endpoint, SocketOptions, options};
 use crate::proto::Limits;
-use crate::proto::client::{Event, JobError, RetryPolicy};
+use crate::proto::client::{Event, RetryPolicy};
 pub use crate::proto::op::{Compared, Moved, PrintedPart};
 use crate::proto::op::{OpDone, OpEvent, Printed, Question};
 use crate::proto::session::Request;
@@ -22,10 +23,11 @@ use crate::store::Files;
 use crate::store::os::{Durability, OsFiles};
 use crate::time::Duration;
 use crate::wire::{
-    Attempt, Code, Entry, Get, Metadata, Modified, PathError, RelPath, Remove, RequestId, Span, Start, Stream,
+    Attempt, Code, Entry, Get, Metadata, Modified, RelPath, Remove, RequestId, Span, Start, Stream,
 };
 pub use dialer::{ConnectError, Connection};
 use dialer::{Dialled, SocketDialer};
+pub use error::ClientError;
 pub use trees::Places;
 
 /// How a client behaves.
@@ -52,41 +54,6 @@ pub struct Traffic {
     pub sent: u64,
     /// What it gave.
     pub received: u64,
-}
-
-/// Why a client could not do what it was asked.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum ClientError {
-    /// The job failed, here, on the way or at the server.
-    #[error("{0}")]
-    Job(#[from] JobError),
-    /// A local folder cannot be used.
-    #[error("{0}")]
-    Local(#[from] StoreError),
-    /// A local file's name cannot be used.
-    #[error("{0}")]
-    BadPath(#[from] PathError),
-    /// The client was stopped meanwhile.
-    #[error("the client was stopped")]
-    Stopped,
-}
-
-impl ClientError {
-    /// The system's number, where a connection could not be made and it gave one, as `connect_ex` gives it.
-    pub fn os_code(&self) -> Option<i32> {
-        match self {
-            ClientError::Job(JobError::Dial(error)) => error.os,
-            ClientError::Job(_) | ClientError::Local(_) | ClientError::BadPath(_) | ClientError::Stopped => {
-                None
-            }
-        }
-    }
-}
-
-impl From<Stopped> for ClientError {
-    fn from(_: Stopped) -> ClientError {
-        ClientError::Stopped
-    }
 }
 
 /// A client of one server. Dials when it has something to do, keeps the connection, and dials again when it is lost.
@@ -128,6 +95,9 @@ impl Client {
     /// # Errors
     /// Whatever kept it from that.
     pub async fn connect(endpoint: Endpoint, config: ClientConfig) -> Result<Client, ConnectError> {
+        if let Err(error) = options::try_out(endpoint.dialling(), &config.socket) {
+            return Err(ConnectError { endpoint, error: ClientError::Options(error.to_string()) });
+        }
         let client = Client::new(endpoint.clone(), config);
         match client.echo(Bytes::new()).await {
             Ok(_) => Ok(client),

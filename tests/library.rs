@@ -114,6 +114,10 @@ fn what_keeps_a_connection_from_being_made_has_its_number() {
         assert_eq!(error.kind(), Some(DialErrorKind::Refused));
         assert!(error.diagnosis().next.contains("towline serve"), "{error:?}");
     }
+    // What is asked of the socket cannot be: that is told, and nothing is tried.
+    let nodelay = Options { socket: "nodelay".parse().unwrap(), ..Options::default() };
+    let Err(error) = blocking::Client::connect("unix:anywhere", &nodelay) else { panic!("it is connected") };
+    assert!(error.to_string().contains("nodelay is no option of a Unix socket that connects"), "{error}");
     assert!(matches!(
         blocking::Client::connect("http://x", &Options::default()),
         Err(blocking::Error::Address(_))

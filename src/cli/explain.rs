@@ -92,6 +92,9 @@ impl CliError {
                 let next = "rename it, or choose another name".to_owned();
                 told(Exit::Usage, tried, error.to_string(), (String::new(), next))
             }
+            ClientError::Options(said) => {
+                CliError::usage(tried, &said, "", "`towline serve --help` lists the options of sockets")
+            }
             ClientError::Stopped => {
                 let said = "the client was stopped meanwhile".to_owned();
                 told(Exit::Failure, tried, said, (String::new(), "try again".into()))
@@ -139,7 +142,8 @@ impl CliError {
 pub(super) fn code_of(error: &ClientError) -> Option<Code> {
     match error {
         ClientError::Job(JobError::Operation(OpError { by: Party::Peer, failure })) => Some(failure.code),
-        ClientError::Job(_) | ClientError::Local(_) | ClientError::BadPath(_) | ClientError::Stopped => None,
+        ClientError::Job(_) | ClientError::Local(_) | ClientError::BadPath(_) => None,
+        ClientError::Options(_) | ClientError::Stopped => None,
     }
 }
 

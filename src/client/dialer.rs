@@ -34,10 +34,8 @@ pub struct ConnectError {
 fn said(error: &ClientError) -> String {
     match error {
         ClientError::Job(JobError::Dial(error)) => diagnose::said(error),
-        error @ (ClientError::Job(_)
-        | ClientError::Local(_)
-        | ClientError::BadPath(_)
-        | ClientError::Stopped) => error.to_string(),
+        error @ (ClientError::Job(_) | ClientError::Local(_) | ClientError::BadPath(_)) => error.to_string(),
+        error @ (ClientError::Options(_) | ClientError::Stopped) => error.to_string(),
     }
 }
 
@@ -51,9 +49,8 @@ impl ConnectError {
     pub fn kind(&self) -> Option<DialErrorKind> {
         match &self.error {
             ClientError::Job(JobError::Dial(error)) => Some(error.kind),
-            ClientError::Job(_) | ClientError::Local(_) | ClientError::BadPath(_) | ClientError::Stopped => {
-                None
-            }
+            ClientError::Job(_) | ClientError::Local(_) | ClientError::BadPath(_) => None,
+            ClientError::Options(_) | ClientError::Stopped => None,
         }
     }
 
@@ -64,6 +61,7 @@ impl ConnectError {
             error @ (ClientError::Job(_)
             | ClientError::Local(_)
             | ClientError::BadPath(_)
+            | ClientError::Options(_)
             | ClientError::Stopped) => {
                 let tried = format!("cannot connect to {}", self.endpoint);
                 Diagnosis {
