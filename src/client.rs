@@ -1,5 +1,7 @@
 //! A client: the client machine on real sockets, with files on a real disk, or on those of a simulation.
 
+mod dialer;
+mod error;
 mod trees;
 
 use std::os::unix::ffi::OsStrExt;
@@ -9,11 +11,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::drive::{AnyPipe, Completions, Dial, Disk, Jobs, Mode, Stopped};
-use crate::net::{self, Endpoint, SocketOptions};
+use crate::drive::{AnyPipe, Completions, Dial, Disk, Jobs, Mode};
+use crate::net::{Endpoint, SocketOptions, options};
 use crate::proto::Limits;
-use crate::proto::client::{Event, JobError, RetryPolicy};
-use crate::proto::machine::DialError;
+use crate::proto::client::{Event, RetryPolicy};
 pub use crate::proto::op::{Compared, Moved, PrintedPart};
 use crate::proto::op::{OpDone, OpEvent, Printed, Question};
 use crate::proto::session::Request;
@@ -22,8 +23,11 @@ use crate::store::Files;
 use crate::store::os::{Durability, OsFiles};
 use crate::time::Duration;
 use crate::wire::{
-    Attempt, Code, Entry, Get, Metadata, Modified, PathError, RelPath, Remove, RequestId, Span, Start, Stream,
+    Attempt, Code, Entry, Get, Metadata, Modified, RelPath, Remove, RequestId, Span, Start, Stream,
 };
+pub use dialer::{ConnectError, Connection};
+use dialer::{Dialled, SocketDialer};
+pub use error::ClientError;
 pub use trees::Places;
 
 /// How a client behaves.
@@ -52,29 +56,6 @@ pub struct Traffic {
     pub received: u64,
 }
 
-/// Why a client could not do what it was asked.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum ClientError {
-    /// The job failed, here, on the way or at the server.
-    #[error("{0}")]
-    Job(#[from] JobError),
-    /// A local folder cannot be used.
-    #[error("{0}")]
-    Local(#[from] StoreError),
-    /// A local file's name cannot be used.
-    #[error("{0}")]
-    BadPath(#[from] PathError),
-    /// The client was stopped meanwhile.
-    #[error("the client was stopped")]
-    Stopped,
-}
-
-impl From<Stopped> for ClientError {
-    fn from(_: Stopped) -> ClientError {
-        ClientError::Stopped
-    }
-}
-
 /// A client of one server. Dials when it has something to do, keeps the connection, and dials again when it is lost.
 /// `F` is where its own files are: the system's, except in a simulation.
 pub struct Client<F: Files = OsFiles> {
@@ -86,20 +67,7 @@ pub struct Client<F: Files = OsFiles> {
     listing: tokio::sync::Mutex<()>,
     start: Start,
     durability: Durability,
-}
-
-struct TcpDialer {
-    endpoint: Endpoint,
-    options: SocketOptions,
-}
-
-impl Dial for TcpDialer {
-    type Stream = tokio::net::TcpStream;
-
-    fn dial(&self) -> impl Future<Output = Result<Self::Stream, DialError>> + Send + 'static {
-        let (endpoint, options) = (self.endpoint.clone(), self.options.clone());
-        async move { net::dial(&endpoint, &options).await.map_err(|error| net::dial_error(&error)) }
-    }
+    dialled: Dialled,
 }
 
 impl Client {
@@ -116,8 +84,30 @@ impl Client {
     ) -> Client {
         let disk: Disk<OsFiles> = Disk::new(config.seed as u64, Mode::Threads);
         let store = Completions::new(Arc::new(disk.clone()));
-        let dialer = TcpDialer { endpoint, options: config.socket.clone() };
-        Client::over(dialer, disk, store, config, watch)
+        let dialled = Dialled::default();
+        let options = config.socket.clone();
+        let dialer = SocketDialer::new(endpoint, options, &dialled);
+        Client { dialled, ..Client::over(dialer, disk, store, config, watch) }
+    }
+
+    /// A client that has a connection to the server, and has heard an answer.
+    ///
+    /// # Errors
+    /// Whatever kept it from that.
+    pub async fn connect(endpoint: Endpoint, config: ClientConfig) -> Result<Client, ConnectError> {
+        if let Err(error) = options::try_out(endpoint.dialling(), &config.socket) {
+            return Err(ConnectError { endpoint, error: ClientError::Options(error.to_string()) });
+        }
+        let client = Client::new(endpoint.clone(), config);
+        match client.echo(Bytes::new()).await {
+            Ok(_) => Ok(client),
+            Err(error) => Err(ConnectError { endpoint, error }),
+        }
+    }
+
+    /// The connections that it has made so far, lost ones included: the latest 64, oldest first.
+    pub fn connections(&self) -> Vec<Connection> {
+        lock(&self.dialled).iter().cloned().collect()
     }
 
     /// Sends the file `source` to stand at the server's `to`.
@@ -166,7 +156,7 @@ where
             watch(event);
         });
         let (requests, listing) = (Mutex::new(seed | 1), tokio::sync::Mutex::default());
-        Client { jobs, disk, entries, requests, listing, start, durability }
+        Client { jobs, disk, entries, requests, listing, start, durability, dialled: Dialled::default() }
     }
 
     /// Sends the file `source` below `folder` to stand at the server's `to`.

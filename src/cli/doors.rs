@@ -1,27 +1,20 @@
 //! What `serve` listens on: opens the sockets, and says why one could not be had.
 
 use std::io;
-use std::net::SocketAddr;
-use std::path::Path;
 
-use tokio::net::UnixListener;
+use socket2::SockRef;
 
-use super::args;
+use super::args::{self, Sockets};
 use super::exit::Exit;
-use super::explain::{self, CliError};
+use super::explain::CliError;
 use crate::drive::{LocalMail, UdpMail};
-use crate::net::diagnose::{self, Diagnosis};
-use crate::net::{Listener, Place, SocketOptions, bind_udp, bind_unixgram, listen, listen_unix};
+use crate::net::{Endpoint, Listener, Place, SocketOptions, bind_udp, bind_unixgram, socket_path};
+use crate::net::{diagnose, options};
 use crate::server::{Doors, Mailbox};
 
 /// A place from the command line; an address without a port is taken to mean `port`.
 pub(super) fn place(text: &str, port: u16) -> Result<Place, String> {
-    let path = |path: &str| match path.len() {
-        0 => Err("a path is needed, such as \"unix:/run/user/1000/echo\"".to_owned()),
-        // sun_path of unix(7), with the zero byte at its end.
-        108.. => Err(format!("the path has {} bytes, and the system takes at most 107", path.len())),
-        _ => Ok(path.into()),
-    };
+    let path = |path: &str| socket_path(path.as_bytes()).map_err(|error| error.to_string());
     if let Some((scheme, rest)) = text.split_once("://") {
         return match scheme {
             "tcp" => args::listen_address(rest, port).map(Place::Tcp),
@@ -39,93 +32,102 @@ pub(super) fn place(text: &str, port: u16) -> Result<Place, String> {
     }
 }
 
+/// A place for the protocol, which goes over streams. What a client could not name is refused here already.
+pub(super) fn stream_place(text: &str, port: u16) -> Result<Place, String> {
+    match place(text, port)? {
+        Place::Tcp(address) => Ok(Place::Tcp(address)),
+        Place::Unix(_) => match text.parse::<Endpoint>() {
+            Ok(Endpoint::Unix(path)) => Ok(Place::Unix(path)),
+            Ok(Endpoint::Tcp(_)) => Err("a path is needed".to_owned()),
+            Err(error) => Err(error.to_string()),
+        },
+        Place::Udp(_) | Place::Unixgram(_) => {
+            Err("files go over streams: write ADDRESS, tcp://ADDRESS or unix:PATH".to_owned())
+        }
+    }
+}
+
+/// The sockets of a server, and what they came to.
+#[derive(Default)]
+pub(super) struct Opened {
+    pub(super) doors: Doors,
+    pub(super) files: Vec<Held>,
+    pub(super) echo: Vec<Held>,
+}
+
+/// Where a socket is, and what holds of it.
+pub(super) struct Held {
+    pub(super) at: Place,
+    pub(super) options: SocketOptions,
+}
+
+impl Held {
+    /// What holds of it, and where that is not what was `asked` for.
+    pub(super) fn line(&self, asked: &SocketOptions) -> String {
+        let mut line = format!("socket options on {}: {}", self.at, self.options);
+        for (name, asked, held) in asked.differing(&self.options) {
+            line.push_str(&format!("; {} is {held} where {asked} was asked for", name.name()));
+        }
+        line
+    }
+}
+
 /// Opens all sockets; gives also where they are, in the order in which they were named: files, then echo.
-pub(super) fn open(
-    files: &[SocketAddr],
-    echo: &[Place],
-) -> Result<(Doors, Vec<SocketAddr>, Vec<Place>), CliError> {
-    let mut doors = Doors::default();
-    let (mut files_at, mut echo_at) = (Vec::new(), Vec::new());
-    for address in files {
-        let (socket, at) = tcp(*address)?;
-        doors.files.push(socket);
-        files_at.push(at);
+pub(super) fn open(files: &[Place], echo: &[Place], sockets: &Sockets) -> Result<Opened, CliError> {
+    sockets.check(&files.iter().chain(echo).map(Place::listening).collect::<Vec<_>>())?;
+    let mut opened = Opened::default();
+    for place in files {
+        let (socket, held) = stream(place, "listen", &sockets.options)?;
+        opened.doors.files.push(socket);
+        opened.files.push(held);
     }
     for place in echo {
-        let failed = |error: &io::Error| failed(place, error);
-        echo_at.push(match place {
-            Place::Tcp(address) => {
-                let (socket, at) = tcp(*address)?;
+        let failed = |error: &io::Error| failed(place, "echo", error);
+        let options = &sockets.options.of(place.listening());
+        let doors = &mut opened.doors;
+        let in_force = |socket: SockRef<'_>, at: Place| {
+            let options =
+                options::in_force(socket, place.listening(), options).map_err(|error| failed(&error))?;
+            Ok::<Held, CliError>(Held { at, options })
+        };
+        opened.echo.push(match place {
+            Place::Tcp(_) | Place::Unix(_) => {
+                let (socket, held) = stream(place, "echo", &sockets.options)?;
                 doors.echo.push(socket);
-                Place::Tcp(at)
+                held
             }
             Place::Udp(address) => {
-                let socket = bind_udp(*address).map_err(|error| failed(&error))?;
-                let at = socket.local_addr().map_err(|error| failed(&error))?;
+                let socket = bind_udp(*address, options).map_err(|error| failed(&error))?;
+                let at = Place::Udp(socket.local_addr().map_err(|error| failed(&error))?);
+                let held = in_force(SockRef::from(&socket), at.clone())?;
                 let mail = UdpMail::new(socket).map_err(|error| failed(&error))?;
-                doors.mail.push((Place::Udp(at), Mailbox::Udp(mail)));
-                Place::Udp(at)
-            }
-            Place::Unix(path) => {
-                let (socket, file) =
-                    listen_unix(path, SocketOptions::default().backlog).map_err(|error| failed(&error))?;
-                let socket = UnixListener::from_std(socket).map_err(|error| failed(&error))?;
-                doors.echo.push(Listener::Unix(socket, file));
-                place.clone()
+                doors.mail.push((at, Mailbox::Udp(mail)));
+                held
             }
             Place::Unixgram(path) => {
-                let (socket, file) = bind_unixgram(path).map_err(|error| failed(&error))?;
+                let (socket, file) = bind_unixgram(path, options).map_err(|error| failed(&error))?;
+                let held = in_force(SockRef::from(&socket), place.clone())?;
                 let mail = LocalMail::new(socket).map_err(|error| failed(&error))?;
                 doors.mail.push((place.clone(), Mailbox::Unix(mail, file)));
-                place.clone()
+                held
             }
         });
     }
-    Ok((doors, files_at, echo_at))
+    Ok(opened)
 }
 
-fn tcp(address: SocketAddr) -> Result<(Listener, SocketAddr), CliError> {
-    let failed = |error: io::Error| explain::listening(address, &error);
-    let socket = listen(address, &SocketOptions::default()).map_err(failed)?;
-    let at = socket.local_addr().map_err(failed)?;
-    Ok((Listener::Tcp(socket), at))
+/// Listens at a place of streams; `what` is what for.
+fn stream(place: &Place, what: &str, options: &SocketOptions) -> Result<(Listener, Held), CliError> {
+    let options = &options.of(place.listening());
+    let listener = Listener::bind(place, options).map_err(|error| failed(place, what, &error))?;
+    let held = listener.local().and_then(|at| Ok(Held { at, options: listener.in_force(options)? }));
+    held.map(|held| (listener, held)).map_err(|error| failed(place, what, &error))
 }
 
 /// Why a socket could not be had.
-fn failed(place: &Place, error: &io::Error) -> CliError {
-    let is_in_use = error.kind() == io::ErrorKind::AddrInUse;
-    let exit = if is_in_use { Exit::AddressInUse } else { Exit::CannotListen };
-    let parent =
-        |path: &Path| path.parent().is_none_or(|parent| parent.as_os_str().is_empty() || parent.is_dir());
-    let (why, next) = match place {
-        Place::Unix(_) | Place::Unixgram(_) if is_in_use => (
-            "somebody answers at that socket, or none can tell whether anybody does".to_owned(),
-            "use what runs there, stop it, or choose another path; a file that a crash left behind is replaced".to_owned(),
-        ),
-        Place::Unix(_) | Place::Unixgram(_) if error.kind() == io::ErrorKind::AlreadyExists => (
-            "a socket takes a name of its own, and what stands there is never removed".to_owned(),
-            "choose another path".to_owned(),
-        ),
-        Place::Unix(path) | Place::Unixgram(path) if !parent(path) => (
-            "the folder that the socket is to be in is not there".to_owned(),
-            "make it (`mkdir`), or choose another path".to_owned(),
-        ),
-        Place::Udp(address) if is_in_use => (
-            "another socket has that port".to_owned(),
-            format!(
-                "`ss -lunp 'sport = :{}'` names its owner; choose another port (port 0 takes any that is free)",
-                address.port()
-            ),
-        ),
-        Place::Tcp(address) | Place::Udp(address) => causes(diagnose::listening(*address, error)),
-        Place::Unix(_) | Place::Unixgram(_) => causes(diagnose::system("", error)),
-    };
-    let (tried, said) = (format!("cannot echo on {place}"), error.to_string());
-    CliError::Told(exit, Box::new(Diagnosis { tried, said, why, next, code: None }))
-}
-
-fn causes(Diagnosis { why, next, .. }: Diagnosis) -> (String, String) {
-    (why, next)
+fn failed(place: &Place, what: &str, error: &io::Error) -> CliError {
+    let exit = if error.kind() == io::ErrorKind::AddrInUse { Exit::AddressInUse } else { Exit::CannotListen };
+    CliError::Told(exit, Box::new(diagnose::listening(place, what, error)))
 }
 
 #[cfg(test)]
@@ -147,7 +149,7 @@ mod tests {
         }
         for (text, expected) in [
             ("http://localhost", "no kind of socket"),
-            ("unix:", "a path is needed"),
+            ("unix:", "the path of the socket is missing"),
             ("udp://nowhere:7", "an address of this machine is needed"),
         ] {
             assert!(shown(text).unwrap_err().contains(expected), "{text}");
@@ -157,14 +159,39 @@ mod tests {
     }
 
     #[test]
+    fn files_are_served_over_streams_with_a_name_that_clients_can_write() {
+        let shown = |text| stream_place(text, 8695).map(|place| place.to_string());
+        assert_eq!(shown("localhost").as_deref(), Ok("127.0.0.1:8695"));
+        assert_eq!(shown("unix:/run/towline").as_deref(), Ok("unix:/run/towline"));
+        for text in ["udp://127.0.0.1", "unixgram:here"] {
+            assert!(shown(text).unwrap_err().contains("over streams"), "{text}");
+        }
+        assert!(shown("unix:a:b").unwrap_err().contains("cannot be named"));
+        assert!(shown("unix:8695").unwrap_err().contains("unix:./8695"));
+    }
+
+    #[test]
+    fn a_port_in_use_has_its_own_exit_code() {
+        let place = Place::Tcp("127.0.0.1:1".parse().unwrap());
+        let exit = |kind| match failed(&place, "listen", &io::Error::from(kind)) {
+            CliError::Told(exit, _) => exit,
+            CliError::Complained(_) | CliError::OutputClosed => panic!("nothing is told"),
+        };
+        assert_eq!(exit(io::ErrorKind::AddrInUse), Exit::AddressInUse);
+        assert_eq!(exit(io::ErrorKind::PermissionDenied), Exit::CannotListen);
+        assert_eq!(exit(io::ErrorKind::AddrNotAvailable), Exit::CannotListen);
+    }
+
+    #[test]
     fn what_cannot_be_had_is_explained() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("notes");
         std::fs::write(&file, "kept").unwrap();
+        let none = Sockets { options: SocketOptions::default() };
         for (path, expected) in
             [(file, "never removed"), (folder.path().join("none/echo"), "the folder that the socket")]
         {
-            let Err(CliError::Told(Exit::CannotListen, told)) = open(&[], &[Place::Unix(path)]) else {
+            let Err(CliError::Told(Exit::CannotListen, told)) = open(&[], &[Place::Unix(path)], &none) else {
                 panic!("it listens")
             };
             assert!(told.why.contains(expected), "{told}");

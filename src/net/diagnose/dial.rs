@@ -1,28 +1,90 @@
 //! Why a server could not be reached.
 
 use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileTypeExt;
+use std::path::Path;
 
 use rustix::io::Errno;
 
-use super::{Diagnosis, explain, local_addresses};
-use crate::net::Endpoint;
+use super::causes::{self, Cause};
+use super::{Diagnosis, explain, local, local_addresses};
+use crate::net::{Endpoint, HostPort};
 use crate::proto::machine::{DialError, DialErrorKind};
+use crate::wire::Escaped;
+
+/// What the system said, or where it said nothing, the kind of error in words.
+pub fn said(error: &DialError) -> String {
+    match error.os {
+        Some(os) => io::Error::from_raw_os_error(os).to_string(),
+        None => own_words(error.kind).to_owned(),
+    }
+}
 
 /// Explains a failure to connect.
 pub fn dialing(endpoint: &Endpoint, error: &DialError) -> Diagnosis {
-    let said = match error.os {
-        Some(os) => io::Error::from_raw_os_error(os).to_string(),
-        None => own_words(error.kind).to_owned(),
-    };
-    let (why, next) = match error.kind {
-        DialErrorKind::Refused => refused(endpoint),
-        DialErrorKind::TimedOut => timed_out(endpoint),
-        DialErrorKind::Unreachable => unreachable(endpoint, error.os.map(Errno::from_raw_os_error)),
-        DialErrorKind::NameNotFound => name_not_found(endpoint),
-        DialErrorKind::NotAllowed => not_allowed(endpoint, error.os.map(Errno::from_raw_os_error)),
-        DialErrorKind::Other => explain(error.os.map(Errno::from_raw_os_error)),
+    let said = said(error);
+    let errno = error.os.map(Errno::from_raw_os_error);
+    let (why, next) = match endpoint {
+        Endpoint::Tcp(host) => over_tcp(host, error.kind, errno),
+        Endpoint::Unix(path) => over_unix(path, errno),
     };
     Diagnosis { tried: format!("cannot connect to {endpoint}"), said, why, next, code: None }
+}
+
+fn over_tcp(host: &HostPort, kind: DialErrorKind, errno: Option<Errno>) -> (String, String) {
+    let port = host.port.to_string();
+    let listen = match host.port {
+        crate::net::DEFAULT_PORT => String::new(),
+        port => format!(" with `--listen ADDRESS:{port}`"),
+    };
+    let addresses = local_addresses().join(", ");
+    let cause = match kind {
+        DialErrorKind::Refused => &causes::REFUSED,
+        DialErrorKind::TimedOut => silent(host.host.parse().ok().and_then(local::neighbour)),
+        DialErrorKind::Unreachable => match errno {
+            Some(Errno::NETUNREACH | Errno::NETDOWN) => &causes::NO_ROUTE,
+            Some(Errno::HOSTUNREACH) => &causes::HOST_SILENT,
+            Some(_) | None => &causes::UNREACHABLE,
+        },
+        DialErrorKind::NameNotFound => &causes::NAME_UNKNOWN,
+        DialErrorKind::NotAllowed => match errno {
+            Some(Errno::ADDRNOTAVAIL) => &causes::NO_OWN_PORT,
+            Some(_) | None => &causes::FIREWALL_HERE,
+        },
+        DialErrorKind::Other => return explain(errno),
+    };
+    cause.told(&[("host", &host.host), ("port", &port), ("listen", &listen), ("addresses", &addresses)])
+}
+
+/// A host of this machine's own networks has been asked for its card's address just before; others are a router's business.
+fn silent(neighbour: Option<local::Neighbour>) -> &'static Cause {
+    match neighbour {
+        Some(local::Neighbour::Answers) => &causes::TIMED_OUT_UP,
+        Some(local::Neighbour::Silent) => &causes::TIMED_OUT_GONE,
+        None => &causes::TIMED_OUT,
+    }
+}
+
+/// What stands at the path is looked at: an error number says little of it.
+fn over_unix(path: &Path, errno: Option<Errno>) -> (String, String) {
+    let shown = |path: &Path| Escaped(path.as_os_str().as_bytes()).to_string();
+    let found = std::fs::metadata(path).map(|found| found.file_type());
+    let file = path.ancestors().skip(1).find(|part| part.exists() && !part.is_dir());
+    let cause = match errno {
+        Some(Errno::CONNREFUSED) if found.is_ok_and(|found| !found.is_socket()) => &causes::SOCKET_IS_FILE,
+        Some(Errno::CONNREFUSED) => &causes::SOCKET_STALE,
+        Some(Errno::NOENT) => &causes::SOCKET_MISSING,
+        Some(Errno::NOTDIR) => &causes::SOCKET_BELOW_FILE,
+        Some(Errno::ACCESS | Errno::PERM) => &causes::SOCKET_DENIED,
+        Some(Errno::PROTOTYPE) => &causes::SOCKET_OF_LETTERS,
+        Some(Errno::AGAIN) => &causes::SOCKET_FULL,
+        other => return explain(other),
+    };
+    cause.told(&[
+        ("path", &shown(path)),
+        ("file", &file.map_or_else(|| "something on the way".to_owned(), shown)),
+    ])
 }
 
 /// Where the system gave no number.
@@ -37,63 +99,14 @@ fn own_words(kind: DialErrorKind) -> &'static str {
     }
 }
 
-fn refused(endpoint: &Endpoint) -> (String, String) {
-    let Endpoint { port, .. } = endpoint;
-    (
-        format!("the host is up, and nothing listens on port {port} there"),
-        format!(
-            "start `towline serve` there{}, or say `--wait 60` here to wait for it",
-            if *port == crate::net::DEFAULT_PORT {
-                String::new()
-            } else {
-                format!(" with `--listen ADDRESS:{port}`")
-            }
-        ),
-    )
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn timed_out(endpoint: &Endpoint) -> (String, String) {
-    let Endpoint { host, port } = endpoint;
-    (
-        "nothing came back: a firewall drops it, the address belongs to no machine that is up, or the network keeps \
-         its members apart (guest Wi-Fi)"
-            .into(),
-        format!("try `ping {host}`, open TCP port {port} on its firewall, or give more time with `--timeout 30`"),
-    )
-}
-
-fn unreachable(endpoint: &Endpoint, errno: Option<Errno>) -> (String, String) {
-    let host = &endpoint.host;
-    let why = match errno {
-        Some(Errno::NETUNREACH | Errno::NETDOWN) => {
-            "this machine has no route there: it is offline, or has no address of that family (IPv4, IPv6)"
-        }
-        Some(Errno::HOSTUNREACH) => {
-            "the host does not answer on its own network: it is off, or a router or firewall says no for it"
-        }
-        Some(_) | None => "there is no route to the host",
-    };
-    (why.into(), format!("check the network (`ip addr`, `ip route get {host}`) and the address"))
-}
-
-fn name_not_found(endpoint: &Endpoint) -> (String, String) {
-    let host = &endpoint.host;
-    (
-        "it is misspelt, no name server knows it, or no name server can be reached".into(),
-        format!("try `getent hosts {host}`, or give the address itself, such as 192.0.2.7"),
-    )
-}
-
-fn not_allowed(endpoint: &Endpoint, errno: Option<Errno>) -> (String, String) {
-    match errno {
-        Some(Errno::ADDRNOTAVAIL) => (
-            "this machine has no address to call it from, or no free port is left for another connection"
-                .into(),
-            format!("its own addresses are {}; `ss -s` counts the connections", local_addresses().join(", ")),
-        ),
-        Some(_) | None => (
-            "a firewall on this machine, or the rules of the sandbox that this runs in, forbid it".into(),
-            format!("look at the outgoing rules for TCP port {} (`nft list ruleset`)", endpoint.port),
-        ),
+    #[test]
+    fn a_neighbour_that_is_up_is_told_from_one_that_is_not() {
+        assert_eq!(silent(None), &causes::TIMED_OUT);
+        assert_eq!(silent(Some(local::Neighbour::Answers)), &causes::TIMED_OUT_UP);
+        assert_eq!(silent(Some(local::Neighbour::Silent)), &causes::TIMED_OUT_GONE);
     }
 }

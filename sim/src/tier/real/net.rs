@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use towline::drive::{Door, LocalMail, Mail, Mode, UdpMail};
-use towline::net::{Endpoint, SocketFile, SocketOptions};
+use towline::net::{HostPort, SocketFile, SocketOptions};
 use towline::proto::datagram::{Datagram, LocalName};
 
 use super::super::driven::Network;
@@ -69,7 +69,8 @@ impl Network for Loopback {
     const STORE: Mode = Mode::Threads;
 
     fn listen(&self, door: Door) -> impl Future<Output = io::Result<TcpListener>> + Send + 'static {
-        let (address, backlog) = (SocketAddr::from((Ipv4Addr::LOCALHOST, self.port(door))), self.backlog);
+        let (address, backlog) =
+            (SocketAddr::from((Ipv4Addr::LOCALHOST, self.port(door))), Some(self.backlog));
         async move { towline::net::listen(address, &SocketOptions { backlog, ..SocketOptions::default() }) }
     }
 
@@ -85,11 +86,11 @@ impl Network for Loopback {
         impostor: Option<u32>,
     ) -> impl Future<Output = io::Result<TcpStream>> + Send + 'static {
         assert_eq!(impostor, None, "a plan with impostors is not for this tier");
-        let endpoint = Endpoint { host: Ipv4Addr::LOCALHOST.to_string(), port: self.port(door) };
+        let host = HostPort { host: Ipv4Addr::LOCALHOST.to_string(), port: self.port(door) };
         // The port stays ours for as long as somebody dials it.
         let reserved = Arc::clone(&self.reserved);
         async move {
-            let stream = towline::net::dial(&endpoint, &SocketOptions::default()).await;
+            let stream = towline::net::dial(&host, &SocketOptions::default()).await;
             drop(reserved);
             stream
         }
@@ -98,14 +99,18 @@ impl Network for Loopback {
     async fn mail(&self, _: Host) -> io::Result<(LoopbackMail, End)> {
         match self.kind {
             Kind::Udp => {
-                let socket = towline::net::bind_udp(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+                let socket = towline::net::bind_udp(
+                    SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+                    &SocketOptions::default(),
+                )?;
                 let end = End::udp(socket.local_addr()?);
                 Ok((LoopbackMail::Udp(UdpMail::new(socket)?), end))
             }
             Kind::Unix => {
                 let number = SOCKETS.fetch_add(1, Ordering::Relaxed);
                 let name = format!("towline-sim-{}-{number}", std::process::id());
-                let (socket, file) = towline::net::bind_unixgram(&std::env::temp_dir().join(name))?;
+                let (socket, file) =
+                    towline::net::bind_unixgram(&std::env::temp_dir().join(name), &SocketOptions::default())?;
                 let name = LocalName(Bytes::copy_from_slice(file.path().as_os_str().as_bytes()));
                 Ok((LoopbackMail::Unix(LocalMail::new(socket)?, file), End::Local(name)))
             }
