@@ -14,6 +14,7 @@ mod lives;
 mod operations;
 mod pouring;
 mod printing;
+mod prober;
 mod protocol;
 mod pulls;
 mod pushes;
