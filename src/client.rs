@@ -88,17 +88,18 @@ pub struct Client<F: Files = OsFiles> {
     durability: Durability,
 }
 
-struct TcpDialer {
+/// Over real sockets.
+struct SocketDialer {
     endpoint: Endpoint,
     options: SocketOptions,
 }
 
-impl Dial for TcpDialer {
-    type Stream = tokio::net::TcpStream;
+impl Dial for SocketDialer {
+    type Stream = net::Stream;
 
     fn dial(&self) -> impl Future<Output = Result<Self::Stream, DialError>> + Send + 'static {
         let (endpoint, options) = (self.endpoint.clone(), self.options.clone());
-        async move { net::dial(&endpoint, &options).await.map_err(|error| net::dial_error(&error)) }
+        async move { net::connect(&endpoint, &options).await.map_err(|error| net::dial_error(&error)) }
     }
 }
 
@@ -116,7 +117,7 @@ impl Client {
     ) -> Client {
         let disk: Disk<OsFiles> = Disk::new(config.seed as u64, Mode::Threads);
         let store = Completions::new(Arc::new(disk.clone()));
-        let dialer = TcpDialer { endpoint, options: config.socket.clone() };
+        let dialer = SocketDialer { endpoint, options: config.socket.clone() };
         Client::over(dialer, disk, store, config, watch)
     }
 

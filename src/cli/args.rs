@@ -150,7 +150,7 @@ pub(super) fn listen_address(text: &str, port: u16) -> Result<SocketAddr, String
     })
 }
 
-/// `HOST[:PORT][/PATH]`, of bytes.
+/// `HOST[:PORT][/PATH]` or `unix:SOCKET[:/PATH]`, of bytes.
 pub(super) fn target() -> impl TypedValueParser<Value = Target> {
     OsStringValueParser::new().try_map(|text: OsString| Target::from_bytes(text.as_encoded_bytes()))
 }

@@ -1,27 +1,19 @@
 //! What `serve` listens on: opens the sockets, and says why one could not be had.
 
 use std::io;
-use std::net::SocketAddr;
 use std::path::Path;
-
-use tokio::net::UnixListener;
 
 use super::args;
 use super::exit::Exit;
-use super::explain::{self, CliError};
+use super::explain::CliError;
 use crate::drive::{LocalMail, UdpMail};
 use crate::net::diagnose::{self, Diagnosis};
-use crate::net::{Listener, Place, SocketOptions, bind_udp, bind_unixgram, listen, listen_unix};
+use crate::net::{Endpoint, Listener, Place, SocketOptions, bind_udp, bind_unixgram, socket_path};
 use crate::server::{Doors, Mailbox};
 
 /// A place from the command line; an address without a port is taken to mean `port`.
 pub(super) fn place(text: &str, port: u16) -> Result<Place, String> {
-    let path = |path: &str| match path.len() {
-        0 => Err("a path is needed, such as \"unix:/run/user/1000/echo\"".to_owned()),
-        // sun_path of unix(7), with the zero byte at its end.
-        108.. => Err(format!("the path has {} bytes, and the system takes at most 107", path.len())),
-        _ => Ok(path.into()),
-    };
+    let path = |path: &str| socket_path(path.as_bytes()).map_err(|error| error.to_string());
     if let Some((scheme, rest)) = text.split_once("://") {
         return match scheme {
             "tcp" => args::listen_address(rest, port).map(Place::Tcp),
@@ -39,25 +31,37 @@ pub(super) fn place(text: &str, port: u16) -> Result<Place, String> {
     }
 }
 
+/// A place for the protocol, which goes over streams. What a client could not name is refused here already.
+pub(super) fn stream_place(text: &str, port: u16) -> Result<Place, String> {
+    match place(text, port)? {
+        Place::Tcp(address) => Ok(Place::Tcp(address)),
+        Place::Unix(_) => match text.parse::<Endpoint>() {
+            Ok(Endpoint::Unix(path)) => Ok(Place::Unix(path)),
+            Ok(Endpoint::Tcp(_)) => Err("a path is needed".to_owned()),
+            Err(error) => Err(error.to_string()),
+        },
+        Place::Udp(_) | Place::Unixgram(_) => {
+            Err("files go over streams: write ADDRESS, tcp://ADDRESS or unix:PATH".to_owned())
+        }
+    }
+}
+
 /// Opens all sockets; gives also where they are, in the order in which they were named: files, then echo.
-pub(super) fn open(
-    files: &[SocketAddr],
-    echo: &[Place],
-) -> Result<(Doors, Vec<SocketAddr>, Vec<Place>), CliError> {
+pub(super) fn open(files: &[Place], echo: &[Place]) -> Result<(Doors, Vec<Place>, Vec<Place>), CliError> {
     let mut doors = Doors::default();
     let (mut files_at, mut echo_at) = (Vec::new(), Vec::new());
-    for address in files {
-        let (socket, at) = tcp(*address)?;
+    for place in files {
+        let (socket, at) = stream(place, "listen")?;
         doors.files.push(socket);
         files_at.push(at);
     }
     for place in echo {
-        let failed = |error: &io::Error| failed(place, error);
+        let failed = |error: &io::Error| failed(place, "echo", error);
         echo_at.push(match place {
-            Place::Tcp(address) => {
-                let (socket, at) = tcp(*address)?;
+            Place::Tcp(_) | Place::Unix(_) => {
+                let (socket, at) = stream(place, "echo")?;
                 doors.echo.push(socket);
-                Place::Tcp(at)
+                at
             }
             Place::Udp(address) => {
                 let socket = bind_udp(*address).map_err(|error| failed(&error))?;
@@ -65,13 +69,6 @@ pub(super) fn open(
                 let mail = UdpMail::new(socket).map_err(|error| failed(&error))?;
                 doors.mail.push((Place::Udp(at), Mailbox::Udp(mail)));
                 Place::Udp(at)
-            }
-            Place::Unix(path) => {
-                let (socket, file) =
-                    listen_unix(path, SocketOptions::default().backlog).map_err(|error| failed(&error))?;
-                let socket = UnixListener::from_std(socket).map_err(|error| failed(&error))?;
-                doors.echo.push(Listener::Unix(socket, file));
-                place.clone()
             }
             Place::Unixgram(path) => {
                 let (socket, file) = bind_unixgram(path).map_err(|error| failed(&error))?;
@@ -84,15 +81,16 @@ pub(super) fn open(
     Ok((doors, files_at, echo_at))
 }
 
-fn tcp(address: SocketAddr) -> Result<(Listener, SocketAddr), CliError> {
-    let failed = |error: io::Error| explain::listening(address, &error);
-    let socket = listen(address, &SocketOptions::default()).map_err(failed)?;
-    let at = socket.local_addr().map_err(failed)?;
-    Ok((Listener::Tcp(socket), at))
+/// Listens at a place of streams; `what` is what for.
+fn stream(place: &Place, what: &str) -> Result<(Listener, Place), CliError> {
+    let listener =
+        Listener::bind(place, &SocketOptions::default()).map_err(|error| failed(place, what, &error))?;
+    let at = listener.local().map_err(|error| failed(place, what, &error))?;
+    Ok((listener, at))
 }
 
 /// Why a socket could not be had.
-fn failed(place: &Place, error: &io::Error) -> CliError {
+fn failed(place: &Place, what: &str, error: &io::Error) -> CliError {
     let is_in_use = error.kind() == io::ErrorKind::AddrInUse;
     let exit = if is_in_use { Exit::AddressInUse } else { Exit::CannotListen };
     let parent =
@@ -120,7 +118,7 @@ fn failed(place: &Place, error: &io::Error) -> CliError {
         Place::Tcp(address) | Place::Udp(address) => causes(diagnose::listening(*address, error)),
         Place::Unix(_) | Place::Unixgram(_) => causes(diagnose::system("", error)),
     };
-    let (tried, said) = (format!("cannot echo on {place}"), error.to_string());
+    let (tried, said) = (format!("cannot {what} on {place}"), error.to_string());
     CliError::Told(exit, Box::new(Diagnosis { tried, said, why, next, code: None }))
 }
 
@@ -147,13 +145,37 @@ mod tests {
         }
         for (text, expected) in [
             ("http://localhost", "no kind of socket"),
-            ("unix:", "a path is needed"),
+            ("unix:", "the path of the socket is missing"),
             ("udp://nowhere:7", "an address of this machine is needed"),
         ] {
             assert!(shown(text).unwrap_err().contains(expected), "{text}");
         }
         let long = format!("unixgram:/{}", "a".repeat(107));
         assert!(shown(&long).unwrap_err().contains("108 bytes"));
+    }
+
+    #[test]
+    fn files_are_served_over_streams_with_a_name_that_clients_can_write() {
+        let shown = |text| stream_place(text, 8695).map(|place| place.to_string());
+        assert_eq!(shown("localhost").as_deref(), Ok("127.0.0.1:8695"));
+        assert_eq!(shown("unix:/run/towline").as_deref(), Ok("unix:/run/towline"));
+        for text in ["udp://127.0.0.1", "unixgram:here"] {
+            assert!(shown(text).unwrap_err().contains("over streams"), "{text}");
+        }
+        assert!(shown("unix:a:b").unwrap_err().contains("cannot be named"));
+        assert!(shown("unix:8695").unwrap_err().contains("unix:./8695"));
+    }
+
+    #[test]
+    fn a_port_in_use_has_its_own_exit_code() {
+        let place = Place::Tcp("127.0.0.1:1".parse().unwrap());
+        let exit = |kind| match failed(&place, "listen", &io::Error::from(kind)) {
+            CliError::Told(exit, _) => exit,
+            CliError::Complained(_) | CliError::OutputClosed => panic!("nothing is told"),
+        };
+        assert_eq!(exit(io::ErrorKind::AddrInUse), Exit::AddressInUse);
+        assert_eq!(exit(io::ErrorKind::PermissionDenied), Exit::CannotListen);
+        assert_eq!(exit(io::ErrorKind::AddrNotAvailable), Exit::CannotListen);
     }
 
     #[test]

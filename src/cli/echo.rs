@@ -15,7 +15,7 @@ use crate::wire::limits::ECHO_MAX;
 /// Measure round trips to a server, one after another
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The server
+    /// The server; unix:SOCKET for a Unix socket
     #[arg(value_name = "HOST[:PORT]")]
     server: Endpoint,
 

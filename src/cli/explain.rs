@@ -150,15 +150,6 @@ pub(super) fn in_short(error: &JobError) -> String {
     }
 }
 
-/// Why a listening socket could not be had.
-pub(super) fn listening(address: std::net::SocketAddr, error: &io::Error) -> CliError {
-    let exit = match error.kind() {
-        io::ErrorKind::AddrInUse => Exit::AddressInUse,
-        _ => Exit::CannotListen,
-    };
-    CliError::Told(exit, Box::new(diagnose::listening(address, error)))
-}
-
 fn told(exit: Exit, tried: String, said: String, (why, next): (String, String)) -> CliError {
     CliError::Told(exit, Box::new(Diagnosis { tried, said, why, next, code: None }))
 }

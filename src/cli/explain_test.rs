@@ -1,8 +1,9 @@
 use super::*;
+use crate::net::HostPort;
 use crate::proto::machine::DialError;
 
 fn at() -> Endpoint {
-    Endpoint { host: "db8.example".into(), port: 8695 }
+    HostPort { host: "db8.example".into(), port: 8695 }.into()
 }
 
 fn parts(error: CliError) -> (Exit, Diagnosis) {
@@ -72,13 +73,4 @@ fn ends_of_the_connection() {
         assert!(!told.why.is_empty() && !told.next.is_empty(), "{told}");
         assert!(!in_short(&JobError::Session(end)).contains('\n'));
     }
-}
-
-#[test]
-fn a_port_in_use_has_its_own_exit_code() {
-    let address = "127.0.0.1:1".parse().unwrap();
-    let exit = |kind| parts(listening(address, &io::Error::from(kind))).0;
-    assert_eq!(exit(io::ErrorKind::AddrInUse), Exit::AddressInUse);
-    assert_eq!(exit(io::ErrorKind::PermissionDenied), Exit::CannotListen);
-    assert_eq!(exit(io::ErrorKind::AddrNotAvailable), Exit::CannotListen);
 }

@@ -33,7 +33,8 @@ use crate::wire::{RelPath, Span};
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment, override_usage = "towline get [OPTIONS] <HOST[:PORT]/PATH>... [DEST]")]
 pub(super) struct Args {
-    /// What to fetch, and last where it goes: a file, a folder, or '-' for standard output
+    /// What to fetch, and last where it goes: a file, a folder, or '-' for standard output; unix:SOCKET:/PATH comes over a Unix
+    /// socket
     #[arg(required = true, num_args = 1.., value_name = "HOST[:PORT]/PATH")]
     names: Vec<OsString>,
 
@@ -100,7 +101,8 @@ fn file_name(from: &Target) -> Result<&[u8], CliError> {
     from.path.name().ok_or_else(|| {
         let tried = format!("cannot get {from}");
         let next = format!(
-            "name a file: {0}/PATH (`towline ls {0}` shows what is there), or fetch all with -r",
+            "name a file: {} (`towline ls {}` shows what is there), or fetch all with -r",
+            from.endpoint.with_path("PATH"),
             from.endpoint
         );
         CliError::usage(tried, "no file is named", "folders are fetched with -r", next)

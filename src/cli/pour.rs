@@ -21,7 +21,7 @@ const MODE: u32 = 0o644;
 pub(super) fn run(common: &Common, to: &Target) -> Result<(), CliError> {
     let tried = format!("cannot put standard input to {to}");
     if to.is_folder {
-        let next = format!("give it one: {}/PATH", to.endpoint);
+        let next = format!("give it one: {}", to.endpoint.with_path("PATH"));
         return Err(CliError::usage(
             tried,
             "no file is named",

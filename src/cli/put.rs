@@ -34,7 +34,7 @@ pub(super) struct Args {
     #[arg(required = true, num_args = 1.., value_name = "SOURCE")]
     sources: Vec<PathBuf>,
 
-    /// Where it goes; without a path, or with '/' at the end, under its own name
+    /// Where it goes; without a path, or with '/' at the end, under its own name; unix:SOCKET[:/PATH] goes over a Unix socket
     #[arg(value_name = "HOST[:PORT][/PATH]", value_parser = args::target())]
     to: Target,
 
@@ -89,8 +89,9 @@ fn put_file(args: &Args, file: &Path, tried: String) -> Result<(), CliError> {
             let stands_there = code_of(&error) == Some(Code::NOT_A_FILE);
             let told = visit.explain(tried)(error);
             if stands_there && !args.to.is_folder {
+                let below = args.to.endpoint.with_path(format!("{}/", args.to.path));
                 return told
-                    .with_next(format!("if it is a folder, add '/' to put the file below it: {}/", args.to));
+                    .with_next(format!("if it is a folder, add '/' to put the file below it: {below}"));
             }
             told
         })?;
@@ -99,7 +100,7 @@ fn put_file(args: &Args, file: &Path, tried: String) -> Result<(), CliError> {
         if args.common.json {
             return one(file, &moved, visit, began.elapsed());
         }
-        visit.screen.detail(&format!("it stands at {}/{path}", args.to.endpoint));
+        visit.screen.detail(&format!("it stands at {}", args.to.endpoint.with_path(&path)));
         hash_line(&moved, shown(file))
     })
 }

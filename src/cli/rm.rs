@@ -9,7 +9,7 @@ use crate::net::Target;
 /// Remove a file or an empty folder at a server
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// What to remove
+    /// What to remove; unix:SOCKET:/PATH goes over a Unix socket
     #[arg(value_name = "HOST[:PORT]/PATH", value_parser = args::target())]
     at: Target,
 
@@ -20,7 +20,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<(), CliError> {
     let tried = format!("cannot remove {}", args.at);
     if args.at.path.is_root() {
-        let next = format!("name what to remove: {}/PATH", args.at.endpoint);
+        let next = format!("name what to remove: {}", args.at.endpoint.with_path("PATH"));
         return Err(CliError::usage(tried, "no path is named", "the served folder itself stays", next));
     }
     visit::with(&args.common, &args.at.endpoint, async |visit| {

@@ -13,7 +13,7 @@ use super::journal::Journal;
 use super::output::{self, shown};
 use super::visit::Signals;
 use crate::net::diagnose::{Diagnosis, local_addresses};
-use crate::net::{DEFAULT_PORT, Endpoint, Place};
+use crate::net::{DEFAULT_PORT, Endpoint, HostPort, Place};
 use crate::proto::ListenLimits;
 use crate::proto::storage::StoreError;
 use crate::server::{Doors, ListenEnd, Server, ServerConfig, StopReceiver, Stopper, stopper};
@@ -31,9 +31,10 @@ pub(super) struct Args {
     #[arg(default_value = ".", conflicts_with = "no_files")]
     dir: PathBuf,
 
-    /// Where to listen; may be given more than once; port 0 takes any that is free [default: 127.0.0.1:8695]
-    #[arg(long, value_name = "ADDR", value_parser = |text: &str| args::listen_address(text, DEFAULT_PORT))]
-    listen: Vec<SocketAddr>,
+    /// Where to listen: an address of this machine, or unix:PATH for a Unix socket; may be given more than once; port 0 takes any
+    /// that is free [default: 127.0.0.1:8695]
+    #[arg(long, value_name = "ADDR|unix:PATH", value_parser = |text: &str| doors::stream_place(text, DEFAULT_PORT))]
+    listen: Vec<Place>,
 
     /// Also echo here (RFC 862), for any client: tcp://ADDR (or ADDR), udp://ADDR, unix:PATH or unixgram:PATH; may be given more
     /// than once
@@ -62,12 +63,11 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<(), CliError> {
     let mut files = args.listen.clone();
     if files.is_empty() && !args.no_files {
-        files.push(SocketAddr::from(([127, 0, 0, 1], DEFAULT_PORT)));
+        files.push(Place::Tcp(SocketAddr::from(([127, 0, 0, 1], DEFAULT_PORT))));
     }
-    let places = files.iter().map(|address| Place::Tcp(*address)).chain(args.echo.iter().cloned());
-    if let Some(place) = places.into_iter().find(|place| !place.is_local()) {
+    if let Some(place) = files.iter().chain(&args.echo).find(|place| !place.is_local()) {
         if !args.insecure_plaintext {
-            return Err(refused(&place, args.no_files));
+            return Err(refused(place, args.no_files));
         }
         let can = if args.no_files { "use the echo" } else { "read, replace and remove what is served" };
         output::note(&format!("warning: whoever reaches {place} can {can}, and nothing is encrypted"));
@@ -98,7 +98,7 @@ fn allow_many_files() {
     let _as_before = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
 }
 
-async fn serve(args: &Args, files: &[SocketAddr], lines: SyncSender<String>) -> Result<ListenEnd, CliError> {
+async fn serve(args: &Args, files: &[Place], lines: SyncSender<String>) -> Result<ListenEnd, CliError> {
     // Before anything is printed, so that whoever waits for that may send a signal at once.
     let signals = Signals::new()?;
     let limits = ListenLimits { drain: args.drain.0, ..ListenLimits::default() };
@@ -155,20 +155,21 @@ async fn run_until_stopped(
 }
 
 /// Where it listens, for programs; then what is served and what to type, for people.
-fn announce(args: &Args, files: &[SocketAddr], echo: &[Place]) -> Result<(), CliError> {
-    for address in files {
-        output::print(&format!("listening on {address}"))?;
+fn announce(args: &Args, files: &[Place], echo: &[Place]) -> Result<(), CliError> {
+    for place in files {
+        output::print(&format!("listening on {place}"))?;
     }
     for place in echo {
         output::print(&format!("echoing on {place}"))?;
     }
     let (Some(first), false) = (files.first(), args.talk.quiet) else { return Ok(()) };
     let folder = std::fs::canonicalize(&args.dir).unwrap_or_else(|_| args.dir.clone());
-    let (program, at) = (program(), endpoint_for(*first));
+    let (program, at) = (program(), endpoint_for(first));
     output::print(&format!(
         "serving {}\n\nIn another terminal:\n  {program} put FILE {at}\n  {program} ls {at}\n  {program} get \
-         {at}/FILE\nCtrl-C stops.\n",
-        shown(&folder)
+         {}\nCtrl-C stops.\n",
+        shown(&folder),
+        at.with_path("FILE")
     ))
 }
 
@@ -184,15 +185,19 @@ fn program() -> String {
     }
 }
 
-/// An address that a client can dial: for "all addresses" one of them.
-fn endpoint_for(address: SocketAddr) -> Endpoint {
+/// What a client can dial: for "all addresses" one of them.
+fn endpoint_for(place: &Place) -> Endpoint {
+    let address = match place {
+        Place::Tcp(address) | Place::Udp(address) => *address,
+        Place::Unix(path) | Place::Unixgram(path) => return Endpoint::Unix(path.clone()),
+    };
     let port = address.port();
     if !address.ip().is_unspecified() {
-        return Endpoint { host: address.ip().to_string(), port };
+        return HostPort { host: address.ip().to_string(), port }.into();
     }
     let mut own = local_addresses().into_iter().filter_map(|own| own.parse::<std::net::IpAddr>().ok());
     let reachable = own.find(|own| own.is_ipv4() == address.is_ipv4() && !own.is_loopback());
-    Endpoint { host: reachable.unwrap_or(address.ip()).to_string(), port }
+    HostPort { host: reachable.unwrap_or(address.ip()).to_string(), port }.into()
 }
 
 /// Hands a line to the printer; the server does not wait for a terminal.
@@ -285,7 +290,9 @@ mod tests {
 
     #[test]
     fn commands_to_type_name_an_address_that_can_be_dialled() {
-        assert_eq!(endpoint_for("[::1]:9".parse().unwrap()).to_string(), "[::1]:9");
-        assert_ne!(endpoint_for("0.0.0.0:9".parse().unwrap()).to_string(), "");
+        let shown = |text| endpoint_for(&doors::stream_place(text, 1).unwrap()).to_string();
+        assert_eq!(shown("[::1]:9"), "[::1]:9");
+        assert_ne!(shown("0.0.0.0:9"), "0.0.0.0:9");
+        assert_eq!(shown("unix:here/towline"), "unix:here/towline");
     }
 }

@@ -21,7 +21,8 @@ pub(super) struct Args {
     /// The file here, or with -r the folder; DIR/. is what is in DIR
     file: PathBuf,
 
-    /// The one there; a PATH that ends in '/' is the folder it is in, under its own name
+    /// The one there; a PATH that ends in '/' is the folder it is in, under its own name; unix:SOCKET[:/PATH]
+    /// goes over a Unix socket
     #[arg(value_name = "HOST[:PORT][/PATH]", value_parser = args::target())]
     with: Target,
 

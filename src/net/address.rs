@@ -1,26 +1,43 @@
-//! `HOST[:PORT][/PATH]`, parsed once, at the edge. What is refused says what was expected instead, with an example.
+//! `HOST[:PORT][/PATH]` and `unix:SOCKET[:/PATH]`, parsed once, at the edge. What is refused says what was expected instead, with
+//! an example.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::net::Ipv6Addr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 use std::str::FromStr;
 
-use crate::wire::{PathError, RelPath};
+use crate::wire::{Escaped, PathError, RelPath};
 
 /// Where a server listens, and a client dials, unless told otherwise.
 pub const DEFAULT_PORT: u16 = 8695;
 /// The longest name that DNS has (RFC 1035, 2.3.4, without the last dot).
 const HOST_MAX: usize = 253;
+/// The longest path of a Unix socket, in bytes: `sun_path` has 108, with the zero at its end (unix(7)).
+pub const SOCKET_PATH_MAX: usize = 107;
+/// What the address of a Unix socket begins with.
+const UNIX: &[u8] = b"unix:";
 
-/// A server: a name or address, and a port. Written `HOST[:PORT]`, an IPv6 address in brackets.
+/// A server. Written `HOST[:PORT]`, or `unix:SOCKET`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Endpoint {
+pub enum Endpoint {
+    /// Reached over TCP.
+    Tcp(HostPort),
+    /// A Unix socket of this machine, by the path of its file, which has no `:` in it if it was parsed.
+    Unix(PathBuf),
+}
+
+/// A name or address, and a port. Written `HOST[:PORT]`, an IPv6 address in brackets.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct HostPort {
     /// A name or an address, without brackets.
     pub host: String,
     /// Never 0 if it was parsed.
     pub port: u16,
 }
 
-/// A path at a server. Written `HOST[:PORT][/PATH]`.
+/// A path at a server. Written `HOST[:PORT][/PATH]`, or `unix:SOCKET[:/PATH]`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Target {
     /// The server.
@@ -70,6 +87,30 @@ pub enum AddressError {
     /// The host has a character that no name has, or is too long.
     #[error("\"{0}\" is no name or address of a host, such as \"example.org\", \"192.0.2.7\" or \"[::1]\"")]
     BadHost(String),
+    /// `unix:` alone.
+    #[error("the path of the socket is missing: write unix:SOCKET, such as \"unix:/run/user/1000/towline\"")]
+    NoSocketPath,
+    /// A path of a Unix socket that is longer than the system takes.
+    #[error(
+        "the path of the socket has {0} bytes, and the system takes at most {SOCKET_PATH_MAX}: name it from a folder \
+         nearer to it, such as \"unix:./towline\", or choose a shorter one"
+    )]
+    SocketPathLong(usize),
+    /// A zero byte, which no path has.
+    #[error("\"{0}\" is no path of a socket: it has a zero byte in it")]
+    SocketPathNul(String),
+    /// A `:` that no `/` follows.
+    #[error(
+        "\"{0}\": behind the path of a socket only ':/' may come, and then a path at the server: write \
+         unix:SOCKET[:/PATH], such as \"unix:/run/towline:/notes.txt\"; a socket with ':' in its own path cannot be named"
+    )]
+    SocketColon(String),
+    /// `unix:8695` was meant to be the host "unix", or a socket "8695".
+    #[error(
+        "\"unix:{0}\" could be a socket called {0}, or port {0} of a host called unix: write \"unix:./{0}\" for the \
+         socket, or \"unix.:{0}\" for the host"
+    )]
+    SocketOrHost(String),
     /// The path is not allowed.
     #[error(
         "{0}: write HOST[:PORT]/PATH with a path below the served folder, such as \"example.org/notes/today.txt\""
@@ -77,10 +118,59 @@ pub enum AddressError {
     BadPath(PathError),
 }
 
+impl Endpoint {
+    /// Parses bytes, since paths of sockets need not be UTF-8.
+    ///
+    /// # Errors
+    /// See [`AddressError`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Endpoint, AddressError> {
+        if let Some(path) = bytes.strip_prefix(UNIX) {
+            let socket = split_socket(path)?;
+            return match socket.len() == path.len() {
+                true => Ok(Endpoint::Unix(socket_path(socket)?)),
+                false => Err(AddressError::SocketColon(lossy(bytes))),
+            };
+        }
+        let text = str::from_utf8(bytes).map_err(|_| AddressError::BadHost(lossy(bytes)))?;
+        text.parse().map(Endpoint::Tcp)
+    }
+
+    /// How a path there is written.
+    pub fn with_path(&self, path: impl fmt::Display) -> String {
+        match self {
+            Endpoint::Tcp(host) => format!("{host}/{path}"),
+            Endpoint::Unix(_) => format!("{self}:/{path}"),
+        }
+    }
+}
+
 impl FromStr for Endpoint {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Endpoint, AddressError> {
+        Endpoint::from_bytes(text.as_bytes())
+    }
+}
+
+impl From<HostPort> for Endpoint {
+    fn from(host: HostPort) -> Endpoint {
+        Endpoint::Tcp(host)
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Endpoint::Tcp(host) => host.fmt(f),
+            Endpoint::Unix(path) => write!(f, "unix:{}", Escaped(path.as_os_str().as_bytes())),
+        }
+    }
+}
+
+impl FromStr for HostPort {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<HostPort, AddressError> {
         refuse_foreign_forms(text)?;
         let (host, port) = match text.strip_prefix('[') {
             Some(rest) => split_brackets(text, rest)?,
@@ -97,13 +187,13 @@ impl FromStr for Endpoint {
             return Err(AddressError::BadHost(shown(host)));
         }
         let port = port.map_or(Ok(DEFAULT_PORT), parse_port)?;
-        Ok(Endpoint { host: host.to_owned(), port })
+        Ok(HostPort { host: host.to_owned(), port })
     }
 }
 
-impl fmt::Display for Endpoint {
+impl fmt::Display for HostPort {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Endpoint { host, port } = self;
+        let HostPort { host, port } = self;
         if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
     }
 }
@@ -114,19 +204,29 @@ impl Target {
     /// # Errors
     /// See [`AddressError`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Target, AddressError> {
+        if let Some(rest) = bytes.strip_prefix(UNIX) {
+            let socket = split_socket(rest)?;
+            let path = match &rest[socket.len()..] {
+                [] => &[],
+                [b':', b'/', path @ ..] => path,
+                _ => return Err(AddressError::SocketColon(lossy(bytes))),
+            };
+            return Target::new(Endpoint::Unix(socket_path(socket)?), path);
+        }
         if let Some(at) = bytes.windows(3).position(|three| three == b"://")
             && bytes[..at].iter().all(u8::is_ascii_alphanumeric)
         {
-            return Err(AddressError::Url(shown(&String::from_utf8_lossy(&bytes[..at]))));
+            return Err(AddressError::Url(lossy(&bytes[..at])));
         }
         let slash = bytes.iter().position(|byte| *byte == b'/');
         let (host, path) = bytes.split_at(slash.unwrap_or(bytes.len()));
-        let host =
-            str::from_utf8(host).map_err(|_| AddressError::BadHost(shown(&String::from_utf8_lossy(host))))?;
-        let path = path.strip_prefix(b"/").unwrap_or(path);
+        Target::new(Endpoint::from_bytes(host)?, path.strip_prefix(b"/").unwrap_or(path))
+    }
+
+    fn new(endpoint: Endpoint, path: &[u8]) -> Result<Target, AddressError> {
         let bare = path.strip_suffix(b"/").unwrap_or(path);
         Ok(Target {
-            endpoint: host.parse()?,
+            endpoint,
             is_folder: bare.is_empty() || bare.len() < path.len(),
             path: RelPath::new(bare).map_err(AddressError::BadPath)?,
         })
@@ -146,9 +246,32 @@ impl fmt::Display for Target {
         if self.path.is_root() {
             write!(f, "{}", self.endpoint)
         } else {
-            write!(f, "{}/{}", self.endpoint, self.path)
+            f.write_str(&self.endpoint.with_path(&self.path))
         }
     }
+}
+
+/// The path of a Unix socket, where it is one that the system takes.
+///
+/// # Errors
+/// If it is empty, too long, or has a zero byte in it.
+pub fn socket_path(bytes: &[u8]) -> Result<PathBuf, AddressError> {
+    match bytes.len() {
+        0 => Err(AddressError::NoSocketPath),
+        length if length > SOCKET_PATH_MAX => Err(AddressError::SocketPathLong(length)),
+        _ if bytes.contains(&0) => Err(AddressError::SocketPathNul(lossy(bytes))),
+        _ => Ok(PathBuf::from(OsStr::from_bytes(bytes))),
+    }
+}
+
+/// What stands before the first `:`, which is the socket, unless it could as well be a port.
+fn split_socket(bytes: &[u8]) -> Result<&[u8], AddressError> {
+    let end = bytes.iter().position(|byte| *byte == b':').unwrap_or(bytes.len());
+    let first = bytes.split(|byte| b":/".contains(byte)).next().unwrap_or_default();
+    if !first.is_empty() && first.iter().all(u8::is_ascii_digit) {
+        return Err(AddressError::SocketOrHost(lossy(first)));
+    }
+    Ok(&bytes[..end])
 }
 
 /// What people type out of habit with other tools.
@@ -199,6 +322,10 @@ fn parse_port(text: &str) -> Result<u16, AddressError> {
 fn is_of_host(c: char) -> bool {
     // Beyond ASCII the resolver decides.
     c.is_ascii_alphanumeric() || "-._:%".contains(c) || (!c.is_ascii() && c.is_alphanumeric())
+}
+
+fn lossy(bytes: &[u8]) -> String {
+    shown(&String::from_utf8_lossy(bytes))
 }
 
 /// Fit for an error: escaped, and not endless.

@@ -1,7 +1,7 @@
 use super::*;
 
 fn endpoint(text: &str) -> Result<(String, u16), AddressError> {
-    text.parse::<Endpoint>().map(|endpoint| (endpoint.host, endpoint.port))
+    text.parse::<HostPort>().map(|endpoint| (endpoint.host, endpoint.port))
 }
 
 #[test]
@@ -21,12 +21,13 @@ fn hosts_with_and_without_ports() {
 
 #[test]
 fn what_is_shown_parses_to_the_same() {
-    for text in ["localhost:1", "[::1]:8695", "192.0.2.7:80"] {
+    for text in ["localhost:1", "[::1]:8695", "192.0.2.7:80", "unix:/run/towline", "unix:here"] {
         let endpoint: Endpoint = text.parse().unwrap();
         assert_eq!(endpoint.to_string(), text);
     }
-    let target: Target = "[::1]:5/a/b.txt".parse().unwrap();
-    assert_eq!(target.to_string(), "[::1]:5/a/b.txt");
+    for text in ["[::1]:5/a/b.txt", "unix:/run/towline:/a/b.txt", "unix:here"] {
+        assert_eq!(text.parse::<Target>().unwrap().to_string(), text);
+    }
 }
 
 #[test]
@@ -57,6 +58,34 @@ fn what_is_not_a_host_says_what_was_expected() {
 }
 
 #[test]
+fn a_unix_socket_is_told_from_a_host_and_from_a_path_there() {
+    let long = "x".repeat(SOCKET_PATH_MAX + 1);
+    let cases = [
+        ("unix:".to_owned(), AddressError::NoSocketPath),
+        ("unix::/a".to_owned(), AddressError::NoSocketPath),
+        (format!("unix:{long}"), AddressError::SocketPathLong(108)),
+        ("unix:a\0b".to_owned(), AddressError::SocketPathNul("a\\0b".into())),
+        ("unix:8695".to_owned(), AddressError::SocketOrHost("8695".into())),
+        ("unix:8695/notes".to_owned(), AddressError::SocketOrHost("8695".into())),
+        ("unix:a:b".to_owned(), AddressError::SocketColon("unix:a:b".into())),
+        ("unix:a:".to_owned(), AddressError::SocketColon("unix:a:".into())),
+        ("unix:a:/../b".to_owned(), AddressError::BadPath(PathError::Dots)),
+        ("unix:a://b".to_owned(), AddressError::BadPath(PathError::Absolute)),
+    ];
+    for (text, error) in cases {
+        assert_eq!(text.parse::<Target>(), Err(error.clone()), "{text:?}");
+        assert!(error.to_string().len() < 300, "{error}");
+    }
+    assert!(
+        matches!("unix:a:/b".parse::<Endpoint>(), Err(AddressError::SocketColon(_))),
+        "a server has no path"
+    );
+    assert!(matches!("unix:./8695".parse(), Ok(Endpoint::Unix(_))));
+    assert!(matches!("unix.:8695".parse(), Ok(Endpoint::Tcp(_))));
+    assert_eq!("unix:///run/s".parse(), Ok(Endpoint::Unix("///run/s".into())));
+}
+
+#[test]
 fn errors_never_carry_a_whole_megabyte() {
     let error = endpoint(&"x".repeat(1_000_000)).unwrap_err();
     assert!(error.to_string().len() < 300, "{error}");
@@ -64,12 +93,16 @@ fn errors_never_carry_a_whole_megabyte() {
 
 #[test]
 fn targets_tell_a_file_from_a_folder() {
-    let cases: [(&str, &[u8], bool); 5] = [
+    let cases: [(&str, &[u8], bool); 9] = [
         ("h", b"", true),
         ("h/", b"", true),
         ("h:1/a", b"a", false),
         ("h:1/a/", b"a", true),
         ("h/a b/c", b"a b/c", false),
+        ("unix:s", b"", true),
+        ("unix:/run/s:/", b"", true),
+        ("unix:../s:/a:/b", b"a:/b", false),
+        ("unix:s:/a/", b"a", true),
     ];
     for (text, path, is_folder) in cases {
         let target: Target = text.parse().unwrap();

@@ -3,13 +3,13 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `address` | [`Endpoint`] and [`Target`]: `HOST[:PORT][/PATH]`, parsed once, with errors that teach |
+//! | `address` | [`Endpoint`] and [`Target`]: `HOST[:PORT][/PATH]` and `unix:SOCKET[:/PATH]`, parsed once, with errors that teach |
 //! | `peer` | [`Peer`]: the other end of a connection |
 //! | `place` | [`Place`]: where a server can be had |
-//! | `stream` | [`Listener`] and [`Stream`], of either kind |
+//! | `stream` | [`Listener`] and [`Stream`], of either kind; [`connect`] |
 //! | `tcp` | [`listen`] and [`dial`] |
 //! | `udp` | [`bind_udp`] |
-//! | `unix` | sockets in the file system: [`listen_unix`], [`bind_unixgram`] |
+//! | `unix` | sockets in the file system: [`listen_unix`], [`dial_unix`], [`bind_unixgram`] |
 //! | [`diagnose`] | errors in words: what was tried, what the system said, why that usually is, what to do next |
 
 mod address;
@@ -21,13 +21,13 @@ mod tcp;
 mod udp;
 mod unix;
 
-pub use address::{AddressError, DEFAULT_PORT, Endpoint, Target};
+pub use address::{AddressError, DEFAULT_PORT, Endpoint, HostPort, SOCKET_PATH_MAX, Target, socket_path};
 pub use peer::{Peer, source_of};
 pub use place::Place;
-pub use stream::{Listener, Stream};
+pub use stream::{Listener, Stream, connect};
 pub use tcp::{SocketOptions, dial, dial_error, listen};
 pub use udp::bind_udp;
-pub use unix::{SocketFile, bind_unixgram, listen_unix};
+pub use unix::{SocketFile, bind_unixgram, dial_unix, listen_unix};
 
 /// A random number of the system's: machines take theirs as an argument.
 ///

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
-use super::{Peer, SocketFile};
+use super::{Endpoint, Peer, Place, SocketFile, SocketOptions, dial, dial_unix, listen, listen_unix};
 
 /// A socket that connections come to.
 #[derive(Debug)]
@@ -27,7 +27,48 @@ pub enum Stream {
     Unix(UnixStream),
 }
 
+/// Connects to `endpoint`. Has no deadline of its own.
+///
+/// # Errors
+/// What the system says; [`dial_error`](super::dial_error) says what kind it is, and
+/// [`diagnose::dialing`](super::diagnose::dialing) puts it in words.
+pub async fn connect(endpoint: &Endpoint, options: &SocketOptions) -> io::Result<Stream> {
+    match endpoint {
+        Endpoint::Tcp(host) => dial(host, options).await.map(Stream::Tcp),
+        Endpoint::Unix(path) => dial_unix(path).await.map(Stream::Unix),
+    }
+}
+
 impl Listener {
+    /// Listens at a place of streams.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a place of datagrams; otherwise what the system says.
+    pub fn bind(place: &Place, options: &SocketOptions) -> io::Result<Listener> {
+        match place {
+            Place::Tcp(address) => listen(*address, options).map(Listener::Tcp),
+            Place::Unix(path) => {
+                let (socket, file) = listen_unix(path, options.backlog)?;
+                Ok(Listener::Unix(UnixListener::from_std(socket)?, file))
+            }
+            Place::Udp(_) | Place::Unixgram(_) => Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "datagrams have no connections to listen for",
+            )),
+        }
+    }
+
+    /// Where it listens (`getsockname`), with the port that the system has chosen.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn local(&self) -> io::Result<Place> {
+        match self {
+            Listener::Tcp(socket) => socket.local_addr().map(Place::Tcp),
+            Listener::Unix(_, file) => Ok(Place::Unix(file.path().to_path_buf())),
+        }
+    }
+
     /// The next connection, and who it is from.
     ///
     /// # Errors

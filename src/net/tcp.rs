@@ -4,12 +4,13 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::Endpoint;
+use super::HostPort;
 use crate::proto::machine::{DialError, DialErrorKind};
 
 /// How long one address of a host may keep the next one waiting (RFC 8305, 5: "Connection Attempt Delay").
@@ -54,8 +55,8 @@ pub fn listen(address: SocketAddr, options: &SocketOptions) -> io::Result<TcpLis
 ///
 /// # Errors
 /// The most telling of the errors; [`dial_error`] says what kind it is.
-pub async fn dial(endpoint: &Endpoint, options: &SocketOptions) -> io::Result<TcpStream> {
-    let mut addresses = resolve(endpoint).await?.into_iter();
+pub async fn dial(host: &HostPort, options: &SocketOptions) -> io::Result<TcpStream> {
+    let mut addresses = resolve(host).await?.into_iter();
     let mut attempts: JoinSet<io::Result<TcpStream>> = JoinSet::new();
     let mut failure: Option<io::Error> = None;
     loop {
@@ -77,7 +78,7 @@ pub async fn dial(endpoint: &Endpoint, options: &SocketOptions) -> io::Result<Tc
             Some(Ok(Ok(stream))) => return Ok(stream),
             Some(Ok(Err(error))) => failure = Some(more_telling(failure, error)),
             Some(Err(panicked)) => return Err(io::Error::other(panicked)),
-            None => return Err(failure.unwrap_or_else(|| name_not_found(endpoint, "it has no address"))),
+            None => return Err(failure.unwrap_or_else(|| name_not_found(host, "it has no address"))),
         }
     }
 }
@@ -86,12 +87,16 @@ pub async fn dial(endpoint: &Endpoint, options: &SocketOptions) -> io::Result<Tc
 pub fn dial_error(error: &io::Error) -> DialError {
     let kind = match error.kind() {
         _ if error.get_ref().is_some_and(|inner| inner.is::<NameNotFound>()) => DialErrorKind::NameNotFound,
-        io::ErrorKind::ConnectionRefused => DialErrorKind::Refused,
+        // A Unix socket whose file is not there: nobody listens yet.
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => DialErrorKind::Refused,
         io::ErrorKind::TimedOut => DialErrorKind::TimedOut,
         io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkDown => {
             DialErrorKind::Unreachable
         }
         io::ErrorKind::PermissionDenied | io::ErrorKind::AddrNotAvailable => DialErrorKind::NotAllowed,
+        // A path that leads through a file, and a socket of datagrams: neither gets better by itself.
+        io::ErrorKind::NotADirectory => DialErrorKind::NotAllowed,
+        _ if error.raw_os_error() == Some(Errno::PROTOTYPE.raw_os_error()) => DialErrorKind::NotAllowed,
         _ => DialErrorKind::Other,
     };
     DialError { kind, os: error.raw_os_error() }
@@ -124,12 +129,12 @@ async fn connect(address: SocketAddr, options: &SocketOptions) -> io::Result<Tcp
     TcpSocket::from_std_stream(socket.into()).connect(address).await
 }
 
-async fn resolve(endpoint: &Endpoint) -> io::Result<Vec<SocketAddr>> {
-    match tokio::net::lookup_host((endpoint.host.as_str(), endpoint.port)).await {
+async fn resolve(host: &HostPort) -> io::Result<Vec<SocketAddr>> {
+    match tokio::net::lookup_host((host.host.as_str(), host.port)).await {
         Ok(addresses) => Ok(addresses.collect()),
         // With a number it is the system that failed (no file left, say), and not the name.
         Err(error) if error.raw_os_error().is_some() => Err(error),
-        Err(error) => Err(name_not_found(endpoint, error)),
+        Err(error) => Err(name_not_found(host, error)),
     }
 }
 
@@ -150,8 +155,8 @@ struct NameNotFound {
     said: String,
 }
 
-fn name_not_found(endpoint: &Endpoint, said: impl ToString) -> io::Error {
-    let host = endpoint.host.clone();
+fn name_not_found(host: &HostPort, said: impl ToString) -> io::Error {
+    let host = host.host.clone();
     io::Error::new(io::ErrorKind::NotFound, NameNotFound { host, said: said.to_string() })
 }
 

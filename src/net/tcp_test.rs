@@ -11,7 +11,7 @@ async fn dials_what_listens_with_the_options_asked_for() {
     let options = SocketOptions::default();
     let listener = listen(LOOPBACK, &options).unwrap();
     let port = listener.local_addr().unwrap().port();
-    let endpoint = Endpoint { host: "127.0.0.1".into(), port };
+    let endpoint = HostPort { host: "127.0.0.1".into(), port };
     let (dialled, accepted) = tokio::join!(dial(&endpoint, &options), listener.accept());
     let (dialled, accepted) = (dialled.unwrap(), accepted.unwrap().0);
     assert!(dialled.nodelay().unwrap());
@@ -29,7 +29,7 @@ async fn localhost_is_reached_when_only_one_of_its_addresses_listens() {
     let options = SocketOptions::default();
     let listener = listen(LOOPBACK, &options).unwrap();
     let port = listener.local_addr().unwrap().port();
-    let endpoint = Endpoint { host: "localhost".into(), port };
+    let endpoint = HostPort { host: "localhost".into(), port };
     assert!(dial(&endpoint, &options).await.is_ok());
 }
 
@@ -39,7 +39,7 @@ async fn a_port_that_nobody_listens_on_refuses() {
     let listener = listen(LOOPBACK, &options).unwrap();
     let port = listener.local_addr().unwrap().port();
     drop(listener);
-    let error = dial(&Endpoint { host: "127.0.0.1".into(), port }, &options).await.unwrap_err();
+    let error = dial(&HostPort { host: "127.0.0.1".into(), port }, &options).await.unwrap_err();
     assert_eq!(kind_of(error), DialErrorKind::Refused);
 }
 
@@ -47,7 +47,7 @@ async fn a_port_that_nobody_listens_on_refuses() {
 async fn a_name_that_cannot_be_is_not_found() {
     // RFC 6761: "invalid" never resolves; and a label of more than 63 bytes is not even asked for.
     let host = format!("{}.invalid", "x".repeat(64));
-    let error = dial(&Endpoint { host, port: 1 }, &SocketOptions::default()).await.unwrap_err();
+    let error = dial(&HostPort { host, port: 1 }, &SocketOptions::default()).await.unwrap_err();
     assert_eq!(kind_of(error), DialErrorKind::NameNotFound);
 }
 
@@ -61,7 +61,6 @@ async fn a_second_listener_on_the_port_is_refused() {
 
 #[test]
 fn errors_of_the_system_become_kinds_and_keep_their_number() {
-    use rustix::io::Errno;
     let cases = [
         (Errno::CONNREFUSED, DialErrorKind::Refused),
         (Errno::TIMEDOUT, DialErrorKind::TimedOut),
@@ -71,6 +70,10 @@ fn errors_of_the_system_become_kinds_and_keep_their_number() {
         (Errno::ACCESS, DialErrorKind::NotAllowed),
         (Errno::PERM, DialErrorKind::NotAllowed),
         (Errno::ADDRNOTAVAIL, DialErrorKind::NotAllowed),
+        (Errno::NOENT, DialErrorKind::Refused),
+        (Errno::NOTDIR, DialErrorKind::NotAllowed),
+        (Errno::PROTOTYPE, DialErrorKind::NotAllowed),
+        (Errno::AGAIN, DialErrorKind::Other),
         (Errno::MFILE, DialErrorKind::Other),
     ];
     for (errno, kind) in cases {

@@ -7,6 +7,7 @@ use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::{Path, PathBuf};
 
 use socket2::{Domain, SockAddr, Socket, Type};
+use tokio::net::UnixStream;
 
 /// The file of a socket. It is removed when this is dropped, if it is still the one that was made.
 #[derive(Debug)]
@@ -49,6 +50,14 @@ pub fn listen_unix(path: &Path, backlog: u32) -> io::Result<(UnixListener, Socke
     let file = SocketFile::made(path);
     socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
     Ok((socket.into(), file))
+}
+
+/// Connects to the stream socket at `path`.
+///
+/// # Errors
+/// `WouldBlock` where the server has as many connections waiting as it has room for; otherwise what the system says.
+pub async fn dial_unix(path: &Path) -> io::Result<UnixStream> {
+    UnixStream::connect(path).await
 }
 
 /// A datagram socket at `path`, as [`listen_unix`].

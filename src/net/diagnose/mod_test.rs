@@ -1,5 +1,5 @@
 use super::*;
-use crate::net::Endpoint;
+use crate::net::{Endpoint, HostPort};
 use crate::proto::machine::{DialError, DialErrorKind};
 
 fn said(errno: Errno) -> io::Error {
@@ -7,8 +7,8 @@ fn said(errno: Errno) -> io::Error {
 }
 
 fn dialled(kind: DialErrorKind, os: Option<Errno>) -> Diagnosis {
-    let endpoint = Endpoint { host: "db8.example".into(), port: 8695 };
-    dialing(&endpoint, &DialError { kind, os: os.map(Errno::raw_os_error) })
+    let host = HostPort { host: "db8.example".into(), port: 8695 };
+    dialing(&host.into(), &DialError { kind, os: os.map(Errno::raw_os_error) })
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn every_failure_to_dial_has_a_cause_and_a_next_step() {
 
 #[test]
 fn a_refused_dial_to_another_port_says_how_to_serve_there() {
-    let endpoint = Endpoint { host: "h".into(), port: 9000 };
-    let found = dialing(&endpoint, &DialError { kind: DialErrorKind::Refused, os: None });
+    let host = HostPort { host: "h".into(), port: 9000 };
+    let found = dialing(&Endpoint::from(host), &DialError { kind: DialErrorKind::Refused, os: None });
     assert!(found.next.contains("--listen ADDRESS:9000"), "{found}");
 }

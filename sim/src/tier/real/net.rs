@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use towline::drive::{Door, Mode};
-use towline::net::{Endpoint, SocketOptions};
+use towline::net::{HostPort, SocketOptions};
 
 use super::super::driven::Network;
 
@@ -65,11 +65,11 @@ impl Network for Loopback {
         impostor: Option<u32>,
     ) -> impl Future<Output = io::Result<TcpStream>> + Send + 'static {
         assert_eq!(impostor, None, "a plan with impostors is not for this tier");
-        let endpoint = Endpoint { host: Ipv4Addr::LOCALHOST.to_string(), port: self.port(door) };
+        let host = HostPort { host: Ipv4Addr::LOCALHOST.to_string(), port: self.port(door) };
         // The port stays ours for as long as somebody dials it.
         let reserved = Arc::clone(&self.reserved);
         async move {
-            let stream = towline::net::dial(&endpoint, &SocketOptions::default()).await;
+            let stream = towline::net::dial(&host, &SocketOptions::default()).await;
             drop(reserved);
             stream
         }
