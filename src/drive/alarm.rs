@@ -21,28 +21,27 @@ impl Alarm {
 
     /// Ready once `deadline` has come; true if the task slept until then, and so shows how late it was woken.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, clock: &Clock, deadline: Time) -> Poll<bool> {
-        let mut has_slept = false;
         loop {
+            let has_fired = self.set.is_some() && self.timer.poll(cx).is_ready();
+            let woken_for = if has_fired { self.set.take() } else { None };
             let now = clock.now();
             if now >= deadline {
-                return Poll::Ready(has_slept);
+                return Poll::Ready(woken_for == Some(deadline));
             }
-            if self.set.is_none_or(|set| set > deadline) {
-                self.timer.set(deadline.since(now));
-                self.set = Some(deadline);
+            if self.set.is_some_and(|set| set <= deadline) {
+                return Poll::Pending;
             }
-            match self.timer.poll(cx) {
-                Poll::Ready(()) => has_slept = self.set.take() == Some(deadline),
-                Poll::Pending => return Poll::Pending,
-            }
+            self.timer.set(deadline.since(now));
+            self.set = Some(deadline);
         }
     }
 }
 
 #[cfg(target_os = "linux")]
 mod system {
+    use std::fs::File;
     use std::io;
-    use std::os::fd::OwnedFd;
+    use std::pin::Pin;
     use std::task::{Context, Poll};
     use std::time::Duration;
 
@@ -50,38 +49,38 @@ mod system {
         Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
         timerfd_settime,
     };
-    use tokio::io::Interest;
-    use tokio::io::unix::AsyncFd;
+    use tokio::io::{AsyncRead, ReadBuf};
+    use tokio::net::unix::pipe;
 
-    pub(super) struct Timer(AsyncFd<OwnedFd>);
+    /// The timer's descriptor, which is read like a pipe's: nothing until it fires, then how often it did.
+    pub(super) struct Timer {
+        timer: File,
+        fires: pipe::Receiver,
+    }
 
     impl Timer {
         pub(super) fn new() -> io::Result<Timer> {
             let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
-            let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
-            Ok(Timer(AsyncFd::register_with_interest(timer, Interest::READABLE)?))
+            let timer = File::from(timerfd_create(TimerfdClockId::Monotonic, flags)?);
+            let fires = pipe::Receiver::from_file_unchecked(timer.try_clone()?)?;
+            Ok(Timer { timer, fires })
         }
 
         /// In place of whatever it was set for; never for no time, which would stop it.
-        pub(super) fn set(&self, after: Duration) {
+        pub(super) fn set(&mut self, after: Duration) {
             let zero = Timespec { tv_sec: 0, tv_nsec: 0 };
             let after = Timespec {
                 tv_sec: i64::try_from(after.as_secs()).unwrap_or(i64::MAX),
                 tv_nsec: after.subsec_nanos().max(u32::from(after.as_secs() == 0)).into(),
             };
             let set = Itimerspec { it_interval: zero, it_value: after };
-            timerfd_settime(self.0.get_ref(), TimerfdTimerFlags::empty(), &set).expect("a timer can be set");
+            timerfd_settime(&self.timer, TimerfdTimerFlags::empty(), &set).expect("a timer can be set");
         }
 
-        pub(super) fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
-            while let Poll::Ready(Ok(mut guard)) = self.0.poll_read_ready(cx) {
-                let mut count = [0; 8];
-                match rustix::io::read(guard.get_inner(), &mut count) {
-                    Ok(_) => return Poll::Ready(()),
-                    Err(_) => guard.clear_ready(),
-                }
-            }
-            Poll::Pending
+        pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+            let mut count = [0; 8];
+            let mut space = ReadBuf::new(&mut count);
+            Pin::new(&mut self.fires).poll_read(cx, &mut space).map(|_| ())
         }
     }
 }
