@@ -215,7 +215,7 @@ fn conclude(
     stopped: Option<Exit>,
 ) -> Result<(), CliError> {
     let counts = &tally.counts;
-    if counts.received + counts.corrupted + counts.refused > 0 || counts.sent > 0 {
+    if counts.sent > 0 {
         args.tell(target, asked, tally)?;
     }
     if let Some(error) = failed::ending(target, ended) {

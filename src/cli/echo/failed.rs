@@ -1,6 +1,7 @@
 //! Why a probe could not be made, or measured nothing.
 
 use std::io;
+use std::os::unix::fs::FileTypeExt;
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -43,32 +44,21 @@ pub(super) fn settings(error: &SettingsError) -> CliError {
 pub(super) fn connecting(target: &Target, trouble: Trouble) -> CliError {
     let error = match trouble {
         Trouble::Client(error) => {
-            let at = match target {
-                Target::Session(endpoint) => endpoint.clone(),
-                Target::Tcp(host) | Target::Udp(host) => Endpoint::Tcp(host.clone()),
-                Target::Unix(path) | Target::Unixgram(path) => Endpoint::Unix(path.clone()),
-            };
+            let at = endpoint(target);
             return CliError::job(format!("cannot echo with {at}"), &at, *error);
         }
         Trouble::System(error) => error,
     };
     let kind = net::dial_error(&error);
-    let (endpoint, name) = match target {
-        Target::Session(endpoint) => (endpoint.clone(), None),
-        Target::Tcp(host) | Target::Udp(host) => (Endpoint::Tcp(host.clone()), Some(host.port)),
-        Target::Unix(path) | Target::Unixgram(path) => (Endpoint::Unix(path.clone()), None),
-    };
-    let mut diagnosis = diagnose::dialing(&endpoint, &kind);
+    let mut diagnosis = diagnose::dialing(&endpoint(target), &kind);
     diagnosis.tried = format!("cannot connect to {target}");
     if kind.os.is_none() && kind.kind == DialErrorKind::Other {
         diagnosis.said = error.to_string();
     }
-    let is_absent = matches!(kind.kind, DialErrorKind::Refused) || error.kind() == io::ErrorKind::NotFound;
-    if is_absent {
-        let at = name
-            .map_or_else(|| target.to_string(), |_| target.to_string().replacen("://", "://ADDRESS of ", 1));
+    if kind.kind == DialErrorKind::Refused && !is_something_else(target) {
         diagnosis.next = format!(
-            "start an echo server there (`towline serve --no-files --echo {at}`), or say `--wait 60` here to wait for it"
+            "start an echo server there (`towline serve --no-files --echo {}`), or say `--wait 60` here to wait for it",
+            place(target)
         );
     }
     if error.raw_os_error() == Some(Errno::PROTOTYPE.raw_os_error()) {
@@ -82,6 +72,33 @@ pub(super) fn connecting(target: &Target, trouble: Trouble) -> CliError {
         diagnosis.next = format!("write {other}");
     }
     CliError::Told(Exit::Unreachable, Box::new(diagnosis))
+}
+
+fn endpoint(target: &Target) -> Endpoint {
+    match target {
+        Target::Session(endpoint) => endpoint.clone(),
+        Target::Tcp(host) | Target::Udp(host) => Endpoint::Tcp(host.clone()),
+        Target::Unix(path) | Target::Unixgram(path) => Endpoint::Unix(path.clone()),
+    }
+}
+
+/// What a server there would be told to echo on.
+fn place(target: &Target) -> String {
+    match target {
+        Target::Tcp(host) => format!("tcp://ADDRESS:{}", host.port),
+        Target::Udp(host) => format!("udp://ADDRESS:{}", host.port),
+        Target::Session(_) | Target::Unix(_) | Target::Unixgram(_) => target.to_string(),
+    }
+}
+
+/// True where a file that is no socket has the name.
+fn is_something_else(target: &Target) -> bool {
+    match target {
+        Target::Unix(path) | Target::Unixgram(path) => {
+            std::fs::metadata(path).is_ok_and(|found| !found.file_type().is_socket())
+        }
+        Target::Session(_) | Target::Tcp(_) | Target::Udp(_) => false,
+    }
 }
 
 /// What went wrong with a connection that stood, if anything did.
@@ -106,7 +123,7 @@ pub(super) fn ending(target: &Target, ended: Vec<Ended>) -> Option<CliError> {
             measuring(target),
             "more came than was sent".into(),
             "something else than an echo listens there: one that greets, or answers in its own way".into(),
-            "check the port, and what listens there".into(),
+            "check the port, and what listens there; a server of towline's is probed without a scheme, through its protocol".into(),
         )),
     })
 }

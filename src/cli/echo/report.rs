@@ -183,7 +183,7 @@ mod tests {
             "2000 sent, 1980 received, 64 bytes each",
             "20 lost (1.000 %), 0 duplicated, 1 reordered, 0 corrupted",
             "1000.0 a second of 1000 asked for: an open loop, over 2 connections, in 2.00 s",
-            "  p50         100.1 µs     40.0 µs   990",
+            "  p50         100.0 µs     40.0 µs   990",
             "too few to rely on",
             "99 % left at most 60.0 µs after they were due",
             "the percentiles are of the 1980 that were answered",
