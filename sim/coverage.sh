@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Which lines of the core the seeds run, by the compiler's own instrumentation: a table of three folders, and every line that
-# no seed reaches. Needs llvm-profdata and llvm-cov of LLVM 19 or later, named by LLVM_BIN if they are not in the path.
+# Which lines of the core the seeds and the plans in sim/plans run, by the compiler's own instrumentation: a table of three
+# folders, and every line that none reaches. Needs llvm-profdata and llvm-cov of LLVM 19 or later, named by LLVM_BIN if they are not in the path.
 #   sim/coverage.sh                  all that docs/SIMULATION.md tells of
 #   REAL=0 sim/coverage.sh           without real sockets; FAST, TURMOIL and REAL say how many seeds
 #   WRAP="nice" sim/coverage.sh      runs each command of the build and the campaigns through this one
@@ -18,6 +18,9 @@ sim=$target/release/towline-sim
 campaign() { # tier seeds
     [ "$2" -eq 0 ] || ${WRAP:-} "$sim" run --tier "$1" --seeds "0..$2" > "$target/$1.txt" || tail -n 1 "$target/$1.txt"
 }
+for tier in fast turmoil real; do
+    ${WRAP:-} "$sim" plans --run --tier "$tier" > "$target/plans.txt" || tail -n 1 "$target/plans.txt"
+done
 campaign fast "${FAST:-6000}"
 campaign turmoil "${TURMOIL:-400}"
 campaign real "${REAL:-60}"

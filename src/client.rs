@@ -259,6 +259,11 @@ where
         Ok(begin.elapsed())
     }
 
+    /// Jobs that were begun so far: they are numbered from 0 in this order in the [events](Client::over).
+    pub fn begun(&self) -> u64 {
+        self.jobs.begun()
+    }
+
     /// What has gone over its connections so far, handshakes and lost attempts included.
     pub fn traffic(&self) -> Traffic {
         let (sent, received) = self.jobs.traffic().so_far();

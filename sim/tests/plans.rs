@@ -160,6 +160,12 @@ const STORIES: &[Story] = &[
             "step 1 is over: Done",
         ],
     ),
+    ("datagram-echo", &["step 0: DatagramEcho", "of 6 datagrams 6 came back", "of 6 datagrams 6 came back"]),
+    ("datagrams", &["is lost", "of 12 datagrams", "step 0 is over: Done"]),
+    (
+        "forged-datagrams",
+        &["Forged(Reserved)", "from port 7 to 8697", "Forged(ToMany)", "of 4 datagrams 4 came back"],
+    ),
     ("delta", &["Have from 0: ", "publishes file as 4100000 bytes", "step 0 is over: Done"]),
     (
         "look-alikes",

@@ -77,6 +77,11 @@ impl Jobs {
         &self.traffic
     }
 
+    /// Jobs that were begun so far.
+    pub fn begun(&self) -> u64 {
+        lock(&self.waiting).next
+    }
+
     /// Carries out one job. Dropping the future cancels it.
     pub async fn carry_out(&self, request: Request) -> Result<Result<OpDone, JobError>, Stopped> {
         self.ask(|job| Command::Start(job, request)).await

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::{Fault, Operation, Plan, Step, What, When};
+use super::{Datagrams, Fault, Operation, Plan, Step, What, When};
 
 impl Plan {
     /// True if the applications see the same in every world that can run it: nothing goes wrong on the way, or only what
     /// the plan addresses by connection, direction and byte; and no client's steps depend on when another's take place.
     pub fn is_comparable(&self) -> bool {
-        let is_steady = self.is_fault_free() || (self.clients.len() == 1 && self.is_scripted());
+        let is_lossy = self.datagrams != Datagrams::default();
+        let is_steady = self.is_fault_free() || (self.clients.len() == 1 && !is_lossy && self.is_scripted());
         let is_timed = self.steps().any(|step| step.give_up_ms.is_some());
         is_steady && !is_timed && self.are_groups_apart() && (self.clients.len() == 1 || self.are_apart())
     }

@@ -8,6 +8,7 @@
 //! | `driven` | what `turmoil` and `real` have in common: the hosts, and the shim above their streams |
 //! | `portable` | what a world cannot do |
 //! | `byzantine` | what peers do that do not keep the rules |
+//! | `datagrams` | what datagrams say, and how forged ones look |
 //! | `disks` | what goes wrong with the hosts' disks |
 //! | `place` | connections by their names |
 //! | `facts`, `files` | what is known of a run, and the files that it is about |
@@ -26,6 +27,7 @@ pub mod fast;
 
 mod byzantine;
 mod damage;
+mod datagrams;
 mod disks;
 mod facts;
 mod files;

@@ -1,6 +1,6 @@
 //! What the worlds with the real server and client cannot do: see [`Tier::cannot`](super::Tier::cannot).
 
-use crate::plan::{Fault, Operation, Plan, What, When, Whom};
+use crate::plan::{Fault, Plan, What, When, Whom};
 
 /// turmoil's hosts cannot stand still, share one clock, and answer for everybody; a link is held or cut, and not both.
 pub(super) fn turmoil(plan: &Plan) -> Vec<&'static str> {
@@ -16,13 +16,9 @@ pub(super) fn turmoil(plan: &Plan) -> Vec<&'static str> {
         What::DrainServer | What::KillClient(_) | What::PowerLossClient(_) | What::StartClient(_) => None,
         What::AcceptFails(_) | What::AbortServer | What::BreakWrites(..) => None,
         What::Meddle(..) | What::NoteRots(..) => None,
-        What::Forged(_) => Some("there are no datagrams"),
+        What::Forged(_) => None,
     };
-    plan.faults
-        .iter()
-        .filter_map(of_fault)
-        .chain(those([(has_datagrams(plan), "there are no datagrams")]))
-        .collect()
+    plan.faults.iter().filter_map(of_fault).collect()
 }
 
 /// The loopback interface loses and holds nothing, its machine is ours, and its time too.
@@ -41,19 +37,14 @@ pub(super) fn real(plan: &Plan) -> Vec<&'static str> {
         What::KillServer | What::DrainServer | What::AbortServer => at_a_byte(plan, fault),
         What::AcceptFails(_) | What::BreakWrites(..) => at_a_byte(plan, fault),
         What::Meddle(..) | What::NoteRots(..) => at_a_byte(plan, fault),
-        What::Forged(_) => Some("there are no datagrams"),
+        What::Forged(_) => at_a_byte(plan, fault),
         What::KillClient(_) | What::StartClient(_) => at_a_byte(plan, fault),
     };
     let others = those([
-        (has_datagrams(plan), "there are no datagrams"),
         (!plan.strangers.is_empty(), "there are no strangers"),
         (!plan.impostors.is_empty(), "there are no impostors"),
     ]);
     plan.faults.iter().filter_map(of_fault).chain(others).collect()
-}
-
-fn has_datagrams(plan: &Plan) -> bool {
-    plan.steps().any(|step| matches!(step.operation, Operation::DatagramEcho { .. }))
 }
 
 /// Those reasons that are one.

@@ -146,3 +146,81 @@ fn what_is_forged_is_not_answered() {
         assert_eq!(echoed(&outcome).replies.len(), 20, "{forged}");
     }
 }
+
+#[cfg(feature = "turmoil")]
+mod driven {
+    //! The same on the real server's sockets: turmoil's, UDP's and Unix ones.
+
+    use towline_sim::invariants;
+    use towline_sim::outcome::Outcome;
+    use towline_sim::plan::Plan;
+    use towline_sim::tier::Tier;
+
+    use super::{echoed, lines, numbers, plan};
+
+    fn run_on(tier: Tier, text: &str) -> Outcome {
+        let plan = Plan::parse(text).expect("a plan");
+        assert_eq!(tier.cannot(&plan), Vec::<&str>::new(), "{text}");
+        let outcome = tier.run(&plan);
+        assert_eq!(invariants::check(&outcome), [], "{}", outcome.trace.text());
+        outcome
+    }
+
+    /// Over UDP where the seed is even, over Unix sockets where it is not.
+    fn of_seed(seed: u64, more: &str) -> String {
+        plan(40, more).replace("seed: 5", &format!("seed: {seed}"))
+    }
+
+    #[test]
+    fn all_come_back_from_every_kind_of_socket() {
+        for (tier, seed) in [(Tier::Turmoil, 5), (Tier::Real, 6), (Tier::Real, 7)] {
+            let outcome = run_on(tier, &of_seed(seed, ""));
+            let mut back = numbers(&outcome);
+            back.sort_unstable();
+            assert_eq!(back, (0..40).collect::<Vec<_>>(), "on {}, seed {seed}", tier.name());
+            assert_eq!(lines(&outcome, "40 datagrams came, 40 were answered, 0 not").len(), 1);
+        }
+    }
+
+    #[test]
+    fn what_goes_wrong_goes_wrong_there_too() {
+        for (tier, seed) in [(Tier::Turmoil, 5), (Tier::Real, 6), (Tier::Real, 7)] {
+            let lossy = "datagrams: (lost_percent: 20, doubled_percent: 20, late_percent: 20),";
+            let outcome = run_on(tier, &of_seed(seed, lossy));
+            for words in ["is lost", "is doubled"] {
+                assert!(lines(&outcome, words).len() > 2, "on {}: {words}", tier.name());
+            }
+            let back = numbers(&outcome);
+            assert!(!back.is_sorted(), "late ones were overtaken: {back:?}");
+            assert_eq!(outcome.datagrams[0].requests.len(), 40);
+        }
+    }
+
+    #[test]
+    fn what_is_forged_is_not_answered() {
+        for forged in ["reserved", "service", "own_port", "nobody", "nothing", "group", "groups", "to_many"] {
+            let faults = format!("faults: [(when: at(10), what: forged({forged}))],");
+            let outcome = run_on(Tier::Turmoil, &of_seed(5, &faults));
+            assert_eq!(lines(&outcome, "41 datagrams came, 40 were answered, 1 not").len(), 1, "{forged}");
+            assert_eq!(echoed(&outcome).replies.len(), 40, "{forged}");
+        }
+    }
+
+    #[test]
+    fn a_partition_a_hold_and_a_server_that_begins_again() {
+        for (begins, ends, kept) in [
+            ("partition(both, all)", "repair", 15..35),
+            ("hold(all)", "release", 40..41),
+            ("stop_reading(server)", "start_reading(server)", 40..41),
+            ("stop_reading(client(0))", "start_reading(client(0))", 40..41),
+            ("kill_server", "start_server", 15..35),
+            ("drain_server", "start_server", 15..35),
+        ] {
+            let faults =
+                format!("faults: [(when: at(40), what: {begins}), (when: after(50), what: {ends})],");
+            let outcome = run_on(Tier::Turmoil, &of_seed(5, &faults));
+            let back = echoed(&outcome).replies.len();
+            assert!(kept.contains(&back), "{begins}: {back}");
+        }
+    }
+}

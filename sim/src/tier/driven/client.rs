@@ -17,11 +17,11 @@ use towline::wire::RelPath;
 use super::super::facts::Place;
 use super::super::files::source_of;
 use super::super::{steps, trees};
-use super::Network;
 use super::pipes::{Sink, Source};
 use super::sockets::NetworkDial;
 use super::state::{Shared, lock};
 use super::store::Store;
+use super::{Network, mail};
 use crate::disk::{Power, PoweredFiles};
 use crate::outcome::Ended;
 use crate::plan::{Content, Host, Operation};
@@ -69,8 +69,7 @@ pub(in crate::tier) async fn run<N: Network>(shared: Shared, network: N, client:
         if group.is_empty() {
             break;
         }
-        let steps = group.into_iter().map(|step| at.carry_out(step));
-        all(steps).await;
+        at.carry_out_together(group).await;
         next = lock(&shared).facts.clients[client as usize].next_step;
     }
     counts(&shared, client, before, at.library.traffic());
@@ -101,16 +100,6 @@ fn counts(shared: &Shared, client: u32, before: (u64, u64), traffic: Traffic) {
     lock(shared).facts.counted(client, (said, heard), (traffic.sent, traffic.received));
 }
 
-/// Begins them in their order, and waits for all.
-async fn all(futures: impl Iterator<Item = impl Future<Output = ()>>) {
-    let mut open: Vec<Pin<Box<_>>> = futures.map(Box::pin).collect();
-    poll_fn(|cx| {
-        open.retain_mut(|future| future.as_mut().poll(cx).is_pending());
-        if open.is_empty() { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
-}
-
 /// What a life of a client works with.
 struct At<N: Network> {
     shared: Shared,
@@ -119,13 +108,40 @@ struct At<N: Network> {
     number: u32,
 }
 
+/// A step that is being carried out.
+type Step<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
 impl<N: Network> At<N> {
+    /// Begins steps in their order, and waits for all. Jobs are numbered as they are begun, which takes its time where folders
+    /// are opened on threads: so the next one begins once the one before it has its number, or has ended without.
+    async fn carry_out_together(&self, steps: Vec<usize>) {
+        let mut next = steps.into_iter();
+        let mut open: Vec<(u64, Step<'_>)> = Vec::new();
+        poll_fn(|cx| {
+            loop {
+                open.retain_mut(|(_, step)| step.as_mut().poll(cx).is_pending());
+                if open.last().is_some_and(|(begun, _)| self.library.begun() == *begun) {
+                    return Poll::Pending;
+                }
+                match next.next() {
+                    Some(step) => open.push((self.library.begun(), Box::pin(self.carry_out(step)))),
+                    None if open.is_empty() => return Poll::Ready(()),
+                    None => return Poll::Pending,
+                }
+            }
+        })
+        .await;
+    }
+
     /// Carries out one step, or gives it up.
     async fn carry_out(&self, step: usize) {
         let (shared, client) = (&self.shared, self.dialer.client);
         let operation = lock(shared).facts.step_begins(client, self.number, step);
         let ended = match operation {
             Operation::RawEcho(content) => raw_echo(shared, &self.dialer, &content).await,
+            Operation::DatagramEcho { .. } => {
+                mail::echo(shared, &self.dialer.network, client, step, &operation).await
+            }
             operation => {
                 let job = self.ask_or_move(step, &operation);
                 let result = match shared.plan().step(client, step).and_then(|step| step.give_up_ms) {
@@ -196,9 +212,8 @@ impl<N: Network> At<N> {
             Operation::Stat { path: at } => library.stat(path(at)).await.map(drop),
             Operation::Remove { path: at } => library.remove(path(at)).await,
             Operation::Echo(content) => library.echo(Bytes::from(content.bytes())).await.map(drop),
-            // Plans with datagrams are not for the tiers that come here: see `Tier::cannot`.
+            // Carried out in their own ways.
             Operation::RawEcho(_) | Operation::DatagramEcho { .. } => Err(ClientError::Stopped),
-            // Moved in its own way.
             Operation::PutTree { .. } | Operation::GetTree { .. } => Err(ClientError::Stopped),
         }
     }

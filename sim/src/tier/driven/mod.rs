@@ -7,11 +7,13 @@
 //! | `script` | the plan's faults, carried out between two looks at the world |
 //! | `server`, `client` | what runs on the hosts |
 //! | `sockets` | a network's sockets as the driver wants them |
+//! | `mail` | datagrams: lost, doubled, late and forged ones |
 //! | `pipes` | what applications write to a client and read from it in order |
 //! | `store` | the driver's store, on a disk that takes its time |
 //! | `shim` | streams that take and give a part of what they could, and that the script breaks |
 
 pub(super) mod client;
+pub(super) mod mail;
 mod pipes;
 pub(super) mod script;
 pub(super) mod server;
@@ -26,9 +28,11 @@ use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError};
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use towline::drive::{Door, Mode};
+use towline::drive::{Door, Mail, Mode};
 
+use self::mail::End;
 use self::state::{Shared, lock};
+use crate::plan::Host;
 
 /// Where server and clients meet.
 pub(super) trait Network: Clone + Send + Sync + 'static {
@@ -36,6 +40,8 @@ pub(super) trait Network: Clone + Send + Sync + 'static {
     type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
     /// A socket that listens.
     type Listener: Send + Sync + 'static;
+    /// A socket of datagrams.
+    type Mail: Mail<End = End> + 'static;
     /// Where store operations run: on threads where there may be any.
     const STORE: Mode;
 
@@ -53,6 +59,9 @@ pub(super) trait Network: Clone + Send + Sync + 'static {
         door: Door,
         impostor: Option<u32>,
     ) -> impl Future<Output = io::Result<Self::Stream>> + Send + 'static;
+
+    /// A host opens a socket of datagrams: the server its echo's, a client one of its own. Gives its own end, too.
+    fn mail(&self, host: Host) -> impl Future<Output = io::Result<(Self::Mail, End)>> + Send;
 
     /// The two ends of a connection: ours, and the peer's.
     fn addresses(stream: &Self::Stream) -> io::Result<(SocketAddr, SocketAddr)>;

@@ -5,6 +5,7 @@ use towline::harness::Side;
 
 use super::super::facts::Place;
 use super::super::script::Script;
+use super::mail;
 use super::server::Order;
 use super::shim::Wire;
 use super::state::{Shared, lock};
@@ -118,8 +119,9 @@ fn carry_out(what: What, hosts: &mut impl Hosts, shared: &Shared) {
         What::AcceptFails(times) => lock(shared).facts.accept_failures += times,
         What::StopReading(host) => drop(lock(shared).not_reading.insert(host)),
         What::StartReading(host) => drop(lock(shared).not_reading.remove(&host)),
+        What::Forged(forged) => mail::forge(forged, shared),
         // Neither world can: see `Tier::cannot`.
-        What::Pause(_) | What::Resume(_) | What::ClockJump(..) | What::Forged(_) => {}
+        What::Pause(_) | What::Resume(_) | What::ClockJump(..) => {}
         What::DiskFull(_) | What::DiskFree(_) | What::DiskError { .. } => strike(what, shared),
         What::SlowDisk(..) | What::BitRot(..) | What::SourceChanges { .. } => strike(what, shared),
         What::Meddle(..) | What::NoteRots(..) => strike(what, shared),

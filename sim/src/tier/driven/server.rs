@@ -5,16 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use towline::drive::{Door, Serve, ServerEvent, Stopper, stopper};
+use tokio::task::JoinSet;
+use towline::drive::{Door, Serve, ServerEvent, Stopper, serve_mail, stopper};
 use towline::net::Peer;
+use towline::proto::datagram::Allowance;
 
 use super::super::byzantine::STRANGERS;
 use super::super::facts::SERVER;
 use super::super::tripwire::Polled;
-use super::Network;
 use super::sockets::NetworkAccept;
 use super::state::{Shared, lock};
 use super::store::Store;
+use super::{Network, mail};
 use crate::disk::Power;
 use crate::plan::Host;
 use crate::trace;
@@ -50,6 +52,8 @@ async fn serve<N: Network>(shared: &Shared, network: &N) -> Result<(), String> {
         state.facts.server.begun
     };
     let Ok(doors) = bind(shared, network, &power, false).await else { return Ok(()) };
+    let Ok((mail, end)) = network.mail(Host::Server).await else { return Ok(()) };
+    lock(shared).mail.served = Some(end.clone());
     let partials = shared.folders.served_partials();
     let opened = Store::open(shared, Host::Server, u64::from(number), N::STORE, &power).await;
     let Some((store, disk, root)) = opened else { return Ok(()) };
@@ -70,7 +74,13 @@ async fn serve<N: Network>(shared: &Shared, network: &N) -> Result<(), String> {
     };
     let (stopper, stop) = stopper();
     tokio::spawn(Polled::new(obey(shared.clone(), network.clone(), inbox, stopper)));
+    let watching = Arc::clone(&serve.watch);
+    let mail = mail::Shim::new(mail, Host::Server, shared.clone());
+    let echo = serve_mail(end.place(), mail, Allowance::default(), watching);
+    let mut echoes = JoinSet::new();
+    echoes.spawn(Polled::new(echo));
     let end = serve.run(stop).await;
+    echoes.shutdown().await;
     // As the library's server does: what could not be tidied up is left to the next start. A lease that is still open would
     // end with the folder, and is counted before.
     lock(shared).facts.outcome.leftovers.leases += disk.leases();
@@ -142,7 +152,18 @@ fn watch(shared: &Shared, power: &Power, event: ServerEvent) {
         }
         ServerEvent::EchoClosed { connection, end } => facts.echo_closed(connection, &end),
         ServerEvent::Session { connection, event } => facts.served(connection, event),
-        ServerEvent::AcceptPaused(_) | ServerEvent::MailClosed { .. } => {}
+        ServerEvent::AcceptPaused(_) => {}
+        ServerEvent::MailClosed { tally, error, .. } => {
+            let unanswered: u64 = tally.unanswered.values().sum();
+            let counts = format!(
+                "{} datagrams came, {} were answered, {unanswered} not",
+                tally.received, tally.answered
+            );
+            facts.event(SERVER, &counts);
+            if let Some(error) = error {
+                facts.event(SERVER, &format!("its socket for datagrams failed: {error}"));
+            }
+        }
         ServerEvent::Draining { connections } => {
             facts.event(SERVER, &format!("stops, with {connections} connections"));
         }

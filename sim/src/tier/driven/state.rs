@@ -1,6 +1,6 @@
 //! What all parts of a run share. One thread runs them, so that the lock is never waited for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -12,6 +12,7 @@ use super::super::facts::{Dial, Facts, Place};
 use super::super::files::Folders;
 use super::super::script::Gate;
 use super::super::tap::Tap;
+use super::mail::{Datagram, End};
 use super::server::Order;
 use super::shim::Wire;
 use crate::disk::{Power, PoweredFiles};
@@ -50,6 +51,20 @@ pub(in crate::tier) struct State {
     pub(in crate::tier) peers: BTreeMap<u64, SocketAddr>,
     /// What passes on each connection of the protocol, at its client.
     pub(in crate::tier) taps: Vec<Arc<Mutex<Tap>>>,
+    pub(in crate::tier) mail: MailState,
+}
+
+/// What is known of datagrams.
+#[derive(Default)]
+pub(in crate::tier) struct MailState {
+    /// Sockets so far.
+    pub(in crate::tier) sockets: u64,
+    /// Where the server's echo is, or was last.
+    pub(in crate::tier) served: Option<End>,
+    /// Clients' sockets.
+    pub(in crate::tier) clients: Vec<End>,
+    /// What the script has forged, and the server has not read.
+    pub(in crate::tier) forged: VecDeque<Datagram>,
 }
 
 /// The server's host.
@@ -99,6 +114,7 @@ impl Shared {
             accepted: 0,
             peers: BTreeMap::new(),
             taps: Vec::new(),
+            mail: MailState::default(),
         };
         Shared { plan: Arc::new(plan), state: Arc::new(Mutex::new(state)), folders }
     }

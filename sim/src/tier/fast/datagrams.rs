@@ -7,11 +7,11 @@ use bytes::Bytes;
 use rand::RngExt;
 use towline::harness::Side;
 use towline::proto::DatagramEcho;
-use towline::proto::backoff::SplitMix;
 use towline::proto::datagram::{Address, Datagram};
 use towline::proto::machine::{Bulk, Effect, Input};
 use towline::time::Duration;
 
+use super::super::datagrams::{self, FIRST_PORT, FORGED, FORGER, ends, payload};
 use super::super::facts::{SERVER, client_name};
 use super::net::{latency, other};
 use super::world::{Due, Life, World};
@@ -24,12 +24,6 @@ const BUFFER: usize = 212_992;
 
 /// Where the server's echo is.
 const SERVED: Address = Address::v4([10, 0, 0, 1], 8697);
-
-/// The last byte of the address of who forges datagrams: no client's.
-const FORGER: u8 = 200;
-
-/// The first port that systems give to clients (RFC 6335, section 6: the dynamic ports).
-const FIRST_PORT: u16 = 49_152;
 
 /// All that is not in a process.
 pub(super) struct DatagramNet {
@@ -54,14 +48,6 @@ impl DatagramNet {
         let random = Part::new(Streams::new(plan.seed), Streams::BYTES, "fast datagrams", 0);
         DatagramNet { random, mail: BTreeMap::new(), sockets: 0 }
     }
-}
-
-/// The number that a datagram begins with.
-fn number(datagram: &Datagram) -> u64 {
-    datagram
-        .payload
-        .get(..8)
-        .map_or(u64::MAX, |bytes| u64::from_le_bytes(bytes.try_into().unwrap_or([0xff; 8])))
 }
 
 impl World {
@@ -90,11 +76,7 @@ impl World {
             let limit = Duration::from_millis(Operation::DATAGRAM_WAIT_MS);
             return self.after(limit, Due::DatagramsOver(life, step));
         }
-        let mut payload = u64::from(probe.sent).to_le_bytes().to_vec();
-        let mut noise = SplitMix(seed ^ u64::from(probe.sent) << 20 ^ step as u64);
-        while payload.len() < probe.length {
-            payload.push(noise.next_u64() as u8);
-        }
+        let payload = payload(seed, step, probe.sent, probe.length);
         probe.sent += 1;
         let (from, gap) = (probe.socket, if probe.sent == probe.count { Duration::ZERO } else { probe.gap });
         let datagram = Datagram { from, to: SERVED, payload: Bytes::from(payload) };
@@ -188,19 +170,8 @@ impl World {
 
     /// One arrives at the server that is not of whom it says, or not for the server alone.
     pub(super) fn forged(&mut self, forged: Forged) {
-        let (mut from, mut to) = (Address::v4([10, 0, 1, FORGER], FIRST_PORT), SERVED);
-        let group = |host| Address { host, port: SERVED.port };
-        match forged {
-            Forged::Reserved => from.port = 7,
-            Forged::Service => from.port = 5353,
-            Forged::OwnPort => from.port = to.port,
-            Forged::Nobody => from = Address::v4([0, 0, 0, FORGER], FIRST_PORT),
-            Forged::Nothing => from.host = 0,
-            Forged::Group => from = Address::v4([224, 0, 0, 1], FIRST_PORT),
-            Forged::Groups => from.host = 0xff02 << 112 | 1,
-            Forged::ToMany => to = group(0xff02 << 112 | 1),
-        }
-        let datagram = Datagram { from, to, payload: Bytes::from_static(b"a forged datagram") };
+        let (from, to) = ends(forged, SERVED);
+        let datagram = Datagram { from, to, payload: Bytes::from_static(FORGED) };
         self.facts().event("fault", &told(&datagram));
         self.on_datagram(u32::from(FORGER), Side::Client, datagram);
     }
@@ -249,6 +220,6 @@ fn name_of(client: u32, side: Side) -> &'static str {
 }
 
 /// Which one it is.
-fn told(datagram: &Datagram) -> String {
-    format!("datagram {} from port {} to {}", number(datagram), datagram.from.port, datagram.to.port)
+fn told(Datagram { from, to, payload }: &Datagram) -> String {
+    datagrams::told(payload, *from, *to)
 }

@@ -63,8 +63,8 @@ fn patient(plan: &Plan) -> Plan {
 
 fn go_through(shared: &Shared, bug: Option<Bug>) {
     let plan = shared.plan();
-    let network = Loopback::reserve(plan.network.backlog)
-        .unwrap_or_else(|error| panic!("no ports on the loopback interface: {error}"));
+    let network =
+        Loopback::reserve(plan).unwrap_or_else(|error| panic!("no ports on the loopback interface: {error}"));
     let mut processes = Processes::new(shared.clone(), network, bug);
     let (begin, bound, mut stage) = (Instant::now(), Duration::from_millis(plan.bound_ms()), Stage::Story);
     processes.begin(Host::Server);

@@ -45,6 +45,8 @@ const TICK: Duration = Duration::from_millis(1);
 /// Segments that a stream's receiver holds, and connections that a listener does: more than there ever are, since a FIN that
 /// meets a full queue is lost, and a connection that does is a panic.
 const TCP_CAPACITY: usize = 65_536;
+/// Datagrams that a socket holds for who does not read them.
+const UDP_CAPACITY: usize = 1_024;
 
 /// Runs a plan on a thread of its own, and gives what was seen.
 pub fn run(plan: &Plan) -> Outcome {
@@ -84,6 +86,7 @@ fn simulate(shared: &Shared) {
         .min_message_latency(Duration::from_millis(plan.network.latency_ms.min))
         .max_message_latency(Duration::from_millis(plan.network.latency_ms.max))
         .tcp_capacity(TCP_CAPACITY)
+        .udp_capacity(UDP_CAPACITY)
         .rng_seed(plan.seed)
         .build();
     let world = (shared.clone(), TurmoilNetwork::new(plan.network.backlog));

@@ -7,12 +7,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use towline::drive::{Door, Mode};
-use turmoil::net::{TcpListener, TcpStream};
+use bytes::Bytes;
+use towline::drive::{Door, Mail, Mode};
+use towline::proto::datagram::Datagram;
+use turmoil::net::{TcpListener, TcpStream, UdpSocket};
 
 use super::super::driven::Network;
-use super::super::facts::SERVER;
+use super::super::driven::mail::{End, socket_address};
+use super::super::facts::{SERVER, client_name};
 use super::strangers::impostor_name;
+use crate::plan::Host;
 
 /// The network, as each host has it. A clone is the same.
 #[derive(Clone)]
@@ -58,6 +62,7 @@ impl Drop for Seat {
 impl Network for TurmoilNetwork {
     type Stream = TcpStream;
     type Listener = TcpListener;
+    type Mail = TurmoilMail;
     const STORE: Mode = Mode::Inline;
 
     fn listen(&self, door: Door) -> impl Future<Output = io::Result<TcpListener>> + Send + 'static {
@@ -85,7 +90,52 @@ impl Network for TurmoilNetwork {
         }
     }
 
+    async fn mail(&self, host: Host) -> io::Result<(TurmoilMail, End)> {
+        let (name, port) = match host {
+            Host::Server => (SERVER, MAIL),
+            Host::Client(client) => (client_name(client), 0),
+        };
+        let socket = UdpSocket::bind(("0.0.0.0", port)).await?;
+        let end = End::udp(SocketAddr::new(turmoil::lookup(name), socket.local_addr()?.port()));
+        Ok((TurmoilMail { socket, end: end.clone(), buffer: vec![0; 64 * 1024] }, end))
+    }
+
     fn addresses(stream: &TcpStream) -> io::Result<(SocketAddr, SocketAddr)> {
         Ok((stream.local_addr()?, stream.peer_addr()?))
+    }
+}
+
+/// Where the server echoes datagrams.
+const MAIL: u16 = 8697;
+
+/// A UDP socket of turmoil's.
+pub(super) struct TurmoilMail {
+    socket: UdpSocket,
+    end: End,
+    buffer: Vec<u8>,
+}
+
+impl Mail for TurmoilMail {
+    type End = End;
+
+    async fn receive(&mut self, inbox: &mut Vec<Datagram<End>>) -> io::Result<()> {
+        let mut received = self.socket.recv_from(&mut self.buffer).await;
+        loop {
+            let (length, from) = match received {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                other => other?,
+            };
+            let payload = Bytes::copy_from_slice(&self.buffer[..length]);
+            inbox.push(Datagram { from: End::udp(from), to: self.end.clone(), payload });
+            received = self.socket.try_recv_from(&mut self.buffer);
+        }
+    }
+
+    async fn send(&mut self, outbox: &[Datagram<End>]) -> u64 {
+        let is_untaken = |datagram: &&Datagram<End>| {
+            let to = datagram.to.ip().map(socket_address);
+            to.is_none_or(|to| self.socket.try_send_to(&datagram.payload, to).is_err())
+        };
+        outbox.iter().filter(is_untaken).count() as u64
     }
 }
