@@ -33,6 +33,7 @@ use self::schedule::Schedule;
 pub use self::settings::{Carrier, Pace, Settings, SettingsError};
 pub use self::tally::{Counts, Percentile, Spread, Tally};
 use super::machine::{Effect, End, Input, Machine, Out, earlier};
+use crate::probe::{Bug, Mark, mark_if, planted};
 use crate::proto::states::state_names;
 use crate::time::{Duration, Time};
 
@@ -261,7 +262,8 @@ impl Prober {
     /// A reply to one that is remembered.
     fn answered(&mut self, now: Time, number: u64, fit: Fit, out: &mut Out<Prober>) {
         let Some(probe) = self.flight.get(number).copied() else { return };
-        let before = self.flight.settle(number, Fate::Answered);
+        let is_forgotten = planted(Bug::AwaitAnswered);
+        let before = self.flight.settle(number, if is_forgotten { probe.fate } else { Fate::Answered });
         let is_reordered = self.highest.is_some_and(|highest| number < highest);
         let wrong = |is_answer| ProbeEvent::Corrupted { is_answer };
         let cut = match fit {
@@ -280,7 +282,10 @@ impl Prober {
             Some(Fate::Overdue) => ProbeEvent::Late,
             Some(Fate::Answered) | None => ProbeEvent::Duplicate,
         };
-        self.highest = self.highest.max(Some(number));
+        mark_if(Mark::ProbeOvertaken, || is_reordered);
+        mark_if(Mark::ProbeDoubled, || event == ProbeEvent::Duplicate);
+        let highest = if planted(Bug::ForgetHighest) { None } else { self.highest };
+        self.highest = highest.max(Some(number));
         tell(&probe, event, out);
     }
 

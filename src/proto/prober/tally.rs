@@ -113,24 +113,45 @@ fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
+impl Counts {
+    /// Counts an event.
+    pub fn note(&mut self, event: &ProbeEvent) {
+        match *event {
+            ProbeEvent::Sent { .. } => self.sent += 1,
+            ProbeEvent::Reply { is_reordered, cut, .. } => {
+                self.received += 1;
+                self.reordered += u64::from(is_reordered);
+                self.truncated += u64::from(cut.is_some());
+            }
+            ProbeEvent::Lost => self.lost += 1,
+            ProbeEvent::Late => self.late += 1,
+            ProbeEvent::Duplicate => self.duplicated += 1,
+            ProbeEvent::Stale => self.stale += 1,
+            ProbeEvent::Corrupted { is_answer } => {
+                self.corrupted += 1;
+                self.damaged += u64::from(is_answer);
+            }
+            ProbeEvent::Refused => self.refused += 1,
+            ProbeEvent::Abandoned => self.abandoned += 1,
+            ProbeEvent::Unsent(count) => self.unsent += count,
+        }
+    }
+}
+
 impl Tally {
     /// Counts an event.
     pub fn note(&mut self, event: &ProbeEvent) {
-        let counts = &mut self.counts;
+        self.counts.note(event);
         match *event {
             ProbeEvent::Sent { at, late } => {
-                counts.sent += 1;
                 let (first, last) = self.sent.unwrap_or((at, at));
                 self.sent = Some((first.min(at), last.max(at)));
                 if let Some(late) = late {
                     self.lateness.saturating_record(nanos(late));
                 }
             }
-            ProbeEvent::Reply { at, service, response, is_reordered, cut } => {
-                counts.received += 1;
-                counts.reordered += u64::from(is_reordered);
+            ProbeEvent::Reply { at, service, response, is_reordered: _, cut } => {
                 if let Some(length) = cut {
-                    counts.truncated += 1;
                     let (least, most) = self.cut.unwrap_or((length, length));
                     self.cut = Some((least.min(length), most.max(length)));
                 }
@@ -138,17 +159,14 @@ impl Tally {
                 self.service.saturating_record(nanos(service));
                 self.response.saturating_record(nanos(response));
             }
-            ProbeEvent::Lost => counts.lost += 1,
-            ProbeEvent::Late => counts.late += 1,
-            ProbeEvent::Duplicate => counts.duplicated += 1,
-            ProbeEvent::Stale => counts.stale += 1,
-            ProbeEvent::Corrupted { is_answer } => {
-                counts.corrupted += 1;
-                counts.damaged += u64::from(is_answer);
-            }
-            ProbeEvent::Refused => counts.refused += 1,
-            ProbeEvent::Abandoned => counts.abandoned += 1,
-            ProbeEvent::Unsent(count) => counts.unsent += count,
+            ProbeEvent::Lost
+            | ProbeEvent::Late
+            | ProbeEvent::Duplicate
+            | ProbeEvent::Stale
+            | ProbeEvent::Corrupted { .. }
+            | ProbeEvent::Refused
+            | ProbeEvent::Abandoned
+            | ProbeEvent::Unsent(_) => {}
         }
     }
 
