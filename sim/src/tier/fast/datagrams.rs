@@ -45,6 +45,8 @@ pub(super) struct Probe {
     left: u32,
     /// When it is stepped next, as far as that was arranged.
     arranged: Option<Time>,
+    /// The end of its step was arranged.
+    is_ending: bool,
 }
 
 impl DatagramNet {
@@ -74,14 +76,12 @@ impl World {
         let (prober, _nothing) = Checked::new(self.now, prober, Out::new());
         let prober = prober.drawn(self.plan.seed, self.observed_one_in);
         if let Some(host) = self.client(life.client) {
-            let (counted, arranged) = (Counted::default(), None);
-            host.probe = Some(Probe { life, step, socket, prober, counted, left: count, arranged });
+            let (counted, arranged, is_ending) = (Counted::default(), None, false);
+            host.probe =
+                Some(Probe { life, step, socket, prober, counted, left: count, arranged, is_ending });
         }
         self.facts().datagrams_begin(life.client, step);
         self.step_probe(life.client, Input::Room((), BUFFER));
-        if count == 0 {
-            self.after(Duration::ZERO, Due::DatagramsOver(life, step));
-        }
     }
 
     /// The probe's time has come.
@@ -103,20 +103,15 @@ impl World {
             if probe.prober.is_closed() {
                 return;
             }
-            let (life, step, from) = (probe.life, probe.step, probe.socket);
+            let from = probe.socket;
             probe.counted.heard += usize::from(matches!(input, Input::Received(..)));
             for effect in probe.prober.step(now, input) {
                 let Some(probe) = self.client(client).and_then(|host| host.probe.as_mut()) else { return };
                 match effect {
                     Effect::Transmit((), payload) => {
                         probe.left = probe.left.saturating_sub(1);
-                        let is_last = probe.left == 0;
                         self.facts().datagram_sent(client, &payload);
                         self.post(client, Side::Client, Datagram { from, to: SERVED, payload });
-                        if is_last {
-                            let limit = Duration::from_millis(Operation::DATAGRAM_WAIT_MS);
-                            self.after(limit, Due::DatagramsOver(life, step));
-                        }
                         inputs.push(Input::Room((), BUFFER));
                     }
                     Effect::Event(event) => probe.counted.counts.note(&event),
@@ -129,11 +124,18 @@ impl World {
             }
         }
         let Some(probe) = self.client(client).and_then(|host| host.probe.as_mut()) else { return };
-        let deadline = probe.prober.machine().deadline();
+        let (deadline, over) =
+            (probe.prober.machine().deadline(), Due::DatagramsOver(probe.life, probe.step));
+        // Of a process that stood still for too long, some never leave.
+        let is_last = !probe.is_ending && (probe.left == 0 || probe.prober.is_closed());
+        probe.is_ending |= is_last;
         if let Some(at) = deadline.filter(|_| deadline != probe.arranged) {
             probe.arranged = deadline;
             let due = Due::SendDatagram(probe.life, probe.step);
             self.at(at.max(now), due);
+        }
+        if is_last {
+            self.after(Duration::from_millis(Operation::DATAGRAM_WAIT_MS), over);
         }
     }
 
