@@ -1,5 +1,6 @@
 //! A client: the client machine on real sockets, with files on a real disk, or on those of a simulation.
 
+mod dialer;
 mod trees;
 
 use std::os::unix::ffi::OsStrExt;
@@ -10,10 +11,9 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::drive::{AnyPipe, Completions, Dial, Disk, Jobs, Mode, Stopped};
-use crate::net::{self, Endpoint, SocketOptions};
+use crate::net::{Endpoint, SocketOptions};
 use crate::proto::Limits;
 use crate::proto::client::{Event, JobError, RetryPolicy};
-use crate::proto::machine::DialError;
 pub use crate::proto::op::{Compared, Moved, PrintedPart};
 use crate::proto::op::{OpDone, OpEvent, Printed, Question};
 use crate::proto::session::Request;
@@ -24,6 +24,8 @@ use crate::time::Duration;
 use crate::wire::{
     Attempt, Code, Entry, Get, Metadata, Modified, PathError, RelPath, Remove, RequestId, Span, Start, Stream,
 };
+pub use dialer::{ConnectError, Connection};
+use dialer::{Dialled, SocketDialer};
 pub use trees::Places;
 
 /// How a client behaves.
@@ -69,6 +71,18 @@ pub enum ClientError {
     Stopped,
 }
 
+impl ClientError {
+    /// The system's number, where a connection could not be made and it gave one, as `connect_ex` gives it.
+    pub fn os_code(&self) -> Option<i32> {
+        match self {
+            ClientError::Job(JobError::Dial(error)) => error.os,
+            ClientError::Job(_) | ClientError::Local(_) | ClientError::BadPath(_) | ClientError::Stopped => {
+                None
+            }
+        }
+    }
+}
+
 impl From<Stopped> for ClientError {
     fn from(_: Stopped) -> ClientError {
         ClientError::Stopped
@@ -86,21 +100,7 @@ pub struct Client<F: Files = OsFiles> {
     listing: tokio::sync::Mutex<()>,
     start: Start,
     durability: Durability,
-}
-
-/// Over real sockets.
-struct SocketDialer {
-    endpoint: Endpoint,
-    options: SocketOptions,
-}
-
-impl Dial for SocketDialer {
-    type Stream = net::Stream;
-
-    fn dial(&self) -> impl Future<Output = Result<Self::Stream, DialError>> + Send + 'static {
-        let (endpoint, options) = (self.endpoint.clone(), self.options.clone());
-        async move { net::connect(&endpoint, &options).await.map_err(|error| net::dial_error(&error)) }
-    }
+    dialled: Dialled,
 }
 
 impl Client {
@@ -117,8 +117,27 @@ impl Client {
     ) -> Client {
         let disk: Disk<OsFiles> = Disk::new(config.seed as u64, Mode::Threads);
         let store = Completions::new(Arc::new(disk.clone()));
-        let dialer = SocketDialer { endpoint, options: config.socket.clone() };
-        Client::over(dialer, disk, store, config, watch)
+        let dialled = Dialled::default();
+        let options = config.socket.clone();
+        let dialer = SocketDialer::new(endpoint, options, &dialled);
+        Client { dialled, ..Client::over(dialer, disk, store, config, watch) }
+    }
+
+    /// A client that has a connection to the server, and has heard an answer.
+    ///
+    /// # Errors
+    /// Whatever kept it from that.
+    pub async fn connect(endpoint: Endpoint, config: ClientConfig) -> Result<Client, ConnectError> {
+        let client = Client::new(endpoint.clone(), config);
+        match client.echo(Bytes::new()).await {
+            Ok(_) => Ok(client),
+            Err(error) => Err(ConnectError { endpoint, error }),
+        }
+    }
+
+    /// The connections that it has made so far, lost ones included: the latest 64, oldest first.
+    pub fn connections(&self) -> Vec<Connection> {
+        lock(&self.dialled).iter().cloned().collect()
     }
 
     /// Sends the file `source` to stand at the server's `to`.
@@ -167,7 +186,7 @@ where
             watch(event);
         });
         let (requests, listing) = (Mutex::new(seed | 1), tokio::sync::Mutex::default());
-        Client { jobs, disk, entries, requests, listing, start, durability }
+        Client { jobs, disk, entries, requests, listing, start, durability, dialled: Dialled::default() }
     }
 
     /// Sends the file `source` below `folder` to stand at the server's `to`.

@@ -7,7 +7,7 @@
 //! # Layers
 //! ```text
 //!   cli                       what a person types and reads                             feature cli
-//!   server, client            the library's face                                        ┐
+//!   server, client, blocking  the library's face                                        ┐
 //!   drive                     the only async code: runs machines over streams           │ feature net
 //!   net, store::os            real sockets, a real disk                                 ┘
 //!  ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -58,6 +58,8 @@ pub mod time;
 #[deny(clippy::disallowed_types, clippy::disallowed_methods, clippy::wildcard_enum_match_arm)]
 pub mod wire;
 
+#[cfg(feature = "net")]
+pub mod blocking;
 #[cfg(feature = "cli")]
 pub mod cli;
 #[cfg(feature = "net")]

@@ -85,13 +85,13 @@ fn our_own_echo_over_every_kind_of_socket() {
         "--echo",
         "udp://127.0.0.1:0",
     ]);
-    serve.args(["--echo", "unix:stream", "--echo", "unixgram:datagram"]);
+    serve.args(["--echo", "unix:stream", "--echo", "unixgram:datagram", "--listen", "unix:files"]);
     let (_server, mut lines) = start(&mut serve, folder.path());
     let host = said(&mut lines, "listening on ");
     let tcp = format!("tcp://{}", said(&mut lines, "echoing on "));
     let udp = said(&mut lines, "echoing on ");
     assert!(udp.starts_with("udp://"), "{udp}");
-    for target in [&host, &tcp, &udp, "unix:stream", "unixgram:datagram"] {
+    for target in [&host, &tcp, &udp, "unix:stream", "unixgram:datagram", "towline:unix:files"] {
         let folder = folder.path();
         assert_clean(folder, &format!("{target} --count 200"), 200);
         assert_clean(folder, &format!("{target} --count 200 --closed --warmup 0 --size 1400"), 200);
@@ -100,6 +100,11 @@ fn our_own_echo_over_every_kind_of_socket() {
     assert_clean(folder.path(), &format!("{tcp} --count 20 --size 200000 --warmup 0"), 20);
     assert_clean(folder.path(), "unix:stream --count 500 --size 1", 500);
     assert_clean(folder.path(), &format!("{udp} --closed --count 20 --size 65507 --warmup 0"), 20);
+    // Who answers at a Unix socket is found out.
+    for (target, through) in [("unix:files", "protocol"), ("unix:stream", "socket")] {
+        let (object, code) = measured(folder.path(), &format!("{target} --count 10 --warmup 0"));
+        assert_eq!((code, &object["through"]), (Some(0), &through.into()), "{target}: {object}");
+    }
     // What a socket of datagrams was answered at is gone.
     let names = std::fs::read_dir(folder.path()).expect("it is there");
     let names: Vec<_> = names.map(|entry| entry.expect("an entry").file_name()).collect();

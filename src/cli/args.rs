@@ -8,7 +8,9 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 
 use super::explain::CliError;
 use crate::client::ClientConfig;
-use crate::net::{Target, diagnose};
+use crate::net::options::{self, parse_duration};
+use crate::net::{OptionName, SocketOptions, SocketUse, Target, diagnose};
+use crate::proto::Limits;
 use crate::proto::client::RetryPolicy;
 use crate::store::os::Durability;
 use crate::wire::Start;
@@ -17,12 +19,22 @@ use crate::wire::Start;
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Common {
     /// Keep dialling a server that is not there yet, for this long
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub(super) wait: Option<Duration>,
 
     /// How long one attempt to connect may take
-    #[arg(long, value_name = "SECONDS|none", default_value = "10", value_parser = patience)]
+    #[arg(long, visible_alias = "connect-timeout", value_name = "DURATION|none", default_value = "10", value_parser = patience)]
     pub(super) timeout: Patience,
+
+    /// How long the whole of one operation may take, attempts and waiting included: a file, a tree, a listing, a round trip
+    #[arg(long, value_name = "DURATION|none", default_value = "none", value_parser = limit)]
+    operation_timeout: Patience,
+
+    #[command(flatten)]
+    timeouts: Timeouts,
+
+    #[command(flatten)]
+    pub(super) sockets: Sockets,
 
     /// How often to try again what a passing failure broke
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(..1000))]
@@ -34,6 +46,63 @@ pub(super) struct Common {
 
     #[command(flatten)]
     pub(super) talk: Talk,
+}
+
+/// How long the other side of a connection is waited for.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(super) struct Timeouts {
+    /// How long the other side may take to greet, once connected
+    #[arg(long, value_name = "DURATION|none", default_value = "10", value_parser = limit)]
+    handshake_timeout: Patience,
+
+    /// How long the other side may be silent before it is taken for dead; it is asked at half time
+    #[arg(long, value_name = "DURATION|none", default_value = "30", value_parser = limit)]
+    idle_timeout: Patience,
+}
+
+impl Timeouts {
+    /// Limits with these in them.
+    pub(super) fn limits(self) -> Limits {
+        Limits { handshake: self.handshake_timeout.0, idle: self.idle_timeout.0, ..Limits::default() }
+    }
+}
+
+/// Options of the command's sockets.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Sockets {
+    /// Options of the sockets, such as keepalive=60s/10s/5,send-buffer=1M; -v shows what the system made of them (--help lists them)
+    #[arg(long = "socket", value_name = "KEY=VALUE,…", default_value = "", hide_default_value = true, long_help = socket_help())]
+    pub(super) options: SocketOptions,
+}
+
+impl Sockets {
+    /// Sees that the sockets of these kinds have the options, and that the system takes their values, before anything is tried.
+    pub(super) fn check(&self, sockets: &[SocketUse]) -> Result<(), CliError> {
+        let refused = |error: String| {
+            let tried = format!("cannot set options of sockets (--socket {})", self.options);
+            CliError::usage(
+                tried,
+                &error,
+                "",
+                "`towline serve --help` lists them, with the sockets that have them",
+            )
+        };
+        self.options.check(sockets).map_err(|error| refused(error.to_string()))?;
+        let try_out = |of: &SocketUse| options::try_out(*of, &self.options.of(*of));
+        sockets.iter().try_for_each(try_out).map_err(|error| refused(error.to_string()))
+    }
+}
+
+fn socket_help() -> String {
+    let line = |name: &OptionName| {
+        let written = format!("{}={}", name.name(), name.value());
+        format!("\n  {written:<38} {}", name.help())
+    };
+    let lines: String = OptionName::ALL.iter().map(line).collect();
+    format!(
+        "Options of the sockets; several, with ',' between them. The system may round, double or cap what it is asked for: -v \
+         shows what holds.{lines}"
+    )
 }
 
 /// Flags of commands that move files.
@@ -115,10 +184,12 @@ impl Common {
             attempts: self.retries + 1,
             wait: self.wait,
             connect: self.timeout.0,
+            operation: self.operation_timeout.0,
             ..RetryPolicy::default()
         };
         let Moving { start, durability } = moving;
-        Ok(ClientConfig { policy, seed: random()?, start, durability, ..ClientConfig::default() })
+        let (limits, socket) = (self.timeouts.limits(), self.sockets.options.clone());
+        Ok(ClientConfig { limits, policy, socket, seed: random()?, start, durability })
     }
 }
 
@@ -155,19 +226,23 @@ pub(super) fn target() -> impl TypedValueParser<Value = Target> {
     OsStringValueParser::new().try_map(|text: OsString| Target::from_bytes(text.as_encoded_bytes()))
 }
 
-/// A number of seconds, which may have a fraction.
-fn seconds(text: &str) -> Result<Duration, String> {
-    let number: f64 = text.parse().map_err(|_| "a number of seconds is needed, such as 2.5".to_owned())?;
-    Duration::try_from_secs_f64(number).map_err(|_| "a number of seconds from 0 up is needed".to_owned())
-}
-
-/// A number of seconds, or `none`.
+/// A duration, or `none`.
 pub(super) fn patience(text: &str) -> Result<Patience, String> {
     match text {
         "none" => Ok(Patience(None)),
-        _ => {
-            seconds(text).map(|limit| Patience(Some(limit))).map_err(|error| format!("{error}, or \"none\""))
+        _ => parse_duration(text)
+            .map(|limit| Patience(Some(limit)))
+            .map_err(|error| format!("{error}, or \"none\"")),
+    }
+}
+
+/// The same, where nothing could be done in no time.
+pub(super) fn limit(text: &str) -> Result<Patience, String> {
+    match patience(text)? {
+        Patience(Some(Duration::ZERO)) => {
+            Err("no time at all is too little: give some, or \"none\"".to_owned())
         }
+        limit => Ok(limit),
     }
 }
 
@@ -176,12 +251,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn seconds_may_have_a_fraction_and_may_be_none() {
-        assert_eq!(seconds("2.5"), Ok(Duration::from_millis(2500)));
-        assert_eq!(seconds("0"), Ok(Duration::ZERO));
-        for text in ["", "x", "-1", "NaN", "inf", "1e300"] {
-            assert!(seconds(text).is_err(), "{text}");
-        }
+    fn durations_may_be_none_and_limits_are_some_time() {
+        assert_eq!(patience("0"), Ok(Patience(Some(Duration::ZERO))));
+        assert!(limit("0").is_err_and(|error| error.contains("\"none\"")));
+        assert_eq!(limit("500ms"), Ok(Patience(Some(Duration::from_millis(500)))));
+        assert_eq!(limit("none"), Ok(Patience(None)));
         assert_eq!(patience("none"), Ok(Patience(None)));
         assert_eq!(patience("3"), Ok(Patience(Some(Duration::from_secs(3)))));
         assert!(patience("never").is_err_and(|error| error.contains("\"none\"")));

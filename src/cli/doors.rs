@@ -1,14 +1,15 @@
 //! What `serve` listens on: opens the sockets, and says why one could not be had.
 
 use std::io;
-use std::path::Path;
 
-use super::args;
+use socket2::SockRef;
+
+use super::args::{self, Sockets};
 use super::exit::Exit;
 use super::explain::CliError;
 use crate::drive::{LocalMail, UdpMail};
-use crate::net::diagnose::{self, Diagnosis};
 use crate::net::{Endpoint, Listener, Place, SocketOptions, bind_udp, bind_unixgram, socket_path};
+use crate::net::{diagnose, options};
 use crate::server::{Doors, Mailbox};
 
 /// A place from the command line; an address without a port is taken to mean `port`.
@@ -46,84 +47,87 @@ pub(super) fn stream_place(text: &str, port: u16) -> Result<Place, String> {
     }
 }
 
+/// The sockets of a server, and what they came to.
+#[derive(Default)]
+pub(super) struct Opened {
+    pub(super) doors: Doors,
+    pub(super) files: Vec<Held>,
+    pub(super) echo: Vec<Held>,
+}
+
+/// Where a socket is, and what holds of it.
+pub(super) struct Held {
+    pub(super) at: Place,
+    pub(super) options: SocketOptions,
+}
+
+impl Held {
+    /// What holds of it, and where that is not what was `asked` for.
+    pub(super) fn line(&self, asked: &SocketOptions) -> String {
+        let mut line = format!("socket options on {}: {}", self.at, self.options);
+        for (name, asked, held) in asked.differing(&self.options) {
+            line.push_str(&format!("; {} is {held} where {asked} was asked for", name.name()));
+        }
+        line
+    }
+}
+
 /// Opens all sockets; gives also where they are, in the order in which they were named: files, then echo.
-pub(super) fn open(files: &[Place], echo: &[Place]) -> Result<(Doors, Vec<Place>, Vec<Place>), CliError> {
-    let mut doors = Doors::default();
-    let (mut files_at, mut echo_at) = (Vec::new(), Vec::new());
+pub(super) fn open(files: &[Place], echo: &[Place], sockets: &Sockets) -> Result<Opened, CliError> {
+    sockets.check(&files.iter().chain(echo).map(Place::listening).collect::<Vec<_>>())?;
+    let mut opened = Opened::default();
     for place in files {
-        let (socket, at) = stream(place, "listen")?;
-        doors.files.push(socket);
-        files_at.push(at);
+        let (socket, held) = stream(place, "listen", &sockets.options)?;
+        opened.doors.files.push(socket);
+        opened.files.push(held);
     }
     for place in echo {
         let failed = |error: &io::Error| failed(place, "echo", error);
-        echo_at.push(match place {
+        let options = &sockets.options.of(place.listening());
+        let doors = &mut opened.doors;
+        let in_force = |socket: SockRef<'_>, at: Place| {
+            let options =
+                options::in_force(socket, place.listening(), options).map_err(|error| failed(&error))?;
+            Ok::<Held, CliError>(Held { at, options })
+        };
+        opened.echo.push(match place {
             Place::Tcp(_) | Place::Unix(_) => {
-                let (socket, at) = stream(place, "echo")?;
+                let (socket, held) = stream(place, "echo", &sockets.options)?;
                 doors.echo.push(socket);
-                at
+                held
             }
             Place::Udp(address) => {
-                let socket = bind_udp(*address).map_err(|error| failed(&error))?;
-                let at = socket.local_addr().map_err(|error| failed(&error))?;
+                let socket = bind_udp(*address, options).map_err(|error| failed(&error))?;
+                let at = Place::Udp(socket.local_addr().map_err(|error| failed(&error))?);
+                let held = in_force(SockRef::from(&socket), at.clone())?;
                 let mail = UdpMail::new(socket).map_err(|error| failed(&error))?;
-                doors.mail.push((Place::Udp(at), Mailbox::Udp(mail)));
-                Place::Udp(at)
+                doors.mail.push((at, Mailbox::Udp(mail)));
+                held
             }
             Place::Unixgram(path) => {
-                let (socket, file) = bind_unixgram(path).map_err(|error| failed(&error))?;
+                let (socket, file) = bind_unixgram(path, options).map_err(|error| failed(&error))?;
+                let held = in_force(SockRef::from(&socket), place.clone())?;
                 let mail = LocalMail::new(socket).map_err(|error| failed(&error))?;
                 doors.mail.push((place.clone(), Mailbox::Unix(mail, file)));
-                place.clone()
+                held
             }
         });
     }
-    Ok((doors, files_at, echo_at))
+    Ok(opened)
 }
 
 /// Listens at a place of streams; `what` is what for.
-fn stream(place: &Place, what: &str) -> Result<(Listener, Place), CliError> {
-    let listener =
-        Listener::bind(place, &SocketOptions::default()).map_err(|error| failed(place, what, &error))?;
-    let at = listener.local().map_err(|error| failed(place, what, &error))?;
-    Ok((listener, at))
+fn stream(place: &Place, what: &str, options: &SocketOptions) -> Result<(Listener, Held), CliError> {
+    let options = &options.of(place.listening());
+    let listener = Listener::bind(place, options).map_err(|error| failed(place, what, &error))?;
+    let held = listener.local().and_then(|at| Ok(Held { at, options: listener.in_force(options)? }));
+    held.map(|held| (listener, held)).map_err(|error| failed(place, what, &error))
 }
 
 /// Why a socket could not be had.
 fn failed(place: &Place, what: &str, error: &io::Error) -> CliError {
-    let is_in_use = error.kind() == io::ErrorKind::AddrInUse;
-    let exit = if is_in_use { Exit::AddressInUse } else { Exit::CannotListen };
-    let parent =
-        |path: &Path| path.parent().is_none_or(|parent| parent.as_os_str().is_empty() || parent.is_dir());
-    let (why, next) = match place {
-        Place::Unix(_) | Place::Unixgram(_) if is_in_use => (
-            "somebody answers at that socket, or none can tell whether anybody does".to_owned(),
-            "use what runs there, stop it, or choose another path; a file that a crash left behind is replaced".to_owned(),
-        ),
-        Place::Unix(_) | Place::Unixgram(_) if error.kind() == io::ErrorKind::AlreadyExists => (
-            "a socket takes a name of its own, and what stands there is never removed".to_owned(),
-            "choose another path".to_owned(),
-        ),
-        Place::Unix(path) | Place::Unixgram(path) if !parent(path) => (
-            "the folder that the socket is to be in is not there".to_owned(),
-            "make it (`mkdir`), or choose another path".to_owned(),
-        ),
-        Place::Udp(address) if is_in_use => (
-            "another socket has that port".to_owned(),
-            format!(
-                "`ss -lunp 'sport = :{}'` names its owner; choose another port (port 0 takes any that is free)",
-                address.port()
-            ),
-        ),
-        Place::Tcp(address) | Place::Udp(address) => causes(diagnose::listening(*address, error)),
-        Place::Unix(_) | Place::Unixgram(_) => causes(diagnose::system("", error)),
-    };
-    let (tried, said) = (format!("cannot {what} on {place}"), error.to_string());
-    CliError::Told(exit, Box::new(Diagnosis { tried, said, why, next, code: None }))
-}
-
-fn causes(Diagnosis { why, next, .. }: Diagnosis) -> (String, String) {
-    (why, next)
+    let exit = if error.kind() == io::ErrorKind::AddrInUse { Exit::AddressInUse } else { Exit::CannotListen };
+    CliError::Told(exit, Box::new(diagnose::listening(place, what, error)))
 }
 
 #[cfg(test)]
@@ -183,10 +187,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("notes");
         std::fs::write(&file, "kept").unwrap();
+        let none = Sockets { options: SocketOptions::default() };
         for (path, expected) in
             [(file, "never removed"), (folder.path().join("none/echo"), "the folder that the socket")]
         {
-            let Err(CliError::Told(Exit::CannotListen, told)) = open(&[], &[Place::Unix(path)]) else {
+            let Err(CliError::Told(Exit::CannotListen, told)) = open(&[], &[Place::Unix(path)], &none) else {
                 panic!("it listens")
             };
             assert!(told.why.contains(expected), "{told}");

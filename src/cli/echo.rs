@@ -16,7 +16,7 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 
 use self::course::Connecting;
 use self::target::Target;
-use super::args::{Patience, Talk, patience};
+use super::args::{Patience, Sockets, Talk, patience};
 use super::exit::Exit;
 use super::explain::CliError;
 use super::output;
@@ -39,8 +39,8 @@ pub(super) struct Args {
     #[command(subcommand)]
     command: Option<Command>,
 
-    /// tcp://HOST[:PORT], udp://HOST[:PORT], unix:PATH or unixgram:PATH for anybody's echo server (port 7 without one); HOST[:PORT] or
-    /// towline:unix:SOCKET for a server of towline's, through its protocol
+    /// tcp://HOST[:PORT], udp://HOST[:PORT], unix:PATH or unixgram:PATH for anybody's echo server (port 7 without one); HOST[:PORT] for a
+    /// server of towline's, through its protocol, as also where one answers at unix:PATH
     #[arg(value_name = "TARGET", required = true, value_parser = target())]
     target: Option<Target>,
 
@@ -65,7 +65,7 @@ pub(super) struct Args {
     size: usize,
 
     /// How long to measure [default: 2, or until --count is reached]
-    #[arg(long, value_name = "SECONDS", value_parser = some_time)]
+    #[arg(long, value_name = "DURATION", value_parser = some_time)]
     duration: Option<Duration>,
 
     /// How many to send
@@ -73,11 +73,11 @@ pub(super) struct Args {
     count: Option<u64>,
 
     /// How long to send before anything is counted
-    #[arg(long, value_name = "SECONDS", default_value = "0.1", value_parser = time)]
+    #[arg(long, value_name = "DURATION", default_value = "0.1", value_parser = time)]
     warmup: Duration,
 
     /// After how long a probe that was not answered is lost
-    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = some_time)]
+    #[arg(long, value_name = "DURATION", default_value = "1", value_parser = some_time)]
     timeout: Duration,
 
     /// Write the histograms to this file, in HdrHistogram's log format
@@ -89,16 +89,19 @@ pub(super) struct Args {
     fail_if: Option<FailIf>,
 
     /// Keep trying to connect to a server that is not there yet, for this long
-    #[arg(long, value_name = "SECONDS", value_parser = time)]
+    #[arg(long, value_name = "DURATION", value_parser = time)]
     wait: Option<Duration>,
 
     /// How long one attempt to connect may take
-    #[arg(long, value_name = "SECONDS|none", default_value = "10", value_parser = patience)]
+    #[arg(long, value_name = "DURATION|none", default_value = "10", value_parser = patience)]
     connect_timeout: Patience,
 
     /// Print one JSON object a line, and nothing else, to standard output
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    sockets: Sockets,
 
     #[command(flatten)]
     talk: Talk,
@@ -114,6 +117,8 @@ enum Command {
 struct Asked {
     settings: Settings,
     connections: u16,
+    /// Through our protocol, and not anybody's echo.
+    is_session: bool,
 }
 
 impl Args {
@@ -153,7 +158,7 @@ impl Args {
                 format!("ask for less (`--size {most}`)"),
             ));
         }
-        Ok(Asked { settings, connections: self.connections })
+        Ok(Asked { settings, connections: self.connections, is_session: false })
     }
 
     fn tell(&self, target: &Target, asked: &Asked, tally: &Tally) -> Result<(), CliError> {
@@ -178,7 +183,8 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
 }
 
 fn measure(args: &Args, target: &Target) -> Result<(), CliError> {
-    let asked = args.asked(target)?;
+    let mut asked = args.asked(target)?;
+    args.sockets.check(&[target.dialling()])?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(4)
@@ -186,7 +192,8 @@ fn measure(args: &Args, target: &Target) -> Result<(), CliError> {
         .map_err(|error| CliError::system("cannot start", &error))?;
     let result = runtime.block_on(async {
         let mut signals = Signals::new()?;
-        let how = Connecting { timeout: args.connect_timeout.0, wait: args.wait };
+        let options = &args.sockets.options;
+        let how = Connecting { timeout: args.connect_timeout.0, wait: args.wait, options };
         let mut connections = Vec::new();
         for _ in 0..asked.connections {
             tokio::select! {
@@ -195,6 +202,7 @@ fn measure(args: &Args, target: &Target) -> Result<(), CliError> {
                 open = course::connect(target, how) => connections.push(open?),
             }
         }
+        asked.is_session = connections.iter().all(course::Open::is_session);
         let mut stopped = None;
         let stop = async { stopped = Some(signals.next().await) };
         let (tally, ended) = course::run(connections, &asked.settings, stop).await?;

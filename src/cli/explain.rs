@@ -2,6 +2,8 @@
 
 use std::io;
 
+use rustix::io::Errno;
+
 use super::exit::Exit;
 use super::json;
 use super::output::{complain, escaped};
@@ -79,6 +81,12 @@ impl CliError {
                 };
                 told.with_code(failure.code)
             }
+            ClientError::Job(JobError::Overdue) => {
+                let why = "the path or the server is slower than that, or hangs; what has arrived of a long file is kept";
+                let next = "give it more time (`--operation-timeout`), and run it again to go on";
+                let said = JobError::Overdue.to_string();
+                told(Exit::Busy, tried, said, (why.into(), next.into()))
+            }
             ClientError::Local(error) => CliError::local(tried, error),
             ClientError::BadPath(error) => {
                 let next = "rename it, or choose another name".to_owned();
@@ -147,6 +155,7 @@ pub(super) fn in_short(error: &JobError) -> String {
         JobError::Session(SessionEnd::ByPeer(failure)) => format!("the server says: {}", spoken(failure)),
         JobError::Session(SessionEnd::Orderly | SessionEnd::Lost(_)) => error.to_string(),
         JobError::Operation(error) => spoken(&error.failure),
+        JobError::Overdue => error.to_string(),
     }
 }
 
@@ -187,7 +196,10 @@ enum Where<'a> {
 /// Why a failure with this code usually happens, and what to do next.
 fn advice(code: Code, place: Where<'_>) -> (String, String) {
     let (why, next) = match place {
-        Where::Here => local_advice(code),
+        Where::Here => match errno_of(code) {
+            Some(errno) => return diagnose::usually(errno),
+            None => local_advice(code),
+        },
         Where::There(at) if code == Code::NOT_FOUND => {
             let next = format!("look at what is there (`towline ls {at}`); paths begin at the served folder");
             return ("nothing of that name is below the folder that is served".into(), next);
@@ -204,9 +216,21 @@ fn advice(code: Code, place: Where<'_>) -> (String, String) {
     (why.to_owned(), next.to_owned())
 }
 
+/// What the system said, where the code says no less.
+fn errno_of(code: Code) -> Option<Errno> {
+    match code {
+        Code::NOT_FOUND => Some(Errno::NOENT),
+        Code::DENIED => Some(Errno::ACCESS),
+        Code::NO_SPACE => Some(Errno::NOSPC),
+        Code::READ_ONLY => Some(Errno::ROFS),
+        Code::IO => Some(Errno::IO),
+        Code::TOO_MANY_FILES => Some(Errno::MFILE),
+        _ => None,
+    }
+}
+
 fn local_advice(code: Code) -> (&'static str, &'static str) {
     match code {
-        Code::NOT_FOUND => ("nothing of that name is on this machine", "check the spelling (`ls`)"),
         Code::NOT_A_FILE => (
             "a file is needed here, and this is a folder, a device or the like",
             "name a file; a folder is moved with -r, and gives way only with --delete",
@@ -216,19 +240,6 @@ fn local_advice(code: Code) -> (&'static str, &'static str) {
             "a symbolic link or a mount point is in the way, and none is followed when something is written",
             "name the place that it leads to",
         ),
-        Code::DENIED => (
-            "the user that runs this has no right to it",
-            "look at owner and mode (`ls -ld` on it and on the folders above)",
-        ),
-        Code::NO_SPACE => (
-            "the disk here is full, or a quota is used up",
-            "make room (`df -h`, `df -i`), then try again: nothing was lost",
-        ),
-        Code::READ_ONLY => ("the file system here is mounted read-only", "choose another folder"),
-        Code::IO => ("the disk here, or its driver, reported an error", "look at the system's log (`dmesg`)"),
-        Code::TOO_MANY_FILES => {
-            ("this process may have no more files open", "raise the limit (`ulimit -n`), then try again")
-        }
         _ => ("", ""),
     }
 }

@@ -154,6 +154,9 @@ fn mail(place: &Place, tally: &Tally, error: Option<&std::io::Error>) -> String 
     if tally.untaken > 0 {
         line += &format!("; {} answers were not taken: nobody reads there any more", tally.untaken);
     }
+    if tally.errors > 0 {
+        line += &format!("; {} errors of the socket passed", tally.errors);
+    }
     match error {
         Some(error) => crate::net::diagnose::system(format!("{line}; cannot go on"), error).to_string(),
         None => line,

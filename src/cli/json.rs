@@ -11,6 +11,7 @@ use super::explain::CliError;
 use super::output;
 use super::verify::Bytes;
 use crate::client::{Compared, Moved, Traffic};
+use crate::net::SocketOptions;
 use crate::net::diagnose::Diagnosis;
 use crate::proto::tree_job::{Direction, Outcome, Purpose, Summary};
 use crate::wire::{Cv, Entry, FileKind};
@@ -60,6 +61,13 @@ impl fmt::Display for Object {
         // The map's own words are those of an object.
         write!(f, "{}", Value::Object(self.0.clone()))
     }
+}
+
+/// A connection, from where to where, and what holds of its socket, by the names of `--socket`.
+pub(super) fn connection(local: Option<String>, peer: Option<String>, options: &SocketOptions) -> Object {
+    let options: Map<String, Value> =
+        options.asked().into_iter().map(|(name, value)| (name.name().to_owned(), value.into())).collect();
+    Object::new("connection").with("local", local).with("peer", peer).with("options", options)
 }
 
 /// A file that was moved; `path` is that of this side.

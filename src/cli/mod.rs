@@ -3,6 +3,8 @@
 //! | file | what |
 //! |---|---|
 //! | `args` | what may be typed, and what it means |
+//! | `errno` | `towline explain` |
+//! | `doors` | the sockets of `serve` |
 //! | `serve`, `put`, `get`, `ls`, `rm`, `echo`, `partials`, `hash`, `verify` | one file a command |
 //! | `trees` | what `put` and `get` share where more than one file moves |
 //! | `print`, `pour` | `get` to standard output, `put` from standard input |
@@ -18,6 +20,7 @@
 mod args;
 mod doors;
 mod echo;
+mod errno;
 mod exit;
 mod explain;
 mod extent;
@@ -65,6 +68,7 @@ enum Command {
     Partials(partials::Args),
     Hash(hash::Args),
     Verify(verify::Args),
+    Explain(errno::Args),
 }
 
 impl Command {
@@ -77,7 +81,7 @@ impl Command {
             Command::Echo(args) => args.is_json(),
             Command::Verify(args) => args.common.json,
             Command::Hash(args) => args.json,
-            Command::Serve(_) | Command::Partials(_) => false,
+            Command::Serve(_) | Command::Partials(_) | Command::Explain(_) => false,
         }
     }
 }
@@ -107,6 +111,7 @@ fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Partials(args) => partials::run(&args),
         Command::Hash(args) => hash::run(&args),
         Command::Verify(args) => verify::run(&args),
+        Command::Explain(args) => errno::run(&args),
     };
     match result {
         Ok(()) => Exit::Success,

@@ -6,14 +6,14 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
 
 use super::args::{self, Patience, Talk};
-use super::doors;
+use super::doors::{self, Opened};
 use super::exit::Exit;
 use super::explain::CliError;
 use super::journal::Journal;
 use super::output::{self, shown};
 use super::visit::Signals;
 use crate::net::diagnose::{Diagnosis, local_addresses};
-use crate::net::{DEFAULT_PORT, Endpoint, HostPort, Place};
+use crate::net::{DEFAULT_PORT, Endpoint, HostPort, Place, SocketOptions};
 use crate::proto::ListenLimits;
 use crate::proto::storage::StoreError;
 use crate::server::{Doors, ListenEnd, Server, ServerConfig, StopReceiver, Stopper, stopper};
@@ -50,8 +50,18 @@ pub(super) struct Args {
     insecure_plaintext: bool,
 
     /// How long to wait for what is under way when stopped
-    #[arg(long, value_name = "SECONDS|none", default_value = "30", value_parser = args::patience)]
+    #[arg(long, value_name = "DURATION|none", default_value = "30", value_parser = args::patience)]
     drain: Patience,
+
+    /// How long a raw echo connection may be silent
+    #[arg(long, value_name = "DURATION|none", default_value = "5m", requires = "echo", value_parser = args::limit)]
+    echo_idle_timeout: Patience,
+
+    #[command(flatten)]
+    timeouts: args::Timeouts,
+
+    #[command(flatten)]
+    sockets: args::Sockets,
 
     #[command(flatten)]
     durable: args::Durable,
@@ -102,16 +112,21 @@ async fn serve(args: &Args, files: &[Place], lines: SyncSender<String>) -> Resul
     // Before anything is printed, so that whoever waits for that may send a signal at once.
     let signals = Signals::new()?;
     let limits = ListenLimits { drain: args.drain.0, ..ListenLimits::default() };
-    let config =
-        ServerConfig { listen: limits, durability: args.durable.durability(), ..ServerConfig::default() };
+    let config = ServerConfig {
+        limits: args.timeouts.limits(),
+        listen: limits,
+        echo_idle: args.echo_idle_timeout.0,
+        durability: args.durable.durability(),
+        ..ServerConfig::default()
+    };
     let nonce = args::random()? as u64;
     let server = if args.no_files {
         Server::without_files(config)
     } else {
         Server::new(&args.dir, nonce, config).await.map_err(|error| cannot_serve(&args.dir, error))?
     };
-    let (doors, files, echo) = doors::open(files, &args.echo)?;
-    announce(args, &files, &echo)?;
+    let opened = doors::open(files, &args.echo, &args.sockets)?;
+    announce(args, &opened)?;
     let journal = Mutex::new((Journal::new(args.talk, args.drain.0), 0));
     let server = server.on_event(move |event| {
         let (journal, missed) = &mut *journal.lock().unwrap_or_else(PoisonError::into_inner);
@@ -120,7 +135,7 @@ async fn serve(args: &Args, files: &[Place], lines: SyncSender<String>) -> Resul
         }
     });
     let (stopper, stop) = stopper();
-    run_until_stopped(server, doors, (stopper, stop, signals)).await
+    run_until_stopped(server, opened.doors, (stopper, stop, signals)).await
 }
 
 fn cannot_serve(folder: &Path, error: StoreError) -> CliError {
@@ -155,16 +170,20 @@ async fn run_until_stopped(
 }
 
 /// Where it listens, for programs; then what is served and what to type, for people.
-fn announce(args: &Args, files: &[Place], echo: &[Place]) -> Result<(), CliError> {
-    for place in files {
-        output::print(&format!("listening on {place}"))?;
+fn announce(args: &Args, opened: &Opened) -> Result<(), CliError> {
+    for held in &opened.files {
+        output::print(&format!("listening on {}", held.at))?;
     }
-    for place in echo {
-        output::print(&format!("echoing on {place}"))?;
+    for held in &opened.echo {
+        output::print(&format!("echoing on {}", held.at))?;
     }
-    let (Some(first), false) = (files.first(), args.talk.quiet) else { return Ok(()) };
+    let asked = &args.sockets.options;
+    if args.talk.verbose || (*asked != SocketOptions::default() && !args.talk.quiet) {
+        opened.files.iter().chain(&opened.echo).try_for_each(|held| output::print(&held.line(asked)))?;
+    }
+    let (Some(first), false) = (opened.files.first(), args.talk.quiet) else { return Ok(()) };
     let folder = std::fs::canonicalize(&args.dir).unwrap_or_else(|_| args.dir.clone());
-    let (program, at) = (program(), endpoint_for(first));
+    let (program, at) = (program(), endpoint_for(&first.at));
     output::print(&format!(
         "serving {}\n\nIn another terminal:\n  {program} put FILE {at}\n  {program} ls {at}\n  {program} get \
          {}\nCtrl-C stops.\n",

@@ -8,10 +8,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::args::{Common, Moving};
 use super::exit::Exit;
 use super::explain::CliError;
+use super::json;
 use super::screen::Screen;
-use crate::client::{Client, ClientError};
-use crate::net::Endpoint;
+use crate::client::{Client, ClientError, Connection};
 use crate::net::diagnose::Diagnosis;
+use crate::net::{Endpoint, Place};
 use crate::proto::Connections;
 
 /// How long a goodbye may take; the process ends all the same.
@@ -61,6 +62,7 @@ pub(super) fn over<T>(
     server: &Endpoint,
     work: impl AsyncFnOnce(&Visit) -> Result<T, CliError>,
 ) -> Result<T, CliError> {
+    common.sockets.check(&[server.dialling()])?;
     let mut config = common.config(how.into())?;
     config.limits.connections = connections;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -80,6 +82,9 @@ pub(super) fn over<T>(
             result = work(&visit) => result,
         };
         visit.screen.clear();
+        if common.talk.verbose {
+            tell_connections(&visit)?;
+        }
         // A server that does not answer it is left without one.
         let _ = tokio::time::timeout(GOODBYE, visit.client.close()).await;
         result
@@ -87,6 +92,22 @@ pub(super) fn over<T>(
     // A name that is still being resolved cannot be called off.
     runtime.shutdown_timeout(GOODBYE);
     result
+}
+
+/// For whoever wants to know more: from where to where it went, and what held of the sockets.
+fn tell_connections(visit: &Visit) -> Result<(), CliError> {
+    let named = |place: Option<Place>| place.map(|place| place.to_string());
+    for Connection { local, peer, options } in visit.client.connections() {
+        let (local, peer) = (named(local), named(peer));
+        if visit.is_json {
+            json::connection(local, peer, &options).print()?;
+            continue;
+        }
+        let (from, to) =
+            (local.map(|local| format!(" from {local}")), peer.unwrap_or_else(|| visit.server.to_string()));
+        visit.screen.note(&format!("connected{} to {to}: {options}", from.unwrap_or_default()));
+    }
+    Ok(())
 }
 
 /// SIGINT and SIGTERM.

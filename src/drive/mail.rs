@@ -8,6 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use bytes::Bytes;
 use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSockRef, UdpSocketState};
+use rustix::io::Errno;
 use rustix::net::sockopt::{self, Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery};
 use socket2::{SockAddr, SockRef};
 use tokio::io::Interest;
@@ -50,19 +51,41 @@ pub struct Tally {
     pub unanswered: BTreeMap<Unanswered, u64>,
     /// Answers that the system did not take: nobody is there any more, or does not read.
     pub untaken: u64,
+    /// Errors that were told of the socket and passed.
+    pub errors: u64,
 }
 
-/// Echoes what comes to `mail` until that fails or this is dropped; then `watch` is told what became of it all.
+/// So many errors without a datagram between them are those of a socket that is dead, whatever they are called.
+const ERRORS_MAX: u32 = 64;
+
+/// True for an error that says that there is no such socket. Of what was sent before, of one datagram, of a network that is down for now,
+/// and of memory that is short, the socket tells as well; whoever comes next is answered all the same.
+fn is_final(error: &io::Error) -> bool {
+    let final_ones = [Errno::BADF, Errno::NOTSOCK, Errno::INVAL, Errno::OPNOTSUPP];
+    error.raw_os_error().is_none_or(|os| final_ones.contains(&Errno::from_raw_os_error(os)))
+}
+
+/// Echoes what comes to `mail` until that is dead or this is dropped; then `watch` is told what became of it all.
 pub async fn serve_mail<M: Mail>(place: Place, mut mail: M, allowance: Allowance, watch: Watch) {
     let mut over = TellMailClosed { place, tally: Tally::default(), error: None, watch };
     let clock = Clock::start();
     let mut echo = DatagramEcho::new(allowance);
     let (mut inbox, mut outbox, mut out) = (Vec::new(), Vec::new(), Out::new());
+    // Since the last datagram.
+    let mut errors = 0;
     loop {
         if let Err(error) = mail.receive(&mut inbox).await {
-            over.error = Some(error);
-            return;
+            errors += 1;
+            if is_final(&error) || errors > ERRORS_MAX {
+                over.error = Some(error);
+                return;
+            }
+            over.tally.errors += 1;
+            // One that comes again and again holds up nobody else.
+            tokio::task::yield_now().await;
+            continue;
         }
+        errors = 0;
         let now = clock.now();
         over.tally.received += inbox.len() as u64;
         echo.step(now, Input::Room((), ROOM), &mut out);

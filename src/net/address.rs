@@ -8,6 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use super::SocketUse;
 use crate::wire::{Escaped, PathError, RelPath};
 
 /// Where a server listens, and a client dials, unless told otherwise.
@@ -133,6 +134,14 @@ impl Endpoint {
         }
         let text = str::from_utf8(bytes).map_err(|_| AddressError::BadHost(lossy(bytes)))?;
         text.parse().map(Endpoint::Tcp)
+    }
+
+    /// What a socket that connects to it is for.
+    pub fn dialling(&self) -> SocketUse {
+        match self {
+            Endpoint::Tcp(_) => SocketUse::TcpDial,
+            Endpoint::Unix(_) => SocketUse::UnixDial,
+        }
     }
 
     /// How a path there is written.

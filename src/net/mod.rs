@@ -4,6 +4,7 @@
 //! | file | what |
 //! |---|---|
 //! | `address` | [`Endpoint`] and [`Target`]: `HOST[:PORT][/PATH]` and `unix:SOCKET[:/PATH]`, parsed once, with errors that teach |
+//! | [`options`] | [`SocketOptions`]: named, parsed, set, and read back |
 //! | `peer` | [`Peer`]: the other end of a connection |
 //! | `place` | [`Place`]: where a server can be had |
 //! | `stream` | [`Listener`] and [`Stream`], of either kind; [`connect`] |
@@ -15,6 +16,7 @@
 
 mod address;
 pub mod diagnose;
+pub mod options;
 mod out;
 mod peer;
 mod place;
@@ -24,11 +26,12 @@ mod udp;
 mod unix;
 
 pub use address::{AddressError, DEFAULT_PORT, Endpoint, HostPort, SOCKET_PATH_MAX, Target, socket_path};
+pub use options::{Keepalive, OptionName, OptionsError, SocketOptions, SocketUse};
 pub use out::{PrivateName, connect_udp, connect_unixgram};
 pub use peer::{Peer, source_of};
 pub use place::Place;
 pub use stream::{Listener, Stream, connect};
-pub use tcp::{SocketOptions, dial, dial_error, listen};
+pub use tcp::{dial, dial_error, listen};
 pub use udp::bind_udp;
 pub use unix::{SocketFile, bind_unixgram, dial_unix, listen_unix};
 

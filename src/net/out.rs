@@ -6,8 +6,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use socket2::SockRef;
 use tokio::net::{UdpSocket, UnixDatagram};
 
+use super::options::{self, SocketOptions, SocketUse};
 use super::tcp::{name_not_found, resolve};
 use super::{HostPort, SocketFile, bind_unixgram};
 
@@ -15,7 +17,7 @@ use super::{HostPort, SocketFile, bind_unixgram};
 ///
 /// # Errors
 /// What the system says; [`super::dial_error`] says what kind it is. That nobody listens there shows only later.
-pub async fn connect_udp(host: &HostPort) -> io::Result<UdpSocket> {
+pub async fn connect_udp(host: &HostPort, options: &SocketOptions) -> io::Result<UdpSocket> {
     let mut failure = None;
     for address in resolve(host).await? {
         let any = match address {
@@ -23,6 +25,7 @@ pub async fn connect_udp(host: &HostPort) -> io::Result<UdpSocket> {
             SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
         };
         let socket = UdpSocket::bind(SocketAddr::new(any, 0)).await?;
+        options::set(SockRef::from(&socket), SocketUse::Udp, options)?;
         match socket.connect(address).await {
             Ok(()) => return Ok(socket),
             Err(error) => failure = failure.or(Some(error)),
@@ -51,11 +54,11 @@ impl Drop for PrivateName {
 ///
 /// # Errors
 /// What the system says.
-pub fn connect_unixgram(path: &Path) -> io::Result<(UnixDatagram, PrivateName)> {
+pub fn connect_unixgram(path: &Path, options: &SocketOptions) -> io::Result<(UnixDatagram, PrivateName)> {
     let folder = std::env::temp_dir().join(format!("towline-{:016x}", super::random()? as u64));
     DirBuilder::new().mode(0o700).create(&folder)?;
     let mut name = PrivateName { file: None, folder };
-    let (socket, file) = bind_unixgram(&name.folder.join("probe"))?;
+    let (socket, file) = bind_unixgram(&name.folder.join("probe"), options)?;
     name.file = Some(file);
     socket.connect(path)?;
     Ok((UnixDatagram::from_std(socket)?, name))
@@ -70,8 +73,8 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("peer");
-        let (peer, _file) = bind_unixgram(&path).unwrap();
-        let (socket, name) = connect_unixgram(&path).unwrap();
+        let (peer, _file) = bind_unixgram(&path, &SocketOptions::default()).unwrap();
+        let (socket, name) = connect_unixgram(&path, &SocketOptions::default()).unwrap();
         let own = name.folder.clone();
         assert_eq!(std::fs::metadata(&own).unwrap().permissions().mode() & 0o777, 0o700);
         socket.send(b"hello").await.unwrap();
@@ -81,7 +84,7 @@ mod tests {
         assert_eq!(socket.recv(&mut heard).await.unwrap(), 5);
         drop((socket, name));
         assert!(!own.exists());
-        let error = connect_unixgram(&folder.path().join("nobody")).unwrap_err();
+        let error = connect_unixgram(&folder.path().join("nobody"), &SocketOptions::default()).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::NotFound);
     }
 }

@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use super::SocketUse;
+
 /// A kind of socket and its address.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Place {
@@ -18,6 +20,16 @@ pub enum Place {
 }
 
 impl Place {
+    /// What a server's socket there is for.
+    pub fn listening(&self) -> SocketUse {
+        match self {
+            Place::Tcp(_) => SocketUse::TcpListen,
+            Place::Udp(_) => SocketUse::Udp,
+            Place::Unix(_) => SocketUse::UnixListen,
+            Place::Unixgram(_) => SocketUse::Unixgram,
+        }
+    }
+
     /// True if only this machine reaches it.
     pub fn is_local(&self) -> bool {
         match self {

@@ -1,13 +1,16 @@
 //! Listening sockets and connections of either kind.
 
 use std::io::{self, IoSlice};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
-use super::{Endpoint, Peer, Place, SocketFile, SocketOptions, dial, dial_unix, listen, listen_unix};
+use super::options::{self, SocketOptions, SocketUse};
+use super::{Endpoint, Peer, Place, SocketFile, dial, dial_unix, listen, listen_unix};
 
 /// A socket that connections come to.
 #[derive(Debug)]
@@ -35,7 +38,7 @@ pub enum Stream {
 pub async fn connect(endpoint: &Endpoint, options: &SocketOptions) -> io::Result<Stream> {
     match endpoint {
         Endpoint::Tcp(host) => dial(host, options).await.map(Stream::Tcp),
-        Endpoint::Unix(path) => dial_unix(path).await.map(Stream::Unix),
+        Endpoint::Unix(path) => dial_unix(path, options).map(Stream::Unix),
     }
 }
 
@@ -48,7 +51,7 @@ impl Listener {
         match place {
             Place::Tcp(address) => listen(*address, options).map(Listener::Tcp),
             Place::Unix(path) => {
-                let (socket, file) = listen_unix(path, options.backlog)?;
+                let (socket, file) = listen_unix(path, options)?;
                 Ok(Listener::Unix(UnixListener::from_std(socket)?, file))
             }
             Place::Udp(_) | Place::Unixgram(_) => Err(io::Error::new(
@@ -69,17 +72,28 @@ impl Listener {
         }
     }
 
+    /// What holds of it (`getsockopt`); `asked` is what it was bound with, since a backlog is not read back.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn in_force(&self, asked: &SocketOptions) -> io::Result<SocketOptions> {
+        match self {
+            Listener::Tcp(socket) => options::in_force(SockRef::from(socket), SocketUse::TcpListen, asked),
+            Listener::Unix(socket, _) => {
+                options::in_force(SockRef::from(socket), SocketUse::UnixListen, asked)
+            }
+        }
+    }
+
     /// The next connection, and who it is from.
     ///
     /// # Errors
     /// What the system says.
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(Stream, Peer)>> {
         match self {
-            Listener::Tcp(socket) => socket.poll_accept(cx).map_ok(|(stream, peer)| {
-                // Frames are written whole: waiting for more would only delay them. If it cannot be set, they are delayed.
-                let _ = stream.set_nodelay(true);
-                (Stream::Tcp(stream), Peer::Ip(peer))
-            }),
+            Listener::Tcp(socket) => {
+                socket.poll_accept(cx).map_ok(|(stream, peer)| (Stream::Tcp(stream), Peer::Ip(peer)))
+            }
             Listener::Unix(socket, _) => socket.poll_accept(cx).map_ok(|(stream, _)| {
                 // Of who has gone already the system may not tell; it counts as the superuser's, as good as any.
                 let peer = stream.peer_cred().map_or(Peer::Local { pid: None, uid: 0 }, |peer| Peer::Local {
@@ -89,6 +103,77 @@ impl Listener {
                 (Stream::Unix(stream), peer)
             }),
         }
+    }
+}
+
+impl Stream {
+    /// This end (`getsockname`); `None` where a Unix socket has no name.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn local(&self) -> io::Result<Option<Place>> {
+        match self {
+            Stream::Tcp(stream) => stream.local_addr().map(|address| Some(Place::Tcp(address))),
+            Stream::Unix(stream) => stream.local_addr().map(|address| name_of(&address)),
+        }
+    }
+
+    /// The other end (`getpeername`); `None` where a Unix socket has no name, as most of those that connect have none.
+    ///
+    /// # Errors
+    /// What the system says, such as that the other end is gone.
+    pub fn peer(&self) -> io::Result<Option<Place>> {
+        match self {
+            Stream::Tcp(stream) => stream.peer_addr().map(|address| Some(Place::Tcp(address))),
+            Stream::Unix(stream) => stream.peer_addr().map(|address| name_of(&address)),
+        }
+    }
+
+    /// What holds of it (`getsockopt`).
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn in_force(&self) -> io::Result<SocketOptions> {
+        let (socket, of) = match self {
+            Stream::Tcp(stream) => (SockRef::from(stream), SocketUse::TcpDial),
+            Stream::Unix(stream) => (SockRef::from(stream), SocketUse::UnixDial),
+        };
+        options::in_force(socket, of, &SocketOptions::default())
+    }
+}
+
+fn name_of(address: &tokio::net::unix::SocketAddr) -> Option<Place> {
+    address.as_pathname().map(|path| Place::Unix(path.to_path_buf()))
+}
+
+/// `fileno`.
+impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Stream::Tcp(stream) => stream.as_fd(),
+            Stream::Unix(stream) => stream.as_fd(),
+        }
+    }
+}
+
+impl AsRawFd for Stream {
+    fn as_raw_fd(&self) -> RawFd {
+        self.as_fd().as_raw_fd()
+    }
+}
+
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Listener::Tcp(socket) => socket.as_fd(),
+            Listener::Unix(socket, _) => socket.as_fd(),
+        }
+    }
+}
+
+impl AsRawFd for Listener {
+    fn as_raw_fd(&self) -> RawFd {
+        self.as_fd().as_raw_fd()
     }
 }
 

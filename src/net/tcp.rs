@@ -5,48 +5,34 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use rustix::io::Errno;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::HostPort;
+use super::options::{self, BACKLOG, OptionsError, SocketOptions, SocketUse};
 use crate::proto::machine::{DialError, DialErrorKind};
 
 /// How long one address of a host may keep the next one waiting (RFC 8305, 5: "Connection Attempt Delay").
 const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(250);
 
-/// Options of TCP sockets.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SocketOptions {
-    /// Connections that may wait to be accepted.
-    pub backlog: u32,
-    /// Small frames are sent at once (`TCP_NODELAY`).
-    pub nodelay: bool,
-    /// A port may be listened on while old connections of it are in TIME_WAIT (`SO_REUSEADDR`).
-    pub reuse_address: bool,
-}
-
-impl Default for SocketOptions {
-    fn default() -> SocketOptions {
-        SocketOptions { backlog: 1024, nodelay: true, reuse_address: true }
-    }
-}
-
 /// Listens on exactly `address`: an IPv6 address does not take IPv4 connections along.
 ///
+/// With `reuse_port` another process may listen beside this one, and the system spreads new connections over both: so a server is
+/// replaced without one moment in which nobody listens. Within one process a second socket for the port gains nothing here, since
+/// one task accepts from all of them.
+///
 /// # Errors
-/// What the system says; [`super::diagnose::listening`] puts it in words.
+/// What the system says, or that there is no such option; [`super::diagnose::listening`] puts it in words.
 pub fn listen(address: SocketAddr, options: &SocketOptions) -> io::Result<TcpListener> {
-    let socket = open(address, options)?;
+    let options = &SocketOptions { reuse_address: options.reuse_address.or(Some(true)), ..options.clone() };
+    let socket = open(address, SocketUse::TcpListen, options)?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
-    // On Windows the option means that somebody else may take the port over.
-    #[cfg(unix)]
-    socket.set_reuse_address(options.reuse_address)?;
     socket.bind(&address.into())?;
-    socket.listen(i32::try_from(options.backlog).unwrap_or(i32::MAX))?;
+    socket.listen(i32::try_from(options.backlog.unwrap_or(BACKLOG)).unwrap_or(i32::MAX))?;
     TcpListener::from_std(socket.into())
 }
 
@@ -96,19 +82,27 @@ pub fn dial_error(error: &io::Error) -> DialError {
         io::ErrorKind::PermissionDenied | io::ErrorKind::AddrNotAvailable => DialErrorKind::NotAllowed,
         // A path that leads through a file, and a socket of datagrams: neither gets better by itself.
         io::ErrorKind::NotADirectory => DialErrorKind::NotAllowed,
+        // An option that the socket does not have, or a value that the system refuses.
+        io::ErrorKind::InvalidInput => DialErrorKind::NotAllowed,
         _ if error.raw_os_error() == Some(Errno::PROTOTYPE.raw_os_error()) => DialErrorKind::NotAllowed,
         _ => DialErrorKind::Other,
     };
-    DialError { kind, os: error.raw_os_error() }
+    let refused = error.get_ref().and_then(|inner| inner.downcast_ref());
+    let os = match refused {
+        Some(OptionsError::Refused { error, .. }) => error.raw_os_error(),
+        Some(_) | None => error.raw_os_error(),
+    };
+    DialError { kind, os }
 }
 
 /// A socket that is neither bound nor connected.
-fn open(address: SocketAddr, options: &SocketOptions) -> io::Result<Socket> {
+fn open(address: SocketAddr, of: SocketUse, options: &SocketOptions) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
-    // An accepted connection has it from its listener.
-    socket.set_tcp_nodelay(options.nodelay)?;
-    if address.ip().to_canonical().is_loopback() {
+    // Frames are written whole: waiting for more would only delay them. An accepted connection has it from its listener.
+    let options = &SocketOptions { nodelay: options.nodelay.or(Some(true)), ..options.clone() };
+    options::set(SockRef::from(&socket), of, options)?;
+    if options.congestion.is_none() && address.ip().to_canonical().is_loopback() {
         use_loopback_congestion_control(&socket);
     }
     Ok(socket)
@@ -125,7 +119,7 @@ fn use_loopback_congestion_control(socket: &Socket) {
 fn use_loopback_congestion_control(_socket: &Socket) {}
 
 async fn connect(address: SocketAddr, options: &SocketOptions) -> io::Result<TcpStream> {
-    let socket = open(address, options)?;
+    let socket = open(address, SocketUse::TcpDial, options)?;
     TcpSocket::from_std_stream(socket.into()).connect(address).await
 }
 

@@ -6,8 +6,10 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::{Path, PathBuf};
 
-use socket2::{Domain, SockAddr, Socket, Type};
+use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 use tokio::net::UnixStream;
+
+use super::options::{self, BACKLOG, SocketOptions, SocketUse};
 
 /// The file of a socket. It is removed when this is dropped, if it is still the one that was made.
 #[derive(Debug)]
@@ -45,10 +47,10 @@ impl Drop for SocketFile {
 /// # Errors
 /// `AddrInUse` where somebody answers; `AlreadyExists` where something else than a socket stands there; otherwise what the
 /// system says.
-pub fn listen_unix(path: &Path, backlog: u32) -> io::Result<(UnixListener, SocketFile)> {
-    let socket = bind(path, Type::STREAM)?;
+pub fn listen_unix(path: &Path, options: &SocketOptions) -> io::Result<(UnixListener, SocketFile)> {
+    let socket = bind(path, SocketUse::UnixListen, options)?;
     let file = SocketFile::made(path);
-    socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
+    socket.listen(i32::try_from(options.backlog.unwrap_or(BACKLOG)).unwrap_or(i32::MAX))?;
     Ok((socket.into(), file))
 }
 
@@ -56,23 +58,34 @@ pub fn listen_unix(path: &Path, backlog: u32) -> io::Result<(UnixListener, Socke
 ///
 /// # Errors
 /// `WouldBlock` where the server has as many connections waiting as it has room for; otherwise what the system says.
-pub async fn dial_unix(path: &Path) -> io::Result<UnixStream> {
-    UnixStream::connect(path).await
+pub fn dial_unix(path: &Path, options: &SocketOptions) -> io::Result<UnixStream> {
+    let socket = open(SocketUse::UnixDial, options)?;
+    // The connection stands at once, or there is none: nothing of it is waited for.
+    socket.connect(&SockAddr::unix(path)?)?;
+    UnixStream::from_std(socket.into())
 }
 
 /// A datagram socket at `path`, as [`listen_unix`].
 ///
 /// # Errors
 /// As [`listen_unix`].
-pub fn bind_unixgram(path: &Path) -> io::Result<(UnixDatagram, SocketFile)> {
-    let socket = bind(path, Type::DGRAM)?;
+pub fn bind_unixgram(path: &Path, options: &SocketOptions) -> io::Result<(UnixDatagram, SocketFile)> {
+    let socket = bind(path, SocketUse::Unixgram, options)?;
     let file = SocketFile::made(path);
     Ok((socket.into(), file))
 }
 
-fn bind(path: &Path, kind: Type) -> io::Result<Socket> {
+/// A socket that is neither bound nor connected.
+fn open(of: SocketUse, options: &SocketOptions) -> io::Result<Socket> {
+    let kind = if of == SocketUse::Unixgram { Type::DGRAM } else { Type::STREAM };
     let socket = Socket::new(Domain::UNIX, kind, None)?;
     socket.set_nonblocking(true)?;
+    options::set(SockRef::from(&socket), of, options)?;
+    Ok(socket)
+}
+
+fn bind(path: &Path, of: SocketUse, options: &SocketOptions) -> io::Result<Socket> {
+    let socket = open(of, options)?;
     let address = SockAddr::unix(path)?;
     match socket.bind(&address) {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
@@ -108,26 +121,30 @@ fn somebody_answers(path: &Path) -> bool {
 mod tests {
     use super::*;
 
+    fn backlog(backlog: u32) -> SocketOptions {
+        SocketOptions { backlog: Some(backlog), ..SocketOptions::default() }
+    }
+
     #[test]
     fn a_stale_file_is_replaced_and_a_live_one_is_not() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("socket");
         for is_stream in [true, false] {
             let bind = |path: &Path| match is_stream {
-                true => listen_unix(path, 8).map(|(_socket, file)| file),
-                false => bind_unixgram(path).map(|(_socket, file)| file),
+                true => listen_unix(path, &backlog(8)).map(|(_socket, file)| file),
+                false => bind_unixgram(path, &SocketOptions::default()).map(|(_socket, file)| file),
             };
             // A crash leaves the file, and no socket.
             std::mem::forget(bind(&path).unwrap());
             let again = bind(&path).unwrap();
             drop(again);
             assert!(!path.exists(), "it is removed with the server");
-            let (live, _file) = listen_unix(&path, 8).unwrap();
+            let (live, _file) = listen_unix(&path, &backlog(8)).unwrap();
             assert_eq!(bind(&path).unwrap_err().kind(), io::ErrorKind::AddrInUse);
             drop(live);
         }
-        let (live, file) = bind_unixgram(&path).unwrap();
-        assert_eq!(listen_unix(&path, 8).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        let (live, file) = bind_unixgram(&path, &SocketOptions::default()).unwrap();
+        assert_eq!(listen_unix(&path, &backlog(8)).unwrap_err().kind(), io::ErrorKind::AddrInUse);
         drop((live, file));
     }
 
@@ -135,9 +152,9 @@ mod tests {
     fn a_live_one_that_has_no_room_for_more_is_not_waited_for() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("socket");
-        let (_live, _file) = listen_unix(&path, 0).unwrap();
+        let (_live, _file) = listen_unix(&path, &backlog(0)).unwrap();
         let _waiting = std::os::unix::net::UnixStream::connect(&path).unwrap();
-        assert_eq!(listen_unix(&path, 8).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        assert_eq!(listen_unix(&path, &backlog(8)).unwrap_err().kind(), io::ErrorKind::AddrInUse);
     }
 
     #[test]
@@ -145,11 +162,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("notes");
         fs::write(&path, "kept").unwrap();
-        assert_eq!(listen_unix(&path, 8).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(listen_unix(&path, &backlog(8)).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(fs::read(&path).unwrap(), b"kept");
 
         let path = folder.path().join("socket");
-        let (_socket, file) = listen_unix(&path, 8).unwrap();
+        let (_socket, file) = listen_unix(&path, &backlog(8)).unwrap();
         fs::remove_file(&path).unwrap();
         fs::write(&path, "another one's").unwrap();
         drop(file);

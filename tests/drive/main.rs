@@ -1,6 +1,7 @@
 //! The driver on real sockets, with files in memory.
 
 mod help;
+mod mail;
 mod traced;
 
 use std::time::Duration;

@@ -12,6 +12,7 @@ mod flow;
 mod help;
 mod lives;
 mod operations;
+mod overdue;
 mod pouring;
 mod printing;
 mod prober;

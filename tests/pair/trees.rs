@@ -320,3 +320,24 @@ fn patterns_leave_out_and_keep_from_being_removed() {
         pair.close();
     }
 }
+
+#[test]
+fn a_tree_has_no_more_time_than_it_is_given() {
+    let limit = towline::time::Duration::from_secs(5);
+    let policy = towline::proto::client::RetryPolicy { operation: Some(limit), ..Default::default() };
+    for direction in BOTH {
+        let store = towline::time::Duration::from_secs(1);
+        let mut pair =
+            Pair::new(towline::harness::PairConfig { policy: policy.clone(), store, ..Default::default() });
+        let (from, to) = ends(&pair, direction);
+        for name in ["tree/a", "tree/b/c", "tree/b/d/e"] {
+            from.put(name, &noise(100));
+        }
+        assert_eq!(
+            run(&mut pair, request(direction, "tree", "copy", TreeOptions::default())),
+            Err(JobError::Overdue)
+        );
+        assert!(to.get("copy/b/d/e").is_none(), "that would have taken longer");
+        pair.close();
+    }
+}

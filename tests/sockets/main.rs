@@ -2,5 +2,9 @@
 //! the processes that it started.
 #![cfg(all(feature = "cli", target_os = "linux"))]
 
+mod errors;
+mod forged;
 mod help;
+mod interop;
+mod options;
 mod unix;

@@ -24,7 +24,6 @@ fn every_command_goes_over_a_unix_socket() {
     served.towline(&["verify", "back", "unix:socket:/sub/here"]).well();
     assert!(served.towline(&["ls", "unix:socket"]).well().out.ends_with("  sub/\n"));
     assert!(served.towline(&["ls", "unix:socket:/sub"]).well().out.ends_with("  here\n"));
-    assert!(served.towline(&["echo", "unix:socket", "--count", "3"]).well().out.contains("3 received"));
     served.towline(&["put", "-r", "files/sub", "unix:socket:/copy/"]).well();
     assert!(std::fs::read(served.file("copy/sub/here")).unwrap() == bytes(length));
     served.towline(&["rm", "unix:socket:/copy/sub/here"]).well();
@@ -52,7 +51,7 @@ fn one_file_goes_over_several_unix_connections() {
 #[test]
 fn a_stale_socket_is_told_and_replaced_and_a_live_one_is_not() {
     let served = Served::start(&["--listen", "unix:socket"], 1);
-    served.towline(&["serve", "files", "--listen", "unix:socket"]).fails(10, &["somebody answers"]);
+    served.towline(&["serve", "files", "--listen", "unix:socket"]).fails(10, &["answers at that socket"]);
     served.towline(&["ls", "unix:socket"]).well();
     let folder = served.crash();
     let stale = ["nobody listens at it", "which replaces it"];

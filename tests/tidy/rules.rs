@@ -284,3 +284,26 @@ pub(crate) fn probes(sources: &[Source]) -> Vec<String> {
     }
     found
 }
+
+/// Links of a document in `docs` to tests, written [`name`](../path), whose file is not there or has no such test.
+pub(crate) fn linked_tests(document: &Source, sources: &[Source]) -> Vec<String> {
+    let mut found = Vec::new();
+    for (number, line) in document.text.lines().enumerate() {
+        for link in line.split("[`").skip(1) {
+            let Some((name, path)) = link.split_once("`](../") else { continue };
+            let path = path.split(')').next().unwrap_or_default();
+            let test = format!("fn {name}()");
+            let is_there = |source: &&Source| {
+                let mut lines = source.text.lines().map(|line| line.trim().trim_start_matches("async "));
+                source.path == path && lines.any(|line| line.starts_with(&test))
+            };
+            if !sources.iter().any(|source| is_there(&source)) {
+                found.push(at(document, number + 1, &format!("there is no test `{name}` in {path}")));
+            }
+        }
+    }
+    if !document.text.contains("[`") {
+        found.push(at(document, 1, "it links to no test"));
+    }
+    found
+}

@@ -133,3 +133,13 @@ fn a_probe_that_stands_nowhere_is_found() {
     assert_eq!(found(used("if planted(Bug::LoseMore) {}")), 1);
     assert_eq!(found(source("tests/x.rs", "Bug::Lose")), 1);
 }
+
+#[test]
+fn a_link_to_a_test_that_is_not_there_is_found() {
+    let tests = [source("tests/a.rs", "#[test]\nfn it_is_there() {}\n    async fn so_is_it() {}\n")];
+    let found = |text: &str| rules::linked_tests(&source("docs/A.md", text), &tests).len();
+    assert_eq!(found("[`it_is_there`](../tests/a.rs), [`so_is_it`](../tests/a.rs)"), 0);
+    assert_eq!(found("[`it_is_there`](../tests/b.rs)"), 1);
+    assert_eq!(found("[`it_is`](../tests/a.rs), [`is_there`](../tests/a.rs)"), 2);
+    assert_eq!(found("nothing"), 1);
+}

@@ -371,6 +371,8 @@ impl Plan {
         let Retry { attempts, base_ms, cap_ms, wait_ms, connect_ms } = self.retry;
         RetryPolicy {
             attempts,
+            // No plan has a limit for an operation: what is slow there is a finding.
+            operation: None,
             base: Duration::from_millis(base_ms),
             cap: Duration::from_millis(cap_ms),
             wait: wait_ms.map(Duration::from_millis),

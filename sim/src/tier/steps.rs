@@ -102,7 +102,9 @@ pub(super) fn stream_of(step: usize) -> StreamId {
 pub(super) fn ended(error: &JobError) -> Ended {
     match error {
         JobError::Dial(dial) if dial.kind == DialErrorKind::Refused => Ended::Refused(error.to_string()),
-        JobError::Dial(_) | JobError::Session(_) | JobError::Operation(_) => Ended::Failed(error.to_string()),
+        JobError::Dial(_) | JobError::Session(_) | JobError::Operation(_) | JobError::Overdue => {
+            Ended::Failed(error.to_string())
+        }
     }
 }
 

@@ -15,20 +15,27 @@ use crate::cli::explain::CliError;
 use crate::client::{Client, ClientConfig, ClientError};
 use crate::drive::{CallWire, Clock, DatagramSocket, DatagramWire, Probed, StreamWire, Wire, run_probe};
 use crate::net::{self, Endpoint, PrivateName, SocketOptions};
-use crate::proto::Prober;
-use crate::proto::client::RetryPolicy;
-use crate::proto::prober::{ProbeEnd, Settings, Tally};
+use crate::proto::client::{JobError, RetryPolicy};
+use crate::proto::prober::{Carrier, ProbeEnd, Settings, Tally};
+use crate::proto::session::SessionEnd;
+use crate::proto::{Limits, Prober};
+use crate::wire::Class;
 
 /// How soon another attempt to connect follows a failed one, where that was asked for.
 const AGAIN: Duration = Duration::from_millis(100);
 
+/// How long a server of ours may take to greet.
+const GREETING: Duration = Duration::from_secs(5);
+
 /// How connections are made.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Connecting {
+pub(super) struct Connecting<'a> {
     /// How long one attempt may take; `None`: for ever.
     pub(super) timeout: Option<Duration>,
     /// For how long it is tried again.
     pub(super) wait: Option<Duration>,
+    /// Options of the sockets.
+    pub(super) options: &'a SocketOptions,
 }
 
 /// A connection that stands.
@@ -36,6 +43,20 @@ pub(super) enum Open {
     Stream(net::Stream),
     Datagrams(DatagramSocket, Option<PrivateName>),
     Session(Arc<Client>),
+}
+
+impl Open {
+    /// True if it goes through the protocol.
+    pub(super) fn is_session(&self) -> bool {
+        matches!(self, Open::Session(_))
+    }
+
+    fn carrier(&self) -> Carrier {
+        match self {
+            Open::Stream(_) => Carrier::Stream,
+            Open::Datagrams(..) | Open::Session(_) => Carrier::Datagrams,
+        }
+    }
 }
 
 /// What the system, or a client of ours, said.
@@ -50,7 +71,7 @@ pub(super) enum Trouble {
 pub(super) type Ended = Probed<Trouble>;
 
 /// Connects once.
-pub(super) async fn connect(target: &Target, how: Connecting) -> Result<Open, CliError> {
+pub(super) async fn connect(target: &Target, how: Connecting<'_>) -> Result<Open, CliError> {
     let give_up = how.wait.map(|wait| Instant::now() + wait);
     loop {
         match attempt(target, how).await {
@@ -63,19 +84,19 @@ pub(super) async fn connect(target: &Target, how: Connecting) -> Result<Open, Cl
     }
 }
 
-async fn attempt(target: &Target, how: Connecting) -> Result<Open, Trouble> {
+async fn attempt(target: &Target, how: Connecting<'_>) -> Result<Open, Trouble> {
     let system = Trouble::System;
     let connecting = async {
         match target {
             Target::Session(endpoint) => session(endpoint, how).await,
-            Target::Tcp(host) => stream(&Endpoint::Tcp(host.clone())).await,
-            Target::Unix(path) => stream(&Endpoint::Unix(path.clone())).await,
+            Target::Tcp(host) => stream(&Endpoint::Tcp(host.clone()), how).await,
+            Target::Unix(path) => either(&Endpoint::Unix(path.clone()), how).await,
             Target::Udp(host) => {
-                let socket = net::connect_udp(host).await.map_err(system)?;
+                let socket = net::connect_udp(host, how.options).await.map_err(system)?;
                 Ok(Open::Datagrams(DatagramSocket::Udp(socket), None))
             }
             Target::Unixgram(path) => {
-                let (socket, name) = net::connect_unixgram(path).map_err(system)?;
+                let (socket, name) = net::connect_unixgram(path, how.options).map_err(system)?;
                 Ok(Open::Datagrams(DatagramSocket::Unix(socket), Some(name)))
             }
         }
@@ -89,15 +110,36 @@ async fn attempt(target: &Target, how: Connecting) -> Result<Open, Trouble> {
     }
 }
 
-async fn stream(endpoint: &Endpoint) -> Result<Open, Trouble> {
-    net::connect(endpoint, &SocketOptions::default()).await.map(Open::Stream).map_err(Trouble::System)
+/// A server of ours, or anybody's echo: who answers a greeting with a greeting is one, and who sends it back is the other.
+async fn either(endpoint: &Endpoint, how: Connecting<'_>) -> Result<Open, Trouble> {
+    match session(endpoint, how).await {
+        Ok(open) => Ok(open),
+        Err(Trouble::Client(error)) if says_later(&error) => Err(Trouble::Client(error)),
+        Err(_) => stream(endpoint, how).await,
+    }
 }
 
-async fn session(endpoint: &Endpoint, how: Connecting) -> Result<Open, Trouble> {
+/// True if a server of ours says that it may answer another time.
+fn says_later(error: &ClientError) -> bool {
+    match error {
+        ClientError::Job(JobError::Session(SessionEnd::ByPeer(failure))) => {
+            failure.code.class() == Class::Retryable
+        }
+        ClientError::Job(_) | ClientError::Local(_) | ClientError::BadPath(_) | ClientError::Stopped => false,
+    }
+}
+
+async fn stream(endpoint: &Endpoint, how: Connecting<'_>) -> Result<Open, Trouble> {
+    net::connect(endpoint, how.options).await.map(Open::Stream).map_err(Trouble::System)
+}
+
+async fn session(endpoint: &Endpoint, how: Connecting<'_>) -> Result<Open, Trouble> {
     // A probe that is sent again would be counted once, and late.
     let policy = RetryPolicy { attempts: 1, connect: how.timeout, ..RetryPolicy::default() };
     let seed = net::random().map_err(Trouble::System)?;
-    let client = Client::new(endpoint.clone(), ClientConfig { policy, seed, ..ClientConfig::default() });
+    let (socket, limits) = (how.options.clone(), Limits { handshake: Some(GREETING), ..Limits::default() });
+    let config = ClientConfig { policy, seed, socket, limits, ..ClientConfig::default() };
+    let client = Client::new(endpoint.clone(), config);
     // It connects with the first thing that it is asked.
     client.echo(Bytes::new()).await.map_err(|error| Trouble::Client(Box::new(error)))?;
     Ok(Open::Session(Arc::new(client)))
@@ -115,7 +157,8 @@ pub(super) async fn run(
     let count = connections.len() as u64;
     let (start, seed) = (clock.now(), args::random()? as u64);
     for (number, open) in connections.into_iter().enumerate() {
-        let settings = Settings { seed, share: (number as u64, count), ..settings.clone() };
+        let (carrier, share) = (open.carrier(), (number as u64, count));
+        let settings = Settings { carrier, seed, share, ..settings.clone() };
         let prober = Prober::new(start, &settings).map_err(|error| super::failed::settings(&error))?;
         let (stopped, tally) = (stopped.clone(), Arc::clone(&tally));
         tasks.spawn(async move {

@@ -25,6 +25,7 @@ pub(super) fn object(target: &Target, asked: &Asked, tally: &Tally) -> Object {
     let response = Spread::of(&tally.response);
     Object::new("echo")
         .with("target", target.to_string())
+        .with("through", if asked.is_session { "protocol" } else { "socket" })
         .with("loop", pace)
         .with("connections", asked.connections)
         .with("bytes", settings.size)

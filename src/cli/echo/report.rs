@@ -67,7 +67,8 @@ fn rates(asked: &Asked, tally: &Tally) -> String {
         Pace::Closed(None) => ": a closed loop".to_owned(),
         Pace::Flood => ": a flood".to_owned(),
     };
-    format!("{sent}{loop_}{over}, in {}", Short(tally.elapsed()))
+    let through = if asked.is_session { ", through the protocol" } else { "" };
+    format!("{sent}{loop_}{over}{through}, in {}", Short(tally.elapsed()))
 }
 
 fn table(tally: &Tally) -> Vec<String> {
@@ -172,7 +173,7 @@ mod tests {
             tally.note(&if number % 100 == 0 { ProbeEvent::Lost } else { reply });
         }
         let settings = Settings { pace: Pace::Open(Rate::DEFAULT), ..Settings::default() };
-        (Asked { settings, connections: 2 }, tally)
+        (Asked { settings, connections: 2, is_session: false }, tally)
     }
 
     #[test]

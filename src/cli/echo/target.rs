@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::net::{Endpoint, HostPort, socket_path};
+use crate::net::{Endpoint, HostPort, SocketUse, socket_path};
 use crate::proto::prober::Carrier;
 use crate::wire::Escaped;
 use crate::wire::limits::ECHO_MAX;
@@ -22,7 +22,7 @@ pub(super) enum Target {
     Tcp(HostPort),
     /// Over UDP.
     Udp(HostPort),
-    /// Over a Unix stream socket.
+    /// Over a Unix stream socket, or a server of ours that answers there.
     Unix(PathBuf),
     /// Over a Unix datagram socket.
     Unixgram(PathBuf),
@@ -54,6 +54,17 @@ impl Target {
             None => {
                 text.parse().map(Target::Session).map_err(|error: crate::net::AddressError| error.to_string())
             }
+        }
+    }
+
+    /// What its sockets are for.
+    pub(super) fn dialling(&self) -> SocketUse {
+        match self {
+            Target::Session(endpoint) => endpoint.dialling(),
+            Target::Tcp(_) => SocketUse::TcpDial,
+            Target::Udp(_) => SocketUse::Udp,
+            Target::Unix(_) => SocketUse::UnixDial,
+            Target::Unixgram(_) => SocketUse::Unixgram,
         }
     }
 

@@ -3,7 +3,10 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+
+use super::local;
 
 /// A process that holds a port.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -12,12 +15,31 @@ pub struct Holder {
     pub pid: u32,
     /// Its name, escaped.
     pub name: String,
+    /// Its user, where the system tells.
+    pub user: Option<String>,
+    /// What it was started with, escaped, and cut where it is long; empty where the system does not tell.
+    pub command: String,
 }
 
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, pid {}", self.name, self.pid)
+        write!(f, "{}, pid {}", self.name, self.pid)?;
+        let user = self.user.as_ref().map(|user| format!("user {user}"));
+        let command = (!self.command.is_empty()).then(|| format!("`{}`", self.command));
+        match [user, command].into_iter().flatten().collect::<Vec<_>>().join(", ") {
+            known if known.is_empty() => Ok(()),
+            known => write!(f, " ({known})"),
+        }
     }
+}
+
+/// What a port is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// TCP.
+    Tcp,
+    /// UDP, whose sockets do not listen: each that is bound has its port.
+    Udp,
 }
 
 /// What uses a port that could not be listened on.
@@ -51,12 +73,34 @@ pub enum PortUse {
 }
 
 /// Looks up what uses the port of `address`.
-pub fn port_use(address: SocketAddr) -> PortUse {
-    port_use_in(Path::new("/proc"), address)
+pub fn port_use(address: SocketAddr, transport: Transport) -> PortUse {
+    port_use_in(Path::new("/proc"), address, transport)
+}
+
+/// The processes that have a Unix socket open which is bound to `path`, as far as they are to be seen.
+pub fn socket_holders(path: &Path) -> Vec<Holder> {
+    let bound = std::fs::read_to_string("/proc/net/unix").unwrap_or_default();
+    let identity = |path: &Path| std::fs::metadata(path).ok().map(|found| (found.dev(), found.ino()));
+    let ours = identity(path);
+    // A path is listed as it was bound: one that is relative may be anybody's, unless it is what was asked for.
+    let is_it = |listed: &Path| {
+        listed == path || (listed.is_absolute() && ours.is_some() && identity(listed) == ours)
+    };
+    let mut holders: Vec<Holder> = bound
+        .lines()
+        .filter_map(parse_unix)
+        .filter(|(_, listed)| is_it(Path::new(listed)))
+        .flat_map(|(inode, _)| holders_of(Path::new("/proc"), inode))
+        .collect();
+    holders.sort();
+    holders.dedup();
+    holders
 }
 
 const LISTEN: u8 = 0x0a;
 const TIME_WAIT: u8 = 0x06;
+/// What a UDP socket is in that is bound and not connected.
+const UDP_BOUND: u8 = 0x07;
 
 /// A line of `/proc/net/tcp` or `tcp6`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,8 +111,12 @@ struct Row {
     inode: u64,
 }
 
-fn port_use_in(proc: &Path, address: SocketAddr) -> PortUse {
-    let tables = ["net/tcp", "net/tcp6"].map(|table| std::fs::read_to_string(proc.join(table)));
+fn port_use_in(proc: &Path, address: SocketAddr, transport: Transport) -> PortUse {
+    let (names, holding) = match transport {
+        Transport::Tcp => (["net/tcp", "net/tcp6"], LISTEN),
+        Transport::Udp => (["net/udp", "net/udp6"], UDP_BOUND),
+    };
+    let tables = names.map(|table| std::fs::read_to_string(proc.join(table)));
     if tables.iter().all(Result::is_err) {
         return PortUse::Unknown;
     }
@@ -77,7 +125,7 @@ fn port_use_in(proc: &Path, address: SocketAddr) -> PortUse {
     rows.retain(|row| row.local.port() == address.port() && overlap(row.local.ip(), address.ip()));
     // The exact address before one that covers it.
     rows.sort_by_key(|row| row.local.ip() != address.ip());
-    if let Some(listener) = rows.iter().find(|row| row.state == LISTEN) {
+    if let Some(listener) = rows.iter().find(|row| row.state == holding) {
         let (on, holders) = (listener.local, holders_of(proc, listener.inode));
         return match holders.is_empty() {
             true => PortUse::Hidden { on, uid: listener.uid },
@@ -109,11 +157,40 @@ fn holders_of(proc: &Path, inode: u64) -> Vec<Holder> {
             let leads_there = |file: std::fs::DirEntry| {
                 std::fs::read_link(file.path()).is_ok_and(|to| to.as_os_str() == socket.as_str())
             };
-            files.any(leads_there).then(|| Holder { pid, name: name_of(&process.path()) })
+            files.any(leads_there).then(|| holder(pid, &process.path()))
         })
         .collect();
     holders.sort();
     holders
+}
+
+fn holder(pid: u32, process: &Path) -> Holder {
+    let user = std::fs::metadata(process).ok().map(|found| local::user_name(found.uid()));
+    Holder { pid, name: name_of(process), user, command: command_of(process) }
+}
+
+/// Its arguments, which end with a zero each.
+fn command_of(process: &Path) -> String {
+    const SHOWN_MAX: usize = 80;
+    let bytes = std::fs::read(process.join("cmdline")).unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes).trim_end_matches('\0').replace('\0', " ");
+    let mut shown: String = text.chars().take(SHOWN_MAX).flat_map(char::escape_debug).collect();
+    if text.chars().nth(SHOWN_MAX).is_some() {
+        shown.push_str("...");
+    }
+    shown
+}
+
+/// `Num RefCount Protocol Flags Type St Inode Path`: the inode and the path; of a socket that has none, and of the heading, nothing.
+fn parse_unix(line: &str) -> Option<(u64, &str)> {
+    let mut rest = line.trim_start();
+    let mut inode = None;
+    for _ in 0..7 {
+        let (field, after) = rest.split_once(' ')?;
+        inode = field.parse().ok();
+        rest = after.trim_start();
+    }
+    Some((inode?, rest))
 }
 
 fn name_of(process: &Path) -> String {

@@ -1,96 +1,96 @@
-//! Why a port could not be listened on.
+//! Why a place could not be listened on.
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 
 use rustix::io::Errno;
 
-use super::{Diagnosis, Holder, PortUse, errno, explain, local, local_addresses, port_use};
+use super::causes::{self, Cause};
+use super::{
+    Diagnosis, Holder, PortUse, Transport, errno, explain, local, local_addresses, port_use, socket_holders,
+};
+use crate::net::{OptionsError, Place};
 
-/// Explains a failure to listen; looks up who holds the port.
-pub fn listening(address: SocketAddr, error: &io::Error) -> Diagnosis {
-    let (why, next) = match errno(error) {
-        Some(Errno::ADDRINUSE) => in_use(address, &port_use(address)),
-        Some(Errno::ADDRNOTAVAIL) => (
-            format!("{} is no address of this machine", address.ip()),
-            format!("listen on one of its own: {}", local_addresses().join(", ")),
-        ),
-        Some(Errno::ACCESS | Errno::PERM) => denied(address.port(), local::unprivileged_port_start()),
-        Some(Errno::AFNOSUPPORT) => (
-            "this machine has that address family (IPv6, most often) switched off".into(),
-            "listen on an IPv4 address, such as 127.0.0.1".into(),
-        ),
-        other => explain(other),
+/// Explains a failure to listen, or to bind; looks up who holds the place. `what` is what was to be done there, such as "listen".
+pub fn listening(place: &Place, what: &str, error: &io::Error) -> Diagnosis {
+    let is_option = error.get_ref().is_some_and(|inner| inner.is::<OptionsError>());
+    let (why, next) = match place {
+        _ if is_option => (String::new(), "`towline serve --help` lists the options of sockets".into()),
+        Place::Tcp(address) => at_port(*address, Transport::Tcp, error),
+        Place::Udp(address) => at_port(*address, Transport::Udp, error),
+        Place::Unix(path) | Place::Unixgram(path) => at_path(path, error),
     };
-    Diagnosis { tried: format!("cannot listen on {address}"), said: error.to_string(), why, next, code: None }
+    Diagnosis { tried: format!("cannot {what} on {place}"), said: error.to_string(), why, next, code: None }
 }
 
-fn in_use(address: SocketAddr, port_use: &PortUse) -> (String, String) {
-    let port = address.port();
-    let elsewhere = "choose another port (port 0 takes any that is free)";
+fn at_port(address: SocketAddr, transport: Transport, error: &io::Error) -> (String, String) {
+    match errno(error) {
+        Some(Errno::ADDRINUSE) => in_use(address, transport, &port_use(address, transport)),
+        Some(Errno::ADDRNOTAVAIL) => causes::NOT_OWN_ADDRESS
+            .told(&[("ip", &address.ip().to_string()), ("addresses", &local_addresses().join(", "))]),
+        Some(Errno::ACCESS | Errno::PERM) => denied(address.port(), local::unprivileged_port_start()),
+        other => explain(other),
+    }
+}
+
+fn in_use(address: SocketAddr, transport: Transport, port_use: &PortUse) -> (String, String) {
+    let letters = match transport {
+        Transport::Tcp => "lt",
+        Transport::Udp => "lu",
+    };
+    let told = |cause: &Cause, on: &SocketAddr, more: &[(&str, &str)]| {
+        let (port, address) = (address.port().to_string(), on.to_string());
+        cause.told(&[&[("port", port.as_str()), ("address", &address), ("letters", letters)], more].concat())
+    };
     match port_use {
         PortUse::Listening { on, holders }
             if holders.iter().any(|holder| holder.pid == std::process::id()) =>
         {
-            (format!("this very process listens on {on} already"), "name each address only once".into())
+            told(&causes::HELD_HERE, on, &[])
         }
         PortUse::Listening { on, holders } => {
-            let names = holders.iter().map(Holder::to_string).collect::<Vec<_>>().join(", ");
-            let stop = holders.first().map_or(0, |holder| holder.pid);
-            (
-                format!("port {port} is held by {names}, which listens on {on}"),
-                format!("use what runs there, stop it (`kill {stop}`), or {elsewhere}"),
-            )
+            let (holders, pid) = named(holders);
+            told(&causes::HELD, on, &[("holders", &holders), ("pid", &pid)])
         }
-        PortUse::Hidden { on, uid } => (
-            format!("a process of user {uid} listens on {on}; which one, this user is not permitted to see"),
-            format!("look with more rights (`sudo ss -ltnp 'sport = :{port}'`), or {elsewhere}"),
-        ),
-        PortUse::TimeWait => (
-            format!(
-                "nobody listens on port {port}: connections of a process that has ended are still in TIME_WAIT there"
-            ),
-            "wait a minute, or listen with SO_REUSEADDR, which is the default here".into(),
-        ),
-        PortUse::Connected { on } => (
-            format!(
-                "nobody listens on port {port}, but a connection of this machine uses it as its own end ({on})"
-            ),
-            format!("`ss -tnp 'sport = :{port}'` names its owner; wait for it to end, or {elsewhere}"),
-        ),
-        PortUse::Unseen => (
-            format!(
-                "nobody is seen to listen on port {port}: a socket is bound there and does not listen, or its owner \
-                 was gone a moment later"
-            ),
-            format!("try again, or {elsewhere}"),
-        ),
-        PortUse::Unknown => (
-            format!("another program listens on port {port}"),
-            format!("find it (`lsof -nP -iTCP:{port} -sTCP:LISTEN`), or {elsewhere}"),
-        ),
+        PortUse::Hidden { on, uid } => told(&causes::HIDDEN, on, &[("user", &local::user_name(*uid))]),
+        PortUse::TimeWait => told(&causes::TIME_WAIT, &address, &[]),
+        PortUse::Connected { on } => told(&causes::CONNECTED, on, &[]),
+        PortUse::Unseen => told(&causes::UNSEEN, &address, &[]),
+        PortUse::Unknown => told(&causes::UNKNOWN, &address, &[]),
     }
+}
+
+/// All of them, and the number of the first.
+fn named(holders: &[Holder]) -> (String, String) {
+    let names = holders.iter().map(Holder::to_string).collect::<Vec<_>>().join(", ");
+    (names, holders.first().map_or(0, |holder| holder.pid).to_string())
 }
 
 fn denied(port: u16, unprivileged: Option<u16>) -> (String, String) {
     let start = unprivileged.unwrap_or(1024);
     if port >= start {
-        return (
-            "a security policy (SELinux, AppArmor, seccomp) or the sandbox forbids it".into(),
-            "look at the system's log (`journalctl -k`), or choose another port".into(),
-        );
+        return causes::POLICY.told(&[]);
     }
-    let setting = match unprivileged {
-        Some(start) => format!(" (net.ipv4.ip_unprivileged_port_start is {start} here)"),
-        None => String::new(),
-    };
-    (
-        format!("ports below {start} need a right that this process does not have{setting}"),
-        format!(
-            "choose a port from {start} up, grant it (`sudo setcap cap_net_bind_service=+ep` on the program), or \
-             `sudo sysctl net.ipv4.ip_unprivileged_port_start={port}`"
-        ),
-    )
+    causes::PORT_GUARDED.told(&[("start", &start.to_string()), ("port", &port.to_string())])
+}
+
+fn at_path(path: &Path, error: &io::Error) -> (String, String) {
+    let is_there = |folder: &Path| folder.as_os_str().is_empty() || folder.is_dir();
+    match error.kind() {
+        io::ErrorKind::AddrInUse => match &socket_holders(path)[..] {
+            [] => causes::SOCKET_BUSY.told(&[]),
+            holders => {
+                let (holders, pid) = named(holders);
+                causes::SOCKET_HELD.told(&[("holders", &holders), ("pid", &pid)])
+            }
+        },
+        io::ErrorKind::AlreadyExists => causes::SOCKET_NAME_TAKEN.told(&[]),
+        // What the library says before it asks the system.
+        io::ErrorKind::InvalidInput => causes::SOCKET_PATH_LONG.told(&[]),
+        io::ErrorKind::NotFound if !path.parent().is_none_or(is_there) => causes::SOCKET_FOLDER.told(&[]),
+        _ => explain(errno(error)),
+    }
 }
 
 #[cfg(test)]

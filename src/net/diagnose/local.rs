@@ -2,7 +2,7 @@
 //! read is left out.
 
 use std::collections::BTreeSet;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use rustix::process::{Resource, getrlimit};
 
@@ -23,19 +23,57 @@ pub(super) fn unprivileged_port_start() -> Option<u16> {
     std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start").ok()?.trim().parse().ok()
 }
 
-/// Why and what next, for EMFILE.
-pub(super) fn too_many_files() -> (String, String) {
+/// How many files this process may have open at once, and how that is raised.
+pub(super) fn open_files() -> (String, String) {
     let limit = getrlimit(Resource::Nofile);
     let shown = |limit: Option<u64>| limit.map_or("unlimited".to_owned(), |limit| limit.to_string());
     let (soft, hard) = (shown(limit.current), shown(limit.maximum));
     let raise = match soft == hard {
-        true => {
-            "raise the hard limit (limits.conf(5), or LimitNOFILE= of a systemd unit), or do less at once"
-                .into()
-        }
-        false => format!("raise it before the start (`ulimit -n {hard}`), or do less at once"),
+        true => "raise the hard limit (limits.conf(5), or LimitNOFILE= of a systemd unit)".to_owned(),
+        false => format!("raise it before the start (`ulimit -n {hard}`)"),
     };
-    (format!("this process may have {soft} files and sockets open at once, and has them"), raise)
+    (soft, raise)
+}
+
+/// A user by name, as /etc/passwd has it, and by number.
+pub(super) fn user_name(uid: u32) -> String {
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    match name_in(&users, uid) {
+        Some(name) => format!("{name} ({uid})"),
+        None => uid.to_string(),
+    }
+}
+
+/// `name:password:uid:…` (passwd(5)).
+fn name_in(users: &str, uid: u32) -> Option<String> {
+    let line =
+        users.lines().find(|line| line.split(':').nth(2).and_then(|uid| uid.parse().ok()) == Some(uid))?;
+    line.split(':').next().map(|name| name.escape_debug().to_string())
+}
+
+/// What is known of a host of this machine's own networks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Neighbour {
+    /// Its card has told its address.
+    Answers,
+    /// It was asked for it, and has not.
+    Silent,
+}
+
+/// Whether a host has answered for its address (ARP); `None` where it was not asked, as hosts behind a router are not.
+pub(super) fn neighbour(host: IpAddr) -> Option<Neighbour> {
+    neighbour_in(&std::fs::read_to_string("/proc/net/arp").ok()?, host)
+}
+
+/// `IP address, HW type, Flags, …`: the flag 2 (ATF_COM) says that the entry is complete.
+fn neighbour_in(arp: &str, host: IpAddr) -> Option<Neighbour> {
+    let mut found = arp.lines().filter_map(|line| {
+        let mut fields = line.split_ascii_whitespace();
+        let is_it = fields.next()?.parse::<IpAddr>().ok()? == host;
+        let flags = u32::from_str_radix(fields.nth(1)?.strip_prefix("0x")?, 16).ok()?;
+        is_it.then_some(if flags & 2 == 0 { Neighbour::Silent } else { Neighbour::Answers })
+    });
+    found.next()
 }
 
 /// Addresses that are marked `host LOCAL`, each below the line that names it.
@@ -78,9 +116,28 @@ mod tests {
 
     #[test]
     fn the_limit_of_open_files_is_named() {
-        let (why, next) = too_many_files();
-        let soft = getrlimit(Resource::Nofile).current.map_or("unlimited".into(), |soft| soft.to_string());
-        assert!(why.contains(&soft), "{why}");
-        assert!(next.contains("limit") && next.contains("do less at once"), "{next}");
+        let (soft, raise) = open_files();
+        let limit = getrlimit(Resource::Nofile).current.map_or("unlimited".into(), |soft| soft.to_string());
+        assert_eq!(soft, limit);
+        assert!(raise.contains("limit"), "{raise}");
+    }
+
+    #[test]
+    fn users_have_names() {
+        let users = "root:x:0:0:root:/root:/bin/sh\nnonsense\na\u{1b}:x:1000:1000::/:\n";
+        assert_eq!(name_in(users, 0).as_deref(), Some("root"));
+        assert_eq!(name_in(users, 1000).as_deref(), Some("a\\u{1b}"));
+        assert_eq!(name_in(users, 1), None);
+    }
+
+    #[test]
+    fn neighbours_have_answered_or_not() {
+        let arp = "IP address       HW type     Flags       HW address            Mask     Device\n\
+                   192.0.2.1        0x1         0x2         02:42:ac:11:00:01     *        eth0\n\
+                   192.0.2.9        0x1         0x0         00:00:00:00:00:00     *        eth0\nnonsense\n";
+        let found = |host: &str| neighbour_in(arp, host.parse().unwrap());
+        assert_eq!(found("192.0.2.1"), Some(Neighbour::Answers));
+        assert_eq!(found("192.0.2.9"), Some(Neighbour::Silent));
+        assert_eq!(found("192.0.2.8"), None);
     }
 }

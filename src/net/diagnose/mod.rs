@@ -1,10 +1,13 @@
 //! Errors in words. A [`Diagnosis`] says what was tried, what the system said, why that usually is, and what to do
-//! next; what can be looked up on this machine (who holds a port, which limit is in force) is looked up.
+//! next; what can be looked up on this machine (who holds a port, which limit is in force) is looked up. The texts stand in one
+//! table, [`ENTRIES`].
 
+mod causes;
 mod dial;
 mod holder;
 mod listen;
 mod local;
+mod table;
 
 use std::fmt;
 use std::io;
@@ -13,10 +16,12 @@ use rustix::io::Errno;
 
 use crate::wire::Code;
 
-pub use dial::dialing;
-pub use holder::{Holder, PortUse, port_use};
+pub use causes::Cause;
+pub use dial::{dialing, said};
+pub use holder::{Holder, PortUse, Transport, port_use, socket_holders};
 pub use listen::listening;
 pub use local::local_addresses;
+pub use table::{ENTRIES, Entry, Unknown, find};
 
 /// An error for a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,43 +61,31 @@ fn errno(error: &io::Error) -> Option<Errno> {
     error.raw_os_error().map(Errno::from_raw_os_error)
 }
 
+/// Why and what next, as it stands in the table; nothing of what is not there.
 fn explain(errno: Option<Errno>) -> (String, String) {
-    let (why, next) = match errno {
-        Some(Errno::CONNRESET) => (
-            "the other side, or a firewall between, broke the connection off: it crashed, was killed, or refused \
-             what it was sent",
-            "look at the other side's output, then try again",
-        ),
-        Some(Errno::PIPE) => (
-            "the other side had ended the connection before all was sent",
-            "look at the other side's output, then try again",
-        ),
-        Some(Errno::TIMEDOUT) => (
-            "the other side has stopped answering: it lost power or its network, or a firewall forgot the connection",
-            "check that the other machine is up and reachable, then try again",
-        ),
-        Some(Errno::MFILE) => return local::too_many_files(),
-        Some(Errno::NFILE) => (
-            "the whole machine has no file descriptor left",
-            "find who has so many (`lsof | awk '{print $1}' | sort | uniq -c | sort -n`), or raise fs.file-max",
-        ),
-        Some(Errno::NOSPC) => (
-            "the disk is full, or out of inodes",
-            "make room (`df -h`, `df -i`), then try again: nothing was lost",
-        ),
-        Some(Errno::DQUOT) => ("the disk quota is used up", "make room (`quota -s`), then try again"),
-        Some(Errno::ROFS) => (
-            "the file system is mounted read-only, on purpose or because it found an error",
-            "choose another folder, or remount it (`mount -o remount,rw`) once you know why",
-        ),
-        Some(Errno::ACCESS | Errno::PERM) => (
-            "the user that runs this has no right to it",
-            "look at owner and mode (`ls -ld` on it and on the folders above), or run as a user who may",
-        ),
-        Some(Errno::NOENT) => ("there is nothing of that name", "check the spelling (`ls`)"),
-        Some(_) | None => ("", ""),
-    };
-    (why.into(), next.into())
+    let Some(usual) = errno.and_then(table::usual) else { return Default::default() };
+    let facts = facts();
+    usual.told(&facts.iter().map(|(name, fact)| (*name, fact.as_str())).collect::<Vec<_>>())
+}
+
+/// Why an error of the system's usually happens, and what to do next, where its number is all that is known of it.
+pub fn usually(error: Errno) -> (String, String) {
+    explain(Some(error))
+}
+
+/// What holds of this machine, for texts of [`ENTRIES`].
+pub fn facts() -> Vec<(&'static str, String)> {
+    let (soft, raise) = local::open_files();
+    let start = local::unprivileged_port_start().unwrap_or(1024);
+    vec![
+        ("addresses", local_addresses().join(", ")),
+        ("start", start.to_string()),
+        ("soft", soft),
+        ("raise", raise),
+        // Only where it is not the usual port.
+        ("listen", String::new()),
+        ("letters", "ltu".to_owned()),
+    ]
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ fn every_error_that_users_of_sockets_meet_has_a_cause_and_a_next_step() {
         (Errno::DQUOT, "quota", "quota -s"),
         (Errno::ROFS, "read-only", "remount"),
         (Errno::ACCESS, "no right", "ls -ld"),
-        (Errno::NOENT, "nothing of that name", "spelling"),
+        (Errno::NOENT, "nothing of that name is on this machine", "spelling"),
     ];
     for (errno, why, next) in cases {
         let found = system("cannot write \"x\"", &said(errno));

@@ -16,6 +16,8 @@ pub enum JobError {
     Session(SessionEnd),
     /// The job itself failed.
     Operation(OpError),
+    /// It took longer than the application gave it.
+    Overdue,
 }
 
 impl core::fmt::Display for JobError {
@@ -30,6 +32,7 @@ impl core::fmt::Display for JobError {
             JobError::Session(SessionEnd::Broken(failure)) => write!(f, "{failure}"),
             JobError::Session(SessionEnd::ByPeer(failure)) => write!(f, "the server says: {failure}"),
             JobError::Operation(error) => write!(f, "{error}"),
+            JobError::Overdue => write!(f, "it took longer than it was given"),
         }
     }
 }
@@ -58,6 +61,7 @@ impl JobError {
                     // A block that is wrong where there is no asking for it again.
                     || (error.by == Party::Us && error.failure.code == Code::CHECKSUM)
             }
+            JobError::Overdue => false,
         }
     }
 
@@ -66,7 +70,9 @@ impl JobError {
         let failure = match self {
             JobError::Operation(error) => &error.failure,
             JobError::Session(SessionEnd::ByPeer(failure)) => failure,
-            JobError::Dial(_) | JobError::Session(SessionEnd::Orderly) => return Duration::ZERO,
+            JobError::Overdue | JobError::Dial(_) | JobError::Session(SessionEnd::Orderly) => {
+                return Duration::ZERO;
+            }
             JobError::Session(SessionEnd::Lost(_) | SessionEnd::Broken(_)) => return Duration::ZERO,
         };
         Duration::from_millis(u64::from(failure.delay_ms))

@@ -25,6 +25,8 @@ pub struct RetryPolicy {
     pub wait: Option<Duration>,
     /// How long one dial may take; `None`: as long as the system tries.
     pub connect: Option<Duration>,
+    /// How long an operation of the application's may take in all, attempts and delays included; `None`: as long as it takes.
+    pub operation: Option<Duration>,
 }
 
 impl Default for RetryPolicy {
@@ -35,6 +37,7 @@ impl Default for RetryPolicy {
             cap: Duration::from_secs(10),
             wait: None,
             connect: Some(Duration::from_secs(10)),
+            operation: None,
         }
     }
 }
@@ -262,6 +265,6 @@ fn note_retry(error: &JobError) {
         JobError::Session(SessionEnd::Lost(End::Reset)) => mark(Mark::RetriedAfterReset),
         JobError::Session(SessionEnd::Lost(End::Orderly) | SessionEnd::Broken(_) | SessionEnd::ByPeer(_)) => {
         }
-        JobError::Dial(_) | JobError::Operation(_) => {}
+        JobError::Dial(_) | JobError::Operation(_) | JobError::Overdue => {}
     }
 }

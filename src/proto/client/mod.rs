@@ -6,6 +6,7 @@ mod error;
 mod jobs;
 mod links;
 mod member;
+mod overdue;
 mod pace;
 mod team;
 mod trees;
@@ -29,6 +30,7 @@ pub use error::JobError;
 pub use jobs::RetryPolicy;
 use jobs::{Job, JobState, JobTable};
 use member::Team;
+use overdue::Overdue;
 
 /// Names a connection of a client; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -109,6 +111,8 @@ pub struct Client {
     next_helper: u32,
     /// What sessions are to be told.
     relays: VecDeque<(LinkId, session::Command)>,
+    /// When operations have taken too long.
+    overdue: Overdue,
     phase: Phase,
 }
 
@@ -168,6 +172,7 @@ impl Client {
             team: None,
             next_helper: 0,
             relays: VecDeque::new(),
+            overdue: Overdue::default(),
             phase: Phase::Open,
         }
     }
@@ -190,9 +195,13 @@ impl Client {
                 out.event(Event::Finished(job, Err(JobError::Operation(error))));
             }
             Command::Start(job, request) => {
+                self.limit(now, job);
                 self.jobs.insert(job, request);
             }
-            Command::StartTree(job, request) => self.start_tree(job, request),
+            Command::StartTree(job, request) => {
+                self.limit(now, job);
+                self.start_tree(job, request);
+            }
             Command::Cancel(job) if self.trees.contains_key(&job) => {
                 self.orders.push_back((job, tree_job::Order::Cancel));
             }
@@ -268,6 +277,7 @@ impl Client {
             self.on_dial_failed(now, link, DialError { kind: DialErrorKind::TimedOut, os: None }, out);
         }
         self.on_team_elapsed(now, out);
+        self.on_overdue(now, out);
         let due: Vec<LinkId> = self
             .sessions
             .iter()
@@ -329,7 +339,7 @@ impl Machine for Client {
         let retry = self.jobs.next_due().filter(|_| !planted(Bug::ForgetRetry));
         let sessions = self.sessions.values().filter_map(Session::deadline).min();
         let team = self.team.as_ref().and_then(Team::deadline);
-        earlier(earlier(dialing, retry), earlier(sessions, team))
+        earlier(self.overdue.deadline(), earlier(earlier(dialing, retry), earlier(sessions, team)))
     }
 
     fn wants_read(&self, link: LinkId) -> bool {
@@ -366,5 +376,6 @@ impl Machine for Client {
             shift(until);
         }
         self.jobs.rebase(now);
+        self.overdue.rebase(now);
     }
 }

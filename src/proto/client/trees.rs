@@ -52,7 +52,8 @@ impl Client {
                 Effect::Event(Wish::Tell(told)) => out.event(Event::Tree(id, told)),
                 Effect::Close(result) => {
                     self.trees.remove(&id);
-                    out.event(Event::Finished(id, result.map(OpDone::Tree)));
+                    let result = self.limited(id, result.map(OpDone::Tree));
+                    out.event(Event::Finished(id, result));
                 }
                 Effect::Dial(()) | Effect::Finish(()) | Effect::Hangup(()) => {
                     unreachable!("a tree has no connection of its own")
@@ -71,7 +72,10 @@ impl Client {
         match self.parts.remove(&id) {
             Some(_) if result.is_err() && planted(Bug::ForgetFailedPart) => {}
             Some((tree, part)) => self.orders.push_back((tree, Order::Over(part, result))),
-            None => out.event(Event::Finished(id, result)),
+            None => {
+                let result = self.limited(id, result);
+                out.event(Event::Finished(id, result));
+            }
         }
     }
 

@@ -302,7 +302,7 @@ impl TreeJob {
 /// True for what would fail every other part, too: the connection, or a server that stops.
 pub(super) fn ends_all(error: &JobError) -> bool {
     match error {
-        JobError::Dial(_) | JobError::Session(_) => true,
+        JobError::Dial(_) | JobError::Session(_) | JobError::Overdue => true,
         JobError::Operation(error) => {
             error.failure.code == Code::DRAINING || error.failure.code.class() == Class::Protocol
         }
@@ -313,7 +313,7 @@ pub(super) fn ends_all(error: &JobError) -> bool {
 pub(super) fn code(error: &JobError) -> Option<Code> {
     match error {
         JobError::Operation(error) => Some(error.failure.code),
-        JobError::Dial(_) | JobError::Session(_) => None,
+        JobError::Dial(_) | JobError::Session(_) | JobError::Overdue => None,
     }
 }
 

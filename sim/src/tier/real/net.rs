@@ -69,7 +69,8 @@ impl Network for Loopback {
     const STORE: Mode = Mode::Threads;
 
     fn listen(&self, door: Door) -> impl Future<Output = io::Result<TcpListener>> + Send + 'static {
-        let (address, backlog) = (SocketAddr::from((Ipv4Addr::LOCALHOST, self.port(door))), self.backlog);
+        let (address, backlog) =
+            (SocketAddr::from((Ipv4Addr::LOCALHOST, self.port(door))), Some(self.backlog));
         async move { towline::net::listen(address, &SocketOptions { backlog, ..SocketOptions::default() }) }
     }
 
@@ -98,14 +99,18 @@ impl Network for Loopback {
     async fn mail(&self, _: Host) -> io::Result<(LoopbackMail, End)> {
         match self.kind {
             Kind::Udp => {
-                let socket = towline::net::bind_udp(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+                let socket = towline::net::bind_udp(
+                    SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+                    &SocketOptions::default(),
+                )?;
                 let end = End::udp(socket.local_addr()?);
                 Ok((LoopbackMail::Udp(UdpMail::new(socket)?), end))
             }
             Kind::Unix => {
                 let number = SOCKETS.fetch_add(1, Ordering::Relaxed);
                 let name = format!("towline-sim-{}-{number}", std::process::id());
-                let (socket, file) = towline::net::bind_unixgram(&std::env::temp_dir().join(name))?;
+                let (socket, file) =
+                    towline::net::bind_unixgram(&std::env::temp_dir().join(name), &SocketOptions::default())?;
                 let name = LocalName(Bytes::copy_from_slice(file.path().as_os_str().as_bytes()));
                 Ok((LoopbackMail::Unix(LocalMail::new(socket)?, file), End::Local(name)))
             }

@@ -1,0 +1,48 @@
+//! `towline explain`: what an error of sockets means, in the words that are told when one happens.
+
+use super::explain::CliError;
+use super::output;
+use crate::net::diagnose::{self, ENTRIES, Unknown};
+
+/// Say what an error of sockets means: why it usually happens, and what to do next
+///
+/// These are the texts that are told when one happens, with what holds of this machine in
+/// them; what depends on the situation stands in capitals.
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(super) struct Args {
+    /// Its name or its number, such as EADDRINUSE or 98; without one, all that are known are listed
+    #[arg(value_name = "ERRNO|NAME", allow_hyphen_values = true)]
+    word: Option<String>,
+}
+
+pub(super) fn run(args: &Args) -> Result<(), CliError> {
+    let Some(word) = &args.word else {
+        return ENTRIES
+            .iter()
+            .try_for_each(|entry| output::print(&format!("{:<22} {}", entry.to_string(), entry.said())));
+    };
+    let entry = diagnose::find(word).map_err(|unknown| not_known(word, &unknown))?;
+    let facts = diagnose::facts();
+    let facts: Vec<(&str, &str)> = facts.iter().map(|(name, fact)| (*name, fact.as_str())).collect();
+    output::print(&entry.text(&facts))
+}
+
+fn not_known(word: &str, Unknown { nearest, said }: &Unknown) -> CliError {
+    let word = output::escaped(word.as_bytes());
+    let nearest: Vec<String> = nearest.iter().map(ToString::to_string).collect();
+    let (said, next) = match (said, &nearest[..]) {
+        (Some(said), _) => (
+            format!("nothing more is known here than what the system says: {said}"),
+            "`towline explain` lists what is known, `man 3 errno` the rest".to_owned(),
+        ),
+        (None, []) => {
+            ("no error has that number".to_owned(), "`towline explain` lists what is known".to_owned())
+        }
+        (None, names) => (
+            "no error of that name is known here".to_owned(),
+            format!("was it {}? `towline explain` lists what is known", names.join(" or ")),
+        ),
+    };
+    CliError::usage(format!("cannot explain \"{word}\""), &said, "", next)
+}
