@@ -307,6 +307,10 @@ impl Prober {
             self.flight.settle(number, Fate::Overdue);
             tell(&probe, event, out);
         }
+        let is_cut_off = matches!(end, ProbeEnd::Ended(_)) && self.phase == Phase::Sending;
+        if let unsent @ 1.. = if is_cut_off { self.schedule.unsent() } else { 0 } {
+            out.event(ProbeEvent::Unsent(unsent));
+        }
         self.close(end, out);
     }
 
