@@ -4,10 +4,21 @@ use std::io::Read;
 use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
 use std::process::Command;
 
+use towline::net::diagnose::ENTRIES;
+
 use super::help::{Served, Told, towline_in};
 
 fn towline(args: &[&str]) -> Told {
     towline_in(&std::env::temp_dir(), args)
+}
+
+/// All the texts, as they happen and for `towline explain`.
+#[test]
+fn each_error_is_explained() {
+    // These are known whatever the machine.
+    let facts = [("listen", ""), ("letters", "ltu")];
+    let texts: Vec<String> = ENTRIES.iter().map(|entry| entry.text(&facts)).collect();
+    insta::assert_snapshot!("explained", texts.join("\n\n\n"));
 }
 
 #[test]
