@@ -34,7 +34,11 @@ const GOODBYE: Duration = Duration::from_secs(3);
 /// By default probes leave on a schedule, whatever becomes of those before (an open loop), and their response time counts from when
 /// they were due: so a stall of the path or the server shows in as many replies as were due meanwhile.
 #[derive(Debug, clap::Args)]
-#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    disable_help_subcommand = true
+)]
 pub(super) struct Args {
     #[command(subcommand)]
     command: Option<Command>,
@@ -48,7 +52,7 @@ pub(super) struct Args {
     #[arg(long, conflicts_with = "flood")]
     closed: bool,
 
-    /// Send as fast as it goes: 64 are on their way on each connection, whatever comes back
+    /// Send as fast as it goes: 64 are on their way on each connection, and another one for each that is answered or lost
     #[arg(long, conflicts_with_all = ["rate", "closed"])]
     flood: bool,
 
