@@ -47,7 +47,7 @@ pub fn replies(input: &[u8]) {
     while let Some((&step, behind)) = rest.split_first() {
         rest = run.step(step, behind);
     }
-    run.to_end();
+    run.run_out();
     let counts = run.tally.counts;
     let settled = counts.received + counts.lost + counts.damaged + counts.abandoned;
     assert_eq!(counts.sent, settled, "{counts:?}");
@@ -129,7 +129,7 @@ impl Run {
     }
 
     /// Whatever its transport does, it ends by the clock.
-    fn to_end(&mut self) {
+    fn run_out(&mut self) {
         while !self.prober.is_closed() {
             assert!(self.prober.machine().deadline().is_some(), "nothing will ever happen");
             self.elapse();
