@@ -1,12 +1,13 @@
 //! Replays the committed corpora of the fuzzer through the bodies of its targets, so that what it once found stays
-//! found in the ordinary test run. `write_seeds` makes the first corpora: of `decode` from the test vectors, of `conn_bytes`
-//! from conversations.
+//! found in the ordinary test run. What is ignored makes the first corpora: of `decode` from the test vectors, of `conn_bytes`
+//! from conversations, of `replies` by hand.
 
 use std::fs;
 use std::path::PathBuf;
 
 use towline::harness::{Lone, Pair, PairConfig};
 use towline::proto::Limits;
+use towline::proto::backoff::SplitMix;
 use towline::proto::machine::Input;
 use towline::proto::op::{Printed, Question};
 use towline::proto::session::Request;
@@ -21,8 +22,11 @@ use towline::wire::{
 type Target = fn(&[u8]);
 
 /// Each target by its name, which is also that of its corpus.
-const TARGETS: &[(&str, Target)] =
-    &[("decode", towline::fuzz::decode), ("conn_bytes", towline::fuzz::conn_bytes)];
+const TARGETS: &[(&str, Target)] = &[
+    ("decode", towline::fuzz::decode),
+    ("conn_bytes", towline::fuzz::conn_bytes),
+    ("replies", towline::fuzz::replies),
+];
 
 fn corpus(target: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target)
@@ -241,6 +245,47 @@ fn write_conversations() {
         // The preamble is put before it, checksums are mended; pieces of 64 KiB, of 3 bytes and of 48, and a store that
         // completes all, one, and nothing behind them.
         let seed = [&[0xc3, 0xff, 0x42, 0x2e], &said(requests)[..]].concat();
+        fs::write(folder.join(name), seed).expect("a written seed");
+    }
+}
+
+/// Steps of every kind, drawn; the fuzzer draws better ones.
+#[test]
+fn drawn_replies_are_told_apart() {
+    let mut random = SplitMix(17);
+    for _ in 0..3_000 {
+        let length = 1 + random.next_u64() % 200;
+        let mut input: Vec<u8> = (0..length).map(|_| random.next_u64() as u8).collect();
+        // Most often there is room, and time passes: else little is sent.
+        for at in (1..input.len()).step_by(3) {
+            input[at] = [0, 0x20][at % 2];
+        }
+        towline::fuzz::replies(&input);
+    }
+}
+
+#[test]
+#[ignore = "writes fuzz/corpus/replies; see fuzz/README.md"]
+fn write_replies() {
+    let folder = corpus("replies");
+    fs::create_dir_all(&folder).expect("a folder for seeds");
+    let round = |how: u8, steps: &[u8]| [&[how], &steps.repeat(12)[..]].concat();
+    let seeds = [
+        // Room, time, and the right reply; the same twice, wrong, cut, late; anything; an end.
+        ("answered", round(0x20, &[0, 0x20, 0x60])),
+        ("doubled", round(0x20, &[0, 0x20, 0x60, 0x60])),
+        ("wrong", round(0x21, &[0, 0x20, 0x80, 9])),
+        ("cut", round(0x20, &[0, 0x20, 0xb2])),
+        ("late", round(0x20, &[0, 0x20, 0x4a, 0x60])),
+        ("stream", round(0x60, &[0, 0x20, 0x60])),
+        ("stream-flood", round(0x63, &[0, 0x60])),
+        ("banner", [&[0x60, 0, 0x20, 0xd2][..], b"220 this is mail\r\n"].concat()),
+        ("stopped", vec![0x20, 0, 0x20, 0, 0xe2]),
+        ("refused", vec![0x20, 0, 0x20, 0, 0xe3]),
+        ("conditions", [&[0x80][..], b"p99>2ms,loss>0.1%, service.max >= 1s,rate<10"].concat()),
+        ("mistake", [&[0x80][..], "p99>2ms,µ>1".as_bytes()].concat()),
+    ];
+    for (name, seed) in seeds {
         fs::write(folder.join(name), seed).expect("a written seed");
     }
 }

@@ -10,6 +10,7 @@ use std::fmt::Write;
 
 use towline::probe::Mark;
 use towline::proto::op::Compared;
+use towline::proto::prober::Counts;
 use towline::proto::tree_job::Summary;
 use towline_tripwire::Caught;
 
@@ -149,6 +150,17 @@ pub struct DatagramsEchoed {
     pub replies: Vec<Vec<u8>>,
     /// True once the application has waited for the last.
     pub done: bool,
+    /// What the probe that sent them told of them.
+    pub counted: Option<Counted>,
+}
+
+/// What a probe told of datagrams.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// How many of what.
+    pub counts: Counts,
+    /// Of the replies, those that came before it was over.
+    pub heard: usize,
 }
 
 /// A name that a store renamed a file to.

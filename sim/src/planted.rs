@@ -43,7 +43,9 @@ pub fn tier_of(bug: Bug) -> Option<Tier> {
         Layer::Drive => Some(Tier::Turmoil),
         #[cfg(not(feature = "turmoil"))]
         Layer::Drive => None,
-        Layer::Wire | Layer::Echo | Layer::Session | Layer::Sender | Layer::Receiver => Some(Tier::Fast),
+        Layer::Wire | Layer::Echo | Layer::Prober | Layer::Session | Layer::Sender | Layer::Receiver => {
+            Some(Tier::Fast)
+        }
         Layer::Ordered | Layer::Tree => Some(Tier::Fast),
         Layer::Answer | Layer::Ask | Layer::Client | Layer::Listener | Layer::Store => Some(Tier::Fast),
     }

@@ -1,106 +1,331 @@
-//! `towline echo`: round trips through the protocol.
+//! `towline echo`: measures the path to an echo server.
 
+mod course;
+mod diff;
+mod failed;
+mod object;
+mod report;
+mod target;
+
+use std::ffi::OsString;
+use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use bytes::Bytes;
+use clap::builder::{OsStringValueParser, TypedValueParser};
 
-use super::args::Common;
+use self::course::Connecting;
+use self::target::Target;
+use super::args::{Patience, Sockets, Talk, patience};
+use super::exit::Exit;
 use super::explain::CliError;
-use super::json::Object;
-use super::output::{self, Short};
-use super::visit;
-use crate::net::Endpoint;
-use crate::wire::limits::ECHO_MAX;
+use super::output;
+use super::visit::Signals;
+use crate::proto::prober::verdict::FailIf;
+use crate::proto::prober::{Pace, Rate, Settings, Tally};
 
-/// Measure round trips to a server, one after another
+/// For how long it measures unless told otherwise.
+const DURATION: Duration = Duration::from_secs(2);
+/// How long the end may take, once all was told.
+const GOODBYE: Duration = Duration::from_secs(3);
+
+/// Measure the path to an echo server: round trips, loss, and what becomes of bytes
+///
+/// By default probes leave on a schedule, whatever becomes of those before (an open loop), and their response time counts from when
+/// they were due: so a stall of the path or the server shows in as many replies as were due meanwhile.
 #[derive(Debug, clap::Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    disable_help_subcommand = true
+)]
 pub(super) struct Args {
-    /// The server; unix:SOCKET for a Unix socket
-    #[arg(value_name = "HOST[:PORT]")]
-    server: Endpoint,
+    #[command(subcommand)]
+    command: Option<Command>,
 
-    /// How many round trips
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    count: u32,
+    /// tcp://HOST[:PORT], udp://HOST[:PORT], unix:PATH or unixgram:PATH for anybody's echo server (port 7 without one); HOST[:PORT] for a
+    /// server of towline's, through its protocol, as also where one answers at unix:PATH
+    #[arg(value_name = "TARGET", required = true, value_parser = target())]
+    target: Option<Target>,
+
+    /// Send one after another, each when the one before was answered: a stall of the server hides in one reply
+    #[arg(long, conflicts_with = "flood")]
+    closed: bool,
+
+    /// Send as fast as it goes: 64 are on their way on each connection, and another one for each that is answered or lost
+    #[arg(long, conflicts_with_all = ["rate", "closed"])]
+    flood: bool,
+
+    /// Probes a second, over all connections [default: 1000; with --closed, as fast as replies come]
+    #[arg(long, value_name = "N", value_parser = rate)]
+    rate: Option<Rate>,
+
+    /// Spread the probes over so many connections, or sockets
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    connections: u16,
 
     /// Bytes in each
-    #[arg(long, value_name = "BYTES", default_value_t = 64, value_parser = clap::value_parser!(u32).range(0..=ECHO_MAX as i64))]
-    size: u32,
+    #[arg(long, value_name = "BYTES", default_value_t = 64)]
+    size: usize,
+
+    /// How long to measure [default: 2, or until --count is reached]
+    #[arg(long, value_name = "DURATION", value_parser = some_time)]
+    duration: Option<Duration>,
+
+    /// How many to send
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000_000))]
+    count: Option<u64>,
+
+    /// How long to send before anything is counted
+    #[arg(long, value_name = "DURATION", default_value = "0.1", value_parser = time)]
+    warmup: Duration,
+
+    /// After how long a probe that was not answered is lost
+    #[arg(long, value_name = "DURATION", default_value = "1", value_parser = some_time)]
+    timeout: Duration,
+
+    /// Write the histograms to this file, in HdrHistogram's log format
+    #[arg(long, value_name = "FILE")]
+    hdr: Option<PathBuf>,
+
+    /// Exit with code 15 if one of these holds, such as 'p99>2ms,loss>0.1%'
+    #[arg(long, value_name = "CONDITIONS", value_parser = fail_if)]
+    fail_if: Option<FailIf>,
+
+    /// Keep trying to connect to a server that is not there yet, for this long
+    #[arg(long, value_name = "DURATION", value_parser = time)]
+    wait: Option<Duration>,
+
+    /// How long one attempt to connect may take
+    #[arg(long, value_name = "DURATION|none", default_value = "10", value_parser = patience)]
+    connect_timeout: Patience,
+
+    /// Print one JSON object a line, and nothing else, to standard output
+    #[arg(long)]
+    json: bool,
 
     #[command(flatten)]
-    pub(super) common: Common,
+    sockets: Sockets,
+
+    #[command(flatten)]
+    talk: Talk,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    Diff(diff::Args),
+}
+
+/// What is measured.
+#[derive(Clone, Debug)]
+struct Asked {
+    settings: Settings,
+    connections: u16,
+    /// Through our protocol, and not anybody's echo.
+    is_session: bool,
+}
+
+impl Args {
+    pub(super) fn is_json(&self) -> bool {
+        self.json
+    }
+
+    fn asked(&self, target: &Target) -> Result<Asked, CliError> {
+        let pace = match (self.closed, self.flood) {
+            (true, _) => Pace::Closed(self.rate),
+            (false, true) => Pace::Flood,
+            (false, false) => Pace::Open(self.rate.unwrap_or(Rate::DEFAULT)),
+        };
+        let (duration, count) = match (self.duration, self.count) {
+            (None, None) => (Some(DURATION), None),
+            named => named,
+        };
+        let settings = Settings {
+            carrier: target.carrier(),
+            pace,
+            size: self.size,
+            warm_up: self.warmup,
+            duration,
+            count,
+            timeout: self.timeout,
+            ..Settings::default()
+        };
+        settings.check().map_err(|error| failed::settings(&error))?;
+        if let Some((most, why)) = target.size_max()
+            && self.size > most
+        {
+            let said = format!("{} bytes do not fit into one, and {most} do", self.size);
+            return Err(CliError::usage(
+                format!("cannot send to {target}"),
+                &said,
+                why,
+                format!("ask for less (`--size {most}`)"),
+            ));
+        }
+        Ok(Asked { settings, connections: self.connections, is_session: false })
+    }
+
+    fn tell(&self, target: &Target, asked: &Asked, tally: &Tally) -> Result<(), CliError> {
+        if let Some(path) = &self.hdr {
+            let tried = format!("cannot write {}", output::shown(path));
+            object::log(path, target, tally).map_err(|error| CliError::system(tried, &error))?;
+        }
+        if self.json {
+            return object::object(target, asked, tally).print();
+        }
+        let has_bars = std::io::stdout().is_terminal() || self.talk.verbose;
+        report::lines(asked, tally, has_bars).iter().try_for_each(|line| output::print(line))
+    }
 }
 
 pub(super) fn run(args: &Args) -> Result<(), CliError> {
-    let (server, size) = (&args.server, args.size);
-    let tried = format!("cannot echo with {server}");
-    let payload: Bytes = (0..size).map(|at| at as u8).collect::<Vec<u8>>().into();
-    visit::with(&args.common, server, async |visit| {
-        // The first one also connects: it is not counted.
-        visit.client.echo(Bytes::new()).await.map_err(visit.explain(tried.clone()))?;
-        let mut times = Vec::new();
-        for sent in 1..=args.count {
-            match visit.client.echo(payload.clone()).await {
-                Ok(time) => times.push(time),
-                Err(error) => {
-                    summary(sent, size, &mut times, args.common.json)?;
-                    return Err(visit.explain(tried)(error));
-                }
-            }
-            let last = times.last().copied().unwrap_or_default();
-            visit.screen.detail(&format!("{sent}: {}", Short(last)));
-        }
-        summary(args.count, size, &mut times, args.common.json)
-    })
-}
-
-fn summary(sent: u32, size: u32, times: &mut [Duration], is_json: bool) -> Result<(), CliError> {
-    if is_json {
-        return object(sent, size, times).print();
+    match (&args.command, &args.target) {
+        (Some(Command::Diff(args)), _) => diff::run(args),
+        (None, Some(target)) => measure(args, target),
+        (None, None) => unreachable!("clap requires one of them"),
     }
-    output::print(&format!("{sent} sent, {} received, {size} bytes each", times.len()))?;
-    times.sort_unstable();
-    let (Some(least), Some(most)) = (times.first(), times.last()) else { return Ok(()) };
-    output::print(&format!(
-        "round trip: min {}, p50 {}, p99 {}, max {}",
-        Short(*least),
-        Short(percentile(times, 50)),
-        Short(percentile(times, 99)),
-        Short(*most)
-    ))
 }
 
-fn object(sent: u32, size: u32, times: &mut [Duration]) -> Object {
-    times.sort_unstable();
-    let seconds = |time: Option<Duration>| time.map(|time| time.as_secs_f64());
-    let at = |percent| if times.is_empty() { None } else { seconds(Some(percentile(times, percent))) };
-    Object::new("echo")
-        .with("sent", sent)
-        .with("received", times.len())
-        .with("bytes", size)
-        .with("seconds_min", seconds(times.first().copied()))
-        .with("seconds_p50", at(50))
-        .with("seconds_p99", at(99))
-        .with("seconds_max", seconds(times.last().copied()))
+fn measure(args: &Args, target: &Target) -> Result<(), CliError> {
+    let mut asked = args.asked(target)?;
+    args.sockets.check(&[target.dialling()])?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(4)
+        .build()
+        .map_err(|error| CliError::system("cannot start", &error))?;
+    let result = runtime.block_on(async {
+        let mut signals = Signals::new()?;
+        let options = &args.sockets.options;
+        let how = Connecting { timeout: args.connect_timeout.0, wait: args.wait, options };
+        let mut connections = Vec::new();
+        for _ in 0..asked.connections {
+            tokio::select! {
+                biased;
+                exit = signals.next() => return Err(CliError::Complained(exit)),
+                open = course::connect(target, how) => connections.push(open?),
+            }
+        }
+        asked.is_session = connections.iter().all(course::Open::is_session);
+        let mut stopped = None;
+        let stop = async { stopped = Some(signals.next().await) };
+        let (tally, ended) = course::run(connections, &asked.settings, stop).await?;
+        conclude(args, target, &asked, &tally, ended, stopped)
+    });
+    // A name that is still being resolved cannot be called off.
+    runtime.shutdown_timeout(GOODBYE);
+    result
 }
 
-/// The smallest time that at least `percent` of the sorted `times` do not exceed (nearest rank).
-fn percentile(times: &[Duration], percent: usize) -> Duration {
-    let rank = (times.len() * percent).div_ceil(100).max(1);
-    times.get(rank - 1).copied().unwrap_or_default()
+/// Tells what was measured, and what is wrong with it.
+fn conclude(
+    args: &Args,
+    target: &Target,
+    asked: &Asked,
+    tally: &Tally,
+    ended: Vec<course::Ended>,
+    stopped: Option<Exit>,
+) -> Result<(), CliError> {
+    let counts = &tally.counts;
+    if counts.sent > 0 {
+        args.tell(target, asked, tally)?;
+    }
+    if let Some(error) = failed::ending(target, ended) {
+        return Err(error);
+    }
+    if let Some(exit) = stopped {
+        return Err(CliError::Complained(exit));
+    }
+    if counts.received == 0 {
+        return Err(failed::silent(target, counts, asked.settings.timeout));
+    }
+    let breaches = args.fail_if.as_ref().map(|conditions| conditions.breaches(tally)).unwrap_or_default();
+    if breaches.is_empty() { Ok(()) } else { Err(failed::beyond(target, &breaches)) }
+}
+
+fn target() -> impl TypedValueParser<Value = Target> {
+    OsStringValueParser::new().try_map(|text: OsString| Target::parse(text.as_encoded_bytes()))
+}
+
+fn rate(text: &str) -> Result<Rate, String> {
+    let number = text.trim_end_matches("/s").parse().ok().and_then(Rate::new);
+    let (least, most) = (Rate::MIN_PER_SECOND, Rate::MAX_PER_SECOND);
+    number
+        .ok_or_else(|| format!("a number of probes a second from {least} to {most} is needed, such as 1000"))
+}
+
+fn fail_if(text: &str) -> Result<FailIf, String> {
+    FailIf::parse(text).map_err(|error| failed::condition(text, &error))
+}
+
+/// A time that may be none.
+fn time(text: &str) -> Result<Duration, String> {
+    patience(text)?.0.ok_or_else(|| "an amount of time is needed, such as 2.5".to_owned())
+}
+
+/// A time that may not.
+fn some_time(text: &str) -> Result<Duration, String> {
+    match time(text)? {
+        Duration::ZERO => Err("some time is needed, such as 0.5".to_owned()),
+        time => Ok(time),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
 
+    #[derive(Debug, Parser)]
+    struct Alone {
+        #[command(flatten)]
+        args: Args,
+    }
+
     #[test]
-    fn percentiles_are_of_the_nearest_rank() {
-        let times: Vec<Duration> = (1..=100).map(Duration::from_millis).collect();
-        assert_eq!(percentile(&times, 50), Duration::from_millis(50));
-        assert_eq!(percentile(&times, 99), Duration::from_millis(99));
-        assert_eq!(percentile(&times[..1], 99), Duration::from_millis(1));
-        assert_eq!(percentile(&times[..10], 99), Duration::from_millis(10));
-        assert_eq!(percentile(&[], 50), Duration::ZERO);
+    fn what_contradicts_itself_is_refused() {
+        let is_refused = |args: &str| Alone::try_parse_from(format!("echo {args}").split(' ')).is_err();
+        for args in [
+            "tcp://a --closed --flood",
+            "tcp://a --flood --rate 10",
+            "tcp://a --rate 0",
+            "tcp://a --duration 0",
+            "tcp://a --timeout 0",
+            "tcp://a --count 0",
+            "tcp://a --connections 0",
+            "tcp://a --fail-if p99",
+            "udp://a:0",
+            "ftp://a",
+            "diff a",
+            "diff a b --flood",
+        ] {
+            assert!(is_refused(args), "{args}");
+        }
+        for args in
+            ["tcp://a --closed --rate 10", "udp://a --warmup 0", "diff a b", "unix:x --connect-timeout none"]
+        {
+            assert!(!is_refused(args), "{args}");
+        }
+    }
+
+    #[test]
+    fn a_size_that_does_not_fit_is_refused_before_anything_is_sent() {
+        let asked = |args: &str| {
+            let alone = Alone::try_parse_from(format!("echo {args}").split(' ')).expect(args);
+            alone.args.asked(alone.args.target.as_ref().expect("a target"))
+        };
+        for args in [
+            "udp://a --size 65508",
+            "udp://a --size 15",
+            "a --size 65537",
+            "tcp://a --size 0",
+            "unix:a --size 1000000",
+        ] {
+            assert!(matches!(asked(args), Err(CliError::Told(Exit::Usage, _))), "{args}");
+        }
+        for args in ["udp://a --size 65507", "unixgram:a --size 16", "a --size 65536", "tcp://a --size 1"] {
+            assert!(asked(args).is_ok(), "{args}");
+        }
     }
 }

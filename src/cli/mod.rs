@@ -78,7 +78,7 @@ impl Command {
             Command::Get(args) => args.common.json,
             Command::Ls(args) => args.common.json,
             Command::Rm(args) => args.common.json,
-            Command::Echo(args) => args.common.json,
+            Command::Echo(args) => args.is_json(),
             Command::Verify(args) => args.common.json,
             Command::Hash(args) => args.json,
             Command::Serve(_) | Command::Partials(_) | Command::Explain(_) => false,

@@ -12,9 +12,12 @@
 //! | `traffic` | how many bytes went over connections |
 //! | `streams` | what the application reads or writes in order |
 //! | `mail` | sockets of datagrams, under the echo machine |
+//! | `probing` | what carries probes, under the prober |
+//! | `alarm` | a timer that is exact enough for them |
 //! | `serve` | the accept loop, which the listener machine decides for |
 //! | `jobs` | the client machine as a handle to ask things of |
 
+mod alarm;
 mod buffers;
 mod completions;
 mod disk;
@@ -22,6 +25,7 @@ mod inbox;
 mod jobs;
 mod link;
 mod mail;
+mod probing;
 mod run;
 mod serve;
 mod streams;
@@ -34,6 +38,7 @@ pub use inbox::{Completed, Reply};
 pub use jobs::{Jobs, Stopped};
 pub use link::Link;
 pub use mail::{LocalMail, Mail, Tally, UdpMail, serve_mail};
+pub use probing::{CallWire, DatagramSocket, DatagramWire, Probed, StreamWire, Wire, WireError, run_probe};
 pub use run::{Dial, NoDial, Run};
 pub use serve::{Accept, Door, Serve, ServerEvent, StopReceiver, Stopper, Watch, stopper};
 pub use streams::AnyPipe;

@@ -9,6 +9,7 @@
 //! | `place` | [`Place`]: where a server can be had |
 //! | `stream` | [`Listener`] and [`Stream`], of either kind; [`connect`] |
 //! | `tcp` | [`listen`] and [`dial`] |
+//! | `out` | sockets of datagrams that are connected: [`connect_udp`], [`connect_unixgram`] |
 //! | `udp` | [`bind_udp`] |
 //! | `unix` | sockets in the file system: [`listen_unix`], [`dial_unix`], [`bind_unixgram`] |
 //! | [`diagnose`] | errors in words: what was tried, what the system said, why that usually is, what to do next |
@@ -16,6 +17,7 @@
 mod address;
 pub mod diagnose;
 pub mod options;
+mod out;
 mod peer;
 mod place;
 mod stream;
@@ -25,6 +27,7 @@ mod unix;
 
 pub use address::{AddressError, DEFAULT_PORT, Endpoint, HostPort, SOCKET_PATH_MAX, Target, socket_path};
 pub use options::{Keepalive, OptionName, OptionsError, SocketOptions, SocketUse};
+pub use out::{PrivateName, connect_udp, connect_unixgram};
 pub use peer::{Peer, source_of};
 pub use place::Place;
 pub use stream::{Listener, Stream, connect};

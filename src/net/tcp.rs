@@ -123,7 +123,7 @@ async fn connect(address: SocketAddr, options: &SocketOptions) -> io::Result<Tcp
     TcpSocket::from_std_stream(socket.into()).connect(address).await
 }
 
-async fn resolve(host: &HostPort) -> io::Result<Vec<SocketAddr>> {
+pub(super) async fn resolve(host: &HostPort) -> io::Result<Vec<SocketAddr>> {
     match tokio::net::lookup_host((host.host.as_str(), host.port)).await {
         Ok(addresses) => Ok(addresses.collect()),
         // With a number it is the system that failed (no file left, say), and not the name.
@@ -149,7 +149,7 @@ struct NameNotFound {
     said: String,
 }
 
-fn name_not_found(host: &HostPort, said: impl ToString) -> io::Error {
+pub(super) fn name_not_found(host: &HostPort, said: impl ToString) -> io::Error {
     let host = host.host.clone();
     io::Error::new(io::ErrorKind::NotFound, NameNotFound { host, said: said.to_string() })
 }

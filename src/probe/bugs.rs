@@ -9,6 +9,8 @@ pub enum Layer {
     Wire,
     /// Raw echo.
     Echo,
+    /// The probe of an echo.
+    Prober,
     /// The protocol on one connection.
     Session,
     /// The sending side of a transfer.
@@ -38,6 +40,7 @@ impl Layer {
     pub const ALL: &[Layer] = &[
         Layer::Wire,
         Layer::Echo,
+        Layer::Prober,
         Layer::Session,
         Layer::Sender,
         Layer::Receiver,
@@ -94,6 +97,8 @@ bugs! {
     SkipChecksum "skip-checksum" Wire "A control frame's checksum is not looked at.",
     EndOnlyAfterBytes "end-only-after-bytes" Echo "An end that comes when nothing is held is noticed with the next bytes, and nothing else wakes it.",
     DropEchoTail "drop-echo-tail" Echo "What is held when the peer ends its side is not sent.",
+    AwaitAnswered "await-answered" Prober "A probe that was answered is still awaited, and its second reply counts as another one's.",
+    ForgetHighest "forget-highest" Prober "What was answered last counts as the highest, so that one that is overtaken twice is told once.",
     ReuseOperationId "reuse-operation-id" Session "An operation takes the id of the one before it.",
     ForgetHandshakeDeadline "forget-handshake-deadline" Session "A peer may take for ever to say hello.",
     ForgetIdleDeadline "forget-idle-deadline" Session "A silent peer is never given up.",

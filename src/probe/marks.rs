@@ -25,6 +25,8 @@ marks! {
     FrameRefused "a frame that is refused because its bytes make no sense",
     EchoStoppedReading "a raw echo that reads nothing more until its peer does",
     EchoHeldAtEnd "a raw echo that still owes bytes when its peer has said all",
+    ProbeOvertaken "a probe's reply that comes after one to a later probe",
+    ProbeDoubled "a probe that is answered once more",
     EchoIdle "a raw echo given up because nothing moved",
     HandshakeTimedOut "a peer whose hello did not come in time",
     SilentWithWork "a peer that fell silent with operations open",

@@ -11,6 +11,7 @@
 //! | [`client`] | jobs: dial, run, retry |
 //! | [`listener`] | admission, caps, drain |
 //! | [`storage`] | what machines ask of a store, as data |
+//! | [`prober`] | measures the path to an echo, over streams and datagrams |
 //! | [`tree_job`] | which folders, files and links are to move, and what is to go |
 //! | [`tree`] | merging BLAKE3 chaining values |
 //! | [`Limits`], [`ListenLimits`] | every number that an implementation chooses |
@@ -25,6 +26,7 @@ mod limits;
 pub mod listener;
 pub mod machine;
 pub mod op;
+pub mod prober;
 pub mod session;
 mod states;
 pub mod storage;
@@ -35,4 +37,5 @@ pub mod tree_job;
 pub use datagram::DatagramEcho;
 pub use echo::{Echo, EchoEnd};
 pub use limits::{Connections, Limits, ListenLimits};
+pub use prober::Prober;
 pub use session::Session;

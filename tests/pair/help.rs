@@ -197,6 +197,8 @@ pub(crate) const SNAPSHOTS: &[&str] = &[
     "states_listener",
     "states_pourer",
     "states_printer",
+    "states_prober_datagrams",
+    "states_prober_stream",
     "states_puller",
     "states_pusher",
     "states_reader",

@@ -15,6 +15,7 @@ mod operations;
 mod overdue;
 mod pouring;
 mod printing;
+mod prober;
 mod protocol;
 mod pulls;
 mod pushes;

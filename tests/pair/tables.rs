@@ -6,6 +6,7 @@ mod comparing;
 mod flows;
 mod operations;
 mod plain;
+mod probing;
 mod pulling;
 mod pushing;
 mod session;
@@ -64,6 +65,13 @@ impl<M: Machine> Bench<M> {
     /// The state after one more input.
     fn after(mut self, input: Input<M>) -> Bench<M> {
         self.step_at(LATER, input);
+        self
+    }
+
+    /// The state after the deadline came.
+    fn elapsed(mut self) -> Bench<M> {
+        let deadline = self.machine.deadline().expect("it waits for a time");
+        self.step_at(deadline, Input::Elapsed);
         self
     }
 

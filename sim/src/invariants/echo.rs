@@ -2,7 +2,9 @@
 //! nothing twice, nothing invented. A datagram comes back whole or not, and no oftener than the network doubles it; one
 //! that is forged is not answered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use towline::proto::prober::Counts;
 
 use crate::outcome::{DatagramsEchoed, Outcome};
 
@@ -29,7 +31,7 @@ pub(super) fn check(outcome: &Outcome) -> Vec<String> {
 }
 
 fn datagrams(outcome: &Outcome, echoed: &DatagramsEchoed) -> Vec<String> {
-    let DatagramsEchoed { client, step, requests, replies, done } = echoed;
+    let DatagramsEchoed { client, step, requests, replies, done, counted } = echoed;
     let place = format!("client {client}'s step {step}");
     // Both the request and each answer to it may be doubled.
     let most = if outcome.plan.datagrams.doubled_percent == 0 { 1 } else { 4 };
@@ -49,5 +51,30 @@ fn datagrams(outcome: &Outcome, echoed: &DatagramsEchoed) -> Vec<String> {
     if *done && missing > 0 && outcome.plan.keeps_datagrams() {
         broken.push(format!("{place}: {missing} of {} datagrams did not come back", requests.len()));
     }
+    if let Some(counted) = counted
+        && !is_told_as_it_was(requests, &replies[..counted.heard.min(replies.len())], &counted.counts)
+    {
+        broken.push(format!("{place}: its probe tells of {} replies: {counted:?}", replies.len()));
+    }
     broken
+}
+
+/// What a probe tells is what came: each reply is the first, one more, or one of which it has forgotten whether it is the first.
+fn is_told_as_it_was(requests: &[Vec<u8>], heard: &[Vec<u8>], counts: &Counts) -> bool {
+    let mut known = BTreeSet::new();
+    let (mut highest, mut overtaken) = (None, 0);
+    for reply in heard {
+        let number = requests.iter().position(|request| request == reply);
+        let is_first = known.insert(reply);
+        overtaken += u64::from(is_first && number < highest);
+        highest = highest.max(number);
+    }
+    let (first, all) = (known.len() as u64, heard.len() as u64);
+    let answered = counts.received + counts.late;
+    let has_late = counts.late + counts.stale > 0;
+    counts.sent == requests.len() as u64
+        && counts.corrupted + counts.damaged + counts.truncated == 0
+        && answered + counts.duplicated + counts.stale == all
+        && (answered == first || (counts.stale > 0 && answered < first))
+        && (counts.reordered == overtaken || (has_late && counts.reordered < overtaken))
 }

@@ -1,5 +1,6 @@
 //! Each invariant is fed an outcome that breaks it, and one that does not.
 
+mod datagrams;
 mod moved;
 
 use towline::harness::Side;
@@ -47,6 +48,7 @@ fn good() -> Outcome {
         requests: vec![b"number 0".to_vec(), b"number 1".to_vec()],
         replies: vec![b"number 1".to_vec(), b"number 0".to_vec()],
         done: true,
+        counted: Some(datagrams::COUNTED),
     }];
     outcome.bound = vec![Bound { second: false, error: None }];
     outcome
@@ -240,27 +242,6 @@ fn echo() {
     assert_eq!(broken(|outcome| outcome.echoes[0].replies.clear()), ["echo"]);
     assert_eq!(broken(|outcome| outcome.echoes[0].replies[0].truncate(2)), ["echo"]);
     assert_eq!(broken(|outcome| outcome.forged_answers.push("to a group".to_owned())), ["echo"]);
-}
-
-#[test]
-fn echoes_of_datagrams() {
-    let reply = |text: &[u8]| text.to_vec();
-    assert_eq!(broken(|outcome| outcome.datagrams[0].replies[0] = reply(b"number 2")), ["echo"]);
-    assert_eq!(broken(|outcome| outcome.datagrams[0].replies[0] = reply(b"numb")), ["echo"]);
-    assert_eq!(broken(|outcome| outcome.datagrams[0].replies.truncate(1)), ["echo"]);
-    let again = |outcome: &mut Outcome, times: usize| {
-        outcome.datagrams[0].replies.extend(vec![reply(b"number 0"); times]);
-    };
-    assert_eq!(broken(|outcome| again(outcome, 1)), ["echo"]);
-    let doubled = |outcome: &mut Outcome| outcome.plan.datagrams.doubled_percent = 5;
-    assert!(broken(|outcome| (doubled(outcome), again(outcome, 3)).1).is_empty());
-    assert_eq!(broken(|outcome| (doubled(outcome), again(outcome, 4)).1), ["echo"]);
-    // What is lost on the way does not come back.
-    let lossy = |outcome: &mut Outcome| {
-        outcome.plan.datagrams.lost_percent = 5;
-        outcome.datagrams[0].replies.clear();
-    };
-    assert!(broken(lossy).is_empty());
 }
 
 #[test]

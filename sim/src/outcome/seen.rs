@@ -40,7 +40,7 @@ impl Outcome {
         lines.extend(echoes);
         lines.extend(self.datagrams.iter().map(|echoed| {
             let back: BTreeSet<ContentId> = echoed.replies.iter().map(|reply| ContentId::of(reply)).collect();
-            let DatagramsEchoed { client, step, requests, replies: _, done } = echoed;
+            let DatagramsEchoed { client, step, requests, replies: _, done, counted: _ } = echoed;
             let (sent, back) = (requests.len(), back.len());
             format!("client {client}, step {step}: {sent} datagrams, {back} came back, done {done}")
         }));

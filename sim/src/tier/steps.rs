@@ -16,7 +16,7 @@ use super::facts::{Facts, client_name};
 use super::files::{Folders, source_of};
 use super::trees::destination_of;
 use crate::ledger::Rare;
-use crate::outcome::{DatagramsEchoed, Echoed, Ended, Fate, Job, Output};
+use crate::outcome::{Counted, DatagramsEchoed, Echoed, Ended, Fate, Job, Output};
 use crate::plan::{Content, Host, Operation, Plan};
 use crate::plant::Plant;
 use crate::trace::{Application, Kind, Lane};
@@ -263,10 +263,11 @@ impl Facts {
         }
     }
 
-    /// It waits for no more.
-    pub(super) fn datagrams_are_over(&mut self, client: u32) {
+    /// It waits for no more; `counted` is what its probe told, where a probe sent them.
+    pub(super) fn datagrams_are_over(&mut self, client: u32, counted: Option<Counted>) {
         let Some(echoed) = self.last_datagrams(client) else { return };
         echoed.done = true;
+        echoed.counted = counted;
         let words = format!("of {} datagrams {} came back", echoed.requests.len(), echoed.replies.len());
         self.event(client_name(client), &words);
     }

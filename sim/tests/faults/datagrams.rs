@@ -97,6 +97,16 @@ fn a_pause_and_a_hold_lose_nothing_that_a_system_can_keep() {
     }
 }
 
+/// The schedule of a probe does not wait for its process: what has not left long after all were due never does.
+#[test]
+fn a_client_that_stands_still_for_long_sends_the_rest_no_more() {
+    let faults =
+        "faults: [(when: at(50), what: pause(client(0))), (when: after(3000), what: resume(client(0)))],";
+    let outcome = run(&plan(100, faults));
+    let (sent, back) = (echoed(&outcome).requests.len(), echoed(&outcome).replies.len());
+    assert!(sent < 20 && back == sent, "{sent} left, {back} came back");
+}
+
 #[test]
 fn a_system_keeps_only_so_many_for_a_process_that_does_not_read() {
     let outcome = run("(story: \"too many\", clients: [(steps: [

@@ -300,6 +300,6 @@ pub(super) async fn echo<N: Network>(
             }
         }
     }
-    lock(shared).facts.datagrams_are_over(client);
+    lock(shared).facts.datagrams_are_over(client, None);
     Ended::Done
 }

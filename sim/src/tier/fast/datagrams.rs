@@ -1,21 +1,22 @@
-//! Datagrams: the server's echo of them, the clients that send and count, and a network that loses, doubles and delays each
+//! Datagrams: the server's echo of them, the clients' probes, which send and count, and a network that loses, doubles and delays each
 //! by itself. What it does is drawn from a part of the stream `bytes` of its own.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 use rand::RngExt;
-use towline::harness::Side;
-use towline::proto::DatagramEcho;
+use towline::harness::{Checked, Side};
 use towline::proto::datagram::{Address, Datagram};
-use towline::proto::machine::{Bulk, Effect, Input};
-use towline::time::Duration;
+use towline::proto::machine::{Bulk, Effect, Input, Machine, Out};
+use towline::proto::prober::{Carrier, Pace, Rate, Settings};
+use towline::proto::{DatagramEcho, Prober};
+use towline::time::{Duration, Time};
 
-use super::super::datagrams::{self, FIRST_PORT, FORGED, FORGER, ends, payload};
+use super::super::datagrams::{self, FIRST_PORT, FORGED, FORGER, ends};
 use super::super::facts::{SERVER, client_name};
 use super::net::{latency, other};
 use super::world::{Due, Life, World};
-use crate::outcome::Ended;
+use crate::outcome::{Counted, Ended};
 use crate::plan::{Datagrams, Forged, Host, Operation, Plan};
 use crate::streams::{Part, Streams};
 
@@ -33,14 +34,19 @@ pub(super) struct DatagramNet {
     sockets: u16,
 }
 
-/// A client's datagrams that are being sent, on a socket of their own.
+/// A client's probe, on a socket of its own.
 pub(super) struct Probe {
+    life: Life,
     step: usize,
     socket: Address,
-    sent: u32,
-    count: u32,
-    length: usize,
-    gap: Duration,
+    prober: Checked<Prober>,
+    counted: Counted,
+    /// How many have not left yet.
+    left: u32,
+    /// When it is stepped next, as far as that was arranged.
+    arranged: Option<Time>,
+    /// The end of its step was arranged.
+    is_ending: bool,
 }
 
 impl DatagramNet {
@@ -57,39 +63,93 @@ impl World {
         let port = FIRST_PORT + self.datagrams.sockets % (u16::MAX - FIRST_PORT);
         self.datagrams.sockets = self.datagrams.sockets.wrapping_add(1);
         let socket = Address::v4([10, 0, 1, life.client as u8], port);
-        let (length, gap) = (length as usize, Duration::from_millis(gap_ms));
+        let per_second = if gap_ms == 0 { Rate::MAX_PER_SECOND } else { 1e3 / gap_ms as f64 };
+        let settings = Settings {
+            pace: Pace::Open(Rate::new(per_second).unwrap_or(Rate::DEFAULT)),
+            size: (length as usize).max(Carrier::Datagrams.size_min()),
+            count: Some(count.into()),
+            timeout: Duration::from_millis(Operation::DATAGRAM_WAIT_MS),
+            seed: self.plan.seed ^ step as u64,
+            ..Settings::default()
+        };
+        let prober = Prober::new(self.now, &settings).expect("a probe that makes sense");
+        let (prober, _nothing) = Checked::new(self.now, prober, Out::new());
+        let prober = prober.drawn(self.plan.seed, self.observed_one_in);
         if let Some(host) = self.client(life.client) {
-            host.probe = Some(Probe { step, socket, sent: 0, count, length, gap });
+            let (counted, arranged, is_ending) = (Counted::default(), None, false);
+            host.probe =
+                Some(Probe { life, step, socket, prober, counted, left: count, arranged, is_ending });
         }
         self.facts().datagrams_begin(life.client, step);
-        self.after(Duration::ZERO, Due::SendDatagram(life, step));
+        self.step_probe(life.client, Input::Room((), BUFFER));
     }
 
-    /// The next one leaves, or nothing more comes.
+    /// The probe's time has come.
     pub(super) fn send_datagram(&mut self, life: Life, step: usize) {
-        let seed = self.plan.seed;
-        let Some(probe) = self.client(life.client).and_then(|host| host.probe.as_mut()) else { return };
-        if probe.step != step {
-            return;
+        if self
+            .client(life.client)
+            .and_then(|host| host.probe.as_ref())
+            .is_some_and(|probe| probe.step == step)
+        {
+            self.step_probe(life.client, Input::Elapsed);
         }
-        if probe.sent == probe.count {
-            let limit = Duration::from_millis(Operation::DATAGRAM_WAIT_MS);
-            return self.after(limit, Due::DatagramsOver(life, step));
+    }
+
+    /// Steps a client's probe, and arranges its next time.
+    fn step_probe(&mut self, client: u32, input: Input<Prober>) {
+        let (now, mut inputs) = (self.now, vec![input]);
+        while let Some(input) = inputs.pop() {
+            let Some(probe) = self.client(client).and_then(|host| host.probe.as_mut()) else { return };
+            if probe.prober.is_closed() {
+                return;
+            }
+            let from = probe.socket;
+            probe.counted.heard += usize::from(matches!(input, Input::Received(..)));
+            for effect in probe.prober.step(now, input) {
+                let Some(probe) = self.client(client).and_then(|host| host.probe.as_mut()) else { return };
+                match effect {
+                    Effect::Transmit((), payload) => {
+                        probe.left = probe.left.saturating_sub(1);
+                        self.facts().datagram_sent(client, &payload);
+                        self.post(client, Side::Client, Datagram { from, to: SERVED, payload });
+                        inputs.push(Input::Room((), BUFFER));
+                    }
+                    Effect::Event(event) => probe.counted.counts.note(&event),
+                    // Its socket stays until nothing more is waited for: what comes twice may come after its end.
+                    Effect::Finish(()) | Effect::Hangup(()) | Effect::Close(_) => {}
+                    Effect::Dial(()) | Effect::Store(..) => {
+                        unreachable!("a probe of datagrams does none of these")
+                    }
+                }
+            }
         }
-        let payload = payload(seed, step, probe.sent, probe.length);
-        probe.sent += 1;
-        let (from, gap) = (probe.socket, if probe.sent == probe.count { Duration::ZERO } else { probe.gap });
-        let datagram = Datagram { from, to: SERVED, payload: Bytes::from(payload) };
-        self.facts().datagram_sent(life.client, &datagram.payload);
-        self.post(life.client, Side::Client, datagram);
-        self.after(gap, Due::SendDatagram(life, step));
+        let Some(probe) = self.client(client).and_then(|host| host.probe.as_mut()) else { return };
+        let (deadline, over) =
+            (probe.prober.machine().deadline(), Due::DatagramsOver(probe.life, probe.step));
+        // Of a process that stood still for too long, some never leave.
+        let is_last = !probe.is_ending && (probe.left == 0 || probe.prober.is_closed());
+        probe.is_ending |= is_last;
+        if let Some(at) = deadline.filter(|_| deadline != probe.arranged) {
+            probe.arranged = deadline;
+            let due = Due::SendDatagram(probe.life, probe.step);
+            self.at(at.max(now), due);
+        }
+        if is_last {
+            self.after(Duration::from_millis(Operation::DATAGRAM_WAIT_MS), over);
+        }
     }
 
     /// Nothing more is waited for.
     pub(super) fn end_datagrams(&mut self, life: Life, step: usize) {
         let Some(host) = self.client(life.client) else { return };
-        if host.probe.take_if(|probe| probe.step == step).is_some() {
-            self.facts().datagrams_are_over(life.client);
+        if let Some(probe) = host.probe.take_if(|probe| probe.step == step) {
+            let counts = probe.counted.counts;
+            let words = format!(
+                "its probe tells of {} in time, {} late, {} once more, {} out of order",
+                counts.received, counts.late, counts.duplicated, counts.reordered
+            );
+            self.facts().event(client_name(life.client), &words);
+            self.facts().datagrams_are_over(life.client, Some(probe.counted));
             self.step_is_over(life.client, step, Ended::Done);
         }
     }
@@ -158,6 +218,7 @@ impl World {
                 let probe = self.client(client).and_then(|host| host.probe.as_ref());
                 if probe.is_some_and(|probe| probe.socket == datagram.to) {
                     self.facts().datagram_heard(client, &datagram.payload);
+                    self.step_probe(client, Input::Received((), datagram.payload));
                 }
             }),
         }
