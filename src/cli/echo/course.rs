@@ -125,7 +125,11 @@ fn says_later(error: &ClientError) -> bool {
         ClientError::Job(JobError::Session(SessionEnd::ByPeer(failure))) => {
             failure.code.class() == Class::Retryable
         }
-        ClientError::Job(_) | ClientError::Local(_) | ClientError::BadPath(_) | ClientError::Stopped => false,
+        ClientError::Job(_)
+        | ClientError::Local(_)
+        | ClientError::BadPath(_)
+        | ClientError::Stopped
+        | ClientError::Options(_) => false,
     }
 }
 
