@@ -145,8 +145,14 @@ async fn session(endpoint: &Endpoint, how: Connecting<'_>) -> Result<Open, Troub
     let config = ClientConfig { policy, seed, socket, limits, ..ClientConfig::default() };
     let client = Client::new(endpoint.clone(), config);
     // It connects with the first thing that it is asked.
-    client.echo(Bytes::new()).await.map_err(|error| Trouble::Client(Box::new(error)))?;
-    Ok(Open::Session(Arc::new(client)))
+    match client.echo(Bytes::new()).await {
+        Ok(_) => Ok(Open::Session(Arc::new(client))),
+        Err(error) => {
+            // An echo that is dropped with what it has sent unread is told of a reset, and may not take that well.
+            client.close().await;
+            Err(Trouble::Client(Box::new(error)))
+        }
+    }
 }
 
 /// Runs the probe over all connections, until it is over or `stop` resolves.
