@@ -1,6 +1,5 @@
-//! Datagrams as all worlds have them: what one that a client sends says, and how those look that lie.
+//! Datagrams as all worlds have them: how they are told apart, and how those look that lie.
 
-use towline::proto::backoff::SplitMix;
 use towline::proto::datagram::Address;
 
 use crate::plan::Forged;
@@ -13,16 +12,6 @@ pub(super) const FIRST_PORT: u16 = 49_152;
 
 /// The last byte of the address of who forges: no client's.
 pub(super) const FORGER: u8 = 200;
-
-/// What a client's `number`th datagram of a step says: its number in 8 bytes, then noise.
-pub(super) fn payload(seed: u64, step: usize, number: u32, length: usize) -> Vec<u8> {
-    let mut payload = u64::from(number).to_le_bytes().to_vec();
-    let mut noise = SplitMix(seed ^ u64::from(number) << 20 ^ step as u64);
-    while payload.len() < length {
-        payload.push(noise.next_u64() as u8);
-    }
-    payload
-}
 
 /// The number that one begins with.
 pub(super) fn number(payload: &[u8]) -> u64 {

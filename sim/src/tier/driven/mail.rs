@@ -14,6 +14,7 @@ use rand::RngExt;
 use tokio::time::{Duration, Instant, sleep_until};
 use towline::drive::Mail;
 use towline::net::Place;
+use towline::proto::backoff::SplitMix;
 use towline::proto::datagram::{self, Address, LocalName, Peer, Unanswered};
 
 use super::super::datagrams;
@@ -246,6 +247,16 @@ pub(super) fn forge(forged: Forged, shared: &Shared) {
     state.mail.forged.push_back(Datagram { from: End::Ip(from), to: End::Ip(to), payload });
 }
 
+/// What a client's `number`th datagram of a step says: its number in 8 bytes, then noise.
+fn payload(seed: u64, step: usize, number: u32, length: usize) -> Vec<u8> {
+    let mut payload = u64::from(number).to_le_bytes().to_vec();
+    let mut noise = SplitMix(seed ^ u64::from(number) << 20 ^ step as u64);
+    while payload.len() < length {
+        payload.push(noise.next_u64() as u8);
+    }
+    payload
+}
+
 /// A client sends, and listens until nothing more is to come.
 pub(super) async fn echo<N: Network>(
     shared: &Shared,
@@ -275,7 +286,7 @@ pub(super) async fn echo<N: Network>(
                 if sent == count {
                     break;
                 }
-                let payload = datagrams::payload(shared.plan().seed, step, sent, length as usize);
+                let payload = payload(shared.plan().seed, step, sent, length as usize);
                 sent += 1;
                 lock(shared).facts.datagram_sent(client, &payload);
                 // Where no server is, one is lost.
