@@ -10,7 +10,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
-use towline::drive::{Disk, Door, Mode, Serve, stopper};
+use towline::drive::{Disk, Door, Mode, Serve, Traffic, stopper};
 use towline::net::Listener;
 use towline::proto::storage::RootId;
 use towline::proto::{Limits, ListenLimits};
@@ -56,6 +56,7 @@ async fn towline() -> SocketAddr {
         limits: Limits::default(),
         listen: ListenLimits::default(),
         echo_idle: Some(Duration::from_secs(300)),
+        traffic: Traffic::default(),
         watch: Arc::new(|_| {}),
     };
     let (stopper, stop) = stopper();

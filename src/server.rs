@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
-use crate::drive::{Disk, Door, LocalMail, Mode, Serve, UdpMail, serve_mail};
+use crate::drive::{Disk, Door, LocalMail, Mode, Serve, Traffic, UdpMail, serve_mail, stay_awake};
 pub use crate::drive::{ServerEvent, StopReceiver, Stopper, Watch, stopper};
 use crate::net::{Listener, Place, SocketFile};
 pub use crate::proto::datagram::Allowance;
@@ -28,6 +28,9 @@ pub struct ServerConfig {
     pub allowance: Allowance,
     /// Whether what is acknowledged is durable.
     pub durability: Durability,
+    /// For how long after something has arrived the server looks for more instead of sleeping: it answers sooner, and takes a whole
+    /// processor meanwhile. The runtime must be one of a single thread. `None`: it sleeps at once.
+    pub busy_poll: Option<Duration>,
 }
 
 impl Default for ServerConfig {
@@ -38,6 +41,7 @@ impl Default for ServerConfig {
             echo_idle: Some(Duration::from_secs(300)),
             allowance: Allowance::default(),
             durability: Durability::Full,
+            busy_poll: None,
         }
     }
 }
@@ -93,14 +97,20 @@ impl Server {
 
     /// Serves until it is stopped and what runs has ended. Datagrams are answered until then.
     pub async fn run(self, doors: Doors, stop: StopReceiver) -> ListenEnd {
-        let mut mail = JoinSet::new();
+        let (mut mail, traffic) = (JoinSet::new(), Traffic::default());
+        if let Some(limit) = self.config.busy_poll {
+            mail.spawn(stay_awake(traffic.clone(), limit));
+        }
         for (place, mailbox) in doors.mail {
             let (allowance, watch) = (self.config.allowance, Arc::clone(&self.watch));
+            let traffic = traffic.clone();
             match mailbox {
-                Mailbox::Udp(socket) => drop(mail.spawn(serve_mail(place, socket, allowance, watch))),
+                Mailbox::Udp(socket) => {
+                    drop(mail.spawn(serve_mail(place, socket, allowance, traffic, watch)))
+                }
                 Mailbox::Unix(socket, file) => drop(mail.spawn(async move {
                     let _removed_with_the_task = file;
-                    serve_mail(place, socket, allowance, watch).await;
+                    serve_mail(place, socket, allowance, traffic, watch).await;
                 })),
             }
         }
@@ -113,6 +123,7 @@ impl Server {
             limits: self.config.limits,
             listen: self.config.listen,
             echo_idle: self.config.echo_idle,
+            traffic,
             watch: self.watch,
         };
         let end = serve.run(stop).await;

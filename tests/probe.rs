@@ -314,3 +314,21 @@ fn anybodys_echo_behind_a_unix_socket() {
         assert_clean(folder.path(), &format!("unix:{program} --wait 10 --count 100 --size 3000"), 100);
     }
 }
+
+/// Both ends poll instead of sleeping, in a process of one thread each: the same comes of it.
+#[test]
+fn both_ends_poll() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut serve = towline();
+    serve.args(["serve", "--busy-poll", "2ms", "--listen", "127.0.0.1:0", "--echo", "tcp://127.0.0.1:0"]);
+    serve.args(["--echo", "udp://127.0.0.1:0", "--echo", "unix:stream", "--echo", "unixgram:datagram"]);
+    let (_server, mut lines) = start(&mut serve, folder.path());
+    let host = said(&mut lines, "listening on ");
+    let tcp = format!("tcp://{}", said(&mut lines, "echoing on "));
+    let udp = said(&mut lines, "echoing on ");
+    for target in [&host, &tcp, &udp, "unix:stream", "unixgram:datagram"] {
+        for busy in ["", " --busy-poll 2ms"] {
+            assert_clean(folder.path(), &format!("{target} --count 100 --closed --warmup 0{busy}"), 100);
+        }
+    }
+}

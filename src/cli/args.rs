@@ -246,6 +246,19 @@ pub(super) fn limit(text: &str) -> Result<Patience, String> {
     }
 }
 
+/// A time that may be none.
+pub(super) fn time(text: &str) -> Result<Duration, String> {
+    patience(text)?.0.ok_or_else(|| "an amount of time is needed, such as 2.5".to_owned())
+}
+
+/// A time that may not.
+pub(super) fn some_time(text: &str) -> Result<Duration, String> {
+    match time(text)? {
+        Duration::ZERO => Err("some time is needed, such as 0.5".to_owned()),
+        time => Ok(time),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -16,7 +16,7 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 
 use self::course::Connecting;
 use self::target::Target;
-use super::args::{Patience, Sockets, Talk, patience};
+use super::args::{Patience, Sockets, Talk, patience, some_time, time};
 use super::exit::Exit;
 use super::explain::CliError;
 use super::output;
@@ -99,6 +99,10 @@ pub(super) struct Args {
     /// How long one attempt to connect may take
     #[arg(long, value_name = "DURATION|none", default_value = "10", value_parser = patience)]
     connect_timeout: Patience,
+
+    /// Look for replies for so long after one came, instead of sleeping: no time to wake up in what is measured, for a whole processor
+    #[arg(long, value_name = "DURATION", value_parser = some_time)]
+    busy_poll: Option<Duration>,
 
     /// Print one JSON object a line, and nothing else, to standard output
     #[arg(long)]
@@ -209,7 +213,7 @@ fn measure(args: &Args, target: &Target) -> Result<(), CliError> {
         asked.is_session = connections.iter().all(course::Open::is_session);
         let mut stopped = None;
         let stop = async { stopped = Some(signals.next().await) };
-        let (tally, ended) = course::run(connections, &asked.settings, stop).await?;
+        let (tally, ended) = course::run(connections, &asked.settings, args.busy_poll, stop).await?;
         conclude(args, target, &asked, &tally, ended, stopped)
     });
     // A name that is still being resolved cannot be called off.
@@ -256,19 +260,6 @@ fn rate(text: &str) -> Result<Rate, String> {
 
 fn fail_if(text: &str) -> Result<FailIf, String> {
     FailIf::parse(text).map_err(|error| failed::condition(text, &error))
-}
-
-/// A time that may be none.
-fn time(text: &str) -> Result<Duration, String> {
-    patience(text)?.0.ok_or_else(|| "an amount of time is needed, such as 2.5".to_owned())
-}
-
-/// A time that may not.
-fn some_time(text: &str) -> Result<Duration, String> {
-    match time(text)? {
-        Duration::ZERO => Err("some time is needed, such as 0.5".to_owned()),
-        time => Ok(time),
-    }
 }
 
 #[cfg(test)]

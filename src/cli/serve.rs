@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use super::args::{self, Patience, Talk};
 use super::doors::{self, Opened};
@@ -57,6 +58,11 @@ pub(super) struct Args {
     #[arg(long, value_name = "DURATION|none", default_value = "5m", requires = "echo", value_parser = args::limit)]
     echo_idle_timeout: Patience,
 
+    /// Look for more for so long after something came, instead of sleeping: answers some 40 µs sooner, for a whole processor
+    /// while it lasts, and on one thread
+    #[arg(long, value_name = "DURATION", value_parser = args::some_time)]
+    busy_poll: Option<Duration>,
+
     #[command(flatten)]
     timeouts: args::Timeouts,
 
@@ -83,7 +89,11 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
         output::note(&format!("warning: whoever reaches {place} can {can}, and nothing is encrypted"));
     }
     allow_many_files();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    let mut threads = match args.busy_poll {
+        Some(_) => tokio::runtime::Builder::new_current_thread(),
+        None => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let runtime = threads
         .enable_all()
         .max_blocking_threads(16)
         .build()
@@ -117,6 +127,7 @@ async fn serve(args: &Args, files: &[Place], lines: SyncSender<String>) -> Resul
         listen: limits,
         echo_idle: args.echo_idle_timeout.0,
         durability: args.durable.durability(),
+        busy_poll: args.busy_poll,
         ..ServerConfig::default()
     };
     let nonce = args::random()? as u64;

@@ -15,10 +15,10 @@ use tokio::io::Interest;
 use tokio::net::unix::SocketAddr;
 use tokio::net::{UdpSocket, UnixDatagram};
 
-use super::{Clock, ServerEvent, Watch};
+use super::{Clock, ServerEvent, Traffic, Watch};
 use crate::net::Place;
 use crate::proto::datagram::{Address, Allowance, Datagram, DatagramEcho, LocalName, Peer, Unanswered};
-use crate::proto::machine::{Effect, Input, Machine, Out};
+use crate::proto::machine::{Bulk, Effect, Input, Machine, Out};
 
 /// The longest datagram that any of these sockets carries, and what a batch of joined ones takes at most.
 const LONGEST: usize = 64 * 1024;
@@ -66,7 +66,14 @@ fn is_final(error: &io::Error) -> bool {
 }
 
 /// Echoes what comes to `mail` until that is dead or this is dropped; then `watch` is told what became of it all.
-pub async fn serve_mail<M: Mail>(place: Place, mut mail: M, allowance: Allowance, watch: Watch) {
+/// `traffic` counts what comes and goes, headers included.
+pub async fn serve_mail<M: Mail>(
+    place: Place,
+    mut mail: M,
+    allowance: Allowance,
+    traffic: Traffic,
+    watch: Watch,
+) {
     let mut over = TellMailClosed { place, tally: Tally::default(), error: None, watch };
     let clock = Clock::start();
     let mut echo = DatagramEcho::new(allowance);
@@ -87,6 +94,7 @@ pub async fn serve_mail<M: Mail>(place: Place, mut mail: M, allowance: Allowance
         }
         errors = 0;
         let now = clock.now();
+        traffic.received(inbox.iter().map(Bulk::bulk).sum());
         over.tally.received += inbox.len() as u64;
         echo.step(now, Input::Room((), ROOM), &mut out);
         for datagram in inbox.drain(..) {
@@ -103,6 +111,7 @@ pub async fn serve_mail<M: Mail>(place: Place, mut mail: M, allowance: Allowance
         let untaken = mail.send(&outbox).await;
         over.tally.untaken += untaken;
         over.tally.answered += outbox.len() as u64 - untaken;
+        traffic.sent(outbox.iter().map(Bulk::bulk).sum());
         outbox.clear();
     }
 }

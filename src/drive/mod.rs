@@ -9,6 +9,7 @@
 //! | `disk` | store operations on threads, or in line where there must be none; publications in groups |
 //! | `completions` | one machine's use of a store, and its leases |
 //! | `inbox` | where those arrive |
+//! | `awake` | polling in place of sleeping |
 //! | `traffic` | how many bytes went over connections |
 //! | `streams` | what the application reads or writes in order |
 //! | `mail` | sockets of datagrams, under the echo machine |
@@ -18,6 +19,7 @@
 //! | `jobs` | the client machine as a handle to ask things of |
 
 mod alarm;
+mod awake;
 mod buffers;
 mod completions;
 mod disk;
@@ -31,6 +33,7 @@ mod serve;
 mod streams;
 mod traffic;
 
+pub use awake::stay_awake;
 pub use buffers::Pool;
 pub use completions::Completions;
 pub use disk::{Disk, Mode, Submit};

@@ -13,8 +13,8 @@ use tokio::net::{UdpSocket, UnixDatagram};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::Clock;
 use super::alarm::Alarm;
+use super::{Clock, Traffic};
 use crate::proto::Prober;
 use crate::proto::machine::{Effect, End, Input, Machine, Out};
 use crate::proto::prober::{ProbeCommand, ProbeEnd, Settings, Tally};
@@ -56,13 +56,14 @@ pub struct Probed<E> {
     pub error: Option<E>,
 }
 
-/// Runs a prober over `wire` to its end, or until `stop` is true, and counts in `tally`.
+/// Runs a prober over `wire` to its end, or until `stop` is true, and counts in `tally`; what comes is `traffic`.
 pub async fn run_probe<W: Wire>(
     clock: Clock,
     mut prober: Prober,
     mut wire: W,
     mut stop: watch::Receiver<bool>,
     tally: Arc<Mutex<Tally>>,
+    traffic: Traffic,
 ) -> io::Result<Probed<W::Error>> {
     let mut alarm = Alarm::new()?;
     let mut stopped = pin!(async move {
@@ -81,6 +82,10 @@ pub async fn run_probe<W: Wire>(
             })
         });
         let (input, has_slept) = next.await;
+        if let Input::Received((), bytes) = &input {
+            // An empty datagram is an arrival, too.
+            traffic.received(bytes.len().max(1));
+        }
         let now = clock.now();
         let woken_for = prober.deadline().filter(|_| has_slept);
         prober.step(now, input, &mut out);

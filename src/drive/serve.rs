@@ -13,7 +13,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::AbortHandle;
 use tokio::time::Sleep;
 
-use super::{Clock, Completions, NoDial, Pool, Run, Submit, Tally};
+use super::{Clock, Completions, NoDial, Pool, Run, Submit, Tally, Traffic};
 use crate::net::{Listener, Peer, Place, Stream, source_of};
 use crate::probe::{Bug, planted};
 use crate::proto::listener::{self, ConnectionId, ListenEnd, ListenEvent, ListenInput};
@@ -107,6 +107,8 @@ pub struct Serve<A: Accept> {
     pub listen: ListenLimits,
     /// How long an echo connection may be idle.
     pub echo_idle: Option<Duration>,
+    /// Counts what goes over all connections.
+    pub traffic: Traffic,
     /// Told what happens.
     pub watch: Watch,
 }
@@ -270,6 +272,7 @@ impl<A: Accept> Serving<A> {
         };
         let (commands, inbox) = unbounded_channel();
         let run = Run::new(clock, session, born, NoDial::default(), self.pool.clone())
+            .with_traffic(self.config.traffic.clone())
             .with_link((), stream)
             .with_store(Completions::new(Arc::clone(&self.config.store.0)))
             .with_commands(inbox);
@@ -287,8 +290,8 @@ impl<A: Accept> Serving<A> {
     fn begin_echo(&mut self, id: ConnectionId, stream: A::Stream, is_refused: bool) -> Task {
         let clock = Clock::start();
         let echo = Echo::new(clock.now(), self.config.echo_idle);
-        let run =
-            Run::new(clock, echo, Out::new(), NoDial::default(), self.pool.clone()).with_link((), stream);
+        let run = Run::new(clock, echo, Out::new(), NoDial::default(), self.pool.clone());
+        let run = run.with_traffic(self.config.traffic.clone()).with_link((), stream);
         let closed = TellClosed(id, self.closed.0.clone());
         let mut over = TellEchoClosed { id, watch: Arc::clone(&self.config.watch), end: None };
         let task = tokio::spawn(async move {

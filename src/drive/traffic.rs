@@ -1,25 +1,46 @@
 //! Bytes that went over connections: what the system took and gave, whatever they meant.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use tokio::sync::Notify;
 
 /// Counts the bytes of all connections that share it.
 #[derive(Clone, Debug, Default)]
 pub struct Traffic {
-    counts: Arc<[AtomicU64; 2]>,
+    counts: Arc<Counts>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    sent: AtomicU64,
+    received: AtomicU64,
+    /// Somebody waits for the next arrival.
+    is_awaited: AtomicBool,
+    arrival: Notify,
 }
 
 impl Traffic {
     pub(super) fn sent(&self, bytes: usize) {
-        self.counts[0].fetch_add(bytes as u64, Ordering::Relaxed);
+        self.counts.sent.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
     pub(super) fn received(&self, bytes: usize) {
-        self.counts[1].fetch_add(bytes as u64, Ordering::Relaxed);
+        self.counts.received.fetch_add(bytes as u64, Ordering::Relaxed);
+        if self.counts.is_awaited.load(Ordering::Relaxed) {
+            self.counts.arrival.notify_one();
+        }
     }
 
     /// Bytes sent and received so far.
     pub fn so_far(&self) -> (u64, u64) {
-        (self.counts[0].load(Ordering::Relaxed), self.counts[1].load(Ordering::Relaxed))
+        (self.counts.sent.load(Ordering::Relaxed), self.counts.received.load(Ordering::Relaxed))
+    }
+
+    /// Waits until something is received.
+    pub(super) async fn arrival(&self) {
+        self.counts.is_awaited.store(true, Ordering::Relaxed);
+        self.counts.arrival.notified().await;
+        self.counts.is_awaited.store(false, Ordering::Relaxed);
     }
 }

@@ -9,7 +9,9 @@ use socket2::{Domain, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
-use towline::drive::{Completions, Dial, Disk, Door, Jobs, Mode, Serve, ServerEvent, Stopper, stopper};
+use towline::drive::{
+    Completions, Dial, Disk, Door, Jobs, Mode, Serve, ServerEvent, Stopper, Traffic, stopper,
+};
 use towline::net::Listener;
 use towline::proto::client::RetryPolicy;
 use towline::proto::listener::ListenEnd;
@@ -74,6 +76,7 @@ impl World {
             limits: limits.clone(),
             listen: ListenLimits::default(),
             echo_idle: None,
+            traffic: Traffic::default(),
             watch: Arc::new(move |event| match event {
                 ServerEvent::Session { event: Event::Op(_, OpEvent::Progress(_)), .. } => notify.notify_one(),
                 ServerEvent::EchoClosed { end, .. } => ended.lock().expect("no panic").push(end),

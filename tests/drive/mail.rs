@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use rustix::io::Errno;
-use towline::drive::{Mail, ServerEvent, Tally, serve_mail};
+use towline::drive::{Mail, ServerEvent, Tally, Traffic, serve_mail};
 use towline::net::Place;
 use towline::proto::datagram::{Address, Allowance, Datagram};
 
@@ -41,8 +41,8 @@ async fn served(given: impl IntoIterator<Item = Result<u8, Errno>>) -> (Vec<Byte
     let mail = Flaky { given: given.into_iter().collect(), sent: Arc::clone(&sent) };
     let told = Arc::clone(&over);
     let place = Place::Udp("127.0.0.1:7007".parse().unwrap());
-    serve_mail(place, mail, Allowance::default(), Arc::new(move |event| *told.lock().unwrap() = Some(event)))
-        .await;
+    let watch = Arc::new(move |event| *told.lock().unwrap() = Some(event));
+    serve_mail(place, mail, Allowance::default(), Traffic::default(), watch).await;
     let Some(ServerEvent::MailClosed { tally, error, .. }) = over.lock().unwrap().take() else {
         panic!("nothing is told")
     };

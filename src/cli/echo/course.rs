@@ -13,7 +13,9 @@ use super::target::Target;
 use crate::cli::args;
 use crate::cli::explain::CliError;
 use crate::client::{Client, ClientConfig, ClientError};
-use crate::drive::{CallWire, Clock, DatagramSocket, DatagramWire, Probed, StreamWire, Wire, run_probe};
+use crate::drive::{
+    CallWire, Clock, DatagramSocket, DatagramWire, Probed, StreamWire, Traffic, Wire, run_probe, stay_awake,
+};
 use crate::net::{self, Endpoint, PrivateName, SocketOptions};
 use crate::proto::client::{JobError, RetryPolicy};
 use crate::proto::prober::{Carrier, ProbeEnd, Settings, Tally};
@@ -159,8 +161,14 @@ async fn session(endpoint: &Endpoint, how: Connecting<'_>) -> Result<Open, Troub
 pub(super) async fn run(
     connections: Vec<Open>,
     settings: &Settings,
+    busy_poll: Option<Duration>,
     stop: impl Future<Output = ()>,
 ) -> Result<(Tally, Vec<Ended>), CliError> {
+    let traffic = Traffic::default();
+    let mut awake = JoinSet::new();
+    if let Some(limit) = busy_poll {
+        awake.spawn(stay_awake(traffic.clone(), limit));
+    }
     let tally = Arc::new(Mutex::new(Tally::default()));
     let (stopper, stopped) = watch::channel(false);
     let (clock, mut tasks) = (Clock::start(), JoinSet::new());
@@ -170,15 +178,15 @@ pub(super) async fn run(
         let (carrier, share) = (open.carrier(), (number as u64, count));
         let settings = Settings { carrier, seed, share, ..settings.clone() };
         let prober = Prober::new(start, &settings).map_err(|error| super::failed::settings(&error))?;
-        let (stopped, tally) = (stopped.clone(), Arc::clone(&tally));
+        let (stopped, tally, traffic) = (stopped.clone(), Arc::clone(&tally), traffic.clone());
         tasks.spawn(async move {
             let system = Trouble::System;
             match open {
                 Open::Stream(stream) => {
-                    over(clock, prober, StreamWire::new(stream), stopped, tally, system).await
+                    over(clock, prober, StreamWire::new(stream), (stopped, tally, traffic), system).await
                 }
                 Open::Datagrams(socket, _name) => {
-                    over(clock, prober, DatagramWire::new(socket), stopped, tally, system).await
+                    over(clock, prober, DatagramWire::new(socket), (stopped, tally, traffic), system).await
                 }
                 Open::Session(client) => {
                     let client_error = |error| Trouble::Client(Box::new(error));
@@ -186,7 +194,7 @@ pub(super) async fn run(
                         let client = Arc::clone(&client);
                         async move { client.echo(probe.clone()).await.map(|_| probe) }
                     };
-                    over(clock, prober, CallWire::new(call), stopped, tally, client_error).await
+                    over(clock, prober, CallWire::new(call), (stopped, tally, traffic), client_error).await
                 }
             }
         });
@@ -216,11 +224,10 @@ async fn over<W: Wire>(
     clock: Clock,
     prober: Prober,
     wire: W,
-    stopped: watch::Receiver<bool>,
-    tally: Arc<Mutex<Tally>>,
+    (stopped, tally, traffic): (watch::Receiver<bool>, Arc<Mutex<Tally>>, Traffic),
     trouble: impl FnOnce(W::Error) -> Trouble,
 ) -> Ended {
-    match run_probe(clock, prober, wire, stopped, tally).await {
+    match run_probe(clock, prober, wire, stopped, tally, traffic).await {
         Ok(Probed { end, error }) => Probed { end, error: error.map(trouble) },
         // Without a timer nothing was sent.
         Err(error) => Probed { end: ProbeEnd::Stopped, error: Some(Trouble::System(error)) },

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::JoinSet;
-use towline::drive::{Door, Serve, ServerEvent, Stopper, serve_mail, stopper};
+use towline::drive::{Door, Serve, ServerEvent, Stopper, Traffic, serve_mail, stopper};
 use towline::net::Peer;
 use towline::proto::datagram::Allowance;
 
@@ -70,13 +70,14 @@ async fn serve<N: Network>(shared: &Shared, network: &N) -> Result<(), String> {
         limits: shared.plan().limits(),
         listen: shared.plan().listen_limits(),
         echo_idle: shared.plan().limits().idle,
+        traffic: Traffic::default(),
         watch: Arc::new(move |event| watch(&watching.0, &watching.1, event)),
     };
     let (stopper, stop) = stopper();
     tokio::spawn(Polled::new(obey(shared.clone(), network.clone(), inbox, stopper)));
     let watching = Arc::clone(&serve.watch);
     let mail = mail::Shim::new(mail, Host::Server, shared.clone());
-    let echo = serve_mail(end.place(), mail, Allowance::default(), watching);
+    let echo = serve_mail(end.place(), mail, Allowance::default(), Traffic::default(), watching);
     let mut echoes = JoinSet::new();
     echoes.spawn(Polled::new(echo));
     let end = serve.run(stop).await;
