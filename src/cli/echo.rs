@@ -16,11 +16,13 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 
 use self::course::Connecting;
 use self::target::Target;
+use tokio::runtime::Builder;
+
 use super::args::{Patience, Sockets, Talk, patience, some_time, time};
 use super::exit::Exit;
 use super::explain::CliError;
-use super::output;
 use super::visit::Signals;
+use super::{output, runtime};
 use crate::proto::prober::verdict::FailIf;
 use crate::proto::prober::{Pace, Rate, Settings, Tally};
 
@@ -193,11 +195,7 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
 fn measure(args: &Args, target: &Target) -> Result<(), CliError> {
     let mut asked = args.asked(target)?;
     args.sockets.check(&[target.dialling()])?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .max_blocking_threads(4)
-        .build()
-        .map_err(|error| CliError::system("cannot start", &error))?;
+    let runtime = runtime::start(Builder::new_current_thread().max_blocking_threads(4))?;
     let result = runtime.block_on(async {
         let mut signals = Signals::new()?;
         let options = &args.sockets.options;

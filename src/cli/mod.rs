@@ -8,6 +8,7 @@
 //! | `serve`, `put`, `get`, `ls`, `rm`, `echo`, `partials`, `hash`, `verify` | one file a command |
 //! | `trees` | what `put` and `get` share where more than one file moves |
 //! | `print`, `pour` | `get` to standard output, `put` from standard input |
+//! | `runtime` | the runtime that a command's sockets live in |
 //! | `visit` | what the client commands share: a client, its signals, its goodbye |
 //! | `journal` | a server's events as lines |
 //! | `screen` | a client's progress and retries as lines |
@@ -36,6 +37,7 @@ mod pour;
 mod print;
 mod put;
 mod rm;
+mod runtime;
 mod screen;
 mod serve;
 mod trees;

@@ -6,12 +6,15 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::runtime::Builder;
+
 use super::args::{self, Patience, Talk};
 use super::doors::{self, Opened};
 use super::exit::Exit;
 use super::explain::CliError;
 use super::journal::Journal;
 use super::output::{self, shown};
+use super::runtime;
 use super::visit::Signals;
 use crate::net::diagnose::{Diagnosis, local_addresses};
 use crate::net::{DEFAULT_PORT, Endpoint, HostPort, Place, SocketOptions};
@@ -90,14 +93,10 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
     }
     allow_many_files();
     let mut threads = match args.busy_poll {
-        Some(_) => tokio::runtime::Builder::new_current_thread(),
-        None => tokio::runtime::Builder::new_multi_thread(),
+        Some(_) => Builder::new_current_thread(),
+        None => Builder::new_multi_thread(),
     };
-    let runtime = threads
-        .enable_all()
-        .max_blocking_threads(16)
-        .build()
-        .map_err(|error| CliError::system("cannot start", &error))?;
+    let runtime = runtime::start(threads.max_blocking_threads(16))?;
     let (lines, printed) = sync_channel(LINES_MAX);
     let printer = std::thread::spawn(move || print_all(&printed));
     let end = runtime.block_on(serve(args, &files, lines));

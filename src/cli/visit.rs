@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::args::{Common, Moving};
 use super::exit::Exit;
 use super::explain::CliError;
 use super::json;
+use super::runtime;
 use super::screen::Screen;
 use crate::client::{Client, ClientError, Connection};
 use crate::net::diagnose::Diagnosis;
@@ -65,11 +67,7 @@ pub(super) fn over<T>(
     common.sockets.check(&[server.dialling()])?;
     let mut config = common.config(how.into())?;
     config.limits.connections = connections;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .max_blocking_threads(8)
-        .build()
-        .map_err(|error| CliError::system("cannot start", &error))?;
+    let runtime = runtime::start(Builder::new_current_thread().max_blocking_threads(8))?;
     let result = runtime.block_on(async {
         let mut signals = Signals::new()?;
         let screen = Arc::new(Screen::new(common.talk, server));
