@@ -66,7 +66,7 @@ fn is_final(error: &io::Error) -> bool {
 }
 
 /// Echoes what comes to `mail` until that is dead or this is dropped; then `watch` is told what became of it all.
-/// `traffic` counts what comes and goes, headers included.
+/// `traffic` counts what comes and what is answered, headers included, also where the system does not take the answer.
 pub async fn serve_mail<M: Mail>(
     place: Place,
     mut mail: M,
