@@ -6,8 +6,6 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::runtime::Builder;
-
 use super::args::{self, Patience, Talk};
 use super::doors::{self, Opened};
 use super::exit::Exit;
@@ -92,10 +90,7 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
         output::note(&format!("warning: whoever reaches {place} can {can}, and nothing is encrypted"));
     }
     allow_many_files();
-    let mut threads = match args.busy_poll {
-        Some(_) => Builder::new_current_thread(),
-        None => Builder::new_multi_thread(),
-    };
+    let mut threads = runtime::threads(args.busy_poll.is_some());
     let runtime = runtime::start(threads.max_blocking_threads(16))?;
     let (lines, printed) = sync_channel(LINES_MAX);
     let printer = std::thread::spawn(move || print_all(&printed));

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -18,6 +19,8 @@ pub(super) const QUEUE: usize = 2 * 1024 * 1024;
 const PIECES: usize = 64;
 /// Reads shorter than this part of a buffer are copied, so that they do not pin it.
 const COPY_BELOW: usize = 8;
+/// After a read shorter than this no longer one is expected: it needs no buffer of the pool's.
+const SHORT: usize = 4 * 1024;
 
 /// A stream and what is under way on it.
 #[derive(Debug)]
@@ -29,6 +32,8 @@ pub struct Link<S> {
     told: usize,
     write: Write,
     read: Read,
+    /// The last read was a short one, or there was none.
+    is_short: bool,
     traffic: Traffic,
 }
 
@@ -60,7 +65,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
     /// A connection that stands; `traffic` counts its bytes.
     pub(super) fn new(stream: S, traffic: Traffic) -> Link<S> {
         let (write, read) = (Write::Open, Read::Open);
-        Link { stream, queue: VecDeque::new(), queued: 0, told: 0, write, read, traffic }
+        Link { stream, queue: VecDeque::new(), queued: 0, told: 0, write, read, is_short: true, traffic }
     }
 
     pub(super) fn transmit(&mut self, bytes: Bytes) {
@@ -89,20 +94,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         if !wants_read || self.read == Read::Ended {
             return Poll::Pending;
         }
-        let mut buffer = pool.take();
-        let mut space = ReadBuf::new(buffer.space());
-        match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut space)) {
-            Ok(()) => {
-                let count = space.filled().len();
-                if count == 0 {
-                    self.read = Read::Ended;
-                    return Poll::Ready(Heard::Ended(End::Orderly));
-                }
-                self.traffic.received(count);
-                if count < buffer.space().len() / COPY_BELOW {
-                    return Poll::Ready(Heard::Received(Bytes::copy_from_slice(&buffer.space()[..count])));
-                }
-                Poll::Ready(Heard::Received(buffer.freeze(count)))
+        match ready!(self.poll_read(cx, pool)) {
+            Ok(bytes) if bytes.is_empty() => {
+                self.read = Read::Ended;
+                Poll::Ready(Heard::Ended(End::Orderly))
+            }
+            Ok(bytes) => {
+                self.traffic.received(bytes.len());
+                Poll::Ready(Heard::Received(bytes))
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {
                 cx.waker().wake_by_ref();
@@ -113,6 +112,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
                 Poll::Ready(Heard::Ended(End::Reset))
             }
         }
+    }
+
+    /// Reads once; nothing, at the end.
+    fn poll_read(&mut self, cx: &mut Context<'_>, pool: &Pool) -> Poll<io::Result<Bytes>> {
+        let stream = Pin::new(&mut self.stream);
+        if self.is_short {
+            let mut space = [MaybeUninit::uninit(); SHORT];
+            let mut space = ReadBuf::uninit(&mut space);
+            ready!(stream.poll_read(cx, &mut space))?;
+            self.is_short = space.remaining() > 0;
+            return Poll::Ready(Ok(Bytes::copy_from_slice(space.filled())));
+        }
+        let mut buffer = pool.take();
+        let mut space = ReadBuf::new(buffer.space());
+        ready!(stream.poll_read(cx, &mut space))?;
+        let count = space.filled().len();
+        self.is_short = count < SHORT;
+        Poll::Ready(Ok(match count < buffer.space().len() / COPY_BELOW {
+            true => Bytes::copy_from_slice(&buffer.space()[..count]),
+            false => buffer.freeze(count),
+        }))
     }
 
     /// Ready once everything that can be written is.
@@ -141,9 +161,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             self.queue.clear();
         }
         while !self.queue.is_empty() {
-            let slices: Vec<IoSlice<'_>> =
-                self.queue.iter().take(PIECES).map(|bytes| IoSlice::new(bytes)).collect();
-            match Pin::new(&mut self.stream).poll_write_vectored(cx, &slices) {
+            match self.poll_write_once(cx) {
                 Poll::Pending => return,
                 Poll::Ready(Ok(count)) if count > 0 => {
                     self.written(count);
@@ -169,6 +187,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         }
     }
 
+    /// A single piece goes without a list, which costs the system more.
+    fn poll_write_once(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let stream = Pin::new(&mut self.stream);
+        if let (Some(first), 1) = (self.queue.front(), self.queue.len()) {
+            return stream.poll_write(cx, first);
+        }
+        let mut slices = [IoSlice::new(&[]); PIECES];
+        let count =
+            self.queue.iter().zip(&mut slices).map(|(bytes, slice)| *slice = IoSlice::new(bytes)).count();
+        stream.poll_write_vectored(cx, &slices[..count])
+    }
+
     fn written(&mut self, mut count: usize) {
         self.queued -= count;
         if !planted(Bug::CountQueued) {
@@ -185,6 +215,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             count -= front.len();
             self.queue.pop_front();
         }
+        // A connection that waits holds no memory, and the next piece gets some that is still in the cache.
+        self.queue = VecDeque::new();
     }
 
     /// What cannot be sent is dropped; that the connection broke is told by its reading side.

@@ -1,5 +1,7 @@
 //! Sockets of datagrams under the echo machine: batches come in and go out, as many as the system gives and takes at once.
 
+mod many;
+
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io;
@@ -176,6 +178,30 @@ impl UdpMail {
         self.socket.async_io(Interest::WRITABLE, send).await
     }
 
+    /// Sends each by itself, several in a call; gives how many the system did not take.
+    async fn transmit_each(&self, all: &[Datagram]) -> u64 {
+        if self.bound.ip().is_unspecified() {
+            // The answer comes from the address that was asked, which has to be said of each.
+            let mut untaken = 0;
+            for one in all {
+                untaken += u64::from(self.transmit(one, &one.payload, None).await.is_err());
+            }
+            return untaken;
+        }
+        let (mut untaken, mut rest) = (0, all);
+        while !rest.is_empty() {
+            let send = || {
+                let next = rest.iter().take(many::MOST);
+                let each: Vec<_> = next.map(|one| (self.destination(one.to), &*one.payload)).collect();
+                many::send(&self.socket, &each)
+            };
+            let taken = self.socket.async_io(Interest::WRITABLE, send).await;
+            untaken += u64::from(taken.is_err());
+            rest = &rest[taken.unwrap_or(1).clamp(1, rest.len())..];
+        }
+        untaken
+    }
+
     /// As the socket's family writes it.
     fn destination(&self, to: Address) -> net::SocketAddr {
         net::SocketAddr::new(host(to), to.port)
@@ -211,25 +237,29 @@ impl Mail for UdpMail {
         let is_one = |one: &Datagram, other: &Datagram| {
             (one.from, one.to) == (other.from, other.to) && one.payload.len() == other.payload.len()
         };
+        // Those that have none like them beside them, so far.
+        let mut alone = 0..0;
         for alike in outbox.chunk_by(is_one) {
             let length = alike[0].payload.len();
             let fit = (LONGEST - 1_024).checked_div(length).map_or(1, |fit| most.min(fit).max(1));
+            if alike.len() == 1 || fit == 1 {
+                alone.end += alike.len();
+                continue;
+            }
+            untaken += self.transmit_each(&outbox[alone.clone()]).await;
+            alone = alone.end + alike.len()..alone.end + alike.len();
             for group in alike.chunks(fit) {
-                let sent = if let [one] = group {
-                    self.transmit(one, &one.payload, None).await
-                } else {
-                    let mut joined = std::mem::take(&mut self.joined);
-                    joined.clear();
-                    group.iter().for_each(|datagram| joined.extend_from_slice(&datagram.payload));
-                    let sent = self.transmit(&group[0], &joined, Some(length)).await;
-                    self.joined = joined;
-                    sent
-                };
-                if sent.is_err() {
-                    untaken += group.len() as u64;
-                }
+                let mut joined = std::mem::take(&mut self.joined);
+                joined.clear();
+                group.iter().for_each(|datagram| joined.extend_from_slice(&datagram.payload));
+                // Of a single one that is left over there are no segments.
+                let segment = Some(length).filter(|_| group.len() > 1);
+                let sent = self.transmit(&group[0], &joined, segment).await;
+                self.joined = joined;
+                untaken += if sent.is_err() { group.len() as u64 } else { 0 };
             }
         }
+        untaken += self.transmit_each(&outbox[alone]).await;
         untaken
     }
 }

@@ -26,11 +26,13 @@ mod disk;
 mod inbox;
 mod jobs;
 mod link;
+mod links;
 mod mail;
 mod probing;
 mod run;
 mod serve;
 mod streams;
+mod timer;
 mod traffic;
 
 pub use awake::stay_awake;

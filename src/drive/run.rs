@@ -9,9 +9,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::time::Sleep;
+use tokio::time::Instant;
 
 use super::link::Heard;
+use super::links::Links;
+use super::timer::Timer;
 use super::{Clock, Completions, Link, Pool, Traffic};
 use crate::probe::{Bug, planted};
 use crate::proto::machine::{DialError, Effect, Input, Machine, Out};
@@ -52,13 +54,13 @@ pub struct Run<M: Machine, D: Dial> {
     clock: Clock,
     dialer: D,
     pool: Pool,
-    links: BTreeMap<M::Link, Link<D::Stream>>,
+    links: Links<M::Link, Link<D::Stream>>,
     traffic: Traffic,
     dialing: BTreeMap<M::Link, Dialing<D::Stream>>,
-    store: Option<Completions>,
+    store: Option<Box<Completions>>,
     commands: Option<UnboundedReceiver<M::Command>>,
     out: Out<M>,
-    timer: Pin<Box<Sleep>>,
+    timer: Timer,
 }
 
 type Dialing<S> = Pin<Box<dyn Future<Output = Result<S, DialError>> + Send>>;
@@ -76,13 +78,13 @@ where
             clock,
             dialer,
             pool,
-            links: BTreeMap::new(),
+            links: Links::new(),
             traffic: Traffic::default(),
             dialing: BTreeMap::new(),
             store: None,
             commands: None,
             out: born,
-            timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
+            timer: Timer::new(),
         }
     }
 
@@ -100,7 +102,7 @@ where
 
     /// Gives the machine a store; without one it must not ask for any.
     pub fn with_store(mut self, store: Completions) -> Self {
-        self.store = Some(store);
+        self.store = Some(Box::new(store));
         self
     }
 
@@ -120,7 +122,15 @@ where
                 }
                 return outcome;
             }
-            let input = poll_fn(|cx| self.poll_input(cx)).await;
+            let input = poll_fn(|cx| {
+                let input = self.poll_input(cx);
+                if input.is_pending() {
+                    // As in a link: what waits holds no memory.
+                    self.out = Out::new();
+                }
+                input
+            })
+            .await;
             self.machine.step(self.clock.now(), input, &mut self.out);
         }
     }
@@ -175,7 +185,7 @@ where
         if let Poll::Ready(input) = self.poll_dialing(cx) {
             return Poll::Ready(input);
         }
-        for (name, link) in &mut self.links {
+        for (name, link) in self.links.iter_mut() {
             if let Poll::Ready(heard) = link.poll(cx, &self.pool, self.machine.wants_read(*name)) {
                 return Poll::Ready(match heard {
                     Heard::Received(bytes) => Input::Received(*name, bytes),
@@ -208,32 +218,13 @@ where
 
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<Input<M>> {
         let Some(deadline) = self.machine.deadline() else { return Poll::Pending };
-        let instant = self.clock.instant(deadline);
-        if self.timer.is_elapsed() && planted(Bug::TimerFiresOnce) {
-            return Poll::Pending;
-        }
-        if self.timer.deadline() != instant {
-            self.timer.as_mut().reset(instant);
-        }
-        if self.clock.now() >= deadline {
-            return Poll::Ready(Input::Elapsed);
-        }
-        match self.timer.as_mut().poll(cx) {
-            // The timer counts milliseconds: it may be early by a fraction of one.
-            Poll::Ready(()) if self.clock.now() < deadline => {
-                self.timer.as_mut().reset(instant + Duration::from_millis(1));
-                let _ = self.timer.as_mut().poll(cx);
-                Poll::Pending
-            }
-            Poll::Ready(()) => Poll::Ready(Input::Elapsed),
-            Poll::Pending => Poll::Pending,
-        }
+        self.timer.poll(cx, Instant::now(), self.clock.instant(deadline)).map(|()| Input::Elapsed)
     }
 
     /// What was sent before the end leaves, for a limited time.
     async fn flush(&mut self) {
         let all = poll_fn(|cx| {
-            let flushed = self.links.values_mut().map(|link| link.poll_flush_all(cx));
+            let flushed = self.links.iter_mut().map(|(_, link)| link.poll_flush_all(cx));
             if flushed.filter(Poll::is_pending).count() == 0 { Poll::Ready(()) } else { Poll::Pending }
         });
         // Whatever has not left by then is lost with the connection, as its peer will see.

@@ -92,9 +92,14 @@ impl Machine for Echo {
         }
         match input {
             Input::Received((), bytes) => {
-                self.held.push(bytes);
                 self.moved(now);
-                self.flush(now, out);
+                if self.held.is_empty() && bytes.len() <= self.room {
+                    self.room -= bytes.len();
+                    out.push(Effect::Transmit((), bytes));
+                } else {
+                    self.held.push(bytes);
+                    self.flush(now, out);
+                }
                 mark_if(Mark::EchoStoppedReading, || self.held.len() >= Echo::HELD);
             }
             Input::Room((), room) => {

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use rustix::io::Errno;
-use towline::drive::{Mail, ServerEvent, Tally, Traffic, serve_mail};
+use tokio::net::UdpSocket;
+use towline::drive::{Mail, ServerEvent, Tally, Traffic, UdpMail, serve_mail};
 use towline::net::Place;
 use towline::proto::datagram::{Address, Allowance, Datagram};
 
@@ -66,4 +67,32 @@ async fn an_error_that_never_passes_ends_it() {
     let (sent, tally, error) = served(std::iter::repeat_n(Err(Errno::NOBUFS), 1_000)).await;
     assert_eq!((sent.len(), tally.received, tally.errors), (0, 0, 64));
     assert_eq!(error, Some(Errno::NOBUFS.raw_os_error()));
+}
+
+/// Singles and such as are alike beside each other, in any order; one that cannot be sent costs none of the others.
+#[tokio::test]
+async fn each_answer_goes_to_its_own_address() {
+    let mut mail = UdpMail::new(UdpSocket::bind("127.0.0.1:0").await.unwrap()).unwrap();
+    let mut peers = Vec::new();
+    for _ in 0..3 {
+        peers.push(UdpSocket::bind("127.0.0.1:0").await.unwrap());
+    }
+    let ports: Vec<u16> = peers.iter().map(|peer| peer.local_addr().unwrap().port()).collect();
+    let nobody = 0;
+    let order = [0, 1, 1, 1, 2, 0, 9, 2, 2, 1, 9, 0].into_iter().chain((0..100).map(|at| at % 3));
+    let datagram = |(at, peer): (usize, usize)| Datagram {
+        from: address(50_000),
+        to: address(ports.get(peer).copied().unwrap_or(nobody)),
+        payload: vec![at as u8; 1 + at / 40].into(),
+    };
+    let order: Vec<(usize, usize)> = order.enumerate().collect();
+    let outbox: Vec<Datagram> = order.iter().copied().map(datagram).collect();
+    assert_eq!(mail.send(&outbox).await, 2, "to port 0 nothing can be sent");
+    for (number, peer) in peers.iter().enumerate() {
+        for (at, _) in order.iter().filter(|(_, peer)| *peer == number) {
+            let mut buffer = [0; 9];
+            let length = peer.recv(&mut buffer).await.unwrap();
+            assert_eq!(buffer[..length], vec![*at as u8; 1 + at / 40], "to {number}");
+        }
+    }
 }
