@@ -344,6 +344,11 @@ fn a_transfer_that_breaks_off_goes_on() {
     proxy.join().unwrap();
     let (code, out, _) = run(&["partials", folder]);
     assert!(code == 0 && out.contains(" of 7.6 MiB") && out.ends_with("  film\n"), "{out}");
+    let (code, out, _) = run(&["partials", "--json", folder]);
+    assert!(
+        code == 0 && out.contains("\"bytes_of\":8000000") && out.contains("\"outcome\":\"kept\""),
+        "{out}"
+    );
 
     let (code, _, error) = run(&["put", path_text(&source), &served.at("/film")]);
     assert!(code == 0 && error.contains(" of 7.6 MiB were there already"), "{error}");

@@ -6,7 +6,8 @@ use rustix::io::Errno;
 
 use super::exit::Exit;
 use super::json;
-use super::output::{complain, escaped};
+use super::output::escaped;
+use super::terminal;
 use crate::client::ClientError;
 use crate::net::Endpoint;
 use crate::net::diagnose::{self, Diagnosis};
@@ -125,7 +126,7 @@ impl CliError {
     pub(super) fn tell(self, is_json: bool) -> Option<Exit> {
         match self {
             CliError::Told(exit, diagnosis) => {
-                complain(&diagnosis.to_string());
+                terminal::tell(&diagnosis);
                 if is_json {
                     // Whoever closed standard output is not told there.
                     let _ = json::error(exit, &diagnosis).print();

@@ -119,6 +119,7 @@ fn get_file(args: &Args, from: &Target, dest: Option<&Path>) -> Result<(), CliEr
         &from.endpoint,
         async |visit| {
             let began = Instant::now();
+            visit.screen.settle(Way::Get);
             let moved = visit.client.get(from.path.clone(), &to).await.map_err(visit.explain(tried))?;
             report("received", &moved, began, &visit.screen);
             visit.screen.note_held(Way::Get);

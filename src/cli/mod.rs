@@ -11,14 +11,18 @@
 //! | `runtime` | the runtime that a command's sockets live in |
 //! | `visit` | what the client commands share: a client, its signals, its goodbye |
 //! | `journal` | a server's events as lines |
-//! | `screen` | a client's progress and retries as lines |
+//! | `screen` | what a client tells while it works: retries, entries, progress |
+//! | `progress` | how far it is, how fast, and what is waited for, as text of any width |
+//! | `bar` | the same drawn on a terminal, or as a line now and then |
 //! | `explain` | errors as [`crate::net::diagnose::Diagnosis`] and exit code |
 //! | `held` | what held a transfer back |
 //! | `json` | results and errors as objects, for programs |
 //! | `exit` | the exit codes |
-//! | `output` | sizes, rates, times; standard output that may be closed |
+//! | `output` | sizes, rates, times |
+//! | `terminal` | the one place that writes to standard output and standard error, a line at a time, escaped |
 
 mod args;
+mod bar;
 mod doors;
 mod echo;
 mod errno;
@@ -35,11 +39,13 @@ mod output;
 mod partials;
 mod pour;
 mod print;
+mod progress;
 mod put;
 mod rm;
 mod runtime;
 mod screen;
 mod serve;
+mod terminal;
 mod trees;
 mod verify;
 mod visit;
@@ -83,7 +89,9 @@ impl Command {
             Command::Echo(args) => args.is_json(),
             Command::Verify(args) => args.common.json,
             Command::Hash(args) => args.json,
-            Command::Serve(_) | Command::Partials(_) | Command::Explain(_) => false,
+            Command::Partials(args) => args.json,
+            Command::Explain(args) => args.json,
+            Command::Serve(_) => false,
         }
     }
 }

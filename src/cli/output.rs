@@ -1,41 +1,10 @@
-//! Sizes, rates and times for people, and standard output that may be closed.
+//! Sizes, rates and times for people.
 
 use std::fmt;
-use std::io::{self, Write};
 use std::time::Duration;
 
-use super::explain::CliError;
-use crate::wire::{Escaped, Modified};
-
-/// Prints one line to standard output, at once.
-pub(super) fn print(line: &str) -> Result<(), CliError> {
-    let mut stdout = io::stdout().lock();
-    match writeln!(stdout, "{line}").and_then(|()| stdout.flush()) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(CliError::OutputClosed),
-        Err(error) => Err(CliError::system("cannot write to standard output", &error)),
-    }
-}
-
-/// Prints one line to standard error, for a person who may not be there.
-pub(super) fn note(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
-}
-
-/// Prints an error.
-pub(super) fn complain(text: &str) {
-    note(&format!("towline: {text}"));
-}
-
-/// A name or text of any origin, fit for a terminal.
-pub(super) fn escaped(bytes: &[u8]) -> String {
-    Escaped(bytes).to_string()
-}
-
-/// A local path, fit for a terminal.
-pub(super) fn shown(path: &std::path::Path) -> String {
-    escaped(path.as_os_str().as_encoded_bytes())
-}
+pub(super) use super::terminal::{complain, escaped, note, print, print_all, print_exact, shown};
+use crate::wire::Modified;
 
 /// Bytes, in the largest unit that leaves a number from 1 up.
 pub(super) struct Size(pub(super) u64);

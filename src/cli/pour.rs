@@ -31,6 +31,7 @@ pub(super) fn run(common: &Common, to: &Target) -> Result<(), CliError> {
     }
     visit::moving(common, Start::Afresh, &to.endpoint, async |visit| {
         let began = Instant::now();
+        visit.screen.settle(Way::Put);
         let moved = visit.client.pour(io::stdin(), to.path.clone(), MODE, Utc::now().0).await;
         let moved = moved.map_err(|error| again(visit.explain(tried)(error)))?;
         report("sent", &moved, began, &visit.screen);

@@ -84,6 +84,7 @@ fn put_file(args: &Args, file: &Path, tried: String) -> Result<(), CliError> {
     let start = args.transfer.start();
     visit::over(args.connections(), &args.common, start, &args.to.endpoint, async |visit| {
         let began = Instant::now();
+        visit.screen.settle(Way::Put);
         let moved = visit.client.put(file, path.clone()).await;
         let moved = moved.map_err(|error| {
             let stands_there = code_of(&error) == Some(Code::NOT_A_FILE);

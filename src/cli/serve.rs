@@ -194,7 +194,7 @@ fn announce(args: &Args, opened: &Opened) -> Result<(), CliError> {
     let (Some(first), false) = (opened.files.first(), args.talk.quiet) else { return Ok(()) };
     let folder = std::fs::canonicalize(&args.dir).unwrap_or_else(|_| args.dir.clone());
     let (program, at) = (program(), endpoint_for(&first.at));
-    output::print(&format!(
+    output::print_all(&format!(
         "serving {}\n\nIn another terminal:\n  {program} put FILE {at}\n  {program} ls {at}\n  {program} get \
          {}\nCtrl-C stops.\n",
         shown(&folder),

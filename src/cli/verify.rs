@@ -56,7 +56,7 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
         }
         if compared.is_equal() {
             visit.screen.note(&format!("equal: {}", rate(compared.there, began.elapsed())));
-            return output::print(&hash::line(compared.root, &args.file));
+            return output::print_exact(&hash::line(compared.root, &args.file));
         }
         ranges(&compared).iter().try_for_each(|range| output::print(&range.line()))?;
         visit.screen.note(&format!("{} and {} differ: {}", shown(&args.file), args.with, extent(&compared)));

@@ -78,6 +78,7 @@ pub(super) fn over<T>(
             biased;
             exit = signals.next() => Err(interrupted(exit)),
             result = work(&visit) => result,
+            () = visit.screen.keep_drawing() => unreachable!("it draws for ever"),
         };
         visit.screen.clear();
         if common.talk.verbose {
