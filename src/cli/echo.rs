@@ -36,6 +36,7 @@ const GOODBYE: Duration = Duration::from_secs(3);
 /// they were due: so a stall of the path or the server shows in as many replies as were due meanwhile.
 #[derive(Debug, clap::Args)]
 #[command(
+    after_help = super::examples::ECHO,
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
     disable_help_subcommand = true

@@ -10,7 +10,7 @@ use crate::net::diagnose::{self, ENTRIES, Entry, Unknown};
 /// These are the texts that are told when one happens, with what holds of this machine in
 /// them; what depends on the situation stands in capitals.
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
+#[command(verbatim_doc_comment, after_help = super::examples::EXPLAIN)]
 pub(super) struct Args {
     /// Its name or its number, such as EADDRINUSE or 98; without one, all that are known are listed
     #[arg(value_name = "ERRNO|NAME", allow_hyphen_values = true)]

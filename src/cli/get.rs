@@ -31,7 +31,7 @@ use crate::wire::{RelPath, Span};
 /// Files of the same length, time and mode are left alone. What fails of single files is
 /// told, the rest goes on, and the exit code is 13.
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment, override_usage = "towline get [OPTIONS] <HOST[:PORT]/PATH>... [DEST]")]
+#[command(verbatim_doc_comment, after_help = super::examples::GET, override_usage = "towline get [OPTIONS] <HOST[:PORT]/PATH>... [DEST]")]
 pub(super) struct Args {
     /// What to fetch, and last where it goes: a file, a folder, or '-' for standard output; unix:SOCKET:/PATH comes over a Unix
     /// socket

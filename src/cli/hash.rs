@@ -22,6 +22,7 @@ use crate::wire::limits::EXTENT;
 
 /// Print the BLAKE3 hash of files, as b3sum does
 #[derive(Debug, clap::Args)]
+#[command(after_help = super::examples::HASH)]
 pub(super) struct Args {
     /// The files; '-' is standard input
     #[arg(value_name = "FILE", default_value = "-")]

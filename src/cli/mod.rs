@@ -8,6 +8,8 @@
 //! | `serve`, `put`, `get`, `ls`, `rm`, `echo`, `partials`, `hash`, `verify` | one file a command |
 //! | `trees` | what `put` and `get` share where more than one file moves |
 //! | `print`, `pour` | `get` to standard output, `put` from standard input |
+//! | `demo` | all of it at work, on this machine |
+//! | `shell`, `examples` | completions, manual pages, and the examples below each help |
 //! | `runtime` | the runtime that a command's sockets live in |
 //! | `visit` | what the client commands share: a client, its signals, its goodbye |
 //! | `journal` | a server's events as lines |
@@ -23,9 +25,11 @@
 
 mod args;
 mod bar;
+mod demo;
 mod doors;
 mod echo;
 mod errno;
+mod examples;
 mod exit;
 mod explain;
 mod extent;
@@ -45,6 +49,7 @@ mod rm;
 mod runtime;
 mod screen;
 mod serve;
+mod shell;
 mod terminal;
 mod trees;
 mod verify;
@@ -59,7 +64,7 @@ use self::exit::Exit;
 
 /// Moves files between machines, verified, and measures the path between them.
 #[derive(Debug, Parser)]
-#[command(name = "towline", version, about, after_help = exit::table(), max_term_width = 100)]
+#[command(name = "towline", version, about, after_help = format!("{}\n\n{}", examples::TOWLINE, exit::table()), max_term_width = 100)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -77,6 +82,9 @@ enum Command {
     Hash(hash::Args),
     Verify(verify::Args),
     Explain(errno::Args),
+    Completions(shell::Completions),
+    Man(shell::Man),
+    Demo(demo::Args),
 }
 
 impl Command {
@@ -91,7 +99,7 @@ impl Command {
             Command::Hash(args) => args.json,
             Command::Partials(args) => args.json,
             Command::Explain(args) => args.json,
-            Command::Serve(_) => false,
+            Command::Serve(_) | Command::Completions(_) | Command::Man(_) | Command::Demo(_) => false,
         }
     }
 }
@@ -122,11 +130,14 @@ fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Hash(args) => hash::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Explain(args) => errno::run(&args),
+        Command::Completions(args) => shell::completions(&args),
+        Command::Man(args) => shell::man(&args),
+        Command::Demo(args) => demo::run(&args),
     };
     match result {
         Ok(()) => Exit::Success,
         // Without something to say, whoever read has read enough.
-        Err(error) => error.tell(is_json).unwrap_or(Exit::Success),
+        Err(error) => error.tell(is_json).unwrap_or(Exit::OutputClosed),
     }
 }
 

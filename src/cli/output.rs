@@ -1,10 +1,21 @@
 //! Sizes, rates and times for people.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::time::Duration;
 
 pub(super) use super::terminal::{complain, escaped, note, print, print_all, print_exact, shown};
 use crate::wire::Modified;
+
+/// Words as they would be typed into a shell; where something in them would be escaped, that is shown and not what to type.
+pub(super) fn typed(words: impl IntoIterator<Item = OsString>) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+:,=@%".contains(c);
+    let word = |word: OsString| match escaped(word.as_encoded_bytes()) {
+        word if !word.is_empty() && word.chars().all(is_plain) => word,
+        word => format!("'{}'", word.replace('\'', r"'\''")),
+    };
+    words.into_iter().map(word).collect::<Vec<_>>().join(" ")
+}
 
 /// Bytes, in the largest unit that leaves a number from 1 up.
 pub(super) struct Size(pub(super) u64);
@@ -104,6 +115,13 @@ mod tests {
         for (bytes, text) in cases {
             assert_eq!(Size(bytes).to_string(), text);
         }
+    }
+
+    #[test]
+    fn what_was_typed_can_be_typed_again() {
+        let shown = |words: &[&str]| typed(words.iter().map(OsString::from));
+        assert_eq!(shown(&["./towline", "put", "a b", "[::1]:9/x"]), "./towline put 'a b' '[::1]:9/x'");
+        assert_eq!(shown(&["it's", "", "$HOME"]), r"'it'\''s' '' '$HOME'");
     }
 
     #[test]

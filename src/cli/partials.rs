@@ -12,6 +12,7 @@ use crate::store::{Kept, kept, remove_kept};
 
 /// List what interrupted transfers left in a folder, to be gone on with for a week
 #[derive(Debug, clap::Args)]
+#[command(after_help = super::examples::PARTIALS)]
 pub(super) struct Args {
     /// The folder that is served, or that files were fetched into
     #[arg(default_value = ".")]

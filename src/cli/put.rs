@@ -28,7 +28,7 @@ use crate::wire::{Code, RelPath};
 /// Files of the same length, time and mode are left alone. What fails of single files is
 /// told, the rest goes on, and the exit code is 13.
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
+#[command(verbatim_doc_comment, after_help = super::examples::PUT)]
 pub(super) struct Args {
     /// What to send; '-' alone is standard input
     #[arg(required = true, num_args = 1.., value_name = "SOURCE")]

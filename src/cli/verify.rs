@@ -17,6 +17,7 @@ use crate::wire::RelPath;
 
 /// Compare a file or a tree with one at a server by their hashes, block by block, without moving either
 #[derive(Debug, clap::Args)]
+#[command(after_help = super::examples::VERIFY)]
 pub(super) struct Args {
     /// The file here, or with -r the folder; DIR/. is what is in DIR
     file: PathBuf,

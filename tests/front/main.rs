@@ -5,5 +5,7 @@
 mod help;
 mod relay;
 mod safe;
+mod stop;
+mod teach;
 mod terminal;
 mod tty;
