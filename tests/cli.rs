@@ -188,7 +188,7 @@ fn what_is_missing_is_told_by_the_side_that_misses_it() {
     let there = served.at("/missing");
     fails(&["get", &there, path_text(&missing)], 6, &["the server says", "no such file or folder"]);
     assert!(!missing.exists());
-    fails(&["put", path_text(&missing), &there], 6, &["no such file or folder", "on this machine"]);
+    fails(&["put", path_text(&missing), &there], 6, &["No such file", "on this machine"]);
     fails(&["serve", path_text(&missing), "--listen", "127.0.0.1:0"], 6, &["cannot serve", "mkdir"]);
 }
 

@@ -4,10 +4,10 @@
 pub(super) const TOWLINE: &str = "\
 Begin with:
   towline demo                               shows all of it at work on this machine, in seconds
-  towline serve                              serves the current folder, and says what to type elsewhere
+  towline serve                              serves this folder, and says what to type elsewhere
 
-Addresses are HOST[:PORT][/PATH]; the port is 8695 unless it is given, IPv6 stands in brackets ([::1]:8695/notes), and
-unix:SOCKET[:/PATH] goes over a Unix socket. Paths begin at the served folder.";
+Addresses are HOST[:PORT][/PATH]; the port is 8695 unless it is given, IPv6 stands in brackets
+([::1]:8695/notes), unix:SOCKET[:/PATH] goes over a Unix socket. Paths begin at the served folder.";
 
 pub(super) const SERVE: &str = "\
 Examples:

@@ -103,6 +103,14 @@ impl CliError {
         }
     }
 
+    /// What it exits with, if that is known here.
+    pub(super) fn exit(&self) -> Option<Exit> {
+        match self {
+            CliError::Told(exit, _) | CliError::Complained(exit) => Some(*exit),
+            CliError::OutputClosed => None,
+        }
+    }
+
     /// The same error with another next step, for who knows better than the code alone.
     pub(super) fn with_next(self, next: impl Into<String>) -> CliError {
         match self {

@@ -61,6 +61,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use self::exit::Exit;
+use self::explain::CliError;
 
 /// Moves files between machines, verified, and measures the path between them.
 #[derive(Debug, Parser)]
@@ -110,9 +111,13 @@ pub fn main() -> ExitCode {
 }
 
 fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
-    let cli = match Cli::try_parse_from(args) {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
         Err(error) => {
+            if let Some(told) = odd_name(&args, &error) {
+                return told.tell(false).unwrap_or(Exit::Usage);
+            }
             // Nobody is left to tell if this fails. `--help` and `--version` arrive here too.
             let _ = error.print();
             return if error.use_stderr() { Exit::Usage } else { Exit::Success };
@@ -139,6 +144,19 @@ fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         // Without something to say, whoever read has read enough.
         Err(error) => error.tell(is_json).unwrap_or(Exit::OutputClosed),
     }
+}
+
+/// A file whose name looks like an option is not what clap would say of it.
+fn odd_name(args: &[OsString], error: &clap::Error) -> Option<CliError> {
+    if error.kind() != clap::error::ErrorKind::UnknownArgument {
+        return None;
+    }
+    let is_odd =
+        |arg: &&OsString| arg.as_encoded_bytes().starts_with(b"-") && std::path::Path::new(arg).exists();
+    let name = output::typed([args.iter().skip(1).find(is_odd)?.clone()]);
+    let next = format!("write ./{name}, or -- before it: what follows that is no option");
+    let why = "what begins with '-' is taken for an option, and a file here has that name";
+    Some(CliError::usage(format!("cannot use {name}"), "there is no such option", why, next))
 }
 
 #[cfg(test)]

@@ -258,8 +258,8 @@ fn print_all(lines: &Receiver<String>) {
 
 fn refused(place: &Place, is_echo: bool) -> CliError {
     let port = match place {
-        Place::Tcp(address) | Place::Udp(address) => address.port(),
-        Place::Unix(_) | Place::Unixgram(_) => DEFAULT_PORT,
+        Place::Tcp(address) | Place::Udp(address) if address.port() != 0 => address.port(),
+        Place::Tcp(_) | Place::Udp(_) | Place::Unix(_) | Place::Unixgram(_) => DEFAULT_PORT,
     };
     let why = match is_echo {
         true => {

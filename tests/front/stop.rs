@@ -75,7 +75,9 @@ fn the_second_signal_ends_at_once() {
     // Takes connections, and never says anything.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let mut client = start(&["ls", &silent.local_addr().unwrap().to_string()]);
-    let _open = silent.accept().unwrap();
+    let mut open = silent.accept().unwrap().0;
+    // It has begun to talk: there is a goodbye to wait for.
+    open.read_exact(&mut [0; 8]).unwrap();
     signal(&client, Signal::INT);
     let mut said = BufReader::new(client.stderr.take().unwrap());
     let mut line = String::new();
