@@ -137,7 +137,11 @@ async fn serve(args: &Args, files: &[Place], lines: SyncSender<String>) -> Resul
         Server::new(&args.dir, nonce, config).await.map_err(|error| cannot_serve(&args.dir, error))?
     };
     let opened = doors::open(files, &args.echo, &args.sockets)?;
-    announce(args, &opened)?;
+    match announce(args, &opened) {
+        // A server goes on where nobody reads what it says, from the first line on.
+        Ok(()) | Err(CliError::OutputClosed) => {}
+        Err(error @ (CliError::Told(..) | CliError::Complained(_))) => return Err(error),
+    }
     let journal = Mutex::new((Journal::new(args.talk, args.drain.0), 0));
     let server = server.on_event(move |event| {
         let (journal, missed) = &mut *journal.lock().unwrap_or_else(PoisonError::into_inner);

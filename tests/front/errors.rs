@@ -75,7 +75,7 @@ impl Tried {
     fn are(self, name: &str) {
         insta::with_settings!({ filters => vec![
             (r"\d+\.\d+ ?(µs|ms|s)\b", "TIME"),
-            (r"\d+\.\d [KMG]iB/s", "RATE"),
+            (r"(\d+\.\d [KMG]iB|\d+ bytes)/s", "RATE"),
             (r"pid \d+", "pid PID"),
             (r"kill \d+", "kill PID"),
             (r"user [^\s(]+ \(\d+\)", "user USER"),
