@@ -15,6 +15,7 @@
 //! | `explain` | errors as [`crate::net::diagnose::Diagnosis`] and exit code |
 //! | `held` | what held a transfer back |
 //! | `json` | results and errors as objects, for programs |
+//! | `logging` | `--log`: what the library tells through `tracing`, as lines |
 //! | `exit` | the exit codes |
 //! | `output` | sizes, rates, times; standard output that may be closed |
 
@@ -30,6 +31,7 @@ mod hash;
 mod held;
 mod journal;
 mod json;
+mod logging;
 mod ls;
 mod output;
 mod partials;
@@ -57,6 +59,9 @@ use self::exit::Exit;
 struct Cli {
     #[command(subcommand)]
     command: Command,
+
+    #[command(flatten)]
+    logging: logging::Logging,
 }
 
 #[derive(Debug, Subcommand)]
@@ -102,6 +107,7 @@ fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
             return if error.use_stderr() { Exit::Usage } else { Exit::Success };
         }
     };
+    cli.logging.start();
     let is_json = cli.command.is_json();
     let result = match cli.command {
         Command::Serve(args) => serve::run(&args),

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Builder;
 
@@ -54,7 +54,7 @@ pub(super) struct Args {
     insecure_plaintext: bool,
 
     /// How long to wait for what is under way when stopped
-    #[arg(long, value_name = "DURATION|none", default_value = "30", value_parser = args::patience)]
+    #[arg(long, visible_alias = "drain-timeout", value_name = "DURATION|none", default_value = "30", value_parser = args::patience)]
     drain: Patience,
 
     /// How long a raw echo connection may be silent
@@ -137,15 +137,22 @@ async fn serve(args: &Args, files: &[Place], lines: SyncSender<String>) -> Resul
     };
     let opened = doors::open(files, &args.echo, &args.sockets)?;
     announce(args, &opened)?;
-    let journal = Mutex::new((Journal::new(args.talk, args.drain.0), 0));
+    let journal = Arc::new(Mutex::new((Journal::new(args.talk, args.drain.0), 0)));
+    let (told, sink) = (Arc::clone(&journal), lines.clone());
     let server = server.on_event(move |event| {
-        let (journal, missed) = &mut *journal.lock().unwrap_or_else(PoisonError::into_inner);
+        let (journal, missed) = &mut *told.lock().unwrap_or_else(PoisonError::into_inner);
         for line in journal.on_event(event) {
-            say(&lines, line, missed);
+            say(&sink, line, missed);
         }
     });
+    let still = move || {
+        let (journal, missed) = &mut *journal.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(line) = journal.still_stopping(Instant::now()) {
+            say(&lines, line, missed);
+        }
+    };
     let (stopper, stop) = stopper();
-    run_until_stopped(server, opened.doors, (stopper, stop, signals)).await
+    run_until_stopped(server, opened.doors, (stopper, stop, signals), still).await
 }
 
 fn cannot_serve(folder: &Path, error: StoreError) -> CliError {
@@ -165,11 +172,22 @@ async fn run_until_stopped(
     server: Server,
     doors: Doors,
     (stopper, stop, mut signals): (Stopper, StopReceiver, Signals),
+    still: impl Fn(),
 ) -> Result<ListenEnd, CliError> {
     let signalled = async {
         signals.next().await;
         stopper.drain();
-        signals.next().await;
+        let waiting = async {
+            let mut seconds = tokio::time::interval(Duration::from_secs(1));
+            loop {
+                seconds.tick().await;
+                still();
+            }
+        };
+        tokio::select! {
+            _ = signals.next() => {}
+            () = waiting => unreachable!("waits for ever"),
+        }
         stopper.abort();
         std::future::pending::<()>().await;
     };
