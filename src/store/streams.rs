@@ -8,7 +8,7 @@ use crate::probe::{Bug, planted};
 use crate::proto::storage::{Extent, REPLAY_MAX, StoreError, StreamDone, StreamOp, StreamResult};
 use crate::proto::tree;
 use crate::wire::limits::EXTENT;
-use crate::wire::{Code, Cv};
+use crate::wire::{Class, Code, Cv};
 
 /// What can be read to its end, or written to.
 pub trait Pipe {
@@ -28,12 +28,14 @@ pub struct Stream<P> {
     /// The first extents, as long as no more than that has been read.
     kept: Vec<Bytes>,
     has_ended: bool,
+    /// The first error of the pipe. What it took or gave before that is not known, so that nothing goes on behind it.
+    failure: Option<StoreError>,
 }
 
 impl<P: Pipe> Stream<P> {
     /// A pipe at its beginning.
     pub fn new(pipe: P) -> Stream<P> {
-        Stream { pipe, taken: 0, kept: Vec::new(), has_ended: false }
+        Stream { pipe, taken: 0, kept: Vec::new(), has_ended: false, failure: None }
     }
 
     /// Carries an operation out; `read` is [`fill`] with a buffer of the caller's, of an extent.
@@ -61,11 +63,12 @@ impl<P: Pipe> Stream<P> {
     }
 
     fn write(&mut self, pieces: &[Bytes], from: usize, to: usize) -> Result<(), StoreError> {
+        self.unless_failed()?;
         let mut at = 0;
         for piece in pieces {
             let clip = |place: usize| place.saturating_sub(at).min(piece.len());
             let part = &piece[clip(from)..clip(to).max(clip(from))];
-            self.pipe.write(part).map_err(|error| failed("write the output", error))?;
+            self.pipe.write(part).map_err(|error| self.fails("write the output", error))?;
             at += piece.len();
         }
         Ok(())
@@ -80,10 +83,11 @@ impl<P: Pipe> Stream<P> {
             let text = "the input was read further than what is kept of it, and cannot be read again";
             return Err(StoreError::new(Code::LOST, text));
         }
+        self.unless_failed()?;
         let data = if self.has_ended {
             Bytes::new()
         } else {
-            read(&mut self.pipe).map_err(|error| failed("read the input", error))?
+            read(&mut self.pipe).map_err(|error| self.fails("read the input", error))?
         };
         self.has_ended |= (data.len() as u64) < EXTENT;
         self.taken += data.len() as u64;
@@ -93,6 +97,19 @@ impl<P: Pipe> Stream<P> {
             self.kept.clear();
         }
         Ok(self.taken(offset, data))
+    }
+
+    fn unless_failed(&self) -> Result<(), StoreError> {
+        self.failure.clone().map_or(Ok(()), Err)
+    }
+
+    fn fails(&mut self, what: &str, error: FileError) -> StoreError {
+        let code = match error.kind.code() {
+            code if error.kind == FileErrorKind::Other || code.class() == Class::Retryable => Code::IO,
+            code => code,
+        };
+        let failure = StoreError { code, os: error.os, text: format!("cannot {what}: {error}") };
+        self.failure.get_or_insert(failure).clone()
     }
 
     fn taken(&self, offset: u64, data: Bytes) -> StreamDone {
@@ -124,11 +141,6 @@ fn hash(offset: u64, data: &Bytes, whole: bool) -> Option<Cv> {
     let length = u32::try_from(data.len()).expect("at most an extent");
     let shape = Extent { offset, length, unit: EXTENT as u32, whole };
     blocks::cvs(shape, std::slice::from_ref(data)).first().copied()
-}
-
-fn failed(what: &str, error: FileError) -> StoreError {
-    let code = if error.kind == FileErrorKind::Other { Code::IO } else { error.kind.code() };
-    StoreError { code, os: error.os, text: format!("cannot {what}: {error}") }
 }
 
 /// A pipe in memory.

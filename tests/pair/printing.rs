@@ -1,7 +1,7 @@
 //! Bytes of a file in order: ranges, what is printed when the connection breaks, versions, damage.
 
 use towline::harness::{Fault, Lone, Pair, PairConfig, Side};
-use towline::proto::client::{Command, RetryPolicy};
+use towline::proto::client::{Command, LinkId, RetryPolicy};
 use towline::proto::machine::{End, Input};
 use towline::proto::op::{OpDone, Printed, PrintedPart};
 use towline::proto::session::{self, Request, Tag};
@@ -193,6 +193,39 @@ fn an_output_that_fails_ends_it() {
     assert!(printed(&pair) == &noise(3 * MIB)[..2 * MIB]);
     assert_eq!(pair.carry_out(echo("the connection goes on")), Ok(OpDone::Echoed));
     pair.close();
+}
+
+/// What fails while the connection is lost may have printed a part: no other version comes behind it, not even an empty one.
+#[test]
+fn an_output_that_fails_as_the_connection_is_lost_ends_it() {
+    let content = noise(MIB);
+    let prepared = |faults| {
+        let mut pair = prepared(PairConfig { faults, ..PairConfig::default() }, &content);
+        let pipe = MemoryPipe { capacity: Some(700_000), ..MemoryPipe::default() };
+        pair.streams_of_client.insert(OUT, Stream::new(pipe));
+        pair
+    };
+    let mut calm = prepared(Vec::new());
+    assert_eq!(code(calm.carry_out(print(WHOLE))), Code::NO_SPACE);
+    let total = calm.sent(LinkId(0), Side::Server);
+    let mut retried = 0;
+    for after in total - 60..=total {
+        let mut pair = prepared(vec![Fault::Reset(0, Side::Server, after)]);
+        let job = pair.start(print(WHOLE));
+        pair.run_until(|pair| retries(pair) == 1 || pair.result(job).is_some());
+        if pair.result(job).is_none() {
+            assert!(printed(&pair).is_empty(), "{after}");
+            retried += 1;
+        }
+        pair.served.put("file", b"");
+        pair.run_until(|pair| pair.result(job).is_some());
+        match pair.result(job).expect("over") {
+            Ok(_) => assert!(printed(&pair).is_empty(), "{after}"),
+            failed => assert_eq!(code(failed), Code::NO_SPACE, "{after}"),
+        }
+        pair.close();
+    }
+    assert!(retried < 61, "the connection was never lost as the output failed");
 }
 
 #[test]

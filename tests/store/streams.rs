@@ -88,6 +88,8 @@ fn only_what_is_right_is_written_and_only_the_part_that_is_asked_for() {
     assert_eq!(stream.pipe().output, [&bytes(100)[25..31], &bytes(100)[98..]].concat());
     let full = stream.carry_out_in_memory(give(&data, claim, 0, 100)).expect_err("it is full");
     assert_eq!(full.code, Code::NO_SPACE);
+    let behind = stream.carry_out_in_memory(give(&data, claim, 0, 1));
+    assert_eq!(behind, Err(full), "how much of the block was written is not known");
     let short = Extent { length: 99, ..shape };
     let op = StreamOp::Give { stream: STREAM, shape: short, data, claim, from: 0, to: 99 };
     assert_eq!(stream.carry_out_in_memory(op).expect_err("it is not that").code, Code::IO);

@@ -232,6 +232,13 @@ impl Printer {
                 }
                 self.go_on_leaving(out);
             }
+            (State::Leaving(outcome, block), Err(error)) => {
+                // Part of the block may be printed: no attempt may go on behind it, or begin with another version.
+                if block.take().is_some() && *outcome != Err(OpError::us(Code::CANCELLED, "")) {
+                    *outcome = Err(error.into());
+                }
+                self.go_on_leaving(out);
+            }
             _ => self.go_on_leaving(out),
         }
     }
