@@ -188,7 +188,7 @@ fn what_is_missing_is_told_by_the_side_that_misses_it() {
     let there = served.at("/missing");
     fails(&["get", &there, path_text(&missing)], 6, &["the server says", "no such file or folder"]);
     assert!(!missing.exists());
-    fails(&["put", path_text(&missing), &there], 6, &["no such file or folder", "on this machine"]);
+    fails(&["put", path_text(&missing), &there], 6, &["No such file", "on this machine"]);
     fails(&["serve", path_text(&missing), "--listen", "127.0.0.1:0"], 6, &["cannot serve", "mkdir"]);
 }
 
@@ -258,13 +258,14 @@ fn the_second_signal_does_not_wait() {
 }
 
 #[test]
-fn a_reader_that_has_read_enough_is_no_error() {
+fn a_reader_that_has_read_enough_is_told_nothing() {
     let served = Served::start();
+    std::fs::write(served.path("a"), "").unwrap();
     let mut child =
         towline(&["ls", &served.address]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     let (code, _, error) = ended(child.wait_with_output().unwrap());
-    assert_eq!((code, error.as_str()), (0, ""));
+    assert_eq!((code, error.as_str()), (141, ""));
 }
 
 #[test]
@@ -344,6 +345,11 @@ fn a_transfer_that_breaks_off_goes_on() {
     proxy.join().unwrap();
     let (code, out, _) = run(&["partials", folder]);
     assert!(code == 0 && out.contains(" of 7.6 MiB") && out.ends_with("  film\n"), "{out}");
+    let (code, out, _) = run(&["partials", "--json", folder]);
+    assert!(
+        code == 0 && out.contains("\"bytes_of\":8000000") && out.contains("\"outcome\":\"kept\""),
+        "{out}"
+    );
 
     let (code, _, error) = run(&["put", path_text(&source), &served.at("/film")]);
     assert!(code == 0 && error.contains(" of 7.6 MiB were there already"), "{error}");

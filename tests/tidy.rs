@@ -82,6 +82,11 @@ fn pure_layers_are_under_the_bans() {
 }
 
 #[test]
+fn only_one_place_prints() {
+    hold(rules::prints);
+}
+
+#[test]
 fn lints_are_not_silenced_without_a_reason() {
     hold(rules::bare_allows);
 }

@@ -212,6 +212,13 @@ pub(super) fn listen_address(text: &str, port: u16) -> Result<SocketAddr, String
     if let Some(Ok(port)) = text.strip_prefix("localhost:").map(str::parse) {
         return Ok(SocketAddr::new(loopback, port));
     }
+    let port_named = text.rsplit_once(':').map(|(_, port)| port);
+    let is_number = |port: &&str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    if let Some(port) = port_named.filter(is_number).filter(|port| port.parse::<u16>().is_err()) {
+        return Err(format!(
+            "{port} is out of range: ports go from 1 to 65535, and 0 takes any that is free"
+        ));
+    }
     text.parse().map_err(|_| {
         let own = diagnose::local_addresses().join(", ");
         format!(
@@ -288,9 +295,10 @@ mod tests {
         for (text, address) in cases {
             assert_eq!(listen_address(text, 8695).map(|address| address.to_string()), Ok(address.to_owned()));
         }
-        for text in ["", "8695", ":8695", "example.org", "127.0.0.1:99999", "http://127.0.0.1"] {
+        for text in ["", "8695", ":8695", "example.org", "http://127.0.0.1"] {
             let error = listen_address(text, 8695).unwrap_err();
             assert!(error.contains("127.0.0.1:8695"), "{text}: {error}");
         }
+        assert!(listen_address("127.0.0.1:99999", 8695).is_err_and(|error| error.contains("out of range")));
     }
 }

@@ -8,7 +8,6 @@ mod report;
 mod target;
 
 use std::ffi::OsString;
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -22,7 +21,7 @@ use super::args::{Patience, Sockets, Talk, patience, some_time, time};
 use super::exit::Exit;
 use super::explain::CliError;
 use super::visit::Signals;
-use super::{output, runtime};
+use super::{output, runtime, terminal};
 use crate::proto::prober::verdict::FailIf;
 use crate::proto::prober::{Pace, Rate, Settings, Tally};
 
@@ -37,6 +36,7 @@ const GOODBYE: Duration = Duration::from_secs(3);
 /// they were due: so a stall of the path or the server shows in as many replies as were due meanwhile.
 #[derive(Debug, clap::Args)]
 #[command(
+    after_help = super::examples::ECHO,
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
     disable_help_subcommand = true
@@ -179,7 +179,7 @@ impl Args {
         if self.json {
             return object::object(target, asked, tally).print();
         }
-        let has_bars = std::io::stdout().is_terminal() || self.talk.verbose;
+        let has_bars = terminal::is_read_by_a_person() || self.talk.verbose;
         report::lines(asked, tally, has_bars).iter().try_for_each(|line| output::print(line))
     }
 }

@@ -1,31 +1,45 @@
 //! `towline explain`: what an error of sockets means, in the words that are told when one happens.
 
 use super::explain::CliError;
+use super::json::Object;
 use super::output;
-use crate::net::diagnose::{self, ENTRIES, Unknown};
+use crate::net::diagnose::{self, ENTRIES, Entry, Unknown};
 
 /// Say what an error of sockets means: why it usually happens, and what to do next
 ///
 /// These are the texts that are told when one happens, with what holds of this machine in
 /// them; what depends on the situation stands in capitals.
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
+#[command(verbatim_doc_comment, after_help = super::examples::EXPLAIN)]
 pub(super) struct Args {
     /// Its name or its number, such as EADDRINUSE or 98; without one, all that are known are listed
     #[arg(value_name = "ERRNO|NAME", allow_hyphen_values = true)]
     word: Option<String>,
+
+    /// Print one JSON object a line, and nothing else, to standard output
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 pub(super) fn run(args: &Args) -> Result<(), CliError> {
     let Some(word) = &args.word else {
-        return ENTRIES
-            .iter()
-            .try_for_each(|entry| output::print(&format!("{:<22} {}", entry.to_string(), entry.said())));
+        return ENTRIES.iter().try_for_each(|entry| match args.json {
+            true => object(entry).print(),
+            false => output::print(&format!("{:<22} {}", entry.to_string(), entry.said())),
+        });
     };
     let entry = diagnose::find(word).map_err(|unknown| not_known(word, &unknown))?;
     let facts = diagnose::facts();
     let facts: Vec<(&str, &str)> = facts.iter().map(|(name, fact)| (*name, fact.as_str())).collect();
-    output::print(&entry.text(&facts))
+    match args.json {
+        true => object(entry).with("text", entry.text(&facts)).print(),
+        false => output::print_all(&entry.text(&facts)),
+    }
+}
+
+/// An error by its name and number, and what the system says.
+fn object(entry: &Entry) -> Object {
+    Object::new("errno").with("name", entry.to_string()).with("said", entry.said())
 }
 
 fn not_known(word: &str, Unknown { nearest, said }: &Unknown) -> CliError {

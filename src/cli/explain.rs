@@ -6,7 +6,8 @@ use rustix::io::Errno;
 
 use super::exit::Exit;
 use super::json;
-use super::output::{complain, escaped};
+use super::output::escaped;
+use super::terminal;
 use crate::client::ClientError;
 use crate::net::Endpoint;
 use crate::net::diagnose::{self, Diagnosis};
@@ -102,6 +103,14 @@ impl CliError {
         }
     }
 
+    /// What it exits with, if that is known here.
+    pub(super) fn exit(&self) -> Option<Exit> {
+        match self {
+            CliError::Told(exit, _) | CliError::Complained(exit) => Some(*exit),
+            CliError::OutputClosed => None,
+        }
+    }
+
     /// The same error with another next step, for who knows better than the code alone.
     pub(super) fn with_next(self, next: impl Into<String>) -> CliError {
         match self {
@@ -125,7 +134,7 @@ impl CliError {
     pub(super) fn tell(self, is_json: bool) -> Option<Exit> {
         match self {
             CliError::Told(exit, diagnosis) => {
-                complain(&diagnosis.to_string());
+                terminal::tell(&diagnosis);
                 if is_json {
                     // Whoever closed standard output is not told there.
                     let _ = json::error(exit, &diagnosis).print();

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::args::{Common, Durable, Transfer};
+use super::exit::Exit;
 use super::explain::CliError;
 use super::held::Way;
-use super::output::{escaped, shown};
+use super::output::{self, escaped, shown};
 use super::put::{hash_line, report};
 use super::trees::{self, Tree};
 use super::visit::Visit;
@@ -31,7 +32,7 @@ use crate::wire::{RelPath, Span};
 /// Files of the same length, time and mode are left alone. What fails of single files is
 /// told, the rest goes on, and the exit code is 13.
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment, override_usage = "towline get [OPTIONS] <HOST[:PORT]/PATH>... [DEST]")]
+#[command(verbatim_doc_comment, after_help = super::examples::GET, override_usage = "towline get [OPTIONS] <HOST[:PORT]/PATH>... [DEST]")]
 pub(super) struct Args {
     /// What to fetch, and last where it goes: a file, a folder, or '-' for standard output; unix:SOCKET:/PATH comes over a Unix
     /// socket
@@ -78,7 +79,16 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
             print::run(&args.common, source, args.range.unwrap_or(Span::Rest { first: 0 }))
         }
         [source, ..] if args.range.is_some() => Err(range_to_a_file(source)),
-        [source] if !args.tree.is_needed(1) => get_file(args, source, dest),
+        [source] if !args.tree.is_needed(1) => {
+            get_file(args, source, dest).map_err(|error| match swapped(&args.names) {
+                Some(next)
+                    if error.exit() == Some(Exit::Usage) || error.exit() == Some(Exit::Unreachable) =>
+                {
+                    error.with_next(next)
+                }
+                Some(_) | None => error,
+            })
+        }
         sources => get_trees(args, sources, dest),
     }
 }
@@ -94,6 +104,17 @@ fn target(text: &OsStr) -> Result<Target, CliError> {
     Target::from_bytes(text.as_bytes()).map_err(|error| {
         let tried = format!("cannot get {}", escaped(text.as_bytes()));
         CliError::usage(tried, &error.to_string(), "", "see `towline get --help`")
+    })
+}
+
+/// What is a file here was to be sent, perhaps.
+fn swapped(names: &[OsString]) -> Option<String> {
+    let [from, to] = names else { return None };
+    let is_swapped =
+        Path::new(from).exists() && !Path::new(to).exists() && Target::from_bytes(to.as_bytes()).is_ok();
+    let typed = || output::typed(names.iter().cloned());
+    is_swapped.then(|| {
+        format!("{} is here: if it is to be sent, `towline put {}`", escaped(from.as_bytes()), typed())
     })
 }
 
@@ -119,6 +140,7 @@ fn get_file(args: &Args, from: &Target, dest: Option<&Path>) -> Result<(), CliEr
         &from.endpoint,
         async |visit| {
             let began = Instant::now();
+            visit.screen.settle(Way::Get);
             let moved = visit.client.get(from.path.clone(), &to).await.map_err(visit.explain(tried))?;
             report("received", &moved, began, &visit.screen);
             visit.screen.note_held(Way::Get);

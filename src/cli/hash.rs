@@ -5,10 +5,13 @@ use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
+use super::bar::Bar;
 use super::explain::CliError;
 use super::json::Object;
 use super::output::{self, shown};
+use super::progress::Progress;
 use crate::drive::Pool;
 use crate::net::diagnose::Diagnosis;
 use crate::proto::storage::Extent;
@@ -19,6 +22,7 @@ use crate::wire::limits::EXTENT;
 
 /// Print the BLAKE3 hash of files, as b3sum does
 #[derive(Debug, clap::Args)]
+#[command(after_help = super::examples::HASH)]
 pub(super) struct Args {
     /// The files; '-' is standard input
     #[arg(value_name = "FILE", default_value = "-")]
@@ -27,6 +31,10 @@ pub(super) struct Args {
     /// Print one JSON object a line, and nothing else, to standard output
     #[arg(long)]
     pub(super) json: bool,
+
+    /// Show no progress
+    #[arg(short, long)]
+    quiet: bool,
 }
 
 /// Bytes that a thread hashes before it takes the next piece of a file: a subtree of the hash, so a power of two of
@@ -34,22 +42,32 @@ pub(super) struct Args {
 const RUN: u64 = 16 * EXTENT;
 
 pub(super) fn run(args: &Args) -> Result<(), CliError> {
-    let hasher = Hasher::new();
+    let progress = Progress::reading(Instant::now(), length(&args.files));
+    let hasher = Hasher { bar: Some(Bar::new(progress, args.quiet)), ..Hasher::new() };
     let mut first = None;
     for file in &args.files {
-        match hasher.hash(file) {
+        let hashed = hasher.hash(file);
+        // What one file comes to stands above the progress of the others.
+        let tell = || match hashed {
             Ok(root) if args.json => {
                 let object = Object::new("file").with_path("path", file.as_os_str().as_encoded_bytes());
-                object.with("outcome", "hashed").with_root(root).print()?;
+                object.with("outcome", "hashed").with_root(root).print().map(|()| None)
             }
-            Ok(root) => output::print(&line(root, file))?,
-            Err(error) => {
-                let exit = error.tell(args.json);
-                first = first.or(exit);
-            }
-        }
+            Ok(root) => output::print_exact(&line(root, file)).map(|()| None),
+            Err(error) => Ok(error.tell(args.json)),
+        };
+        let exit = hasher.aside(tell)?;
+        first = first.or(exit);
     }
     first.map_or(Ok(()), |exit| Err(CliError::Complained(exit)))
+}
+
+/// How much is in all of them; `None` if one of them does not say, as standard input.
+fn length(files: &[PathBuf]) -> Option<u64> {
+    let of = |file: &PathBuf| {
+        std::fs::metadata(file).ok().filter(std::fs::Metadata::is_file).map(|found| found.len())
+    };
+    files.iter().map(of).sum()
 }
 
 /// A line as b3sum prints it: a name that would break it is escaped, and a stroke at its beginning says so.
@@ -64,12 +82,28 @@ pub(super) fn line(root: Cv, file: &Path) -> String {
 pub(super) struct Hasher {
     pool: Pool,
     threads: u64,
+    bar: Option<Bar>,
 }
 
 impl Hasher {
     pub(super) fn new() -> Hasher {
         let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(16);
-        Hasher { pool: Pool::new(EXTENT as usize, threads), threads: threads as u64 }
+        Hasher { pool: Pool::new(EXTENT as usize, threads), threads: threads as u64, bar: None }
+    }
+
+    fn advance(&self, bytes: usize) {
+        if let Some(bar) = &self.bar {
+            let now = Instant::now();
+            bar.progress().advance(now, bytes as u64, false);
+            bar.show(now);
+        }
+    }
+
+    fn aside<T>(&self, write: impl FnOnce() -> T) -> T {
+        match &self.bar {
+            Some(bar) => bar.aside(write),
+            None => write(),
+        }
     }
 
     /// The root of a file, or of standard input.
@@ -99,6 +133,7 @@ impl Hasher {
                 Ok(0) => return Ok(Cv(hasher.finalize().into())),
                 Ok(count) => {
                     hasher.update(&buffer.space()[..count]);
+                    self.advance(count);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
@@ -141,6 +176,7 @@ impl Hasher {
             file.read_exact_at(&mut buffer.space()[..count], offset)?;
             let shape = Extent { offset, length: count as u32, unit: EXTENT as u32, whole: false };
             units.extend(blocks::cvs(shape, &[buffer.freeze(count)]));
+            self.advance(count);
         }
         Ok(tree::merge_block(&units))
     }

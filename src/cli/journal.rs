@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::args::Talk;
 use super::explain::spoken;
 use super::output::{Short, Size, Utc};
+use super::terminal::Line;
 use crate::drive::Tally;
 use crate::net::{Peer, Place};
 use crate::proto::datagram::Unanswered;
@@ -78,9 +79,10 @@ impl Journal {
             }
             ServerEvent::AcceptPaused(error) => {
                 let said = crate::net::diagnose::system("cannot accept connections for now", &error);
-                vec![format!("{}  {said}", Utc::now())]
+                let lines = Line::all_of(&said);
+                lines.iter().map(|line| format!("{}  {line}", Utc::now())).collect()
             }
-            ServerEvent::MailClosed { place, tally, error } => vec![mail(&place, &tally, error.as_ref())],
+            ServerEvent::MailClosed { place, tally, error } => mail(&place, &tally, error.as_ref()),
             ServerEvent::AcceptResumed => vec![format!("{}  accepting connections again", Utc::now())],
             ServerEvent::Draining { .. } => vec![self.on_draining()],
         }
@@ -176,7 +178,7 @@ impl Journal {
 }
 
 /// What became of the datagrams at a socket.
-fn mail(place: &Place, tally: &Tally, error: Option<&std::io::Error>) -> String {
+fn mail(place: &Place, tally: &Tally, error: Option<&std::io::Error>) -> Vec<String> {
     let mut line =
         format!("{}  {place}  {} datagrams came, {} answered", Utc::now(), tally.received, tally.answered);
     for (why, count) in &tally.unanswered {
@@ -197,8 +199,11 @@ fn mail(place: &Place, tally: &Tally, error: Option<&std::io::Error>) -> String 
         line += &format!("; {} errors of the socket passed", tally.errors);
     }
     match error {
-        Some(error) => crate::net::diagnose::system(format!("{line}; cannot go on"), error).to_string(),
-        None => line,
+        Some(error) => {
+            let said = crate::net::diagnose::system(format!("{line}; cannot go on"), error);
+            Line::all_of(&said).iter().map(ToString::to_string).collect()
+        }
+        None => vec![line],
     }
 }
 

@@ -9,6 +9,7 @@ use crate::wire::{Code, Entry, FileKind, Metadata};
 
 /// List a folder at a server
 #[derive(Debug, clap::Args)]
+#[command(after_help = super::examples::LS)]
 pub(super) struct Args {
     /// The folder, or a file to show; unix:SOCKET[:/PATH] goes over a Unix socket
     #[arg(value_name = "HOST[:PORT][/PATH]", value_parser = args::target())]

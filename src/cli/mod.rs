@@ -8,21 +8,29 @@
 //! | `serve`, `put`, `get`, `ls`, `rm`, `echo`, `partials`, `hash`, `verify` | one file a command |
 //! | `trees` | what `put` and `get` share where more than one file moves |
 //! | `print`, `pour` | `get` to standard output, `put` from standard input |
+//! | `demo` | all of it at work, on this machine |
+//! | `shell`, `examples` | completions, manual pages, and the examples below each help |
 //! | `runtime` | the runtime that a command's sockets live in |
 //! | `visit` | what the client commands share: a client, its signals, its goodbye |
 //! | `journal` | a server's events as lines |
-//! | `screen` | a client's progress and retries as lines |
+//! | `screen` | what a client tells while it works: retries, entries, progress |
+//! | `progress` | how far it is, how fast, and what is waited for, as text of any width |
+//! | `bar` | the same drawn on a terminal, or as a line now and then |
 //! | `explain` | errors as [`crate::net::diagnose::Diagnosis`] and exit code |
 //! | `held` | what held a transfer back |
 //! | `json` | results and errors as objects, for programs |
 //! | `logging` | `--log`: what the library tells through `tracing`, as lines |
 //! | `exit` | the exit codes |
-//! | `output` | sizes, rates, times; standard output that may be closed |
+//! | `output` | sizes, rates, times |
+//! | `terminal` | the one place that writes to standard output and standard error, a line at a time, escaped |
 
 mod args;
+mod bar;
+mod demo;
 mod doors;
 mod echo;
 mod errno;
+mod examples;
 mod exit;
 mod explain;
 mod extent;
@@ -37,11 +45,14 @@ mod output;
 mod partials;
 mod pour;
 mod print;
+mod progress;
 mod put;
 mod rm;
 mod runtime;
 mod screen;
 mod serve;
+mod shell;
+mod terminal;
 mod trees;
 mod verify;
 mod visit;
@@ -52,10 +63,11 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use self::exit::Exit;
+use self::explain::CliError;
 
 /// Moves files between machines, verified, and measures the path between them.
 #[derive(Debug, Parser)]
-#[command(name = "towline", version, about, after_help = exit::table(), max_term_width = 100)]
+#[command(name = "towline", version, about, after_help = format!("{}\n\n{}", examples::TOWLINE, exit::table()), max_term_width = 100)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -76,6 +88,9 @@ enum Command {
     Hash(hash::Args),
     Verify(verify::Args),
     Explain(errno::Args),
+    Completions(shell::Completions),
+    Man(shell::Man),
+    Demo(demo::Args),
 }
 
 impl Command {
@@ -88,7 +103,9 @@ impl Command {
             Command::Echo(args) => args.is_json(),
             Command::Verify(args) => args.common.json,
             Command::Hash(args) => args.json,
-            Command::Serve(_) | Command::Partials(_) | Command::Explain(_) => false,
+            Command::Partials(args) => args.json,
+            Command::Explain(args) => args.json,
+            Command::Serve(_) | Command::Completions(_) | Command::Man(_) | Command::Demo(_) => false,
         }
     }
 }
@@ -99,9 +116,13 @@ pub fn main() -> ExitCode {
 }
 
 fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
-    let cli = match Cli::try_parse_from(args) {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
         Err(error) => {
+            if let Some(told) = odd_name(&args, &error) {
+                return told.tell(false).unwrap_or(Exit::Usage);
+            }
             // Nobody is left to tell if this fails. `--help` and `--version` arrive here too.
             let _ = error.print();
             return if error.use_stderr() { Exit::Usage } else { Exit::Success };
@@ -120,12 +141,28 @@ fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Hash(args) => hash::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Explain(args) => errno::run(&args),
+        Command::Completions(args) => shell::completions(&args),
+        Command::Man(args) => shell::man(&args),
+        Command::Demo(args) => demo::run(&args),
     };
     match result {
         Ok(()) => Exit::Success,
         // Without something to say, whoever read has read enough.
-        Err(error) => error.tell(is_json).unwrap_or(Exit::Success),
+        Err(error) => error.tell(is_json).unwrap_or(Exit::OutputClosed),
     }
+}
+
+/// A file whose name looks like an option is not what clap would say of it.
+fn odd_name(args: &[OsString], error: &clap::Error) -> Option<CliError> {
+    if error.kind() != clap::error::ErrorKind::UnknownArgument {
+        return None;
+    }
+    let is_odd =
+        |arg: &&OsString| arg.as_encoded_bytes().starts_with(b"-") && std::path::Path::new(arg).exists();
+    let name = output::typed([args.iter().skip(1).find(is_odd)?.clone()]);
+    let next = format!("write ./{name}, or -- before it: what follows that is no option");
+    let why = "what begins with '-' is taken for an option, and a file here has that name";
+    Some(CliError::usage(format!("cannot use {name}"), "there is no such option", why, next))
 }
 
 #[cfg(test)]

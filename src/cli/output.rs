@@ -1,40 +1,20 @@
-//! Sizes, rates and times for people, and standard output that may be closed.
+//! Sizes, rates and times for people.
 
+use std::ffi::OsString;
 use std::fmt;
-use std::io::{self, Write};
 use std::time::Duration;
 
-use super::explain::CliError;
-use crate::wire::{Escaped, Modified};
+pub(super) use super::terminal::{complain, escaped, note, print, print_all, print_exact, shown};
+use crate::wire::Modified;
 
-/// Prints one line to standard output, at once.
-pub(super) fn print(line: &str) -> Result<(), CliError> {
-    let mut stdout = io::stdout().lock();
-    match writeln!(stdout, "{line}").and_then(|()| stdout.flush()) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(CliError::OutputClosed),
-        Err(error) => Err(CliError::system("cannot write to standard output", &error)),
-    }
-}
-
-/// Prints one line to standard error, for a person who may not be there.
-pub(super) fn note(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
-}
-
-/// Prints an error.
-pub(super) fn complain(text: &str) {
-    note(&format!("towline: {text}"));
-}
-
-/// A name or text of any origin, fit for a terminal.
-pub(super) fn escaped(bytes: &[u8]) -> String {
-    Escaped(bytes).to_string()
-}
-
-/// A local path, fit for a terminal.
-pub(super) fn shown(path: &std::path::Path) -> String {
-    escaped(path.as_os_str().as_encoded_bytes())
+/// Words as they would be typed into a shell; where something in them would be escaped, that is shown and not what to type.
+pub(super) fn typed(words: impl IntoIterator<Item = OsString>) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+:,=@%".contains(c);
+    let word = |word: OsString| match escaped(word.as_encoded_bytes()) {
+        word if !word.is_empty() && word.chars().all(is_plain) => word,
+        word => format!("'{}'", word.replace('\'', r"'\''")),
+    };
+    words.into_iter().map(word).collect::<Vec<_>>().join(" ")
 }
 
 /// Bytes, in the largest unit that leaves a number from 1 up.
@@ -135,6 +115,13 @@ mod tests {
         for (bytes, text) in cases {
             assert_eq!(Size(bytes).to_string(), text);
         }
+    }
+
+    #[test]
+    fn what_was_typed_can_be_typed_again() {
+        let shown = |words: &[&str]| typed(words.iter().map(OsString::from));
+        assert_eq!(shown(&["./towline", "put", "a b", "[::1]:9/x"]), "./towline put 'a b' '[::1]:9/x'");
+        assert_eq!(shown(&["it's", "", "$HOME"]), r"'it'\''s' '' '$HOME'");
     }
 
     #[test]

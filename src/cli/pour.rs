@@ -29,10 +29,11 @@ pub(super) fn run(common: &Common, to: &Target) -> Result<(), CliError> {
             next,
         ));
     }
-    visit::moving(common, Start::Afresh, &to.endpoint, async |visit| {
+    let poured = visit::moving(common, Start::Afresh, &to.endpoint, async |visit| {
         let began = Instant::now();
+        visit.screen.settle(Way::Put);
         let moved = visit.client.pour(io::stdin(), to.path.clone(), MODE, Utc::now().0).await;
-        let moved = moved.map_err(|error| again(visit.explain(tried)(error)))?;
+        let moved = moved.map_err(visit.explain(tried))?;
         report("sent", &moved, began, &visit.screen);
         visit.screen.note_held(Way::Put);
         if common.json {
@@ -40,13 +41,14 @@ pub(super) fn run(common: &Common, to: &Target) -> Result<(), CliError> {
         }
         visit.screen.detail(&format!("it stands at {to}"));
         hash_line(&moved, "-".to_owned())
-    })
+    });
+    poured.map_err(again)
 }
 
 /// What was read cannot be read again: trying again begins where the input comes from.
 fn again(error: CliError) -> CliError {
     match error {
-        CliError::Told(Exit::Lost | Exit::Busy, _) => error.with_next(
+        CliError::Told(Exit::Lost | Exit::Busy | Exit::Interrupted | Exit::Terminated, _) => error.with_next(
             "begin the whole pipeline again: what was read from standard input cannot be read again; a file can be sent \
              by its name, and goes on where it was",
         ),

@@ -9,7 +9,7 @@ use super::args::Common;
 use super::explain::CliError;
 use super::held::Way;
 use super::output::rate;
-use super::visit;
+use super::{terminal, visit};
 use crate::net::Target;
 use crate::wire::{Span, Start};
 
@@ -44,11 +44,11 @@ struct Stdout {
 
 impl Write for Stdout {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.note(io::stdout().lock().write(bytes))
+        self.note(terminal::raw().write(bytes))
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.note(io::stdout().lock().flush())
+        self.note(terminal::raw().flush())
     }
 }
 

@@ -1,13 +1,14 @@
 //! `towline put`: files and folders to a server.
 
+use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::args::{self, Common, Transfer};
+use super::args::{Common, Transfer};
 use super::explain::{CliError, code_of};
 use super::held::Way;
-use super::output::{self, Size, rate, shown};
+use super::output::{self, Size, escaped, rate, shown};
 use super::trees::{self, Tree};
 use super::visit::Visit;
 use super::{json, pour, visit};
@@ -28,15 +29,13 @@ use crate::wire::{Code, RelPath};
 /// Files of the same length, time and mode are left alone. What fails of single files is
 /// told, the rest goes on, and the exit code is 13.
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
+#[command(verbatim_doc_comment, after_help = super::examples::PUT,
+    override_usage = "towline put [OPTIONS] <SOURCE>... <HOST[:PORT][/PATH]>")]
 pub(super) struct Args {
-    /// What to send; '-' alone is standard input
-    #[arg(required = true, num_args = 1.., value_name = "SOURCE")]
-    sources: Vec<PathBuf>,
-
-    /// Where it goes; without a path, or with '/' at the end, under its own name; unix:SOCKET[:/PATH] goes over a Unix socket
-    #[arg(value_name = "HOST[:PORT][/PATH]", value_parser = args::target())]
-    to: Target,
+    /// What to send ('-' alone is standard input), and last where it goes: without a path, or with '/' at the end, under its own
+    /// name; unix:SOCKET[:/PATH] goes over a Unix socket
+    #[arg(required = true, num_args = 1.., value_names = ["SOURCE", "HOST[:PORT][/PATH]"])]
+    names: Vec<OsString>,
 
     #[command(flatten)]
     tree: Tree,
@@ -59,37 +58,80 @@ impl Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<(), CliError> {
-    if let [source] = &args.sources[..]
+    let (sources, to) = &named(&args.names)?;
+    if let [source] = &sources[..]
         && source.as_os_str() == "-"
     {
-        return pour::run(&args.common, &args.to);
+        return pour::run(&args.common, to);
     }
-    let tried = match &args.sources[..] {
-        [source] => format!("cannot put {} to {}", shown(source), args.to),
-        sources => format!("cannot put {} sources to {}", sources.len(), args.to),
+    let tried = match &sources[..] {
+        [source] => format!("cannot put {} to {to}", shown(source)),
+        sources => format!("cannot put {} sources to {to}", sources.len()),
     };
-    if let Some(folder) = args.sources.iter().find(|source| !args.tree.extent.recursive && source.is_dir()) {
+    // Of several each is told of, and the others go.
+    if let [source] = &sources[..]
+        && let Err(error) = source.symlink_metadata()
+    {
+        return Err(missing(&args.names, tried, &error));
+    }
+    if let Some(folder) = sources.iter().find(|source| !args.tree.extent.recursive && source.is_dir()) {
         let said = format!("{} is a folder", shown(folder));
         let why = "a folder is sent only if that is asked for";
         return Err(CliError::usage(tried, &said, why, "add -r to send it with all that is in it"));
     }
-    match &args.sources[..] {
-        [source] if !args.tree.is_needed(1) => put_file(args, source, tried),
-        sources => put_trees(args, sources, tried),
+    match &sources[..] {
+        [source] if !args.tree.is_needed(1) => put_file(args, source, to, tried),
+        sources => put_trees(args, sources, to, tried),
     }
 }
 
-fn put_file(args: &Args, file: &Path, tried: String) -> Result<(), CliError> {
-    let path = destination(&args.to, file, args.to.is_folder, &tried)?;
+/// What goes where.
+fn named(names: &[OsString]) -> Result<(Vec<PathBuf>, Target), CliError> {
+    let (last, sources) = names.split_last().expect("clap asks for one");
+    let first = sources.first().unwrap_or(last);
+    let tried = format!("cannot put {}", escaped(first.as_bytes()));
+    if sources.is_empty() {
+        let next =
+            format!("say where it goes: towline put {} HOST[:PORT][/PATH]", output::typed([first.clone()]));
+        return Err(CliError::usage(tried, "no destination is named", "", next));
+    }
+    let to = Target::from_bytes(last.as_bytes()).map_err(|error| {
+        CliError::usage(
+            format!("{tried} to {}", escaped(last.as_bytes())),
+            &error.to_string(),
+            "",
+            "see `towline put --help`",
+        )
+    })?;
+    Ok((sources.iter().map(PathBuf::from).collect(), to))
+}
+
+/// A source is not there. What was meant is guessed if it is the destination that is.
+fn missing(names: &[OsString], tried: String, error: &std::io::Error) -> CliError {
+    let told = CliError::system(tried, error);
+    match names {
+        [from, to] if Path::new(to).exists() && Target::from_bytes(from.as_bytes()).is_ok() => told
+            .with_next(format!(
+                "{} is here: if it is to be fetched, `towline get {}`",
+                escaped(to.as_bytes()),
+                output::typed(names.iter().cloned())
+            )),
+        _ => told,
+    }
+}
+
+fn put_file(args: &Args, file: &Path, to: &Target, tried: String) -> Result<(), CliError> {
+    let path = destination(to, file, to.is_folder, &tried)?;
     let start = args.transfer.start();
-    visit::over(args.connections(), &args.common, start, &args.to.endpoint, async |visit| {
+    visit::over(args.connections(), &args.common, start, &to.endpoint, async |visit| {
         let began = Instant::now();
+        visit.screen.settle(Way::Put);
         let moved = visit.client.put(file, path.clone()).await;
         let moved = moved.map_err(|error| {
             let stands_there = code_of(&error) == Some(Code::NOT_A_FILE);
             let told = visit.explain(tried)(error);
-            if stands_there && !args.to.is_folder {
-                let below = args.to.endpoint.with_path(format!("{}/", args.to.path));
+            if stands_there && !to.is_folder {
+                let below = to.endpoint.with_path(format!("{}/", to.path));
                 return told
                     .with_next(format!("if it is a folder, add '/' to put the file below it: {below}"));
             }
@@ -100,19 +142,19 @@ fn put_file(args: &Args, file: &Path, tried: String) -> Result<(), CliError> {
         if args.common.json {
             return one(file, &moved, visit, began.elapsed());
         }
-        visit.screen.detail(&format!("it stands at {}", args.to.endpoint.with_path(&path)));
+        visit.screen.detail(&format!("it stands at {}", to.endpoint.with_path(&path)));
         hash_line(&moved, shown(file))
     })
 }
 
-fn put_trees(args: &Args, sources: &[PathBuf], tried: String) -> Result<(), CliError> {
-    let into = args.to.is_folder || sources.len() > 1;
-    let place = |source: &PathBuf| Ok((source.clone(), destination(&args.to, source, into, &tried)?));
+fn put_trees(args: &Args, sources: &[PathBuf], to: &Target, tried: String) -> Result<(), CliError> {
+    let into = to.is_folder || sources.len() > 1;
+    let place = |source: &PathBuf| Ok((source.clone(), destination(to, source, into, &tried)?));
     let places = sources.iter().map(place).collect::<Result<Vec<_>, CliError>>()?;
     trees::refuse_same_place(&tried, &places.iter().map(|(_, to)| to).collect::<Vec<_>>())?;
     let options = args.tree.options(args.transfer.start())?;
     let names = sources.iter().map(|source| shown(source)).collect();
-    visit::over(args.connections(), &args.common, options.start, &args.to.endpoint, async |visit| {
+    visit::over(args.connections(), &args.common, options.start, &to.endpoint, async |visit| {
         let purpose = options.purpose;
         let work = visit.client.put_trees(&places, options.clone());
         trees::moving(visit, tried, Direction::Up, purpose, names, work).await
@@ -189,8 +231,8 @@ mod tests {
 
     fn destination_of(file: &str, to: &str) -> Result<String, CliError> {
         let Whole { args } = Whole::try_parse_from(["put", file, to]).unwrap();
-        let into = args.to.is_folder;
-        destination(&args.to, &args.sources[0], into, "cannot").map(|path| path.to_string())
+        let (sources, to) = named(&args.names).unwrap();
+        destination(&to, &sources[0], to.is_folder, "cannot").map(|path| path.to_string())
     }
 
     #[test]

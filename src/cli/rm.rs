@@ -8,6 +8,7 @@ use crate::net::Target;
 
 /// Remove a file or an empty folder at a server
 #[derive(Debug, clap::Args)]
+#[command(after_help = super::examples::RM)]
 pub(super) struct Args {
     /// What to remove; unix:SOCKET:/PATH goes over a Unix socket
     #[arg(value_name = "HOST[:PORT]/PATH", value_parser = args::target())]

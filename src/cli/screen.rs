@@ -1,30 +1,29 @@
 //! What a client command says while it works, on standard error: progress where a person watches, retries as they
 //! happen.
 
-use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::args::Talk;
+use super::bar::{Bar, REDRAW};
 use super::explain::in_short;
 use super::held::{Held, Way};
 use super::output::{self, Short, Size};
+use super::progress::Progress;
 use super::trees::{self, Failures, Line, Teller};
 use crate::net::Endpoint;
 use crate::proto::client::Event;
 use crate::proto::op::OpEvent;
 use crate::proto::tree_job::{Outcome, Told};
 
-/// How often progress is drawn.
-const REDRAW: Duration = Duration::from_millis(100);
-
 /// A client's place to speak.
 pub(super) struct Screen {
     talk: Talk,
     server: Endpoint,
-    /// Progress is for a person who watches.
-    draws: bool,
-    progress: Mutex<Progress>,
+    bar: Bar,
+    /// The most that brought one file at once.
+    connections: AtomicU32,
     waits: Mutex<Held>,
     trees: Mutex<Trees>,
 }
@@ -38,33 +37,35 @@ struct Trees {
     retry: Option<String>,
 }
 
-#[derive(Default)]
-struct Progress {
-    length: u64,
-    done: u64,
-    /// Of `done`, what was there already.
-    skipped: u64,
-    began: Option<Instant>,
-    /// The most that brought one file at once.
-    connections: u32,
-    /// Files that are done, where there are many.
-    files: Option<u64>,
-    /// When progress was last drawn, and so stands on the terminal's line.
-    drawn: Option<Instant>,
-}
-
 impl Screen {
     pub(super) fn new(talk: Talk, server: &Endpoint) -> Screen {
-        let draws = !talk.quiet && std::io::stderr().is_terminal();
-        let (progress, waits, trees) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Screen { talk, server: server.clone(), draws, progress, waits, trees }
+        let bar = Bar::new(Progress::connecting(Instant::now()), talk.quiet);
+        let (connections, waits, trees) = (AtomicU32::new(1), Mutex::default(), Mutex::default());
+        Screen { talk, server: server.clone(), bar, connections, waits, trees }
     }
 
     /// A line for a person, unless they want quiet.
     pub(super) fn note(&self, line: &str) {
         if !self.talk.quiet {
-            self.clear();
-            output::note(line);
+            self.bar.aside(|| output::note(line));
+        }
+    }
+
+    /// Which way a transfer goes, and so what its end waits for.
+    pub(super) fn settle(&self, way: Way) {
+        self.bar.progress().settle(match way {
+            Way::Put => "waiting for the server's disk",
+            Way::Get => "waiting for the disk here",
+            Way::Print => "waiting for the server",
+        });
+    }
+
+    /// Shows how far it is, for as long as it is polled: also where nothing happens, which is then what is shown.
+    pub(super) async fn keep_drawing(&self) {
+        let mut interval = tokio::time::interval(REDRAW);
+        loop {
+            interval.tick().await;
+            self.bar.show(Instant::now());
         }
     }
 
@@ -78,32 +79,24 @@ impl Screen {
     /// Follows what the client tells.
     pub(super) fn on_event(&self, event: &Event) {
         match event {
-            Event::Connected { version, hello } => self.detail(&format!(
-                "connected to {}: protocol version {version}, window {}, up to {} operations at once",
-                self.server,
-                Size(hello.window),
-                hello.operations
-            )),
-            Event::Job(_, OpEvent::Started { length }) => {
-                let mut progress = self.progress();
-                if progress.files.is_none() {
-                    let began = Some(Instant::now());
-                    *progress = Progress { length: *length, began, ..Progress::default() };
-                }
+            Event::Connected { version, hello } => {
+                self.bar.progress().connected(Instant::now());
+                self.detail(&format!(
+                    "connected to {}: protocol version {version}, window {}, up to {} operations at once",
+                    self.server,
+                    Size(hello.window),
+                    hello.operations
+                ));
             }
+            Event::Job(_, OpEvent::Started { length }) => self.bar.progress().begin(Instant::now(), *length),
             Event::Job(_, event @ (OpEvent::Progress(bytes) | OpEvent::Skipped(bytes))) => {
-                let mut progress = self.progress();
-                progress.done += bytes;
-                if matches!(event, OpEvent::Skipped(_)) {
-                    progress.skipped += bytes;
-                }
-                if self.draws && progress.drawn.or(progress.began).is_some_and(|at| at.elapsed() >= REDRAW) {
-                    progress.draw();
-                }
+                let now = Instant::now();
+                self.bar.progress().advance(now, *bytes, matches!(event, OpEvent::Skipped(_)));
+                // Where bytes come without a pause nobody else has a turn to draw.
+                self.bar.show(now);
             }
             Event::Job(_, OpEvent::Connections(count)) => {
-                let mut progress = self.progress();
-                progress.connections = progress.connections.max(*count);
+                self.connections.fetch_max(*count, Ordering::Relaxed);
             }
             Event::Job(_, OpEvent::Waited(waits)) => self.waits().add(waits),
             Event::Job(
@@ -113,10 +106,12 @@ impl Screen {
                 | OpEvent::Entries(_)
                 | OpEvent::Printed(_)
                 | OpEvent::Taken(_),
-            )
-            | Event::Finished(..) => {}
+            ) => {}
+            // What is told from now on is the result.
+            Event::Finished(..) => self.bar.clear(),
             Event::Tree(_, told) => self.on_told(told),
             Event::Retrying { attempt, delay, error, .. } => {
+                self.bar.progress().retrying(Instant::now(), *delay);
                 let (why, delay, server) = (in_short(error), Short(*delay), &self.server);
                 let failed = format!("attempt {attempt} with {server} failed: {why}");
                 if self.trees().retry.replace(failed.clone()).is_none_or(|last| last != failed) {
@@ -128,13 +123,13 @@ impl Screen {
 
     /// The most connections that brought one file at once.
     pub(super) fn connections(&self) -> u32 {
-        self.progress().connections.max(1)
+        self.connections.load(Ordering::Relaxed)
     }
 
     /// From now on entries of trees are told of.
     pub(super) fn tell_trees(&self, teller: Teller) {
         self.trees().teller = Some(teller);
-        *self.progress() = Progress { files: Some(0), began: Some(Instant::now()), ..Progress::default() };
+        self.bar.progress().of_many(Instant::now());
     }
 
     /// What has failed of them.
@@ -150,24 +145,17 @@ impl Screen {
             trees.failures.note(told, line);
         }
         drop(trees);
-        if let (Outcome::Moved { .. }, Some(files)) = (&told.outcome, &mut self.progress().files) {
-            *files += 1;
+        if matches!(told.outcome, Outcome::Moved { .. }) {
+            self.bar.progress().file_done(Instant::now());
         }
         match line {
-            Line::Wrong(line) => {
-                self.clear();
-                output::complain(&line);
-            }
+            Line::Wrong(line) => self.bar.aside(|| output::complain(&line)),
             Line::Detail(line) => self.detail(&line),
             Line::Result(_) if object.is_some() => {}
-            Line::Result(line) => {
-                self.clear();
-                trees::print(&line);
-            }
+            Line::Result(line) => self.bar.aside(|| trees::print(&line)),
         }
         if let Some(object) = object {
-            self.clear();
-            trees::print(&object.to_string());
+            self.bar.aside(|| trees::print(&object.to_string()));
         }
     }
 
@@ -175,11 +163,9 @@ impl Screen {
         self.trees.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes progress off the terminal.
+    /// Takes progress off the terminal, for good.
     pub(super) fn clear(&self) {
-        if self.progress().drawn.take().is_some() {
-            let _ = write!(std::io::stderr().lock(), "\r\x1b[K");
-        }
+        self.bar.clear();
     }
 
     /// Says what has held transfers back, if anything has.
@@ -193,48 +179,5 @@ impl Screen {
     /// What has held transfers back so far.
     pub(super) fn waits(&self) -> MutexGuard<'_, Held> {
         self.waits.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn progress(&self) -> MutexGuard<'_, Progress> {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Progress {
-    fn draw(&mut self) {
-        self.drawn = Some(Instant::now());
-        let mut stderr = std::io::stderr().lock();
-        let _ = write!(stderr, "\r{}\x1b[K", self.line()).and_then(|()| stderr.flush());
-    }
-
-    fn line(&self) -> String {
-        let elapsed = self.began.map(|began| began.elapsed()).unwrap_or_default().as_secs_f64().max(1e-9);
-        if let Some(files) = self.files {
-            let rate = self.done.saturating_sub(self.skipped) as f64 / elapsed;
-            return format!("{files} files  {}  {}/s", Size(self.done), Size(rate as u64));
-        }
-        let percent = (self.done.min(self.length) * 100).checked_div(self.length).unwrap_or(100);
-        let rate = self.done.saturating_sub(self.skipped) as f64 / elapsed;
-        let left =
-            Duration::from_secs_f64((self.length.saturating_sub(self.done) as f64 / rate.max(1.0)).min(1e9));
-        let (done, length) = (Size(self.done), Size(self.length));
-        format!("{percent:3} %  {done} of {length}  {}/s  {} left", Size(rate as u64), Short(left))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn progress_of_any_numbers_is_a_line() {
-        for (length, done) in [(0, 0), (1 << 30, 1 << 29), (10, 20), (u64::MAX / 200, u64::MAX / 300)] {
-            let began = Some(Instant::now());
-            let progress = Progress { length, done, skipped: done / 2, began, ..Progress::default() };
-            let line = progress.line();
-            assert!(line.contains(" % ") && line.len() < 80, "{line}");
-            let line = Progress { files: Some(length), ..progress }.line();
-            assert!(line.contains(" files ") && line.len() < 80, "{line}");
-        }
     }
 }

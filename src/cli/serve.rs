@@ -30,6 +30,7 @@ const LINES_MAX: usize = 1024;
 
 /// Serve a folder until Ctrl-C; a second Ctrl-C does not wait for what is under way
 #[derive(Debug, clap::Args)]
+#[command(after_help = super::examples::SERVE)]
 pub(super) struct Args {
     /// The folder that is served, for reading and writing
     #[arg(default_value = ".", conflicts_with = "no_files")]
@@ -211,25 +212,34 @@ fn announce(args: &Args, opened: &Opened) -> Result<(), CliError> {
     }
     let (Some(first), false) = (opened.files.first(), args.talk.quiet) else { return Ok(()) };
     let folder = std::fs::canonicalize(&args.dir).unwrap_or_else(|_| args.dir.clone());
-    let (program, at) = (program(), endpoint_for(&first.at));
-    output::print(&format!(
+    let (program, at) = (output::typed(std::env::args_os().take(1)), endpoint_for(&first.at));
+    output::print_all(&format!(
         "serving {}\n\nIn another terminal:\n  {program} put FILE {at}\n  {program} ls {at}\n  {program} get \
-         {}\nCtrl-C stops.\n",
+         {}\n  {program} echo {at}",
         shown(&folder),
         at.with_path("FILE")
-    ))
+    ))?;
+    let others = others(&first.at);
+    if !others.is_empty() {
+        output::print(&format!("This machine is also reached as {}.", others.join(", ")))?;
+    }
+    output::print_all("Ctrl-C stops.\n")
 }
 
-/// How this program was called, so that what is printed can be typed.
-fn program() -> String {
-    let name = std::env::args_os().next().unwrap_or_default();
-    let name = output::escaped(name.as_encoded_bytes());
-    let is_plain = |c: char| c.is_alphanumeric() || "/._-+".contains(c);
-    match name.as_str() {
-        "" => "towline".to_owned(),
-        _ if name.chars().all(is_plain) => name,
-        _ => format!("'{}'", name.replace('\'', r"'\''")),
+/// By which other names a server that listens on all addresses is reached; an address of one link alone needs more than that.
+fn others(place: &Place) -> Vec<String> {
+    let Place::Tcp(address) = place else { return Vec::new() };
+    if !address.ip().is_unspecified() {
+        return Vec::new();
     }
+    let first = endpoint_for(place).to_string();
+    let own = local_addresses().into_iter().filter_map(|own| own.parse::<std::net::IpAddr>().ok());
+    let reached = own.filter(|own| match own {
+        std::net::IpAddr::V4(own) => address.is_ipv4() && !own.is_loopback(),
+        std::net::IpAddr::V6(own) => address.is_ipv6() && !own.is_loopback() && !own.is_unicast_link_local(),
+    });
+    let named = reached.map(|own| HostPort { host: own.to_string(), port: address.port() }.to_string());
+    named.filter(|name| *name != first).collect()
 }
 
 /// What a client can dial: for "all addresses" one of them.
@@ -266,8 +276,8 @@ fn print_all(lines: &Receiver<String>) {
 
 fn refused(place: &Place, is_echo: bool) -> CliError {
     let port = match place {
-        Place::Tcp(address) | Place::Udp(address) => address.port(),
-        Place::Unix(_) | Place::Unixgram(_) => DEFAULT_PORT,
+        Place::Tcp(address) | Place::Udp(address) if address.port() != 0 => address.port(),
+        Place::Tcp(_) | Place::Udp(_) | Place::Unix(_) | Place::Unixgram(_) => DEFAULT_PORT,
     };
     let why = match is_echo {
         true => {

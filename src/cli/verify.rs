@@ -17,6 +17,7 @@ use crate::wire::RelPath;
 
 /// Compare a file or a tree with one at a server by their hashes, block by block, without moving either
 #[derive(Debug, clap::Args)]
+#[command(after_help = super::examples::VERIFY)]
 pub(super) struct Args {
     /// The file here, or with -r the folder; DIR/. is what is in DIR
     file: PathBuf,
@@ -56,7 +57,7 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
         }
         if compared.is_equal() {
             visit.screen.note(&format!("equal: {}", rate(compared.there, began.elapsed())));
-            return output::print(&hash::line(compared.root, &args.file));
+            return output::print_exact(&hash::line(compared.root, &args.file));
         }
         ranges(&compared).iter().try_for_each(|range| output::print(&range.line()))?;
         visit.screen.note(&format!("{} and {} differ: {}", shown(&args.file), args.with, extent(&compared)));

@@ -10,6 +10,7 @@ use super::args::{Common, Moving};
 use super::exit::Exit;
 use super::explain::CliError;
 use super::json;
+use super::output;
 use super::runtime;
 use super::screen::Screen;
 use crate::client::{Client, ClientError, Connection};
@@ -19,6 +20,9 @@ use crate::proto::Connections;
 
 /// How long a goodbye may take; the process ends all the same.
 const GOODBYE: Duration = Duration::from_secs(3);
+
+/// How long it is waited for in silence.
+const PATIENCE: Duration = Duration::from_millis(300);
 
 /// One visit to a server.
 pub(super) struct Visit {
@@ -68,7 +72,7 @@ pub(super) fn over<T>(
     let mut config = common.config(how.into())?;
     config.limits.connections = connections;
     let runtime = runtime::start(Builder::new_current_thread().max_blocking_threads(8))?;
-    let result = runtime.block_on(async {
+    let (result, is_hurried) = runtime.block_on(async {
         let mut signals = Signals::new()?;
         let screen = Arc::new(Screen::new(common.talk, server));
         let watch = Arc::clone(&screen);
@@ -76,20 +80,46 @@ pub(super) fn over<T>(
         let visit = Visit { client, screen, server: server.clone(), is_json: common.json };
         let result = tokio::select! {
             biased;
-            exit = signals.next() => Err(interrupted(exit)),
+            exit = signals.next() => {
+                // The jobs were dropped, and are cancelled; the goodbye behind that tells the server.
+                visit.screen.clear();
+                Err(interrupted(exit))
+            }
             result = work(&visit) => result,
+            () = visit.screen.keep_drawing() => unreachable!("it draws for ever"),
         };
         visit.screen.clear();
-        if common.talk.verbose {
-            tell_connections(&visit)?;
-        }
-        // A server that does not answer it is left without one.
-        let _ = tokio::time::timeout(GOODBYE, visit.client.close()).await;
-        result
-    });
+        let told = if common.talk.verbose { tell_connections(&visit) } else { Ok(()) };
+        let Visit { client, screen, .. } = visit;
+        let is_hurried = say_goodbye(client, &screen, &mut signals).await;
+        Ok((result.and_then(|done| told.map(|()| done)), is_hurried))
+    })?;
     // A name that is still being resolved cannot be called off.
-    runtime.shutdown_timeout(GOODBYE);
+    if is_hurried {
+        runtime.shutdown_background()
+    } else {
+        runtime.shutdown_timeout(GOODBYE)
+    }
     result
+}
+
+/// Tells the server that all is over; true if a signal asked not to wait for that.
+async fn say_goodbye(client: Client, screen: &Screen, signals: &mut Signals) -> bool {
+    let mut goodbye = std::pin::pin!(tokio::time::timeout(GOODBYE, client.close()));
+    let mut patience = std::pin::pin!(tokio::time::sleep(PATIENCE));
+    let mut is_told = false;
+    loop {
+        tokio::select! {
+            biased;
+            _ = signals.next() => return true,
+            // A server that does not answer it is left without one.
+            _ = &mut goodbye => return false,
+            () = &mut patience, if !is_told => {
+                screen.note("waiting for the server to say goodbye; Ctrl-C ends at once");
+                is_told = true;
+            }
+        }
+    }
 }
 
 /// For whoever wants to know more: from where to where it went, and what held of the sockets.
@@ -138,7 +168,7 @@ fn interrupted(exit: Exit) -> CliError {
         tried: "stopped before the end".into(),
         said: said.into(),
         why: "a signal asked for it; what had arrived of a file above 1 MiB is kept for a week, and nothing else".into(),
-        next: "run the same command again to go on".into(),
+        next: format!("run the same command again to go on: {}", output::typed(std::env::args_os())),
         code: None,
     };
     CliError::Told(exit, Box::new(diagnosis))

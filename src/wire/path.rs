@@ -147,10 +147,12 @@ pub(super) fn check_name(name: &[u8]) -> Result<(), PathError> {
 }
 
 /// True for what moves a cursor, starts a line or turns the direction of text around: C0, C1, the separators of lines
-/// and paragraphs, and the bidirectional marks.
+/// and paragraphs, and the bidirectional marks; and for what nobody sees: spaces without width and tags. What joins letters of
+/// some scripts (U+200C, U+200D) is left.
 fn steers(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        || matches!(c, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// Escaped, see [`Escaped`]; the root is `/`.

@@ -124,6 +124,20 @@ fn names_hashes_comparisons_removals_and_echoes_are_objects() {
 }
 
 #[test]
+fn partial_files_and_explanations_are_objects() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(
+        good(&towline(&["partials", "--json", folder.path().to_str().unwrap()]), &[]),
+        Vec::<Value>::new()
+    );
+    let errno = good(&towline(&["explain", "--json", "98"]), &["errno"]);
+    assert_eq!(errno[0]["name"], "EADDRINUSE (98)");
+    assert!(errno[0]["text"].as_str().unwrap().contains("port PORT is held by"));
+    let all = towline(&["explain", "--json"]);
+    assert!(objects(&all).len() > 20 && objects(&all).iter().all(|object| object["text"].is_null()));
+}
+
+#[test]
 fn errors_are_objects_too() {
     let served = Served::start();
     let output = towline(&["get", "--json", &served.at("/nothing")]);

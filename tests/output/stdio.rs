@@ -51,7 +51,7 @@ fn whoever_reads_no_more_ends_it_in_silence() {
     stdout.read_exact(&mut some).unwrap();
     drop(stdout);
     let output = child.wait_with_output().unwrap();
-    assert_eq!((output.status.code(), output.stderr), (Some(0), Vec::new()));
+    assert_eq!((output.status.code(), output.stderr), (Some(141), Vec::new()));
     assert_eq!(some, bytes(1000)[..]);
 }
 

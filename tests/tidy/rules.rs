@@ -219,6 +219,24 @@ pub(crate) fn sleeps(source: &Source) -> Vec<String> {
         .collect()
 }
 
+/// What goes to a person's terminal goes through `cli/terminal.rs`, which escapes it; a log is made of what it gives.
+pub(crate) fn prints(source: &Source) -> Vec<String> {
+    if !source.path.starts_with("src/") || source.path == "src/cli/terminal.rs" {
+        return Vec::new();
+    }
+    // Written apart, so that a document that names them is all that is left to find.
+    let ways = [
+        concat!("io::", "stdout()"),
+        concat!("io::", "stderr()"),
+        concat!("print", "!("),
+        concat!("println", "!("),
+    ];
+    code(&source.text)
+        .filter(|(_, line)| ways.iter().any(|way| line.contains(way)))
+        .map(|(number, _)| at(source, number, "prints: `cli/terminal.rs` alone does"))
+        .collect()
+}
+
 /// `src/lib.rs` must say of each pure module that the bans hold there.
 pub(crate) fn bans(source: &Source) -> Vec<String> {
     if source.path != "src/lib.rs" {

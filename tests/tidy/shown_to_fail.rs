@@ -143,3 +143,20 @@ fn a_link_to_a_test_that_is_not_there_is_found() {
     assert_eq!(found("[`it_is`](../tests/a.rs), [`is_there`](../tests/a.rs)"), 2);
     assert_eq!(found("nothing"), 1);
 }
+
+#[test]
+fn a_second_place_that_prints_is_found() {
+    let found = |path: &str, text: &str| rules::prints(&source(path, text)).len();
+    for text in [
+        "io::stdout().lock()",
+        "std::io::stderr()",
+        "println!(\"x\")",
+        "eprintln!(\"{name}\")",
+        "print!(\"x\")",
+    ] {
+        assert_eq!(found("src/cli/put.rs", text), 1, "{text}");
+        assert_eq!(found("src/cli/terminal.rs", text), 0, "{text}");
+    }
+    assert_eq!(found("src/cli/put.rs", "output::print(&line)"), 0);
+    assert_eq!(found("tests/cli.rs", "println!(\"x\")"), 0);
+}

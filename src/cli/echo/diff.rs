@@ -11,6 +11,7 @@ use crate::proto::prober::tally::{FEW, PERCENTILES};
 
 /// Compare two measurements that `towline echo --json` printed
 #[derive(Debug, clap::Args)]
+#[command(after_help = crate::cli::examples::DIFF)]
 pub(super) struct Args {
     /// The one before
     #[arg(value_name = "A.json")]
