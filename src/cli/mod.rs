@@ -17,6 +17,7 @@
 //! | `progress` | how far it is, how fast, and what is waited for, as text of any width |
 //! | `bar` | the same drawn on a terminal, or as a line now and then |
 //! | `explain` | errors as [`crate::net::diagnose::Diagnosis`] and exit code |
+//! | `causes` | what is below an error, for `-v` |
 //! | `held` | what held a transfer back |
 //! | `json` | results and errors as objects, for programs |
 //! | `logging` | `--log`: what the library tells through `tracing`, as lines |
@@ -26,6 +27,7 @@
 
 mod args;
 mod bar;
+mod causes;
 mod demo;
 mod doors;
 mod echo;

@@ -7,6 +7,7 @@ use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::args::{Common, Moving};
+use super::causes;
 use super::exit::Exit;
 use super::explain::CliError;
 use super::json;
@@ -36,7 +37,12 @@ pub(super) struct Visit {
 impl Visit {
     /// Puts a job's error in words. `tried` begins with "cannot".
     pub(super) fn explain(&self, tried: String) -> impl FnOnce(ClientError) -> CliError {
-        move |error| CliError::job(tried, &self.server, error)
+        move |error| {
+            // What is below the words, for whoever asked for all there is to know.
+            let chain = causes::of(&error);
+            chain.iter().for_each(|cause| self.screen.detail(&format!("cause: {cause}")));
+            CliError::job(tried, &self.server, error)
+        }
     }
 }
 

@@ -82,6 +82,8 @@ impl Tried {
             (r"\(user USER, `[^`]*`\)", "(user USER, COMMAND)"),
             (r"addresses are [^)]*\)", "addresses are OWN)"),
             (r"of its own: .*", "of its own: OWN"),
+            (r"from 127\.0\.0\.1:\d+ to (\S+): .*", "from OWN to $1: OPTIONS"),
+            (r"connected to (\S+): protocol.*", "connected to $1: LIMITS"),
         ] }, { insta::assert_snapshot!(name, self.told) });
     }
 }
@@ -166,6 +168,7 @@ fn the_server_is_not_there() {
     tried.run(3, "towline put notes.txt 127.0.0.9:PORT --retries 1 --quiet");
     tried.run(3, "towline ls nowhere.invalid --retries 0");
     tried.run(3, "towline ls unix:missing --retries 0");
+    tried.run(3, "towline ls 127.0.0.9:PORT --retries 0 -v");
     tried.run(3, "towline echo tcp://127.0.0.9:PORT");
     tried.are("unreachable");
 }
@@ -184,6 +187,7 @@ fn the_server_says_no() {
     tried.stands_for(Path::new(env!("CARGO_BIN_EXE_towline")).to_str().unwrap(), "towline");
     tried.run(6, "towline get 127.0.0.1:PORT/missing");
     tried.run(7, "towline get 127.0.0.1:PORT/folder");
+    tried.run(6, "towline rm 127.0.0.1:PORT/missing -v");
     tried.run(7, "towline put notes.txt 127.0.0.1:PORT/folder");
     tried.run(7, "towline put notes.txt 127.0.0.1:PORT/file/notes.txt");
     tried.run(7, "towline put notes.txt 127.0.0.1:PORT/away/notes.txt");
