@@ -1,4 +1,33 @@
 //! A client: the client machine on real sockets, with files on a real disk, or on those of a simulation.
+//!
+//! One connection carries any number of calls at once, and is made again when it is lost; what a passing failure broke is tried again
+//! as [`RetryPolicy`] says. Every call may be dropped at any point: it is called off, here and at the server, and what it held is given
+//! back; what had arrived of a long file is kept for the next attempt, as after a lost connection. A change that was called off may
+//! have been made all the same. Calls are polled wherever you like; the client's own task lives in the runtime in which it was made.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::path::Path;
+//! use std::time::Duration;
+//! use towline::client::{Client, ClientConfig, Event, OpEvent};
+//! use towline::wire::RelPath;
+//!
+//! let client = Client::connect("files.example:8695".parse()?, ClientConfig::default()).await?;
+//! let mut events = client.events();
+//! tokio::spawn(async move {
+//!     while let Some(event) = events.next().await {
+//!         if let Event::Job(_, OpEvent::Progress(bytes)) = event {
+//!             println!("{bytes} bytes more");
+//!         }
+//!     }
+//! });
+//! // Dropped when the time is over, and so called off.
+//! let get = client.get(RelPath::new("film.mkv")?, Path::new("film.mkv"));
+//! let moved = tokio::time::timeout(Duration::from_secs(60), get).await??;
+//! println!("{} bytes, BLAKE3 {}", moved.length, moved.root);
+//! # Ok(())
+//! # }
+//! ```
 
 mod dialer;
 mod error;
@@ -11,12 +40,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::drive::{AnyPipe, Completions, Dial, Disk, Jobs, Mode};
-use crate::net::{Endpoint, SocketOptions, options};
+pub use crate::drive::Events;
+use crate::drive::{AnyPipe, Completions, Dial, Disk, Jobs, Mode, Teller};
+use crate::net::{self, Endpoint, SocketOptions, options};
 use crate::proto::Limits;
-use crate::proto::client::{Event, RetryPolicy};
-pub use crate::proto::op::{Compared, Moved, PrintedPart};
-use crate::proto::op::{OpDone, OpEvent, Printed, Question};
+pub use crate::proto::client::{Event, JobId, RetryPolicy};
+pub use crate::proto::op::{Compared, Moved, OpEvent, PrintedPart};
+use crate::proto::op::{OpDone, Printed, Question};
 use crate::proto::session::Request;
 use crate::proto::storage::{RootId, StoreError, StreamId};
 use crate::store::Files;
@@ -39,7 +69,8 @@ pub struct ClientConfig {
     pub policy: RetryPolicy,
     /// Options of each socket.
     pub socket: SocketOptions,
-    /// A random number: jitter, request ids and the names of partials come from it.
+    /// A random number: jitter, request ids and the names of partials come from it, so that no two clients may have the same.
+    /// 0: one of the system's, where the client is one over real sockets.
     pub seed: u128,
     /// Whether a transfer goes on from what the receiver has.
     pub start: Start,
@@ -61,10 +92,8 @@ pub struct Traffic {
 pub struct Client<F: Files = OsFiles> {
     jobs: Jobs,
     disk: Disk<F>,
-    entries: Arc<Mutex<Vec<Entry>>>,
     requests: Mutex<u128>,
-    /// Listings share a place for their entries: one at a time.
-    listing: tokio::sync::Mutex<()>,
+    teller: Teller<Event>,
     start: Start,
     durability: Durability,
     dialled: Dialled,
@@ -82,6 +111,7 @@ impl Client {
         config: ClientConfig,
         watch: impl Fn(&Event) + Send + Sync + 'static,
     ) -> Client {
+        let config = ClientConfig { seed: net::seed(config.seed), ..config };
         let disk: Disk<OsFiles> = Disk::new(config.seed as u64, Mode::Threads);
         let store = Completions::new(Arc::new(disk.clone()));
         let dialled = Dialled::default();
@@ -110,19 +140,28 @@ impl Client {
         lock(&self.dialled).iter().cloned().collect()
     }
 
-    /// Sends the file `source` to stand at the server's `to`.
+    /// Sends the file `source` to stand at the server's `to`: whole, with its mode and time, or not at all.
+    ///
+    /// # Errors
+    /// If the source cannot be read, the server cannot be reached, or does not take it. The server's old file stands then.
     pub async fn put(&self, source: &Path, to: RelPath) -> Result<Moved, ClientError> {
         let (folder, name) = local(source)?;
         self.put_from(folder, name, to).await
     }
 
-    /// Compares the file `source` with the server's `with`, without moving either.
+    /// Compares the file `source` with the server's `with`, block by block, without moving either.
+    ///
+    /// # Errors
+    /// If either cannot be read, or the server not be reached; that they differ is none.
     pub async fn compare(&self, source: &Path, with: RelPath) -> Result<Compared, ClientError> {
         let (folder, name) = local(source)?;
         self.compare_from(folder, name, with).await
     }
 
-    /// Receives the server's file `from` to stand at `to`, a file's path.
+    /// Receives the server's file `from` to stand at `to`, a file's path: whole, with its mode and time, or not at all.
+    ///
+    /// # Errors
+    /// If there is no such file, the server cannot be reached, or it cannot be written here. What stood at `to` stands there then.
     pub async fn get(&self, from: RelPath, to: &Path) -> Result<Moved, ClientError> {
         let (folder, name) = local(to)?;
         self.get_to(from, folder.with_durability(self.durability), name).await
@@ -149,22 +188,23 @@ where
         D::Stream: Send + 'static,
     {
         let ClientConfig { limits, policy, socket: _, seed, start, durability } = config;
-        let entries: Arc<Mutex<Vec<Entry>>> = Arc::default();
-        let listed = Arc::clone(&entries);
+        let teller = Teller::default();
+        let told = teller.clone();
         let jobs = Jobs::start(dialer, store, limits, policy, (seed >> 64) as u64, move |event| {
-            collect(event, &listed);
+            told.tell(event);
             watch(event);
         });
-        let (requests, listing) = (Mutex::new(seed | 1), tokio::sync::Mutex::default());
-        Client { jobs, disk, entries, requests, listing, start, durability, dialled: Dialled::default() }
+        let requests = Mutex::new(seed | 1);
+        Client { jobs, disk, requests, teller, start, durability, dialled: Dialled::default() }
     }
 
     /// Sends the file `source` below `folder` to stand at the server's `to`.
     pub async fn put_from(&self, folder: F, source: RelPath, to: RelPath) -> Result<Moved, ClientError> {
-        let root = self.disk.add_root(folder).await?;
-        let attempt = Attempt { start: self.start, ..Attempt::new(self.next_request()) };
-        let request = Request::Put { root, source, path: to, attempt };
-        moved(self.within(root, request).await)
+        let request = |root| {
+            let attempt = Attempt { start: self.start, ..Attempt::new(self.next_request()) };
+            Request::Put { root, source, path: to, attempt }
+        };
+        moved(self.within(folder, request).await)
     }
 
     /// Compares the file `source` below `folder` with the server's `path`, without moving either.
@@ -174,8 +214,7 @@ where
         source: RelPath,
         path: RelPath,
     ) -> Result<Compared, ClientError> {
-        let root = self.disk.add_root(folder).await?;
-        match self.within(root, Request::Compare { root, source, path }).await? {
+        match self.within(folder, |root| Request::Compare { root, source, path }).await? {
             OpDone::Compared(compared) => Ok(compared),
             other => Err(mistaken(&other)),
         }
@@ -183,9 +222,8 @@ where
 
     /// Receives the server's file `from` to stand at `at` below `folder`.
     pub async fn get_to(&self, from: RelPath, folder: F, at: RelPath) -> Result<Moved, ClientError> {
-        let root = self.disk.add_root(folder).await?;
         let get = Get { path: from, version: 0 };
-        moved(self.within(root, Request::Fetch { root, at, get, start: self.start }).await)
+        moved(self.within(folder, |root| Request::Fetch { root, at, get, start: self.start }).await)
     }
 
     /// Writes `span` of the server's file `path` to `output`, in order, each block once it is verified. What was written
@@ -220,15 +258,18 @@ where
         moved(self.jobs.carry_out(Request::Pour { stream, to }).await?.map_err(ClientError::from))
     }
 
-    /// The names in the server's folder `path`, in the server's order.
+    /// The names in the server's folder `path`, in the server's order; [`RelPath::ROOT`] is the folder that is served.
+    ///
+    /// # Errors
+    /// If that is no folder, or the server cannot be reached.
     pub async fn list(&self, path: RelPath) -> Result<Vec<Entry>, ClientError> {
-        let _alone = self.listing.lock().await;
-        lock(&self.entries).clear();
-        self.ask(Question::List(path)).await?;
-        Ok(std::mem::take(&mut *lock(&self.entries)))
+        Ok(self.jobs.list(path).await??)
     }
 
-    /// What stands at the server's `path`.
+    /// What stands at the server's `path`: its kind, length in bytes, mode and time.
+    ///
+    /// # Errors
+    /// If nothing does, or the server cannot be reached.
     pub async fn stat(&self, path: RelPath) -> Result<Metadata, ClientError> {
         match self.ask(Question::Stat(path)).await? {
             OpDone::Described(metadata) => Ok(metadata),
@@ -236,19 +277,31 @@ where
         }
     }
 
-    /// Removes the server's file or empty folder `path`.
+    /// Removes the server's file or empty folder `path`; once, however often it is tried.
+    ///
+    /// # Errors
+    /// If nothing stands there, a folder is not empty, or the server cannot be reached.
     pub async fn remove(&self, path: RelPath) -> Result<(), ClientError> {
         self.ask(Question::Remove(Remove { request: self.next_request(), path })).await.map(|_| ())
     }
 
     /// Sends up to 64 KiB there and back; gives the time it took.
+    ///
+    /// # Errors
+    /// If it is longer, or the server cannot be reached.
     pub async fn echo(&self, payload: Bytes) -> Result<Duration, ClientError> {
         let begin = Instant::now();
         self.ask(Question::Echo(payload)).await?;
         Ok(begin.elapsed())
     }
 
-    /// Jobs that were begun so far: they are numbered from 0 in this order in the [events](Client::over).
+    /// What happens from now on, in order: connections, progress, retries, ends of jobs, until the client is closed or dropped. May be
+    /// asked for more than once. A job's number is [`begun`](Client::begun) before it is asked for.
+    pub fn events(&self) -> Events<Event> {
+        self.teller.listen()
+    }
+
+    /// Jobs that were begun so far: they are numbered from 0 in this order in the [events](Client::events).
     pub fn begun(&self) -> u64 {
         self.jobs.begun()
     }
@@ -259,7 +312,7 @@ where
         Traffic { sent, received }
     }
 
-    /// Finishes what runs, says goodbye and closes the connection.
+    /// Says goodbye and closes the connection. Dropping the future, or the client, closes it without.
     pub async fn close(self) {
         self.jobs.close().await;
     }
@@ -268,13 +321,15 @@ where
         Ok(self.jobs.carry_out(Request::Ask(question)).await??)
     }
 
-    /// Carries out a request that uses a local root, and leaves nothing below it.
-    async fn within(&self, root: RootId, request: Request) -> Result<OpDone, ClientError> {
-        let mut closing = CloseRoot { disk: &self.disk, root: Some(root) };
-        let result = self.jobs.carry_out(request).await;
-        closing.root = None;
-        // What could not be tidied up is left to the next use of the folder.
-        let _ = self.disk.close_root(root).await;
+    /// Carries out a request that uses a local folder, and leaves nothing below it.
+    async fn within(
+        &self,
+        folder: F,
+        request: impl FnOnce(RootId) -> Request,
+    ) -> Result<OpDone, ClientError> {
+        let root = self.disk.lend_root(folder).await?;
+        let result = self.jobs.carry_out(request(root.id())).await;
+        root.close().await;
         Ok(result??)
     }
 
@@ -283,32 +338,6 @@ where
         let mut last = lock(&self.requests);
         *last = last.wrapping_add(2);
         RequestId(*last)
-    }
-}
-
-/// The folder of a job whose caller stopped waiting is forgotten as well.
-struct CloseRoot<'a, F>
-where
-    F: Files + Send + Sync + 'static,
-    F::File: Send + Sync + 'static,
-    F::Folder: Send + Sync + 'static,
-    F::Listing: Send + 'static,
-{
-    disk: &'a Disk<F>,
-    root: Option<RootId>,
-}
-
-impl<F> Drop for CloseRoot<'_, F>
-where
-    F: Files + Send + Sync + 'static,
-    F::File: Send + Sync + 'static,
-    F::Folder: Send + Sync + 'static,
-    F::Listing: Send + 'static,
-{
-    fn drop(&mut self) {
-        if let Some(root) = self.root {
-            self.disk.abandon_root(root);
-        }
     }
 }
 
@@ -333,15 +362,6 @@ fn local(path: &Path) -> Result<(OsFiles, RelPath), ClientError> {
         Some(_) | None => PathBuf::from("."),
     };
     Ok((OsFiles::open(&folder)?, name))
-}
-
-/// A retried listing begins again.
-fn collect(event: &Event, entries: &Mutex<Vec<Entry>>) {
-    match event {
-        Event::Job(_, OpEvent::Entries(page)) => lock(entries).extend_from_slice(page),
-        Event::Retrying { .. } => lock(entries).clear(),
-        Event::Job(..) | Event::Tree(..) | Event::Connected { .. } | Event::Finished(..) => {}
-    }
 }
 
 fn moved(done: Result<OpDone, ClientError>) -> Result<Moved, ClientError> {

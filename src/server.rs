@@ -1,13 +1,20 @@
 //! A server: the listener and session machines on real sockets, with a served folder on a real disk.
+//!
+//! `examples/embedded_server.rs` is a whole one. [`Stopper::drain`] lets what runs finish, for as long as
+//! [`ListenLimits::drain`](crate::proto::ListenLimits) says; [`Stopper::abort`] tells clients and ends it; dropping the future of
+//! [`Server::run`] ends it without a word. In each case what had arrived of a long file is kept, and clients try again by themselves.
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
-use crate::drive::{Disk, Door, LocalMail, Mode, Serve, Traffic, UdpMail, serve_mail, stay_awake};
-pub use crate::drive::{ServerEvent, StopReceiver, Stopper, Watch, stopper};
-use crate::net::{Listener, Place, SocketFile};
+use crate::drive::{
+    Disk, Door, LentRoot, LocalMail, Mode, Serve, Traffic, UdpMail, event_sink, serve_mail, stay_awake,
+};
+pub use crate::drive::{Events, ServerEvent, StopReceiver, Stopper, Watch, stopper};
+use crate::net::{self, Endpoint, HostPort, Listener, Place, SocketFile, SocketOptions};
 pub use crate::proto::datagram::Allowance;
 pub use crate::proto::listener::ListenEnd;
 use crate::proto::storage::{RootId, StoreError};
@@ -57,6 +64,31 @@ pub struct Doors {
     pub mail: Vec<(Place, Mailbox)>,
 }
 
+impl Doors {
+    /// One that speaks the protocol, at `place`, with the usual options; port 0 takes any that is free.
+    ///
+    /// # Errors
+    /// As the system says: [`diagnose::listening`](crate::net::diagnose::listening) tells what that usually means.
+    pub fn at(place: &Place) -> io::Result<Doors> {
+        let listener = Listener::bind(place, &SocketOptions::default())?;
+        Ok(Doors { files: vec![listener], ..Doors::default() })
+    }
+
+    /// Where the first one that speaks the protocol can be dialled.
+    ///
+    /// # Errors
+    /// If there is none, or the system does not tell its address.
+    pub fn endpoint(&self) -> io::Result<Endpoint> {
+        let first = self.files.first().ok_or(io::ErrorKind::NotFound)?;
+        match first.local()? {
+            Place::Tcp(at) | Place::Udp(at) => {
+                Ok(Endpoint::Tcp(HostPort { host: at.ip().to_string(), port: at.port() }))
+            }
+            Place::Unix(path) | Place::Unixgram(path) => Ok(Endpoint::Unix(path)),
+        }
+    }
+}
+
 /// A socket of datagrams.
 pub enum Mailbox {
     /// UDP.
@@ -68,19 +100,20 @@ pub enum Mailbox {
 /// A server of one folder, or of none.
 pub struct Server {
     disk: Disk<OsFiles>,
-    root: Option<RootId>,
+    root: Option<LentRoot<OsFiles>>,
     config: ServerConfig,
     watch: Watch,
 }
 
 impl Server {
-    /// Opens the folder that is to be served. `nonce` is to differ between processes, as a random number does.
+    /// Opens the folder that is to be served. `nonce` is to differ between processes, as a random number does; 0: one of the
+    /// system's.
     ///
     /// # Errors
     /// If the folder is not there, is none, or cannot be read.
     pub async fn new(folder: &Path, nonce: u64, config: ServerConfig) -> Result<Server, StoreError> {
-        let disk = Disk::new(nonce, Mode::Threads);
-        let root = disk.add_root(OsFiles::open(folder)?.with_durability(config.durability)).await?;
+        let disk = Disk::new(net::seed(nonce.into()) as u64, Mode::Threads);
+        let root = disk.lend_root(OsFiles::open(folder)?.with_durability(config.durability)).await?;
         Ok(Server { disk, root: Some(root), config, watch: Arc::new(|_| {}) })
     }
 
@@ -95,7 +128,17 @@ impl Server {
         self
     }
 
-    /// Serves until it is stopped and what runs has ended. Datagrams are answered until then.
+    /// What happens, in order, until the server has ended; in place of [`on_event`](Server::on_event).
+    pub fn events(&mut self) -> Events<ServerEvent> {
+        let (sink, events) = event_sink();
+        self.watch = Arc::new(move |event| {
+            let _is_heard = sink.tell(event);
+        });
+        events
+    }
+
+    /// Serves until it is stopped and what runs has ended. Datagrams are answered until then. Dropping the future ends all
+    /// connections where they are: what they hold is given back, what was arriving is kept as after any lost connection.
     pub async fn run(self, doors: Doors, stop: StopReceiver) -> ListenEnd {
         let (mut mail, traffic) = (JoinSet::new(), Traffic::default());
         if let Some(limit) = self.config.busy_poll {
@@ -119,7 +162,7 @@ impl Server {
         let serve = Serve {
             doors: files.map(|socket| (Door::Files, socket)).chain(echo).collect(),
             // Where there is none, no door leads to it.
-            store: (Arc::new(self.disk.clone()), self.root.unwrap_or(RootId(0))),
+            store: (Arc::new(self.disk.clone()), self.root.as_ref().map_or(RootId(0), LentRoot::id)),
             limits: self.config.limits,
             listen: self.config.listen,
             echo_idle: self.config.echo_idle,
@@ -129,8 +172,8 @@ impl Server {
         let end = serve.run(stop).await;
         mail.shutdown().await;
         if let Some(root) = self.root {
-            // An empty reserved folder is removed; what could not be tidied up is left to the next start.
-            let _ = self.disk.close_root(root).await;
+            // An empty reserved folder is removed.
+            root.close().await;
         }
         end
     }

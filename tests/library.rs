@@ -197,3 +197,62 @@ fn a_connection_is_read_by_lines_and_knows_its_ends() {
         assert_eq!(tokio::join!(server.run(doors, stop), work).0, ListenEnd::Drained);
     });
 }
+
+/// Whatever is given or awaited may go to another thread, and what is shared may be.
+#[test]
+fn everything_is_send() {
+    fn is_send<T: Send>(_: T) {}
+    fn is_shared<T: Send + Sync + 'static>() {}
+    is_shared::<Client>();
+    is_shared::<blocking::Client>();
+    is_shared::<Server>();
+    is_shared::<Doors>();
+    is_shared::<Stopper>();
+    is_shared::<towline::server::StopReceiver>();
+    is_shared::<towline::client::Events<towline::client::Event>>();
+    is_shared::<towline::server::Events<towline::server::ServerEvent>>();
+    is_shared::<ClientError>();
+    is_shared::<blocking::Error>();
+    // Never called: that it compiles is all.
+    let _ = |client: Client, server: Server, endpoint: Endpoint, doors: Doors| {
+        let (path, at) = (|| RelPath::ROOT, Path::new(""));
+        is_send(client.put(at, path()));
+        is_send(client.get(path(), at));
+        is_send(client.compare(at, path()));
+        is_send(client.list(path()));
+        is_send(client.stat(path()));
+        is_send(client.remove(path()));
+        is_send(client.echo(bytes::Bytes::new()));
+        is_send(client.print(path(), towline::wire::Span::Rest { first: 0 }, std::io::sink()));
+        is_send(client.pour(std::io::empty(), path(), 0, towline::wire::Modified::default()));
+        is_send(client.put_trees(&[], towline::proto::tree_job::TreeOptions::default()));
+        is_send(client.get_trees(&[], towline::proto::tree_job::TreeOptions::default()));
+        is_send(client.events().next());
+        is_send(client.close());
+        is_send(Client::connect(endpoint, ClientConfig::default()));
+        is_send(Server::new(at, 0, ServerConfig::default()));
+        is_send(server.run(doors, stopper().1));
+    };
+}
+
+/// Two clients that were given no seed are two: neither's request is taken for the other's, which would be answered without
+/// being carried out.
+#[test]
+fn clients_without_a_seed_are_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let served = Served::start(folder.path());
+    let (one, other) = (folder.path().join("one"), folder.path().join("other"));
+    std::fs::write(&one, "one").unwrap();
+    std::fs::write(&other, "other").unwrap();
+    let at = folder.path().join("files/there");
+    runtime().block_on(async {
+        for source in [&one, &other] {
+            let endpoint = served.places[0].parse().unwrap();
+            let client = Client::connect(endpoint, ClientConfig::default()).await.unwrap();
+            client.put(source, RelPath::new("there").unwrap()).await.unwrap();
+            client.close().await;
+            assert_eq!(std::fs::read(&at).unwrap(), std::fs::read(source).unwrap());
+        }
+    });
+    served.stop();
+}

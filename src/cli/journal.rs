@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::args::Talk;
 use super::explain::spoken;
@@ -16,12 +16,24 @@ use crate::proto::op::{Moved, OpDone, OpResult, Party, Question, Summed};
 use crate::proto::session::{Began, Event, SessionEnd, Tag};
 use crate::server::ServerEvent;
 
+/// What is being waited for is told again after so long.
+const TOLD_AGAIN: Duration = Duration::from_secs(10);
+
 /// What is known of the connections, as far as lines need it.
 #[derive(Debug)]
 pub(super) struct Journal {
     talk: Talk,
     drain: Option<Duration>,
+    stopping: Option<Stopping>,
     visitors: BTreeMap<u64, Visitor>,
+}
+
+/// A server that waits for what runs.
+#[derive(Debug)]
+struct Stopping {
+    since: Instant,
+    /// When it was told last what is being waited for, and that.
+    told: (Instant, String),
 }
 
 #[derive(Debug)]
@@ -42,7 +54,7 @@ enum Asked {
 impl Journal {
     /// `drain` is how long a stopping server waits.
     pub(super) fn new(talk: Talk, drain: Option<Duration>) -> Journal {
-        Journal { talk, drain, visitors: BTreeMap::new() }
+        Journal { talk, drain, stopping: None, visitors: BTreeMap::new() }
     }
 
     /// The lines that an event is worth; none of a server that is to be quiet.
@@ -71,7 +83,8 @@ impl Journal {
                 lines.iter().map(|line| format!("{}  {line}", Utc::now())).collect()
             }
             ServerEvent::MailClosed { place, tally, error } => mail(&place, &tally, error.as_ref()),
-            ServerEvent::Draining { connections } => vec![self.stopping(connections)],
+            ServerEvent::AcceptResumed => vec![format!("{}  accepting connections again", Utc::now())],
+            ServerEvent::Draining { .. } => vec![self.on_draining()],
         }
     }
 
@@ -125,15 +138,41 @@ impl Journal {
         if self.talk.verbose { self.line(connection, &what) } else { Vec::new() }
     }
 
-    fn stopping(&self, connections: usize) -> String {
+    fn on_draining(&mut self) -> String {
         let limit =
             self.drain.map_or("as long as it takes".into(), |drain| format!("at most {}", Short(drain)));
-        match connections {
+        let (now, waiting) = (Instant::now(), self.waiting());
+        let line = match self.visitors.len() {
             0 => "stopping: nothing is under way".to_owned(),
-            1 => format!("stopping: waiting for 1 connection to finish, {limit}; Ctrl-C again stops at once"),
-            _ => format!(
-                "stopping: waiting for {connections} connections to finish, {limit}; Ctrl-C again stops at once"
-            ),
+            _ => format!("stopping: waiting for {waiting} to finish, {limit}; Ctrl-C again stops at once"),
+        };
+        self.stopping = Some(Stopping { since: now, told: (now, waiting) });
+        line
+    }
+
+    /// What a server that is stopping waits for, where that has changed, and every ten seconds; to be asked every second.
+    pub(super) fn still_stopping(&mut self, now: Instant) -> Option<String> {
+        let waiting = self.waiting();
+        let Stopping { since, told } = self.stopping.as_mut()?;
+        let is_news = told.1 != waiting || now.duration_since(told.0) >= TOLD_AGAIN;
+        if !is_news || self.visitors.is_empty() || self.talk.quiet {
+            return None;
+        }
+        *told = (now, waiting.clone());
+        let left = self.drain.map(|drain| drain.saturating_sub(now.duration_since(*since)));
+        let left = left.map_or_else(String::new, |left| format!(", {} s more at most", left.as_secs()));
+        Some(format!("stopping: still waiting for {waiting}{left}"))
+    }
+
+    /// Connections, and what runs on them: by name, where that is one thing.
+    fn waiting(&self) -> String {
+        let count = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+        let connections = count(self.visitors.len(), "connection");
+        let mut running = self.visitors.values().flat_map(|visitor| visitor.running.values());
+        match (running.next(), running.count()) {
+            (None, _) => connections,
+            (Some(Asked::Line(what)), 0) => format!("{connections} ({what})"),
+            (Some(_), more) => format!("{connections} ({})", count(more + 1, "operation")),
         }
     }
 }

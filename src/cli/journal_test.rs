@@ -66,11 +66,34 @@ fn a_peer_that_breaks_the_rules_is_told_of_and_a_quiet_end_is_not() {
 }
 
 #[test]
-fn a_stopping_server_says_what_it_waits_for() {
-    let stopping = |connections| journal(false).on_event(ServerEvent::Draining { connections }).remove(0);
-    assert_eq!(stopping(0), "stopping: nothing is under way");
-    assert!(stopping(1).contains("1 connection to finish, at most 30.00 s; Ctrl-C again"), "{}", stopping(1));
-    assert!(stopping(2).contains("2 connections"));
+fn a_stopping_server_says_what_it_waits_for_as_that_changes_and_every_ten_seconds() {
+    let draining = || ServerEvent::Draining { connections: 0 };
+    let mut alone = Journal::new(Talk { quiet: false, verbose: false }, None);
+    assert_eq!(alone.on_event(draining()), ["stopping: nothing is under way"]);
+
+    let mut journal = journal(false);
+    let peer = Peer::Ip("192.0.2.7:51235".parse().unwrap());
+    journal.on_event(ServerEvent::Accepted { connection: 2, peer, door: Door::Files });
+    let put = Event::Began(Tag(1), Began::Offer(RelPath::new("film.mkv").unwrap()));
+    lines(&mut journal, [put, Event::Began(Tag(2), Began::Get(RelPath::new("notes").unwrap()))]);
+    assert_eq!(
+        journal.on_event(draining()),
+        [
+            "stopping: waiting for 2 connections (2 operations) to finish, at most 30.00 s; Ctrl-C again stops at once"
+        ]
+    );
+    let begin = Instant::now();
+    let after = |seconds| begin + Duration::from_secs(seconds);
+    assert_eq!(journal.still_stopping(after(1)), None);
+    journal.on_event(ServerEvent::Closed { connection: 2, end: SessionEnd::Orderly });
+    let failure = Failure::from(Code::CANCELLED);
+    lines(&mut journal, [Event::Finished(Tag(2), Err(OpError { by: Party::Peer, failure }))]);
+    let told = "stopping: still waiting for 1 connection (put film.mkv), ";
+    assert_eq!(journal.still_stopping(after(2)), Some(format!("{told}27 s more at most")));
+    assert_eq!(journal.still_stopping(after(3)), None);
+    assert_eq!(journal.still_stopping(after(12)), Some(format!("{told}17 s more at most")));
+    journal.on_event(ServerEvent::Closed { connection: 1, end: SessionEnd::Orderly });
+    assert_eq!(journal.still_stopping(after(13)), None, "the server is about to end");
 }
 
 #[test]

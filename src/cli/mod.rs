@@ -20,6 +20,7 @@
 //! | `causes` | what is below an error, for `-v` |
 //! | `held` | what held a transfer back |
 //! | `json` | results and errors as objects, for programs |
+//! | `logging` | `--log`: what the library tells through `tracing`, as lines |
 //! | `exit` | the exit codes |
 //! | `output` | sizes, rates, times |
 //! | `terminal` | the one place that writes to standard output and standard error, a line at a time, escaped |
@@ -40,6 +41,7 @@ mod hash;
 mod held;
 mod journal;
 mod json;
+mod logging;
 mod ls;
 mod output;
 mod partials;
@@ -71,6 +73,9 @@ use self::explain::CliError;
 struct Cli {
     #[command(subcommand)]
     command: Command,
+
+    #[command(flatten)]
+    logging: logging::Logging,
 }
 
 #[derive(Debug, Subcommand)]
@@ -125,6 +130,7 @@ fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
             return if error.use_stderr() { Exit::Usage } else { Exit::Success };
         }
     };
+    cli.logging.start();
     let is_json = cli.command.is_json();
     let result = match cli.command {
         Command::Serve(args) => serve::run(&args),

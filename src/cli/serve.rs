@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::args::{self, Patience, Talk};
 use super::doors::{self, Opened};
@@ -53,7 +53,7 @@ pub(super) struct Args {
     insecure_plaintext: bool,
 
     /// How long to wait for what is under way when stopped
-    #[arg(long, value_name = "DURATION|none", default_value = "30", value_parser = args::patience)]
+    #[arg(long, visible_alias = "drain-timeout", value_name = "DURATION|none", default_value = "30", value_parser = args::patience)]
     drain: Patience,
 
     /// How long a raw echo connection may be silent
@@ -64,6 +64,10 @@ pub(super) struct Args {
     /// while it lasts, and on one thread
     #[arg(long, value_name = "DURATION", value_parser = args::some_time)]
     busy_poll: Option<Duration>,
+
+    /// How many may be connected at once; whoever comes then is told to try again soon
+    #[arg(long, value_name = "COUNT", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..))]
+    max_connections: u32,
 
     #[command(flatten)]
     timeouts: args::Timeouts,
@@ -116,7 +120,9 @@ fn allow_many_files() {
 async fn serve(args: &Args, files: &[Place], lines: SyncSender<String>) -> Result<ListenEnd, CliError> {
     // Before anything is printed, so that whoever waits for that may send a signal at once.
     let signals = Signals::new()?;
-    let limits = ListenLimits { drain: args.drain.0, ..ListenLimits::default() };
+    let most = args.max_connections as usize;
+    let limits =
+        ListenLimits { drain: args.drain.0, connections: most, per_source: most, ..ListenLimits::default() };
     let config = ServerConfig {
         limits: args.timeouts.limits(),
         listen: limits,
@@ -137,15 +143,22 @@ async fn serve(args: &Args, files: &[Place], lines: SyncSender<String>) -> Resul
         Ok(()) | Err(CliError::OutputClosed) => {}
         Err(error @ (CliError::Told(..) | CliError::Complained(_))) => return Err(error),
     }
-    let journal = Mutex::new((Journal::new(args.talk, args.drain.0), 0));
+    let journal = Arc::new(Mutex::new((Journal::new(args.talk, args.drain.0), 0)));
+    let (told, sink) = (Arc::clone(&journal), lines.clone());
     let server = server.on_event(move |event| {
-        let (journal, missed) = &mut *journal.lock().unwrap_or_else(PoisonError::into_inner);
+        let (journal, missed) = &mut *told.lock().unwrap_or_else(PoisonError::into_inner);
         for line in journal.on_event(event) {
-            say(&lines, line, missed);
+            say(&sink, line, missed);
         }
     });
+    let still = move || {
+        let (journal, missed) = &mut *journal.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(line) = journal.still_stopping(Instant::now()) {
+            say(&lines, line, missed);
+        }
+    };
     let (stopper, stop) = stopper();
-    run_until_stopped(server, opened.doors, (stopper, stop, signals)).await
+    run_until_stopped(server, opened.doors, (stopper, stop, signals), still).await
 }
 
 fn cannot_serve(folder: &Path, error: StoreError) -> CliError {
@@ -165,11 +178,22 @@ async fn run_until_stopped(
     server: Server,
     doors: Doors,
     (stopper, stop, mut signals): (Stopper, StopReceiver, Signals),
+    still: impl Fn(),
 ) -> Result<ListenEnd, CliError> {
     let signalled = async {
         signals.next().await;
         stopper.drain();
-        signals.next().await;
+        let waiting = async {
+            let mut seconds = tokio::time::interval(Duration::from_secs(1));
+            loop {
+                seconds.tick().await;
+                still();
+            }
+        };
+        tokio::select! {
+            _ = signals.next() => {}
+            () = waiting => unreachable!("waits for ever"),
+        }
         stopper.abort();
         std::future::pending::<()>().await;
     };

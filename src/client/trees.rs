@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
-use super::{Client, ClientError, CloseRoot, local, mistaken};
-use crate::drive::Disk;
+use super::{Client, ClientError, local, mistaken};
 use crate::proto::op::OpDone;
-use crate::proto::storage::{RootId, StoreError};
+use crate::proto::storage::StoreError;
 use crate::proto::tree_job::{Direction, Item, Summary, TreeOptions, TreeRequest};
 use crate::store::Files;
 use crate::store::os::OsFiles;
@@ -81,59 +80,33 @@ where
     F::Listing: Send + 'static,
 {
     /// Moves trees between folders of this side and the server.
+    ///
+    /// # Errors
+    /// As [`Client::put_trees`], and if an item names a folder that is not among those of `places`.
     pub async fn move_trees(
         &self,
         direction: Direction,
         places: Places<F>,
         options: TreeOptions,
     ) -> Result<Summary, ClientError> {
-        let mut roots = Roots { disk: &self.disk, open: Vec::new() };
+        let mut roots = Vec::new();
         for folder in places.folders {
-            let root = self.disk.add_root(folder).await?;
-            roots.open.push(CloseRoot { disk: &self.disk, root: Some(root) });
+            roots.push(self.disk.lend_root(folder).await?);
         }
-        let item = |(number, from, to)| Item { root: roots.id(number), from, to };
-        let items = places.items.into_iter().map(item).collect();
+        let item = |(number, from, to): (usize, RelPath, RelPath)| {
+            let no_folder = || StoreError::new(Code::NOT_FOUND, format!("there is no folder {number}"));
+            Ok(Item { root: roots.get(number).ok_or_else(no_folder)?.id(), from, to })
+        };
+        let items = places.items.into_iter().map(item).collect::<Result<_, StoreError>>()?;
         let options = TreeOptions { start: self.start, ..options };
         let request = TreeRequest { direction, items, options, requests: self.next_request() };
         let result = self.jobs.move_trees(request).await;
-        roots.close().await;
+        for root in roots {
+            root.close().await;
+        }
         match result?? {
             OpDone::Tree(summary) => Ok(summary),
             other => Err(mistaken(&other)),
-        }
-    }
-}
-
-/// The roots of a tree job; forgotten with it.
-struct Roots<'a, F>
-where
-    F: Files + Send + Sync + 'static,
-    F::File: Send + Sync + 'static,
-    F::Folder: Send + Sync + 'static,
-    F::Listing: Send + 'static,
-{
-    disk: &'a Disk<F>,
-    open: Vec<CloseRoot<'a, F>>,
-}
-
-impl<F> Roots<'_, F>
-where
-    F: Files + Send + Sync + 'static,
-    F::File: Send + Sync + 'static,
-    F::Folder: Send + Sync + 'static,
-    F::Listing: Send + 'static,
-{
-    fn id(&self, number: usize) -> RootId {
-        self.open[number].root.expect("a root is open until all are closed")
-    }
-
-    async fn close(mut self) {
-        for closing in &mut self.open {
-            if let Some(root) = closing.root.take() {
-                // What could not be tidied up is left to the next use of the folder.
-                let _ = self.disk.close_root(root).await;
-            }
         }
     }
 }

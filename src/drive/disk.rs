@@ -6,10 +6,13 @@ mod work;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use tokio::runtime::Handle;
+
 use self::work::{FileJob, NameJob, Queue};
 pub(super) use self::work::{ends, opens, opens_file};
 use super::Pool;
 use super::inbox::Reply;
+use super::roots::LentRoot;
 use super::streams::{AnyPipe, Streams};
 use crate::proto::storage::{Lease, RootId, StoreError, StoreOp, StreamId, Ticket};
 use crate::store::{Files, Names, Open};
@@ -40,6 +43,8 @@ impl<F: Files> Clone for Disk<F> {
 
 struct Shared<F: Files> {
     mode: Mode,
+    /// Where it was made, for what is asked of it elsewhere: a future may be dropped outside of its runtime.
+    home: Option<Handle>,
     /// Held by whoever changes names, from the beginning to the end of that; `names` by whoever looks at them now.
     serial: Mutex<()>,
     names: Mutex<Names<F>>,
@@ -77,6 +82,7 @@ where
         Disk {
             shared: Arc::new(Shared {
                 mode,
+                home: Handle::try_current().ok(),
                 serial: Mutex::default(),
                 names: Mutex::new(Names::new(nonce)),
                 quiet: Condvar::new(),
@@ -92,6 +98,12 @@ where
     /// Adds a root.
     pub async fn add_root(&self, files: F) -> Result<RootId, StoreError> {
         self.with_names(|names| names.add_root(files)).await
+    }
+
+    /// Adds a root for one job: it goes with what is given, and so with the future, wherever that is dropped.
+    pub async fn lend_root(&self, files: F) -> Result<LentRoot<F>, StoreError> {
+        let disk = self.clone();
+        self.with_names(move |names| names.add_root(files).map(|root| LentRoot::new(disk, root))).await
     }
 
     /// Ends a root's leases, tidies up below it and forgets it.
@@ -115,9 +127,25 @@ where
         };
         match self.shared.mode {
             Mode::Inline => alone(),
-            Mode::Threads => {
-                tokio::task::spawn_blocking(alone).await.expect("a store operation does not panic")
-            }
+            Mode::Threads => match self.runtime() {
+                Some(runtime) => {
+                    runtime.spawn_blocking(alone).await.expect("a store operation does not panic")
+                }
+                None => alone(),
+            },
+        }
+    }
+
+    /// The one that is here, or the one that it was made in.
+    fn runtime(&self) -> Option<Handle> {
+        Handle::try_current().ok().or_else(|| self.shared.home.clone())
+    }
+
+    /// Works on a thread of the runtime's; where there is none, here.
+    fn work(&self, work: impl FnOnce() + Send + 'static) {
+        match self.runtime() {
+            Some(runtime) => drop(runtime.spawn_blocking(work)),
+            None => work(),
         }
     }
 
@@ -131,13 +159,18 @@ where
         lock(&self.shared.names).leases().count()
     }
 
+    /// How many roots there are.
+    pub fn roots(&self) -> usize {
+        lock(&self.shared.names).roots()
+    }
+
     fn enqueue(&self, jobs: Vec<NameJob>) {
         match self.shared.mode {
             Mode::Inline => self.shared.run_names(&mut jobs.into()),
             Mode::Threads => {
                 for _ in 0..self.shared.name_jobs.push(jobs) {
                     let shared = Arc::clone(&self.shared);
-                    tokio::task::spawn_blocking(move || shared.name_jobs.work(|jobs| shared.run_names(jobs)));
+                    self.work(move || shared.name_jobs.work(|jobs| shared.run_names(jobs)));
                 }
             }
         }
@@ -149,7 +182,7 @@ where
             Mode::Threads => {
                 for _ in 0..self.shared.file_jobs.push(jobs) {
                     let shared = Arc::clone(&self.shared);
-                    tokio::task::spawn_blocking(move || shared.file_jobs.work(|jobs| shared.run_files(jobs)));
+                    self.work(move || shared.file_jobs.work(|jobs| shared.run_files(jobs)));
                 }
             }
         }
@@ -185,7 +218,7 @@ where
                 (StoreOp::Block(op), Mode::Inline) => self.shared.run_block(ticket, op, &reply),
                 (StoreOp::Block(op), Mode::Threads) => {
                     let shared = Arc::clone(&self.shared);
-                    tokio::task::spawn_blocking(move || shared.run_block(ticket, op, &reply));
+                    self.work(move || shared.run_block(ticket, op, &reply));
                 }
             }
         }

@@ -8,44 +8,55 @@
 //! | `buffers` | pooled buffers for what is read, from sockets and from files |
 //! | `disk` | store operations on threads, or in line where there must be none; publications in groups |
 //! | `completions` | one machine's use of a store, and its leases |
+//! | `roots` | a root that goes with the job that it is for |
 //! | `inbox` | where those arrive |
 //! | `awake` | polling in place of sleeping |
+//! | `traced` | what machines tell, as spans and events of `tracing` |
 //! | `traffic` | how many bytes went over connections |
 //! | `streams` | what the application reads or writes in order |
 //! | `mail` | sockets of datagrams, under the echo machine |
 //! | `probing` | what carries probes, under the prober |
 //! | `alarm` | a timer that is exact enough for them |
 //! | `serve` | the accept loop, which the listener machine decides for |
+//! | `server_event` | what is told of that |
 //! | `jobs` | the client machine as a handle to ask things of |
+//! | `events` | what happens, as a stream |
 
 mod alarm;
 mod awake;
 mod buffers;
 mod completions;
 mod disk;
+mod events;
 mod inbox;
 mod jobs;
 mod link;
 mod links;
 mod mail;
 mod probing;
+mod roots;
 mod run;
 mod serve;
+mod server_event;
 mod streams;
 mod timer;
+mod traced;
 mod traffic;
 
 pub use awake::stay_awake;
 pub use buffers::Pool;
 pub use completions::Completions;
 pub use disk::{Disk, Mode, Submit};
+pub use events::{EventSink, Events, Teller, event_sink};
 pub use inbox::{Completed, Reply};
 pub use jobs::{Jobs, Stopped};
 pub use link::Link;
 pub use mail::{LocalMail, Mail, Tally, UdpMail, serve_mail};
 pub use probing::{CallWire, DatagramSocket, DatagramWire, Probed, StreamWire, Wire, WireError, run_probe};
+pub use roots::LentRoot;
 pub use run::{Dial, NoDial, Run};
-pub use serve::{Accept, Door, Serve, ServerEvent, StopReceiver, Stopper, Watch, stopper};
+pub use serve::{Accept, Door, Serve, StopReceiver, Stopper, stopper};
+pub use server_event::{ServerEvent, Watch};
 pub use streams::AnyPipe;
 pub use traffic::Traffic;
 

@@ -17,9 +17,12 @@ use super::timer::Timer;
 use super::{Clock, Completions, Link, Pool, Traffic};
 use crate::probe::{Bug, planted};
 use crate::proto::machine::{DialError, Effect, Input, Machine, Out};
+use crate::time::Time;
 
 /// How long what was sent before `Close` may take to leave.
 const FLUSH_LIMIT: Duration = Duration::from_secs(2);
+/// Bytes that a machine of one's own is given at once.
+const READ: usize = 64 * 1024;
 
 /// Makes a machine's connections.
 pub trait Dial {
@@ -61,6 +64,37 @@ pub struct Run<M: Machine, D: Dial> {
     commands: Option<UnboundedReceiver<M::Command>>,
     out: Out<M>,
     timer: Timer,
+}
+
+impl<M, S> Run<M, NoDial<S>>
+where
+    M: Machine<Link = (), Rx = Bytes, Tx = Bytes>,
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    /// A machine of any protocol on one connection that stands: a TCP or Unix socket, one of a simulation, half of
+    /// `tokio::io::duplex`. `make` makes it, and may have effects already. It has no store, and dials nobody.
+    ///
+    /// ```
+    /// # use towline::drive::Run;
+    /// # use towline::proto::{Echo, EchoEnd};
+    /// # use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// let (mut here, there) = tokio::io::duplex(1024);
+    /// let echo = tokio::spawn(Run::over(there, |now, _born| Echo::new(now, None)).to_end(|never| match never {}));
+    /// here.write_all(b"Hello, world").await?;
+    /// here.shutdown().await?;
+    /// let mut back = Vec::new();
+    /// here.read_to_end(&mut back).await?;
+    /// assert_eq!(back, b"Hello, world");
+    /// assert_eq!(echo.await?, EchoEnd::Orderly);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn over(stream: S, make: impl FnOnce(Time, &mut Out<M>) -> M) -> Run<M, NoDial<S>> {
+        let (clock, mut born) = (Clock::start(), Out::new());
+        let machine = make(clock.now(), &mut born);
+        Run::new(clock, machine, born, NoDial::default(), Pool::new(READ, 2)).with_link((), stream)
+    }
 }
 
 type Dialing<S> = Pin<Box<dyn Future<Output = Result<S, DialError>> + Send>>;

@@ -12,13 +12,16 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::AbortHandle;
 use tokio::time::Sleep;
+use tracing::{Instrument, info, warn};
 
-use super::{Clock, Completions, NoDial, Pool, Run, Submit, Tally, Traffic};
-use crate::net::{Listener, Peer, Place, Stream, source_of};
+use super::server_event::{ServerEvent, Watch};
+use super::traced::Traced;
+use super::{Clock, Completions, NoDial, Pool, Run, Submit, Traffic};
+use crate::net::{Listener, Peer, Stream, source_of};
 use crate::probe::{Bug, planted};
 use crate::proto::listener::{self, ConnectionId, ListenEnd, ListenEvent, ListenInput};
 use crate::proto::machine::{Effect, Input, Machine, Out};
-use crate::proto::session::{self, SessionEnd};
+use crate::proto::session;
 use crate::proto::storage::RootId;
 use crate::proto::{Echo, EchoEnd, Limits, ListenLimits, Session};
 use crate::wire::Failure;
@@ -40,60 +43,6 @@ pub enum Door {
     /// Raw echo (RFC 862).
     Echo,
 }
-
-/// What happens at a server.
-#[derive(Debug)]
-pub enum ServerEvent {
-    /// A connection was accepted.
-    Accepted {
-        /// Its number, from 0.
-        connection: u64,
-        /// Its other end.
-        peer: Peer,
-        /// What it came for.
-        door: Door,
-    },
-    /// A session tells something.
-    Session {
-        /// Of this connection.
-        connection: u64,
-        /// What it tells.
-        event: session::Event,
-    },
-    /// A session is over.
-    Closed {
-        /// Of this connection.
-        connection: u64,
-        /// Why.
-        end: SessionEnd,
-    },
-    /// A raw echo is over.
-    EchoClosed {
-        /// Of this connection.
-        connection: u64,
-        /// Why; `None` where it was refused, or cut off as the server stopped.
-        end: Option<EchoEnd>,
-    },
-    /// A socket of datagrams is served no more.
-    MailClosed {
-        /// Where it was.
-        place: Place,
-        /// What became of what came there.
-        tally: Tally,
-        /// Why, unless the server stopped.
-        error: Option<io::Error>,
-    },
-    /// Nothing can be accepted for a while.
-    AcceptPaused(io::Error),
-    /// The server was told to stop.
-    Draining {
-        /// Connections that it still has.
-        connections: usize,
-    },
-}
-
-/// Somebody to tell what happens.
-pub type Watch = Arc<dyn Fn(ServerEvent) + Send + Sync>;
 
 /// A server: sockets, a store, limits, and somebody to tell.
 pub struct Serve<A: Accept> {
@@ -141,7 +90,7 @@ impl Stopper {
 
 /// A connection's task.
 enum Task {
-    Session(UnboundedSender<session::Command>),
+    Session(UnboundedSender<session::Command>, AbortHandle),
     Echo(AbortHandle),
 }
 
@@ -152,7 +101,7 @@ struct Serving<A: Accept> {
     pool: Pool,
     next: u64,
     /// Accepted, and not admitted or refused yet.
-    at_the_door: Option<(ConnectionId, Door, A::Stream)>,
+    at_the_door: Option<(ConnectionId, Door, A::Stream, Traced)>,
     tasks: BTreeMap<ConnectionId, Task>,
     closed: (UnboundedSender<ConnectionId>, UnboundedReceiver<ConnectionId>),
     stop: Option<UnboundedReceiver<ListenInput>>,
@@ -161,7 +110,8 @@ struct Serving<A: Accept> {
 }
 
 impl<A: Accept> Serve<A> {
-    /// Serves until it is stopped and everything has ended.
+    /// Serves until it is stopped and everything has ended. Dropping the future ends all connections where they are: what they hold
+    /// is given back, and their clients see them lost.
     pub async fn run(self, stop: StopReceiver) -> ListenEnd {
         let mut serving = Serving {
             listener: listener::Listener::new(self.listen.clone()),
@@ -221,7 +171,8 @@ impl<A: Accept> Serving<A> {
                 Poll::Ready(Ok((stream, peer))) => {
                     let id = ConnectionId(self.next);
                     self.next += 1;
-                    self.at_the_door = Some((id, *door, stream));
+                    let traced = Traced::new(id.0, peer, *door, &self.config.traffic);
+                    self.at_the_door = Some((id, *door, stream, traced));
                     (self.config.watch)(ServerEvent::Accepted { connection: id.0, peer, door: *door });
                     return Poll::Ready(ListenInput::Accepted(id, source_of(peer)));
                 }
@@ -243,11 +194,20 @@ impl<A: Accept> Serving<A> {
             ListenEvent::Refuse(_, failure) => self.begin(Some(failure)),
             ListenEvent::Paused => {
                 if let Some(error) = self.accept_error.take() {
+                    warn!(%error, "connections cannot be accepted for now");
                     (self.config.watch)(ServerEvent::AcceptPaused(error));
                 }
             }
+            ListenEvent::Resumed => {
+                info!("connections are accepted again");
+                (self.config.watch)(ServerEvent::AcceptResumed);
+            }
             ListenEvent::DrainAll => {
-                (self.config.watch)(ServerEvent::Draining { connections: self.listener.connections() });
+                let connections = self.listener.connections();
+                info!(connections, "stopping");
+                // Whoever is told that it stops may count on that nobody comes any more.
+                self.config.doors.clear();
+                (self.config.watch)(ServerEvent::Draining { connections });
                 self.close_doors(&session::Command::Drain);
             }
             ListenEvent::AbortAll(failure) => self.close_doors(&session::Command::Abort(failure)),
@@ -255,15 +215,21 @@ impl<A: Accept> Serving<A> {
     }
 
     fn begin(&mut self, refusal: Option<Failure>) {
-        let Some((id, door, stream)) = self.at_the_door.take() else { return };
+        let Some((id, door, stream, traced)) = self.at_the_door.take() else { return };
         let task = match door {
-            Door::Files => self.begin_session(id, stream, refusal),
-            Door::Echo => self.begin_echo(id, stream, refusal.is_some()),
+            Door::Files => self.begin_session(id, stream, traced, refusal),
+            Door::Echo => self.begin_echo(id, stream, traced, refusal.is_some()),
         };
         self.tasks.insert(id, task);
     }
 
-    fn begin_session(&mut self, id: ConnectionId, stream: A::Stream, refusal: Option<Failure>) -> Task {
+    fn begin_session(
+        &mut self,
+        id: ConnectionId,
+        stream: A::Stream,
+        mut traced: Traced,
+        refusal: Option<Failure>,
+    ) -> Task {
         let (clock, mut born) = (Clock::start(), Out::new());
         let (limits, root) = (self.config.limits.clone(), self.config.store.1);
         let session = match refusal {
@@ -272,37 +238,45 @@ impl<A: Accept> Serving<A> {
         };
         let (commands, inbox) = unbounded_channel();
         let run = Run::new(clock, session, born, NoDial::default(), self.pool.clone())
-            .with_traffic(self.config.traffic.clone())
+            .with_traffic(traced.traffic())
             .with_link((), stream)
             .with_store(Completions::new(Arc::clone(&self.config.store.0)))
             .with_commands(inbox);
         let (connection, watch) = (id.0, Arc::clone(&self.config.watch));
         let closed = TellClosed(id, self.closed.0.clone());
-        tokio::spawn(async move {
+        let span = traced.span();
+        let running = async move {
             let _closed = closed;
-            let end = run.to_end(|event| watch(ServerEvent::Session { connection, event })).await;
+            let on_event = |event| {
+                traced.on_event(&event);
+                watch(ServerEvent::Session { connection, event });
+            };
+            let end = run.to_end(on_event).await;
+            traced.on_closed(&end);
             watch(ServerEvent::Closed { connection, end });
-        });
-        Task::Session(commands)
+        };
+        let task = tokio::spawn(running.instrument(span));
+        Task::Session(commands, task.abort_handle())
     }
 
     /// An echo has no way to say no: a refused one is closed.
-    fn begin_echo(&mut self, id: ConnectionId, stream: A::Stream, is_refused: bool) -> Task {
+    fn begin_echo(&mut self, id: ConnectionId, stream: A::Stream, traced: Traced, is_refused: bool) -> Task {
         let clock = Clock::start();
         let echo = Echo::new(clock.now(), self.config.echo_idle);
         let run = Run::new(clock, echo, Out::new(), NoDial::default(), self.pool.clone());
-        let run = run.with_traffic(self.config.traffic.clone()).with_link((), stream);
+        let run = run.with_traffic(traced.traffic()).with_link((), stream);
         let closed = TellClosed(id, self.closed.0.clone());
-        let mut over = TellEchoClosed { id, watch: Arc::clone(&self.config.watch), end: None };
-        let task = tokio::spawn(async move {
+        let span = traced.span();
+        let mut over = TellEchoClosed { id, watch: Arc::clone(&self.config.watch), end: None, traced };
+        let running = async move {
             // Told after `over`.
             let _closed = closed;
             if !is_refused {
                 over.end = Some(run.to_end(|never| match never {}).await);
             }
             drop(over);
-        });
-        Task::Echo(task.abort_handle())
+        };
+        Task::Echo(tokio::spawn(running.instrument(span)).abort_handle())
     }
 
     /// Who dials now is refused by the system, and may try again, instead of waiting for nothing.
@@ -315,9 +289,19 @@ impl<A: Accept> Serving<A> {
         for task in self.tasks.values() {
             match task {
                 // A session that has just ended needs telling no more.
-                Task::Session(commands) => drop(commands.send(command.clone())),
+                Task::Session(commands, _) => drop(commands.send(command.clone())),
                 Task::Echo(task) => task.abort(),
             }
+        }
+    }
+}
+
+/// Whoever gives a server up gives its connections up.
+impl<A: Accept> Drop for Serving<A> {
+    fn drop(&mut self) {
+        for task in self.tasks.values() {
+            let (Task::Session(_, task) | Task::Echo(task)) = task;
+            task.abort();
         }
     }
 }
@@ -339,10 +323,12 @@ struct TellEchoClosed {
     id: ConnectionId,
     watch: Watch,
     end: Option<EchoEnd>,
+    traced: Traced,
 }
 
 impl Drop for TellEchoClosed {
     fn drop(&mut self) {
+        self.traced.on_echo_closed(self.end);
         (self.watch)(ServerEvent::EchoClosed { connection: self.id.0, end: self.end });
     }
 }

@@ -9,6 +9,8 @@ use tokio::sync::Notify;
 #[derive(Clone, Debug, Default)]
 pub struct Traffic {
     counts: Arc<Counts>,
+    /// Of all together, where these are those of one.
+    all: Option<Arc<Counts>>,
 }
 
 #[derive(Debug, Default)]
@@ -20,15 +22,32 @@ struct Counts {
     arrival: Notify,
 }
 
+impl Counts {
+    fn on_received(&self, bytes: usize) {
+        self.received.fetch_add(bytes as u64, Ordering::Relaxed);
+        if self.is_awaited.load(Ordering::Relaxed) {
+            self.arrival.notify_one();
+        }
+    }
+}
+
 impl Traffic {
+    /// Counts for itself what it counts here as well.
+    pub(super) fn apart(&self) -> Traffic {
+        Traffic { counts: Arc::default(), all: Some(Arc::clone(&self.counts)) }
+    }
+
     pub(super) fn sent(&self, bytes: usize) {
         self.counts.sent.fetch_add(bytes as u64, Ordering::Relaxed);
+        if let Some(all) = &self.all {
+            all.sent.fetch_add(bytes as u64, Ordering::Relaxed);
+        }
     }
 
     pub(super) fn received(&self, bytes: usize) {
-        self.counts.received.fetch_add(bytes as u64, Ordering::Relaxed);
-        if self.counts.is_awaited.load(Ordering::Relaxed) {
-            self.counts.arrival.notify_one();
+        self.counts.on_received(bytes);
+        if let Some(all) = &self.all {
+            all.on_received(bytes);
         }
     }
 

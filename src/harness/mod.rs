@@ -5,12 +5,14 @@
 //! |---|---|
 //! | `contract` | [`Checked`]: the contract of a machine as assertions, on every step |
 //! | `pair`, `wire` | [`Pair`]: a client and a server on a virtual clock, and the [`Fault`]s between them |
+//! | `duo` | [`Duo`]: two machines of any protocol on one connection |
 //! | `lone` | [`Lone`]: one session whose peer is whatever bytes a test hands it |
 //! | [`split`] | replays of logged inputs with the bytes cut and joined |
 //! | `trace`, `brief` | [`Trace`]: conversations as text; [`Brief`]: a frame without its bulk |
 
 mod brief;
 mod contract;
+mod duo;
 mod files;
 mod lone;
 mod pair;
@@ -20,6 +22,7 @@ mod wire;
 
 pub use brief::Brief;
 pub use contract::Checked;
+pub use duo::{Duo, Way};
 pub use files::{MemoryStreams, carry_out, partials, strays};
 pub use lone::Lone;
 pub use pair::{Pair, PairConfig};

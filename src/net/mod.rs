@@ -35,6 +35,15 @@ pub use tcp::{dial, dial_error, listen};
 pub use udp::bind_udp;
 pub use unix::{SocketFile, bind_unixgram, dial_unix, listen_unix};
 
+/// `given`, unless it is 0: then one that differs from those of all other processes, in whichever way the system can give that.
+pub(crate) fn seed(given: u128) -> u128 {
+    let otherwise = || {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        now.as_nanos() << 32 | u128::from(std::process::id())
+    };
+    if given == 0 { random().unwrap_or_else(|_| otherwise()) } else { given }
+}
+
 /// A random number of the system's: machines take theirs as an argument.
 ///
 /// # Errors

@@ -7,7 +7,7 @@ use super::ListenLimits;
 use super::machine::{Effect, Input, Machine, Out};
 use crate::probe::{Bug, Mark, mark, planted};
 use crate::proto::states::state_names;
-use crate::time::Time;
+use crate::time::{Duration, Time};
 use crate::wire::{Code, Failure};
 
 /// Names a connection of a listener; the driver counts them.
@@ -40,8 +40,10 @@ pub enum ListenEvent {
     Admit(ConnectionId),
     /// Run a session that refuses with this.
     Refuse(ConnectionId, Failure),
-    /// Nothing is accepted for a while, since the system ran out of files.
+    /// Nothing is accepted for a while, since the system ran out of files. Told once, however often that is tried in vain.
     Paused,
+    /// It was tried again, and did not fail for a while.
+    Resumed,
     /// Tell every session to drain.
     DrainAll,
     /// Tell every session to end now.
@@ -64,7 +66,27 @@ pub struct Listener {
     connections: BTreeMap<ConnectionId, Place>,
     sources: BTreeMap<Source, usize>,
     phase: Phase,
-    paused_until: Option<Time>,
+    shortage: Shortage,
+}
+
+/// Whether the system has files for connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Shortage {
+    None,
+    /// Nothing is accepted until then.
+    Pausing(Time),
+    /// It is tried again; if all is well until then, it is over. Each connection that ends gives a file back, so that one which is
+    /// accepted shows nothing.
+    Trying(Time),
+}
+
+impl Shortage {
+    fn until(self) -> Option<Time> {
+        match self {
+            Shortage::Pausing(until) | Shortage::Trying(until) => Some(until),
+            Shortage::None => None,
+        }
+    }
 }
 
 /// Refused connections are told so and go; they count against no cap but their own.
@@ -93,7 +115,7 @@ impl Listener {
     /// A listener that admits connections.
     pub fn new(limits: ListenLimits) -> Listener {
         let (connections, sources) = (BTreeMap::new(), BTreeMap::new());
-        Listener { limits, connections, sources, phase: Phase::Open, paused_until: None }
+        Listener { limits, connections, sources, phase: Phase::Open, shortage: Shortage::None }
     }
 
     /// How many connections there are, refused ones included until they are closed.
@@ -138,6 +160,20 @@ impl Listener {
         });
     }
 
+    fn on_shortage_elapsed(&mut self, now: Time, out: &mut Out<Listener>) {
+        match self.shortage {
+            Shortage::Pausing(until) if until <= now => {
+                self.shortage =
+                    Shortage::Trying(now + self.limits.accept_pause.max(Duration::from_millis(1)));
+            }
+            Shortage::Trying(until) if until <= now => {
+                self.shortage = Shortage::None;
+                out.event(ListenEvent::Resumed);
+            }
+            Shortage::None | Shortage::Pausing(_) | Shortage::Trying(_) => {}
+        }
+    }
+
     fn on_closed(&mut self, id: ConnectionId) {
         if planted(Bug::ForgetClosed) {
             return;
@@ -162,17 +198,19 @@ impl Listener {
             (ListenInput::Closed(id), _) => self.on_closed(id),
             (ListenInput::AcceptFailed, Phase::Open) => {
                 mark(Mark::AcceptPaused);
-                self.paused_until = Some(now + self.limits.accept_pause);
-                out.event(ListenEvent::Paused);
+                if self.shortage == Shortage::None {
+                    out.event(ListenEvent::Paused);
+                }
+                self.shortage = Shortage::Pausing(now + self.limits.accept_pause);
             }
             (ListenInput::Drain, Phase::Open) => {
-                self.paused_until = None;
+                self.shortage = Shortage::None;
                 let limit = self.limits.drain.filter(|_| !planted(Bug::ForgetDrainDeadline));
                 self.phase = Phase::Draining(limit.map(|limit| now + limit));
                 out.event(ListenEvent::DrainAll);
             }
             (ListenInput::Abort, Phase::Open | Phase::Draining(_)) => {
-                self.paused_until = None;
+                self.shortage = Shortage::None;
                 self.abort(out);
             }
             (ListenInput::AcceptFailed | ListenInput::Drain | ListenInput::Abort, _) => {}
@@ -197,9 +235,7 @@ impl Machine for Listener {
         match input {
             Input::Command(input) => self.on_command(now, input, out),
             Input::Elapsed => {
-                if self.paused_until.is_some_and(|until| until <= now) {
-                    self.paused_until = None;
-                }
+                self.on_shortage_elapsed(now, out);
                 if matches!(self.phase, Phase::Draining(Some(until)) if until <= now) {
                     self.abort(out);
                 }
@@ -221,7 +257,7 @@ impl Machine for Listener {
 
     fn deadline(&self) -> Option<Time> {
         match self.phase {
-            Phase::Open => self.paused_until,
+            Phase::Open => self.shortage.until(),
             Phase::Draining(until) => until,
             Phase::Aborting | Phase::Closed => None,
         }
@@ -229,7 +265,8 @@ impl Machine for Listener {
 
     /// False while nothing should be accepted.
     fn wants_read(&self, (): ()) -> bool {
-        self.phase == Phase::Open && self.paused_until.is_none() && self.connections.len() < self.most()
+        let pauses = matches!(self.shortage, Shortage::Pausing(_));
+        self.phase == Phase::Open && !pauses && self.connections.len() < self.most()
     }
 
     fn footprint(&self) -> usize {
@@ -244,7 +281,9 @@ impl Machine for Listener {
     }
 
     fn rebase(&mut self, now: Time) {
-        self.paused_until = self.paused_until.map(|until| Time::ZERO + until.since(now));
+        if let Shortage::Pausing(until) | Shortage::Trying(until) = &mut self.shortage {
+            *until = Time::ZERO + until.since(now);
+        }
         if let Phase::Draining(Some(until)) = &mut self.phase {
             *until = Time::ZERO + until.since(now);
         }

@@ -176,7 +176,10 @@ impl<F: Files> Names<F> {
             });
             place.acted(&shared.acting, acts);
         }
-        members.into_iter().map(|member| self.end(member)).collect()
+        let ends = members.into_iter().map(|member| self.end(member)).collect();
+        // The last lease of a root whose job was given up may have been one of these.
+        self.close_retired();
+        ends
     }
 
     fn end(&mut self, member: Member<F>) -> Published {

@@ -1,5 +1,5 @@
 //! Carries out the store operations of `proto::storage` on files: the logic once, over a small trait of primitive file
-//! operations that the operating system implements ([`os`]), a map in memory ([`memory`], for tests), and a simulated
+//! operations that the operating system implements ([`os`]), a map in memory (`memory`, for tests), and a simulated
 //! disk. Imports `wire` and `proto::storage` only; the driver, the simulator and tests import it.
 //!
 //! [`Names`] is the one place where operations on names and leases run, one after another. [`blocks`] reads and writes

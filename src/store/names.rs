@@ -63,6 +63,11 @@ impl<F: Files> Names<F> {
         Ok(id)
     }
 
+    /// How many roots there are.
+    pub fn roots(&self) -> usize {
+        self.roots.len()
+    }
+
     /// Ends all leases of a root and forgets it; the reserved folder is removed unless another process uses it, or
     /// requests are remembered there. Waits for no block operation: the caller has.
     pub fn close_root(&mut self, id: RootId) -> Result<(), StoreError> {

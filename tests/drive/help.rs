@@ -1,5 +1,6 @@
 //! A server and clients on loopback, with files in memory.
 
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -9,6 +10,7 @@ use socket2::{Domain, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
+use towline::client::{Client, ClientConfig};
 use towline::drive::{
     Completions, Dial, Disk, Door, Jobs, Mode, Serve, ServerEvent, Stopper, Traffic, stopper,
 };
@@ -17,7 +19,7 @@ use towline::proto::client::RetryPolicy;
 use towline::proto::listener::ListenEnd;
 use towline::proto::machine::{DialError, DialErrorKind};
 use towline::proto::op::{OpEvent, Question};
-use towline::proto::session::{Event, Request};
+use towline::proto::session::{Event, Request, SessionEnd, Tag};
 use towline::proto::storage::RootId;
 use towline::proto::{EchoEnd, Limits, ListenLimits};
 use towline::store::memory::MemoryFiles;
@@ -34,9 +36,46 @@ pub(crate) struct World {
     pub(crate) progress: Arc<Notify>,
     /// How raw echoes ended, as the server told.
     pub(crate) echoes: Arc<Mutex<Vec<Option<EchoEnd>>>>,
+    /// What goes on at the server.
+    pub(crate) visits: Arc<Mutex<Visits>>,
     limits: Limits,
     stopper: Stopper,
     server: JoinHandle<ListenEnd>,
+}
+
+/// What goes on at a server.
+#[derive(Debug, Default)]
+pub(crate) struct Visits {
+    /// Connections so far.
+    pub(crate) accepted: u64,
+    /// Connections that are not over.
+    pub(crate) open: BTreeSet<u64>,
+    /// Operations that are not over.
+    pub(crate) running: BTreeSet<(u64, Tag)>,
+    /// How connections ended.
+    pub(crate) ends: Vec<SessionEnd>,
+}
+
+impl Visits {
+    fn on_event(&mut self, event: &ServerEvent) {
+        match event {
+            ServerEvent::Accepted { connection, door: Door::Files, .. } => {
+                self.accepted += 1;
+                self.open.insert(*connection);
+            }
+            ServerEvent::Session { connection, event: Event::Began(tag, _) } => {
+                self.running.insert((*connection, *tag));
+            }
+            ServerEvent::Session { connection, event: Event::Finished(tag, _) } => {
+                self.running.remove(&(*connection, *tag));
+            }
+            ServerEvent::Closed { connection, end } => {
+                self.open.remove(connection);
+                self.ends.push(end.clone());
+            }
+            _ => {}
+        }
+    }
 }
 
 pub(crate) fn path(text: &str) -> RelPath {
@@ -70,6 +109,8 @@ impl World {
         let notify = Arc::clone(&progress);
         let echoes = Arc::new(Mutex::new(Vec::new()));
         let ended = Arc::clone(&echoes);
+        let visits = Arc::new(Mutex::new(Visits::default()));
+        let visited = Arc::clone(&visits);
         let serve = Serve {
             doors: vec![(Door::Files, Listener::Tcp(files)), (Door::Echo, Listener::Tcp(echo))],
             store: (Arc::new(disk.clone()), ROOT),
@@ -77,15 +118,32 @@ impl World {
             listen: ListenLimits::default(),
             echo_idle: None,
             traffic: Traffic::default(),
-            watch: Arc::new(move |event| match event {
-                ServerEvent::Session { event: Event::Op(_, OpEvent::Progress(_)), .. } => notify.notify_one(),
-                ServerEvent::EchoClosed { end, .. } => ended.lock().expect("no panic").push(end),
-                _ => {}
+            watch: Arc::new(move |event| {
+                visited.lock().expect("no panic").on_event(&event);
+                match event {
+                    ServerEvent::Session { event: Event::Op(_, OpEvent::Progress(_)), .. } => {
+                        notify.notify_one()
+                    }
+                    ServerEvent::EchoClosed { end, .. } => ended.lock().expect("no panic").push(end),
+                    _ => {}
+                }
             }),
         };
         let (stopper, stop) = stopper();
         let server = tokio::spawn(serve.run(stop));
-        World { address, echo_address, served, local, disk, progress, echoes, limits, stopper, server }
+        World {
+            address,
+            echo_address,
+            served,
+            local,
+            disk,
+            progress,
+            echoes,
+            visits,
+            limits,
+            stopper,
+            server,
+        }
     }
 
     pub(crate) fn client(&self) -> Jobs {
@@ -121,6 +179,24 @@ impl World {
 
     pub(crate) async fn tiny_stream(&self, address: SocketAddr) -> TcpStream {
         Dialer { address, buffers: Some(TINY) }.connect().await.expect("connect")
+    }
+
+    /// The library's client, with its files in memory, and its disk.
+    pub(crate) fn library<D>(&self, dialer: D) -> (Client<MemoryFiles>, Disk<MemoryFiles>)
+    where
+        D: Dial + Send + 'static,
+        D::Stream: 'static,
+    {
+        let disk: Disk<MemoryFiles> = Disk::new(3, Mode::Threads);
+        let store = Completions::new(Arc::new(disk.clone()));
+        let config = ClientConfig { limits: self.limits.clone(), seed: 3, ..ClientConfig::default() };
+        (Client::over(dialer, disk.clone(), store, config, |_| {}), disk)
+    }
+
+    /// Ends the server where it is.
+    pub(crate) async fn cut_off(self) {
+        self.server.abort();
+        assert!(self.server.await.expect_err("it was running").is_cancelled());
     }
 
     pub(crate) async fn stop(self) -> ListenEnd {
@@ -161,7 +237,7 @@ pub(crate) struct Dialer {
 }
 
 impl Dialer {
-    async fn connect(self) -> std::io::Result<TcpStream> {
+    pub(crate) async fn connect(self) -> std::io::Result<TcpStream> {
         let Some(bytes) = self.buffers else { return TcpStream::connect(self.address).await };
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
         socket.set_send_buffer_size(bytes)?;

@@ -1,5 +1,7 @@
 //! The driver on real sockets, with files in memory.
 
+mod cancelled;
+mod fuse;
 mod help;
 mod mail;
 mod traced;

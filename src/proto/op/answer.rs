@@ -32,6 +32,22 @@ pub enum Question {
 }
 
 impl Question {
+    /// What it is, in a word, as a log says it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Question::Echo(_) => "echo",
+            Question::List(_) => "list",
+            Question::Stat(_) => "stat",
+            Question::Remove(_) => "remove",
+            Question::MakeFolder(_) => "make folder",
+            Question::MakeLink(_) => "make link",
+            Question::ReadLink(_) => "read link",
+            Question::Resolve(_) => "resolve",
+        }
+    }
+}
+
+impl Question {
     /// Bytes held.
     pub(super) fn footprint(&self) -> usize {
         match self {

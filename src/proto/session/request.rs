@@ -69,6 +69,22 @@ pub enum Request {
     },
 }
 
+impl Request {
+    /// What it is, in a word, as a log says it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Request::Ask(question) => question.name(),
+            Request::Put { .. } => "put",
+            Request::Fetch { .. } => "get",
+            Request::Pour { .. } => "stream",
+            Request::Print { .. } => "read",
+            Request::Pull { .. } => "pull",
+            Request::Push(_) => "push",
+            Request::Compare { .. } => "sum",
+        }
+    }
+}
+
 /// What a server was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Began {
@@ -88,4 +104,35 @@ pub enum Began {
     Read(RelPath),
     /// To tell the chaining values of a file's blocks.
     Sum(RelPath),
+}
+
+impl Began {
+    /// What it is, in a word, as a log says it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Began::Offer(_) => "put",
+            Began::Get(_) => "get",
+            Began::Stream(_) => "stream",
+            Began::Pull(_) => "pull",
+            Began::Push(_) => "push",
+            Began::Read(_) => "read",
+            Began::Sum(_) => "sum",
+            Began::Question(question) => question.name(),
+        }
+    }
+
+    /// The path that it is about; the served folder's own, where it is about none.
+    pub fn path(&self) -> &RelPath {
+        const NONE: &RelPath = &RelPath::ROOT;
+        match self {
+            Began::Offer(path) | Began::Get(path) | Began::Stream(path) | Began::Pull(path) => path,
+            Began::Push(path) | Began::Read(path) | Began::Sum(path) => path,
+            Began::Question(Question::Echo(_)) => NONE,
+            Began::Question(Question::List(path) | Question::Stat(path)) => path,
+            Began::Question(Question::ReadLink(path) | Question::Resolve(path)) => path,
+            Began::Question(Question::Remove(remove)) => &remove.path,
+            Began::Question(Question::MakeFolder(folder)) => &folder.path,
+            Began::Question(Question::MakeLink(link)) => &link.path,
+        }
+    }
 }

@@ -99,6 +99,7 @@ fn listener() {
         ("one is there", one()),
         ("two are there, the most", one().after(accepted(2, 2))),
         ("nothing is accepted for a while", one().after(command(ListenInput::AcceptFailed))),
+        ("it is tried again", one().after(command(ListenInput::AcceptFailed)).elapsed()),
         ("one is there", one().after(command(ListenInput::Drain))),
         ("one is there", one().after(command(ListenInput::Abort))),
         ("over", new().after(command(ListenInput::Drain))),

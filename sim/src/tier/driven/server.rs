@@ -153,7 +153,7 @@ fn watch(shared: &Shared, power: &Power, event: ServerEvent) {
         }
         ServerEvent::EchoClosed { connection, end } => facts.echo_closed(connection, &end),
         ServerEvent::Session { connection, event } => facts.served(connection, event),
-        ServerEvent::AcceptPaused(_) => {}
+        ServerEvent::AcceptPaused(_) | ServerEvent::AcceptResumed => {}
         ServerEvent::MailClosed { tally, error, .. } => {
             let unanswered: u64 = tally.unanswered.values().sum();
             let counts = format!(

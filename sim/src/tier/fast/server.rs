@@ -173,7 +173,7 @@ impl World {
         match event {
             ListenEvent::Admit(id) => self.begin(id, None),
             ListenEvent::Refuse(id, failure) => self.begin(id, Some(failure)),
-            ListenEvent::Paused => {}
+            ListenEvent::Paused | ListenEvent::Resumed => {}
             ListenEvent::DrainAll => {
                 let Some(host) = &self.server else { return };
                 let connections = host.listener.machine().connections();
