@@ -53,7 +53,8 @@ impl AsyncRead for FusedStream {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         self.1.burn();
-        let mut piece = buffer.take(PIECE);
+        let length = buffer.remaining().min(PIECE);
+        let mut piece = ReadBuf::new(buffer.initialize_unfilled_to(length));
         let result = Pin::new(&mut self.0).poll_read(cx, &mut piece);
         let count = piece.filled().len();
         buffer.advance(count);
