@@ -255,7 +255,7 @@ pub(super) fn limit(text: &str) -> Result<Patience, String> {
 
 /// A time that may be none.
 pub(super) fn time(text: &str) -> Result<Duration, String> {
-    patience(text)?.0.ok_or_else(|| "an amount of time is needed, such as 2.5".to_owned())
+    parse_duration(text)
 }
 
 /// A time that may not.

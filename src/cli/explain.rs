@@ -111,6 +111,18 @@ impl CliError {
         }
     }
 
+    /// What could not be done was under way already, and is what matters.
+    pub(super) fn in_the_middle_of(self, tried: String, then: &str) -> CliError {
+        match self {
+            CliError::Told(exit, diagnosis) => {
+                let said = format!("{}: {}", diagnosis.tried, diagnosis.said);
+                let next = format!("{}; then {then}", diagnosis.next);
+                CliError::Told(exit, Box::new(Diagnosis { tried, said, next, ..*diagnosis }))
+            }
+            CliError::Complained(_) | CliError::OutputClosed => self,
+        }
+    }
+
     /// The same error with another next step, for who knows better than the code alone.
     pub(super) fn with_next(self, next: impl Into<String>) -> CliError {
         match self {

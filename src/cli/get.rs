@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::args::{Common, Durable, Transfer};
 use super::exit::Exit;
-use super::explain::CliError;
+use super::explain::{CliError, code_of};
 use super::held::Way;
 use super::output::{self, escaped, shown};
 use super::put::{hash_line, report};
@@ -18,7 +18,7 @@ use crate::client::Moved;
 use crate::net::Target;
 use crate::proto::Connections;
 use crate::proto::tree_job::Direction;
-use crate::wire::{RelPath, Span};
+use crate::wire::{Code, RelPath, Span};
 
 /// Fetch files from a server, and folders with -r; of one plain file, prints its BLAKE3 hash as b3sum does
 ///
@@ -141,7 +141,15 @@ fn get_file(args: &Args, from: &Target, dest: Option<&Path>) -> Result<(), CliEr
         async |visit| {
             let began = Instant::now();
             visit.screen.settle(Way::Get);
-            let moved = visit.client.get(from.path.clone(), &to).await.map_err(visit.explain(tried))?;
+            let moved = visit.client.get(from.path.clone(), &to).await;
+            let moved = moved.map_err(|error| {
+                let is_folder = code_of(&error) == Some(Code::NOT_A_FILE);
+                let told = visit.explain(tried)(error);
+                let next = format!(
+                    "if it is a folder, `towline get -r {from}`; `towline ls {from}` shows what is in it"
+                );
+                if is_folder { told.with_next(next) } else { told }
+            })?;
             report("received", &moved, began, &visit.screen);
             visit.screen.note_held(Way::Get);
             if args.common.json {

@@ -20,7 +20,7 @@ pub(super) fn run(common: &Common, from: &Target, span: Span) -> Result<(), CliE
         let said = "--json and '-' both want standard output";
         return Err(CliError::usage(tried, said, "", "leave one of them out"));
     }
-    visit::moving(common, Start::Resume, &from.endpoint, async |visit| {
+    visit::moving(common, Start::Afresh, &from.endpoint, async |visit| {
         let (began, closed) = (Instant::now(), Arc::new(AtomicBool::new(false)));
         let output = Stdout { closed: Arc::clone(&closed) };
         let printed = visit.client.print(from.path.clone(), span, output).await;

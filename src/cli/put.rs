@@ -109,15 +109,17 @@ fn named(names: &[OsString]) -> Result<(Vec<PathBuf>, Target), CliError> {
 /// A source is not there. What was meant is guessed if it is the destination that is.
 fn missing(names: &[OsString], tried: String, error: &std::io::Error) -> CliError {
     let told = CliError::system(tried, error);
-    match names {
-        [from, to] if Path::new(to).exists() && Target::from_bytes(from.as_bytes()).is_ok() => told
-            .with_next(format!(
-                "{} is here: if it is to be fetched, `towline get {}`",
-                escaped(to.as_bytes()),
-                output::typed(names.iter().cloned())
-            )),
-        _ => told,
-    }
+    let [from, to] = names else { return told };
+    let Some(there) = Target::from_bytes(from.as_bytes()).ok().filter(|_| Path::new(to).exists()) else {
+        return told;
+    };
+    let typed = |names: [&OsString; 2]| output::typed(names.map(Clone::clone));
+    let here = escaped(to.as_bytes());
+    // A server without a path has nothing that could be fetched.
+    told.with_next(match there.path.name() {
+        None => format!("{here} is here: to send it, `towline put {}`", typed([to, from])),
+        Some(_) => format!("{here} is here: if it is to be fetched, `towline get {}`", typed([from, to])),
+    })
 }
 
 fn put_file(args: &Args, file: &Path, to: &Target, tried: String) -> Result<(), CliError> {

@@ -18,6 +18,8 @@ use crate::client::{Client, ClientError, Connection};
 use crate::net::diagnose::Diagnosis;
 use crate::net::{Endpoint, Place};
 use crate::proto::Connections;
+use crate::proto::client::JobError;
+use crate::wire::Start;
 
 /// How long a goodbye may take; the process ends all the same.
 const GOODBYE: Duration = Duration::from_secs(3);
@@ -32,6 +34,7 @@ pub(super) struct Visit {
     pub(super) server: Endpoint,
     /// Results are for a program.
     pub(super) is_json: bool,
+    kept: Kept,
 }
 
 impl Visit {
@@ -41,7 +44,10 @@ impl Visit {
             // What is below the words, for whoever asked for all there is to know.
             let chain = causes::of(&error);
             chain.iter().for_each(|cause| self.screen.detail(&format!("cause: {cause}")));
-            CliError::job(tried, &self.server, error)
+            let was_there = self.client.traffic().received > 0;
+            let is_gone = was_there && matches!(error, ClientError::Job(JobError::Dial(_)));
+            let told = CliError::job(tried.clone(), &self.server, error);
+            if is_gone { told.in_the_middle_of(tried, self.kept.go_on()) } else { told }
         }
     }
 }
@@ -53,7 +59,24 @@ pub(super) fn with<T>(
     server: &Endpoint,
     work: impl AsyncFnOnce(&Visit) -> Result<T, CliError>,
 ) -> Result<T, CliError> {
-    moving(common, Moving::default(), server, work)
+    over_and_kept(Kept::Nothing, Connections::One, common, Moving::default(), server, work)
+}
+
+/// What is there of a job that was stopped, to go on with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    /// Of long files, what has arrived.
+    Partials,
+    Nothing,
+}
+
+impl Kept {
+    fn go_on(self) -> &'static str {
+        match self {
+            Kept::Partials => "run the same command again to go on",
+            Kept::Nothing => "run the same command again to do it after all",
+        }
+    }
 }
 
 /// The same for transfers.
@@ -74,8 +97,21 @@ pub(super) fn over<T>(
     server: &Endpoint,
     work: impl AsyncFnOnce(&Visit) -> Result<T, CliError>,
 ) -> Result<T, CliError> {
+    let how = how.into();
+    let kept = if how.start == Start::Resume { Kept::Partials } else { Kept::Nothing };
+    over_and_kept(kept, connections, common, how, server, work)
+}
+
+fn over_and_kept<T>(
+    kept: Kept,
+    connections: Connections,
+    common: &Common,
+    how: Moving,
+    server: &Endpoint,
+    work: impl AsyncFnOnce(&Visit) -> Result<T, CliError>,
+) -> Result<T, CliError> {
     common.sockets.check(&[server.dialling()])?;
-    let mut config = common.config(how.into())?;
+    let mut config = common.config(how)?;
     config.limits.connections = connections;
     let runtime = runtime::start(Builder::new_current_thread().max_blocking_threads(8))?;
     let (result, is_hurried) = runtime.block_on(async {
@@ -83,13 +119,13 @@ pub(super) fn over<T>(
         let screen = Arc::new(Screen::new(common.talk, server));
         let watch = Arc::clone(&screen);
         let client = Client::watched(server.clone(), config, move |event| watch.on_event(event));
-        let visit = Visit { client, screen, server: server.clone(), is_json: common.json };
+        let visit = Visit { client, screen, server: server.clone(), is_json: common.json, kept };
         let result = tokio::select! {
             biased;
             exit = signals.next() => {
                 // The jobs were dropped, and are cancelled; the goodbye behind that tells the server.
                 visit.screen.clear();
-                Err(interrupted(exit))
+                Err(interrupted(exit, kept))
             }
             result = work(&visit) => result,
             () = visit.screen.keep_drawing() => unreachable!("it draws for ever"),
@@ -168,13 +204,19 @@ impl Signals {
     }
 }
 
-fn interrupted(exit: Exit) -> CliError {
+fn interrupted(exit: Exit, kept: Kept) -> CliError {
     let said = if exit == Exit::Interrupted { "interrupted (SIGINT)" } else { "terminated (SIGTERM)" };
+    let why = match kept {
+        Kept::Partials => {
+            "a signal asked for it; what had arrived of a file above 1 MiB is kept for a week, and nothing else"
+        }
+        Kept::Nothing => "a signal asked for it",
+    };
     let diagnosis = Diagnosis {
         tried: "stopped before the end".into(),
         said: said.into(),
-        why: "a signal asked for it; what had arrived of a file above 1 MiB is kept for a week, and nothing else".into(),
-        next: format!("run the same command again to go on: {}", output::typed(std::env::args_os())),
+        why: why.into(),
+        next: format!("{}: {}", kept.go_on(), output::typed(std::env::args_os())),
         code: None,
     };
     CliError::Told(exit, Box::new(diagnosis))

@@ -60,7 +60,10 @@ impl Tried {
             match server {
                 Answer::Http => drop(stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")),
                 Answer::Nothing => drop(stream.read_to_end(&mut Vec::new())),
-                Answer::End => {
+                Answer::Hello | Answer::End => {
+                    if matches!(server, Answer::Hello) {
+                        stream.write_all(&greeting).unwrap();
+                    }
                     // With something left unread its end is a reset, always.
                     while stream.peek(&mut [0; 2]).is_ok_and(|count| count == 0) {}
                 }
@@ -92,6 +95,8 @@ impl Tried {
 #[derive(Clone, Copy)]
 enum Answer {
     Http,
+    /// As one of ours, and then it is gone.
+    Hello,
     Nothing,
     End,
 }
@@ -113,6 +118,7 @@ fn what_was_typed_is_wrong() {
         "towline put notes.txt",
         "towline put photos 127.0.0.1:1",
         "towline put 127.0.0.1/notes.txt notes.txt",
+        "towline put 127.0.0.1 notes.txt",
         "towline get notes.txt 127.0.0.1/notes.txt",
         "towline put notes.txt https://example.org/notes.txt",
         "towline get http://example.org/notes.txt",
@@ -136,6 +142,7 @@ fn what_was_typed_is_wrong() {
         "towline verify photos 127.0.0.1:1",
         "towline get --range 5-1 example.org/notes.txt -",
         "towline echo ftp://example.org",
+        "towline echo example.org --duration none",
         "towline explain EADRINUSE",
     ] {
         let code = if typed.starts_with("towline put 127") { 6 } else { 2 };
@@ -168,6 +175,7 @@ fn the_server_is_not_there() {
     tried.run(3, "towline put notes.txt 127.0.0.9:PORT --retries 1 --quiet");
     tried.run(3, "towline ls nowhere.invalid --retries 0");
     tried.run(3, "towline ls unix:missing --retries 0");
+    tried.run(3, "towline ls unix:notes.txt/ --retries 0");
     tried.run(3, "towline ls 127.0.0.9:PORT --retries 0 -v");
     tried.run(3, "towline echo tcp://127.0.0.9:PORT");
     tried.are("unreachable");
@@ -206,6 +214,8 @@ fn somebody_else_answers() {
     let mut tried = Tried::new();
     tried.against(Answer::Http, 5, "towline ls 127.0.0.1:PORT --retries 0");
     tried.against(Answer::End, 4, "towline ls 127.0.0.1:PORT --retries 0");
+    tried.against(Answer::Hello, 3, "towline put notes.txt 127.0.0.1:PORT --retries 1");
+    tried.against(Answer::Hello, 3, "towline ls 127.0.0.1:PORT --retries 1");
     tried.against(Answer::Nothing, 4, "towline ls 127.0.0.1:PORT --retries 0 --handshake-timeout 0.2");
     tried.against(Answer::Nothing, 8, "towline ls 127.0.0.1:PORT --retries 0 --operation-timeout 0.2");
     tried.are("somebody");

@@ -70,21 +70,20 @@ fn silent(neighbour: Option<local::Neighbour>) -> &'static Cause {
 fn over_unix(path: &Path, errno: Option<Errno>) -> (String, String) {
     let shown = |path: &Path| Escaped(path.as_os_str().as_bytes()).to_string();
     let found = std::fs::metadata(path).map(|found| found.file_type());
-    let file = path.ancestors().skip(1).find(|part| part.exists() && !part.is_dir());
+    // Without a '/' at its end, behind which nothing would be found.
+    let parts = path.components().as_path().ancestors();
+    let file = parts.into_iter().find(|part| part.exists() && !part.is_dir());
     let cause = match errno {
         Some(Errno::CONNREFUSED) if found.is_ok_and(|found| !found.is_socket()) => &causes::SOCKET_IS_FILE,
         Some(Errno::CONNREFUSED) => &causes::SOCKET_STALE,
         Some(Errno::NOENT) => &causes::SOCKET_MISSING,
-        Some(Errno::NOTDIR) => &causes::SOCKET_BELOW_FILE,
+        Some(Errno::NOTDIR) if file.is_some() => &causes::SOCKET_BELOW_FILE,
         Some(Errno::ACCESS | Errno::PERM) => &causes::SOCKET_DENIED,
         Some(Errno::PROTOTYPE) => &causes::SOCKET_OF_LETTERS,
         Some(Errno::AGAIN) => &causes::SOCKET_FULL,
         other => return explain(other),
     };
-    cause.told(&[
-        ("path", &shown(path)),
-        ("file", &file.map_or_else(|| "something on the way".to_owned(), shown)),
-    ])
+    cause.told(&[("path", &shown(path)), ("file", &file.map(shown).unwrap_or_default())])
 }
 
 /// Where the system gave no number.
