@@ -36,13 +36,54 @@ pub(super) fn completions(args: &Completions) -> Result<(), CliError> {
 }
 
 pub(super) fn man(args: &Man) -> Result<(), CliError> {
-    let failed = |at: &Path| {
-        let tried = format!("cannot write the manual to {}", shown(at));
-        move |error: std::io::Error| CliError::system(tried, &error)
-    };
     std::fs::create_dir_all(&args.dir).map_err(failed(&args.dir))?;
     // A command has the name of the command above it only once it is built.
     let mut command = Cli::command().disable_help_subcommand(true);
     command.build();
-    clap_mangen::generate_to(command, &args.dir).map_err(failed(&args.dir))
+    write_pages(&command, &args.dir)
+}
+
+/// One of the command, and one of each that is below it.
+fn write_pages(command: &clap::Command, folder: &Path) -> Result<(), CliError> {
+    let manual = clap_mangen::Man::new(command.clone().after_help(None::<&str>));
+    let at = folder.join(manual.get_filename());
+    let mut page = Vec::new();
+    let rendered = manual.render(&mut page);
+    let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    page.extend_from_slice(sections(&help).as_bytes());
+    rendered.and_then(|()| std::fs::write(&at, page)).map_err(failed(&at))?;
+    command.get_subcommands().try_for_each(|below| write_pages(below, folder))
+}
+
+fn failed(at: &Path) -> impl FnOnce(std::io::Error) -> CliError {
+    let tried = format!("cannot write the manual to {}", shown(at));
+    move |error| CliError::system(tried, &error)
+}
+
+/// What follows a command's help, as sections of a manual whose lines stay as they are: examples and tables.
+fn sections(help: &str) -> String {
+    let mut sections = String::new();
+    for line in help.lines() {
+        match line.strip_suffix(':').filter(|_| !line.starts_with(' ')) {
+            Some(heading) => sections += &format!(".SH {}\n.nf\n", heading.to_uppercase()),
+            // A line that begins with a dot or an apostrophe would be a request.
+            None => sections += &format!("\\&{}\n", line.replace('\\', "\\e").replace('-', "\\-")),
+        }
+    }
+    sections
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn examples_stay_as_they_are() {
+        let page =
+            sections("Examples:\n  towline put -r a HOST/   # all of a\n.x \\\n\nExit codes:\n    0  done");
+        assert_eq!(
+            page,
+            ".SH EXAMPLES\n.nf\n\\&  towline put \\-r a HOST/   # all of a\n\\&.x \\e\n\\&\n.SH EXIT CODES\n.nf\n\\&    0  done\n"
+        );
+    }
 }

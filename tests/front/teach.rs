@@ -35,7 +35,8 @@ fn every_command_has_a_page_of_the_manual() {
     {
         let page = std::fs::read_to_string(pages.join(format!("{name}.1"))).expect(name);
         assert!(
-            page.contains(".SH NAME") && page.contains("Examples") || page.contains("Begin with"),
+            page.contains(".SH NAME")
+                && (page.contains(".SH EXAMPLES\n.nf") || page.contains(".SH BEGIN WITH")),
             "{name}"
         );
     }
