@@ -313,7 +313,11 @@ fn common_advice(code: Code) -> (&'static str, &'static str) {
         Code::NOT_TOWLINE | Code::VERSION | Code::CRITICAL | Code::UNSUPPORTED => {
             ("the other side is another program, or a version of this one that knows other things", versions)
         }
-        Code::MALFORMED | Code::TOO_LONG | Code::UNKNOWN_KIND | Code::UNEXPECTED | Code::CREDIT => {
+        Code::UNEXPECTED => (
+            "one of the two sides has a defect or is another version, or what answers there sends back what it is sent",
+            "compare `towline --version` on both sides; an echo is measured by `towline echo tcp://HOST:PORT`",
+        ),
+        Code::MALFORMED | Code::TOO_LONG | Code::UNKNOWN_KIND | Code::CREDIT => {
             ("one of the two sides has a defect, or is another version", versions)
         }
         Code::CHECKSUM | Code::ROOT_MISMATCH | Code::BLOCK_DAMAGED => (

@@ -215,7 +215,10 @@ fn announce(args: &Args, opened: &Opened) -> Result<(), CliError> {
     if args.talk.verbose || (*asked != SocketOptions::default() && !args.talk.quiet) {
         opened.files.iter().chain(&opened.echo).try_for_each(|held| output::print(&held.line(asked)))?;
     }
-    let (Some(first), false) = (opened.files.first(), args.talk.quiet) else { return Ok(()) };
+    if args.talk.quiet {
+        return Ok(());
+    }
+    let Some(first) = opened.files.first() else { return announce_echo(opened) };
     let folder = std::fs::canonicalize(&args.dir).unwrap_or_else(|_| args.dir.clone());
     let (program, at) = (output::typed(std::env::args_os().take(1)), endpoint_for(&first.at));
     output::print_all(&format!(
@@ -229,6 +232,17 @@ fn announce(args: &Args, opened: &Opened) -> Result<(), CliError> {
         output::print(&format!("This machine is also reached as {}.", others.join(", ")))?;
     }
     output::print_all("Ctrl-C stops.\n")
+}
+
+/// Where nothing else is served.
+fn announce_echo(opened: &Opened) -> Result<(), CliError> {
+    let program = output::typed(std::env::args_os().take(1));
+    let lines = opened.echo.iter().map(|held| match &held.at {
+        Place::Tcp(_) => format!("  {program} echo tcp://{}\n", endpoint_for(&held.at)),
+        Place::Udp(_) => format!("  {program} echo udp://{}\n", endpoint_for(&held.at)),
+        Place::Unix(_) | Place::Unixgram(_) => format!("  {program} echo {}\n", held.at),
+    });
+    output::print_all(&format!("\nIn another terminal:\n{}Ctrl-C stops.\n", lines.collect::<String>()))
 }
 
 /// By which other names a server that listens on all addresses is reached; an address of one link alone needs more than that.
