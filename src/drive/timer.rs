@@ -10,6 +10,9 @@ use tokio::time::{Instant, Sleep};
 
 use crate::probe::{Bug, planted};
 
+/// The runtime's timer counts milliseconds, and may be early by a fraction of one.
+const GRAIN: Duration = Duration::from_millis(1);
+
 /// Wakes its task when a deadline comes. Most deadlines move on with each message, and nearly all are far away: one that has moved on is
 /// looked at when the timer is due as it was set, and until then nothing of the runtime's is touched.
 #[derive(Debug)]
@@ -36,19 +39,20 @@ impl Timer {
         if now >= deadline {
             return Poll::Ready(());
         }
-        let is_set = |set: &Set| now < set.at && set.at <= deadline && set.task.will_wake(cx.waker());
+        // So near to its time it may have woken the task already, and is set again.
+        let is_ahead = |set: &Set| now + GRAIN < set.at;
+        let is_set = |set: &Set| is_ahead(set) && set.at <= deadline && set.task.will_wake(cx.waker());
         if self.set.as_ref().is_some_and(is_set) {
             return Poll::Pending;
         }
         if planted(Bug::TimerFiresOnce) && self.set.is_some() && self.sleep.is_elapsed() {
             return Poll::Pending;
         }
-        // It counts milliseconds, and may be early by a fraction of one.
         let mut at = deadline;
         self.sleep.as_mut().reset(at);
         // A task that has had its turn would be told to wait, and the timer would not know it.
         while pin!(unconstrained(self.sleep.as_mut())).poll(cx).is_ready() {
-            at = at.max(Instant::now()) + Duration::from_millis(1);
+            at = at.max(Instant::now()) + GRAIN;
             self.sleep.as_mut().reset(at);
         }
         self.set = Some(Set { at, task: cx.waker().clone() });

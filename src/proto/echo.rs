@@ -93,6 +93,7 @@ impl Machine for Echo {
         match input {
             Input::Received((), bytes) => {
                 self.moved(now);
+                // Nearly always all of it is taken at once, and is neither copied nor held.
                 if self.held.is_empty() && bytes.len() <= self.room {
                     self.room -= bytes.len();
                     out.push(Effect::Transmit((), bytes));
