@@ -195,7 +195,7 @@ fn get_trees(args: &Args, sources: &[Target], dest: Option<&Path>) -> Result<(),
     trees::refuse_same_place(&tried, &places.iter().map(|(_, to)| to).collect::<Vec<_>>())?;
     let options = args.tree.options(args.transfer.start())?;
     let names = places.iter().map(|(_, to)| Names::one(shown(to))).collect();
-    let again = again(args, &places);
+    let again = again(std::env::args_os(), &args.names, &places);
     let moving = Moving { again, ..args.durable.moving(options.start) };
     visit::over(args.connections(), &args.common, moving, first, async |visit| {
         let purpose = options.purpose;
@@ -205,15 +205,21 @@ fn get_trees(args: &Args, sources: &[Target], dest: Option<&Path>) -> Result<(),
 }
 
 /// What is typed to go on: a folder that takes a new name here stands there the next time, and would be gone into.
-fn again(args: &Args, places: &[(RelPath, PathBuf)]) -> Option<String> {
-    let ([source, _], [(path, to)]) = (&args.names[..], places) else { return None };
+fn again(
+    typed: impl Iterator<Item = OsString>,
+    names: &[OsString],
+    places: &[(RelPath, PathBuf)],
+) -> Option<String> {
+    let ([source, _], [(path, to)]) = (names, places) else { return None };
     let takes_its_name = path.name().is_some_and(|name| to.file_name() == Some(OsStr::from_bytes(name)));
     if to.exists() || takes_its_name || source.as_bytes().ends_with(b"/") {
         return None;
     }
-    let with_slash =
-        |arg: OsString| if arg == *source { [source, OsStr::new("/")].into_iter().collect() } else { arg };
-    Some(output::typed(std::env::args_os().map(with_slash)))
+    let with_slash = |arg: OsString| match arg == *source {
+        true => OsString::from_iter([source.as_os_str(), OsStr::new("/")]),
+        false => arg,
+    };
+    Some(output::typed(typed.map(with_slash)))
 }
 
 /// Where a source goes here. What is in a folder goes into the place that was named, or into the current folder.
@@ -248,6 +254,22 @@ mod tests {
         assert_eq!(destination(Some(folder.path()), b"a"), folder.path().join("a"));
         assert_eq!(destination(Some(&folder.path().join("b")), b"a"), folder.path().join("b"));
         assert_eq!(destination(Some(Path::new("missing/")), b"a"), Path::new("missing/a"));
+    }
+
+    #[test]
+    fn to_go_on_with_a_folder_that_got_a_new_name_is_to_fill_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let of = |source: &str, dest: &Path| {
+            let names = [OsString::from(source), dest.into()];
+            let places = [place(&target(OsStr::new(source)).unwrap(), Some(dest), false)];
+            let typed = ["towline", "get", "-r"].map(OsString::from).into_iter().chain(names.clone());
+            again(typed, &names, &places)
+        };
+        let new = folder.path().join("new");
+        assert_eq!(of("h/a", &new), Some(format!("towline get -r h/a/ {}", new.display())));
+        for same_again in [("h/a/", &*new), ("h/a", folder.path()), ("h/new", &*new)] {
+            assert_eq!(of(same_again.0, same_again.1), None, "{same_again:?}");
+        }
     }
 
     #[test]
