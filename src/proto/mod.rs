@@ -36,6 +36,6 @@ pub mod tree_job;
 
 pub use datagram::DatagramEcho;
 pub use echo::{Echo, EchoEnd};
-pub use limits::{Connections, Limits, ListenLimits};
+pub use limits::{CAPABILITIES, Connections, Limits, ListenLimits};
 pub use prober::Prober;
 pub use session::Session;
