@@ -19,12 +19,15 @@ pub use crate::proto::datagram::Allowance;
 pub use crate::proto::listener::ListenEnd;
 use crate::proto::storage::{RootId, StoreError};
 use crate::proto::{Limits, ListenLimits};
+pub use crate::proto::{Right, Rights};
 use crate::store::os::{Durability, OsFiles};
 use crate::time::Duration;
 
 /// How a server behaves.
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
+    /// What whoever connects may do.
+    pub rights: Rights,
     /// Limits of each connection.
     pub limits: Limits,
     /// Limits of all together.
@@ -43,6 +46,7 @@ pub struct ServerConfig {
 impl Default for ServerConfig {
     fn default() -> ServerConfig {
         ServerConfig {
+            rights: Rights::ALL,
             limits: Limits::default(),
             listen: ListenLimits::default(),
             echo_idle: Some(Duration::from_secs(300)),
@@ -163,6 +167,7 @@ impl Server {
             doors: files.map(|socket| (Door::Files, socket)).chain(echo).collect(),
             // Where there is none, no door leads to it.
             store: (Arc::new(self.disk.clone()), self.root.as_ref().map_or(RootId(0), LentRoot::id)),
+            rights: self.config.rights,
             limits: self.config.limits,
             listen: self.config.listen,
             echo_idle: self.config.echo_idle,

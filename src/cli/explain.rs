@@ -341,6 +341,14 @@ fn common_advice(code: Code) -> (&'static str, &'static str) {
         Code::RANGE => {
             ("the file is shorter than it was thought to be", "look how long it is (`towline ls`)")
         }
+        Code::NOT_ALLOWED => (
+            "whoever runs the server has given you other rights than this needs",
+            "ask them for it, or do what you may",
+        ),
+        Code::EXISTS => (
+            "whoever runs the server lets you bring new files, and not replace those that are there",
+            "send it under another name: HOST[:PORT]/NAME",
+        ),
         Code::CANCELLED => ("somebody gave it up", "start it again"),
         Code::SUPERSEDED => ("the same file is being sent by another process", "let that one finish"),
         Code::BUSY | Code::TOO_MANY_OPERATIONS => {

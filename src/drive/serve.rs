@@ -23,7 +23,7 @@ use crate::proto::listener::{self, ConnectionId, ListenEnd, ListenEvent, ListenI
 use crate::proto::machine::{Effect, Input, Machine, Out};
 use crate::proto::session;
 use crate::proto::storage::RootId;
-use crate::proto::{Echo, EchoEnd, Limits, ListenLimits, Session};
+use crate::proto::{Echo, EchoEnd, Limits, ListenLimits, Rights, Session};
 use crate::wire::Failure;
 
 /// A listening socket.
@@ -50,6 +50,8 @@ pub struct Serve<A: Accept> {
     pub doors: Vec<(Door, A)>,
     /// The store, and the root that is served.
     pub store: (Arc<dyn Submit>, RootId),
+    /// What whoever connects may do.
+    pub rights: Rights,
     /// Limits of each connection.
     pub limits: Limits,
     /// Limits of all together.
@@ -232,8 +234,9 @@ impl<A: Accept> Serving<A> {
     ) -> Task {
         let (clock, mut born) = (Clock::start(), Out::new());
         let (limits, root) = (self.config.limits.clone(), self.config.store.1);
+        let rights = self.config.rights.clone();
         let session = match refusal {
-            None => Session::server(clock.now(), root, limits),
+            None => Session::server(clock.now(), root, rights, limits),
             Some(failure) => Session::refusing(clock.now(), failure, limits, &mut born),
         };
         let (commands, inbox) = unbounded_channel();

@@ -91,6 +91,15 @@ pub trait Files {
         to_name: &[u8],
     ) -> Result<(), FileError>;
 
+    /// The same where nothing stands at the new name; [`FileErrorKind::Exists`] if there is anything.
+    fn rename_new(
+        &self,
+        from: &Self::Folder,
+        from_name: &[u8],
+        to: &Self::Folder,
+        to_name: &[u8],
+    ) -> Result<(), FileError>;
+
     /// Removes the name of anything but a folder.
     fn remove_file(&self, at: &Self::Folder, name: &[u8]) -> Result<(), FileError>;
 

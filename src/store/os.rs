@@ -7,6 +7,7 @@
 
 mod errors;
 mod holes;
+mod rename;
 mod status;
 mod sync;
 mod unnamed;
@@ -214,6 +215,16 @@ impl Files for OsFiles {
         to_name: &[u8],
     ) -> Result<(), FileError> {
         Ok(rustix::fs::renameat(&from.0, from_name, &to.0, to_name)?)
+    }
+
+    fn rename_new(
+        &self,
+        from: &OsFolder,
+        from_name: &[u8],
+        to: &OsFolder,
+        to_name: &[u8],
+    ) -> Result<(), FileError> {
+        rename::rename_new(&from.0, from_name, &to.0, to_name)
     }
 
     fn remove_file(&self, at: &OsFolder, name: &[u8]) -> Result<(), FileError> {

@@ -12,7 +12,7 @@ use super::root::Root;
 use super::slots::{Slot, Taken};
 use super::{File, FileError, FileErrorKind, Files, Names, Open, Status};
 use crate::probe::{Bug, Mark, mark, mark_if, planted};
-use crate::proto::storage::{BlockSet, Lease, NameDone, RootId, StoreError};
+use crate::proto::storage::{BlockSet, Existing, Lease, NameDone, RootId, StoreError};
 use crate::wire::{Code, FileKind, Offer, Push, Start, UploadId, limits};
 
 /// A file being received.
@@ -27,6 +27,8 @@ pub(super) struct Partial<F: Files> {
     /// False where the file has no name at all yet.
     pub(super) is_named: bool,
     pub(super) offer: Offer,
+    /// What may stand where it is published.
+    pub(super) existing: Existing,
     /// Names it to other connections.
     upload: UploadId,
     /// What those brought.
@@ -98,10 +100,19 @@ impl<F: Files> Names<F> {
         Ok(Unique { key, generation, nonce: self.nonce })
     }
 
-    pub(super) fn open_partial(&mut self, root: RootId, offer: Offer) -> Result<NameDone, StoreError> {
+    pub(super) fn open_partial(
+        &mut self,
+        root: RootId,
+        offer: Offer,
+        existing: Existing,
+    ) -> Result<NameDone, StoreError> {
         let unique = self.begin_opening(root, &offer)?;
         let start = offer.attempt.start;
         let place = self.root_mut(root)?;
+        // What this request has published before is its own.
+        if existing == Existing::Refuse && !place.requests.has_succeeded(offer.attempt.request) {
+            place.refuse_existing(&offer.path)?;
+        }
         place.check_destination(&offer.path)?;
         let New { file, slot, held, mut basis, .. } = create(place, &unique, &offer)?;
         if start == Start::Resume && slot.is_some() && basis.is_none() {
@@ -111,7 +122,8 @@ impl<F: Files> Names<F> {
         self.openers.open(root, &unique);
         let upload = upload_id(self.nonce, self.next_lease());
         let (file, is_named, joint, broken) = (Arc::new(file), true, Joint::default(), None);
-        let partial = Partial { root, file, basis, slot, unique, is_named, offer, upload, joint, broken };
+        let partial =
+            Partial { root, file, basis, slot, unique, is_named, offer, existing, upload, joint, broken };
         let lease = self.lease(Held::Partial(Box::new(partial)));
         Ok(NameDone::Partial { lease, upload, held, basis: same })
     }
@@ -206,11 +218,12 @@ impl<F: Files> Partial<F> {
         unique: Unique,
         is_named: bool,
         offer: Offer,
+        existing: Existing,
     ) -> Partial<F> {
         let (file, basis, slot, broken) = (Arc::new(file), None, None, None);
         // Nobody joins it.
         let (upload, joint) = (UploadId(0), Joint::default());
-        Partial { root, file, basis, slot, unique, is_named, offer, upload, joint, broken }
+        Partial { root, file, basis, slot, unique, is_named, offer, existing, upload, joint, broken }
     }
 
     /// In the reserved folder.
@@ -343,7 +356,7 @@ pub(super) fn create_once<F: Files>(
 
 /// The version that stands where the file is to be published, and the blocks that it is long enough for.
 fn old_version<F: Files>(place: &Root<F>, offer: &Offer) -> Option<(F::File, BlockSet)> {
-    let file = place.files.open_file(&place.top, offer.path.as_bytes()).ok()?;
+    let file = place.open_file(&offer.path).ok()?;
     let status = file.status().ok().filter(|status| status.kind == FileKind::File)?;
     let size = u64::from(offer.block_size());
     let is_there = |block: &u32| ((u64::from(*block) + 1) * size).min(offer.length) <= status.length;

@@ -85,6 +85,10 @@ codes! {
     BLOCK_DAMAGED = 0x200d, "a block was damaged each time it was sent";
     /// The range begins beyond the file's end.
     RANGE = 0x200e, "the range begins beyond the file's end";
+    /// The server does not let this client do that.
+    NOT_ALLOWED = 0x200f, "the server does not let you do that";
+    /// Something stands there already, and this client may not replace it.
+    EXISTS = 0x2010, "something stands there already, and you may not replace it";
 
     /// Too many connections.
     BUSY = 0x3001, "the server is busy";

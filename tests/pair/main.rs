@@ -22,6 +22,7 @@ mod pushes;
 mod puts;
 mod resume;
 mod retry;
+mod rights;
 mod several;
 mod sparse;
 mod split;

@@ -213,14 +213,14 @@ impl Session {
         };
         self.table.last = id;
         let refusal = if !self.phase.is_open() {
-            Some(Code::DRAINING)
+            Some(Failure::from(Code::DRAINING))
         } else if self.table.is_full() {
-            Some(Code::TOO_MANY_OPERATIONS)
+            Some(Failure::from(Code::TOO_MANY_OPERATIONS))
         } else {
-            None
+            self.rights.admit(&began).err()
         };
-        if let Some(code) = refusal {
-            return self.channel.send(id, Body::Failed(Failure::from(code)), out);
+        if let Some(failure) = refusal {
+            return self.channel.send(id, Body::Failed(failure), out);
         }
         let tag = Tag(u64::from(id.0));
         out.event(Event::Began(tag, began));
@@ -244,16 +244,38 @@ impl Session {
         for effect in effects {
             match effect {
                 OpEffect::Transmit(body) => self.transmit(slot, body, out),
-                OpEffect::Store(ticket, op) if read_length(&op).is_some() => {
-                    self.table.reads.push_back((slot, outer(slot, ticket), op));
-                }
-                OpEffect::Store(ticket, op) => self.store(outer(slot, ticket), op, out),
+                OpEffect::Store(ticket, op) => self.on_operation_stores(now, slot, ticket, op, out),
                 OpEffect::Event(OpEvent::Consumed(bytes)) => self.consumed(bytes, out),
                 OpEffect::Event(event) => out.event(Event::Op(tag, event)),
                 OpEffect::Close(result) => self.on_operation_closed(now, slot, result, out),
             }
         }
         self.begin_reads(out);
+    }
+
+    /// A server's operation means paths as its peer does. A path that cannot be meant was refused before.
+    fn on_operation_stores(
+        &mut self,
+        now: Time,
+        slot: SlotId,
+        ticket: Ticket,
+        op: StoreOp,
+        out: &mut Out<Session>,
+    ) {
+        let confined = match self.role {
+            Role::Client => Ok(op),
+            Role::Server { .. } => {
+                let failed = failure_of(&op);
+                self.rights.confine(op).map_err(failed)
+            }
+        };
+        match confined {
+            Ok(op) if read_length(&op).is_some() => {
+                self.table.reads.push_back((slot, outer(slot, ticket), op));
+            }
+            Ok(op) => self.store(outer(slot, ticket), op, out),
+            Err(failed) => self.step_operation(now, slot, OpInput::Stored(ticket, failed), out),
+        }
     }
 
     fn store(&mut self, ticket: Ticket, op: StoreOp, out: &mut Out<Session>) {
@@ -329,12 +351,7 @@ impl Session {
         }
         let lost = StoreError::new(Code::LOST, "");
         while let Some((slot, ticket, op)) = self.table.reads.pop_front() {
-            let never_begun = match op {
-                StoreOp::Block(_) => Stored::Block(Err(lost.clone())),
-                StoreOp::File(_) => Stored::File(Err(lost.clone())),
-                StoreOp::Name(_) => Stored::Name(Err(lost.clone())),
-                StoreOp::Stream(_) => unreachable!("what an application gives is not read ahead"),
-            };
+            let never_begun = failure_of(&op)(lost.clone());
             self.step_operation(now, slot, OpInput::Stored(inner(ticket).1, never_begun), out);
         }
     }
@@ -346,6 +363,16 @@ impl Session {
         {
             self.send(Body::Credit(limit), out);
         }
+    }
+}
+
+/// How the failure of an operation on the store is told.
+fn failure_of(op: &StoreOp) -> fn(StoreError) -> Stored {
+    match op {
+        StoreOp::Block(_) => |error| Stored::Block(Err(error)),
+        StoreOp::File(_) => |error| Stored::File(Err(error)),
+        StoreOp::Name(_) => |error| Stored::Name(Err(error)),
+        StoreOp::Stream(_) => unreachable!("what an application gives is its own, and not read ahead"),
     }
 }
 

@@ -27,11 +27,11 @@ use bytes::Bytes;
 use self::channel::Channel;
 use self::phase::Phase;
 use self::table::Table;
-use super::Limits;
 use super::machine::{Effect, Input, Machine, Out};
 use super::op::{OpEvent, OpResult, ShareOrder};
 use super::storage::RootId;
 use super::timers::{Timer, Timers};
+use super::{Limits, Rights};
 use crate::probe::{Bug, Mark, mark, mark_if, planted};
 use crate::proto::states::state_names;
 use crate::time::{Duration, Time};
@@ -110,6 +110,8 @@ pub enum SessionEnd {
 #[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Session {
     role: Role,
+    /// What the peer may do here.
+    rights: Rights,
     limits: Limits,
     channel: Channel,
     phase: Phase,
@@ -130,27 +132,27 @@ state_names!(
 impl Session {
     /// A client's end; the handshake begins at once.
     pub fn client(now: Time, limits: Limits, out: &mut Out<Session>) -> Session {
-        let mut session = Session::new(now, Role::Client, limits);
+        let mut session = Session::new(now, Role::Client, Rights::NONE, limits);
         session.send_hello(out);
         session.channel.flush(out);
         session.note_said(now, 0);
         session
     }
 
-    /// A server's end, which waits for the client's handshake.
-    pub fn server(now: Time, root: RootId, limits: Limits) -> Session {
-        Session::new(now, Role::Server { root }, limits)
+    /// A server's end, which waits for the handshake of a client that has these rights.
+    pub fn server(now: Time, root: RootId, rights: Rights, limits: Limits) -> Session {
+        Session::new(now, Role::Server { root }, rights, limits)
     }
 
     /// A server's end that says no: `Refused` with `failure`, and nothing else.
     pub fn refusing(now: Time, failure: Failure, limits: Limits, out: &mut Out<Session>) -> Session {
-        let mut session = Session::new(now, Role::Server { root: RootId(0) }, limits);
+        let mut session = Session::new(now, Role::Server { root: RootId(0) }, Rights::NONE, limits);
         session.refuse(now, failure, out);
         session.note_said(now, 0);
         session
     }
 
-    fn new(now: Time, role: Role, limits: Limits) -> Session {
+    fn new(now: Time, role: Role, rights: Rights, limits: Limits) -> Session {
         let mut timers = Timers::default();
         if !planted(Bug::ForgetHandshakeDeadline) {
             timers.set(Timer::Handshake, limits.handshake.map(|limit| now + limit));
@@ -159,6 +161,7 @@ impl Session {
         let table = Table::new(role, &limits);
         Session {
             role,
+            rights,
             limits,
             channel,
             phase: Phase::Handshake,
@@ -316,14 +319,14 @@ impl Machine for Session {
     }
 
     fn footprint(&self) -> usize {
-        self.channel.footprint() + self.table.footprint()
+        self.channel.footprint() + self.table.footprint() + self.rights.footprint()
     }
 
     fn footprint_max(&self) -> usize {
         // A chunk may be turned into replies before the clog is noticed.
         let chunk = super::Echo::CHUNK_MAX;
         let channel = 2 * (crate::wire::Decoder::HELD_MAX + 2 * chunk + self.limits.backlog);
-        channel + self.table.footprint_max()
+        channel + self.table.footprint_max() + self.rights.footprint()
     }
 
     fn rebase(&mut self, now: Time) {

@@ -7,7 +7,7 @@ use towline::proto::datagram::Allowance;
 use towline::proto::listener::{ConnectionId, ListenEnd, ListenEvent, ListenInput, Listener, Source};
 use towline::proto::machine::{Effect, End, Input, Machine, Out};
 use towline::proto::session::{self, Session};
-use towline::proto::{DatagramEcho, Echo};
+use towline::proto::{DatagramEcho, Echo, Rights};
 use towline::time::Duration;
 use towline::wire::Failure;
 
@@ -234,7 +234,7 @@ impl World {
             (Some(Place::Files(_)) | None, refusal) => {
                 let mut born = Out::new();
                 let session = match refusal {
-                    None => Session::server(now, ROOT, limits),
+                    None => Session::server(now, ROOT, Rights::ALL, limits),
                     Some(failure) => Session::refusing(now, failure, limits, &mut born),
                 };
                 let (session, born) = Checked::new(now, session, born);
