@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use crate::drive::{
     Disk, Door, LentRoot, LocalMail, Mode, Serve, Traffic, UdpMail, event_sink, serve_mail, stay_awake,
 };
-pub use crate::drive::{Events, ServerEvent, StopReceiver, Stopper, Watch, stopper};
+pub use crate::drive::{Events, Guard, ServerEvent, StopReceiver, Stopper, Watch, stopper};
 use crate::net::{self, Endpoint, HostPort, Listener, Place, SocketFile, SocketOptions};
 pub use crate::proto::datagram::Allowance;
 pub use crate::proto::listener::ListenEnd;
@@ -60,8 +60,10 @@ impl Default for ServerConfig {
 /// The sockets of a server.
 #[derive(Default)]
 pub struct Doors {
-    /// Those that speak the protocol.
+    /// Those that speak the protocol, to anybody.
     pub files: Vec<Listener>,
+    /// Those that speak the protocol over TLS, to whom the server's [`Guard`] knows.
+    pub guarded: Vec<Listener>,
     /// Raw echo of streams (RFC 862).
     pub echo: Vec<Listener>,
     /// Raw echo of datagrams (RFC 862), and where it is.
@@ -106,6 +108,7 @@ pub struct Server {
     disk: Disk<OsFiles>,
     root: Option<LentRoot<OsFiles>>,
     config: ServerConfig,
+    guard: Option<Arc<Guard>>,
     watch: Watch,
 }
 
@@ -118,12 +121,18 @@ impl Server {
     pub async fn new(folder: &Path, nonce: u64, config: ServerConfig) -> Result<Server, StoreError> {
         let disk = Disk::new(net::seed(nonce.into()) as u64, Mode::Threads);
         let root = disk.lend_root(OsFiles::open(folder)?.with_durability(config.durability)).await?;
-        Ok(Server { disk, root: Some(root), config, watch: Arc::new(|_| {}) })
+        Ok(Server { disk, root: Some(root), config, guard: None, watch: Arc::new(|_| {}) })
     }
 
     /// A server that echoes, and has no files: doors that speak the protocol stay shut.
     pub fn without_files(config: ServerConfig) -> Server {
-        Server { disk: Disk::new(0, Mode::Threads), root: None, config, watch: Arc::new(|_| {}) }
+        Server { disk: Disk::new(0, Mode::Threads), root: None, config, guard: None, watch: Arc::new(|_| {}) }
+    }
+
+    /// Asks who comes at the doors that are [guarded](Doors::guarded): without a guard nobody comes in there.
+    pub fn guarded_by(mut self, guard: Arc<Guard>) -> Server {
+        self.guard = Some(guard);
+        self
     }
 
     /// Tells `watch` what happens, from the tasks in which it does: it must not block.
@@ -162,12 +171,19 @@ impl Server {
             }
         }
         let files = doors.files.into_iter().filter(|_| self.root.is_some());
+        let is_guarded = self.root.is_some() && self.guard.is_some();
+        let guarded = doors.guarded.into_iter().filter(|_| is_guarded);
         let echo = doors.echo.into_iter().map(|socket| (Door::Echo, socket));
         let serve = Serve {
-            doors: files.map(|socket| (Door::Files, socket)).chain(echo).collect(),
+            doors: files
+                .map(|socket| (Door::Files, socket))
+                .chain(guarded.map(|socket| (Door::Guarded, socket)))
+                .chain(echo)
+                .collect(),
             // Where there is none, no door leads to it.
             store: (Arc::new(self.disk.clone()), self.root.as_ref().map_or(RootId(0), LentRoot::id)),
             rights: self.config.rights,
+            guard: self.guard,
             limits: self.config.limits,
             listen: self.config.listen,
             echo_idle: self.config.echo_idle,

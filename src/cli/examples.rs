@@ -46,6 +46,11 @@ Examples:
   towline rm server/notes.txt                a file
   towline rm server/empty                    a folder with nothing in it";
 
+pub(super) const KEY: &str = "\
+Examples:
+  towline key                                shows it, and makes one where there is none
+  towline key --json --identity backup.key   another one, for a program";
+
 pub(super) const ECHO: &str = "\
 Examples:
   towline echo server                        a server of towline's, through its protocol

@@ -349,6 +349,14 @@ fn common_advice(code: Code) -> (&'static str, &'static str) {
             "whoever runs the server lets you bring new files, and not replace those that are there",
             "send it under another name: HOST[:PORT]/NAME",
         ),
+        Code::UNKNOWN_KEY => (
+            "whoever runs the server has not put your key into its authorized_keys, or has taken it out",
+            "give them the line that `towline key` shows here, and try again once it is there",
+        ),
+        Code::TLS_NEEDED => (
+            "the server lets in only those who encrypt and show a key, and this connection does neither",
+            "connect without --insecure-plaintext, or, to a server on this machine, with --tls",
+        ),
         Code::CANCELLED => ("somebody gave it up", "start it again"),
         Code::SUPERSEDED => ("the same file is being sent by another process", "let that one finish"),
         Code::BUSY | Code::TOO_MANY_OPERATIONS => {

@@ -39,6 +39,8 @@ struct Stopping {
 #[derive(Debug)]
 struct Visitor {
     peer: Peer,
+    /// As authorized_keys has it, and " at "; empty where nobody was asked.
+    name: String,
     /// Operations by what they are called in a line.
     running: BTreeMap<Tag, Asked>,
     /// Echoes are many: they are told together, at the end.
@@ -64,10 +66,29 @@ impl Journal {
         }
         match event {
             ServerEvent::Accepted { connection, peer, .. } => {
-                let visitor = Visitor { peer, running: BTreeMap::new(), echoes: 0 };
+                let (name, running) = (String::new(), BTreeMap::new());
+                let visitor = Visitor { peer, name, running, echoes: 0 };
                 self.visitors.insert(connection, visitor);
                 self.detail(connection, "connected".to_owned())
             }
+            ServerEvent::Known { connection, key, name } => {
+                let lines = self.detail(connection, format!("is {name} ({})", key.fingerprint()));
+                if let Some(visitor) = self.visitors.get_mut(&connection) {
+                    visitor.name = format!("{name} at ");
+                }
+                lines
+            }
+            ServerEvent::Unknown { connection, key } => {
+                let fingerprint = key.fingerprint();
+                self.line(
+                    connection,
+                    &format!(
+                        "refused: its key is not known (fingerprint {fingerprint}); to let it in, give it a name and rights in \
+                         authorized_keys, such as: {key} NAME read,list"
+                    ),
+                )
+            }
+            ServerEvent::NotMet { connection, error } => self.line(connection, &format!("refused: {error}")),
             ServerEvent::Session { connection, event } => self.on_session(connection, event),
             ServerEvent::Closed { connection, end } => self.on_closed(connection, &end),
             ServerEvent::EchoClosed { connection, end } => {
@@ -131,7 +152,7 @@ impl Journal {
 
     fn line(&self, connection: u64, what: &str) -> Vec<String> {
         let Some(visitor) = self.visitors.get(&connection) else { return Vec::new() };
-        vec![format!("{}  {}  {what}", Utc::now(), visitor.peer)]
+        vec![format!("{}  {}{}  {what}", Utc::now(), visitor.name, visitor.peer)]
     }
 
     fn detail(&self, connection: u64, what: String) -> Vec<String> {

@@ -4,6 +4,9 @@
 //! |---|---|
 //! | `args` | what may be typed, and what it means |
 //! | `errno` | `towline explain` |
+//! | `keys` | whom `serve` lets in
+//! | `key` | this machine's identity |
+//! | `trust` | whom to trust: keys, servers that were met, first contact |
 //! | `doors` | the sockets of `serve` |
 //! | `serve`, `put`, `get`, `ls`, `rm`, `echo`, `partials`, `hash`, `verify` | one file a command |
 //! | `trees` | what `put` and `get` share where more than one file moves |
@@ -41,6 +44,8 @@ mod hash;
 mod held;
 mod journal;
 mod json;
+mod key;
+mod keys;
 mod logging;
 mod ls;
 mod output;
@@ -56,6 +61,7 @@ mod serve;
 mod shell;
 mod terminal;
 mod trees;
+mod trust;
 mod verify;
 mod visit;
 
@@ -89,6 +95,7 @@ enum Command {
     Partials(partials::Args),
     Hash(hash::Args),
     Verify(verify::Args),
+    Key(key::Args),
     Explain(errno::Args),
     Completions(shell::Completions),
     Man(shell::Man),
@@ -106,6 +113,7 @@ impl Command {
             Command::Verify(args) => args.common.json,
             Command::Hash(args) => args.json,
             Command::Partials(args) => args.json,
+            Command::Key(args) => args.json,
             Command::Explain(args) => args.json,
             Command::Serve(_) | Command::Completions(_) | Command::Man(_) | Command::Demo(_) => false,
         }
@@ -142,6 +150,7 @@ fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Partials(args) => partials::run(&args),
         Command::Hash(args) => hash::run(&args),
         Command::Verify(args) => verify::run(&args),
+        Command::Key(args) => key::run(&args),
         Command::Explain(args) => errno::run(&args),
         Command::Completions(args) => shell::completions(&args),
         Command::Man(args) => shell::man(&args),

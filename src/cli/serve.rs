@@ -11,9 +11,10 @@ use super::doors::{self, Opened};
 use super::exit::Exit;
 use super::explain::CliError;
 use super::journal::Journal;
+use super::keys::{Keys, Secured};
 use super::output::{self, shown};
 use super::runtime;
-use super::visit::Signals;
+use super::visit::{self, Signals};
 use crate::net::diagnose::{Diagnosis, local_addresses};
 use crate::net::{DEFAULT_PORT, Endpoint, HostPort, Place, SocketOptions};
 use crate::proto::ListenLimits;
@@ -49,8 +50,11 @@ pub(super) struct Args {
     no_files: bool,
 
     /// Listen beyond this machine although nothing is encrypted and nobody is asked who they are
-    #[arg(long)]
+    #[arg(long, conflicts_with = "tls")]
     insecure_plaintext: bool,
+
+    #[command(flatten)]
+    keys: Keys,
 
     /// How long to wait for what is under way when stopped
     #[arg(long, visible_alias = "drain-timeout", value_name = "DURATION|none", default_value = "30", value_parser = args::patience)]
@@ -87,19 +91,22 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
     if files.is_empty() && !args.no_files {
         files.push(Place::Tcp(SocketAddr::from(([127, 0, 0, 1], DEFAULT_PORT))));
     }
-    if let Some(place) = files.iter().chain(&args.echo).find(|place| !place.is_local()) {
+    let (open, guarded) = args.keys.split(files, args.insecure_plaintext);
+    if let Some(place) = open.iter().chain(&args.echo).find(|place| !place.is_local()) {
+        let is_echo = !open.contains(place);
         if !args.insecure_plaintext {
-            return Err(refused(place, args.no_files));
+            return Err(refused(place));
         }
-        let can = if args.no_files { "use the echo" } else { "read, replace and remove what is served" };
+        let can = if is_echo { "use the echo" } else { "read, replace and remove what is served" };
         output::note(&format!("warning: whoever reaches {place} can {can}, and nothing is encrypted"));
     }
+    let secured = if guarded.is_empty() { None } else { Some(args.keys.secure()?) };
     allow_many_files();
     let mut threads = runtime::threads(args.busy_poll.is_some());
     let runtime = runtime::start(threads.max_blocking_threads(16))?;
     let (lines, printed) = sync_channel(LINES_MAX);
     let printer = std::thread::spawn(move || print_all(&printed));
-    let end = runtime.block_on(serve(args, &files, lines));
+    let end = runtime.block_on(serve(args, (&open, &guarded), secured, lines));
     // Every task that may have a line to say is gone with the runtime.
     drop(runtime);
     let _ = printer.join();
@@ -117,9 +124,15 @@ fn allow_many_files() {
     let _as_before = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
 }
 
-async fn serve(args: &Args, files: &[Place], lines: SyncSender<String>) -> Result<ListenEnd, CliError> {
+async fn serve(
+    args: &Args,
+    places: (&[Place], &[Place]),
+    secured: Option<Secured>,
+    lines: SyncSender<String>,
+) -> Result<ListenEnd, CliError> {
     // Before anything is printed, so that whoever waits for that may send a signal at once.
     let signals = Signals::new()?;
+    let hangups = secured.as_ref().map(|_| visit::hangups()).transpose()?;
     let most = args.max_connections as usize;
     let limits =
         ListenLimits { drain: args.drain.0, connections: most, per_source: most, ..ListenLimits::default() };
@@ -137,8 +150,8 @@ async fn serve(args: &Args, files: &[Place], lines: SyncSender<String>) -> Resul
     } else {
         Server::new(&args.dir, nonce, config).await.map_err(|error| cannot_serve(&args.dir, error))?
     };
-    let opened = doors::open(files, &args.echo, &args.sockets)?;
-    match announce(args, &opened) {
+    let opened = doors::open(places, &args.echo, &args.sockets)?;
+    match announce(args, &opened, secured.as_ref()) {
         // A server goes on where nobody reads what it says, from the first line on.
         Ok(()) | Err(CliError::OutputClosed) => {}
         Err(error @ (CliError::Told(..) | CliError::Complained(_))) => return Err(error),
@@ -151,6 +164,20 @@ async fn serve(args: &Args, files: &[Place], lines: SyncSender<String>) -> Resul
             say(&sink, line, missed);
         }
     });
+    let server = match &secured {
+        Some(secured) => server.guarded_by(Arc::clone(&secured.guard)),
+        None => server,
+    };
+    let (told, sink) = (Arc::clone(&journal), lines.clone());
+    let reloading = async {
+        let (Some(secured), Some(mut hangups)) = (&secured, hangups) else {
+            return std::future::pending().await;
+        };
+        while hangups.recv().await.is_some() {
+            let missed = &mut told.lock().unwrap_or_else(PoisonError::into_inner).1;
+            secured.reload().into_iter().for_each(|line| say(&sink, line, missed));
+        }
+    };
     let still = move || {
         let (journal, missed) = &mut *journal.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(line) = journal.still_stopping(Instant::now()) {
@@ -158,7 +185,11 @@ async fn serve(args: &Args, files: &[Place], lines: SyncSender<String>) -> Resul
         }
     };
     let (stopper, stop) = stopper();
-    run_until_stopped(server, opened.doors, (stopper, stop, signals), still).await
+    let running = run_until_stopped(server, opened.doors, (stopper, stop, signals), still);
+    tokio::select! {
+        end = running => end,
+        () = reloading => unreachable!("waits for ever"),
+    }
 }
 
 fn cannot_serve(folder: &Path, error: StoreError) -> CliError {
@@ -204,7 +235,7 @@ async fn run_until_stopped(
 }
 
 /// Where it listens, for programs; then what is served and what to type, for people.
-fn announce(args: &Args, opened: &Opened) -> Result<(), CliError> {
+fn announce(args: &Args, opened: &Opened, secured: Option<&Secured>) -> Result<(), CliError> {
     for held in &opened.files {
         output::print(&format!("listening on {}", held.at))?;
     }
@@ -218,6 +249,7 @@ fn announce(args: &Args, opened: &Opened) -> Result<(), CliError> {
     if args.talk.quiet {
         return Ok(());
     }
+    secured.map_or(Ok(()), Secured::announce)?;
     let Some(first) = opened.files.first() else { return announce_echo(opened) };
     let folder = std::fs::canonicalize(&args.dir).unwrap_or_else(|_| args.dir.clone());
     let (program, at) = (output::typed(std::env::args_os().take(1)), endpoint_for(&first.at));
@@ -293,28 +325,13 @@ fn print_all(lines: &Receiver<String>) {
     }
 }
 
-fn refused(place: &Place, is_echo: bool) -> CliError {
-    let port = match place {
-        Place::Tcp(address) | Place::Udp(address) if address.port() != 0 => address.port(),
-        Place::Tcp(_) | Place::Udp(_) | Place::Unix(_) | Place::Unixgram(_) => DEFAULT_PORT,
-    };
-    let why = match is_echo {
-        true => {
-            "whoever reaches that address could use the echo: nothing is encrypted, and nobody is asked who they are"
-        }
-        false => {
-            "whoever reaches that address could read, replace and remove what is served: nothing is encrypted, and nobody \
-             is asked who they are"
-        }
-    };
+/// An echo has nobody to ask.
+fn refused(place: &Place) -> CliError {
     CliError::usage(
-        format!("cannot listen on {place}"),
+        format!("cannot echo on {place}"),
         "refused without --insecure-plaintext",
-        why,
-        format!(
-            "listen on 127.0.0.1 and reach it through ssh (`ssh -L {port}:127.0.0.1:{port} THIS-HOST`), or add \
-             --insecure-plaintext on a network that you trust"
-        ),
+        "whoever reaches that address could use the echo: nothing is encrypted, and nobody is asked who they are",
+        "echo on 127.0.0.1, or add --insecure-plaintext on a network that you trust",
     )
 }
 
@@ -346,9 +363,11 @@ mod tests {
     }
 
     #[test]
-    fn beyond_loopback_is_refused_unless_it_is_spelled_out() {
-        for args in [["--listen", "0.0.0.0:0"], ["--listen", "[::]:0"], ["--echo", "192.0.2.7:0"]] {
-            let Err(CliError::Told(Exit::Usage, told)) = run_with(&args) else { panic!("{args:?}") };
+    fn an_echo_beyond_loopback_is_refused_unless_it_is_spelled_out() {
+        for place in ["192.0.2.7:0", "udp://0.0.0.0:0"] {
+            let Err(CliError::Told(Exit::Usage, told)) = run_with(&["--echo", place]) else {
+                panic!("{place}")
+            };
             assert!(told.to_string().contains("--insecure-plaintext"), "{told}");
         }
     }

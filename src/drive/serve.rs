@@ -16,14 +16,15 @@ use tracing::{Instrument, info, warn};
 
 use super::server_event::{ServerEvent, Watch};
 use super::traced::Traced;
-use super::{Clock, Completions, NoDial, Pool, Run, Submit, Traffic};
+use super::visitor::Visitor;
+use super::{Clock, Guard, NoDial, Pool, Run, Submit, Traffic};
 use crate::net::{Listener, Peer, Stream, source_of};
 use crate::probe::{Bug, planted};
 use crate::proto::listener::{self, ConnectionId, ListenEnd, ListenEvent, ListenInput};
 use crate::proto::machine::{Effect, Input, Machine, Out};
 use crate::proto::session;
 use crate::proto::storage::RootId;
-use crate::proto::{Echo, EchoEnd, Limits, ListenLimits, Rights, Session};
+use crate::proto::{Echo, EchoEnd, Limits, ListenLimits, Rights};
 use crate::wire::Failure;
 
 /// A listening socket.
@@ -40,6 +41,8 @@ pub trait Accept: Send {
 pub enum Door {
     /// The protocol.
     Files,
+    /// The protocol, over TLS, for those whom the guard knows.
+    Guarded,
     /// Raw echo (RFC 862).
     Echo,
 }
@@ -50,8 +53,10 @@ pub struct Serve<A: Accept> {
     pub doors: Vec<(Door, A)>,
     /// The store, and the root that is served.
     pub store: (Arc<dyn Submit>, RootId),
-    /// What whoever connects may do.
+    /// What whoever connects may do, at the most.
     pub rights: Rights,
+    /// Who is asked at the doors that are [guarded](Door::Guarded).
+    pub guard: Option<Arc<Guard>>,
     /// Limits of each connection.
     pub limits: Limits,
     /// Limits of all together.
@@ -219,7 +224,11 @@ impl<A: Accept> Serving<A> {
     fn begin(&mut self, refusal: Option<Failure>) {
         let Some((id, door, stream, traced)) = self.at_the_door.take() else { return };
         let task = match door {
-            Door::Files => self.begin_session(id, stream, traced, refusal),
+            Door::Files => self.begin_session(id, stream, traced, refusal, None),
+            Door::Guarded => {
+                let guard = self.config.guard.clone();
+                self.begin_session(id, stream, traced, refusal, guard)
+            }
             Door::Echo => self.begin_echo(id, stream, traced, refusal.is_some()),
         };
         self.tasks.insert(id, task);
@@ -229,34 +238,29 @@ impl<A: Accept> Serving<A> {
         &mut self,
         id: ConnectionId,
         stream: A::Stream,
-        mut traced: Traced,
+        traced: Traced,
         refusal: Option<Failure>,
+        guard: Option<Arc<Guard>>,
     ) -> Task {
-        let (clock, mut born) = (Clock::start(), Out::new());
-        let (limits, root) = (self.config.limits.clone(), self.config.store.1);
-        let rights = self.config.rights.clone();
-        let session = match refusal {
-            None => Session::server(clock.now(), root, rights, limits),
-            Some(failure) => Session::refusing(clock.now(), failure, limits, &mut born),
-        };
-        let (commands, inbox) = unbounded_channel();
-        let run = Run::new(clock, session, born, NoDial::default(), self.pool.clone())
-            .with_traffic(traced.traffic())
-            .with_link((), stream)
-            .with_store(Completions::new(Arc::clone(&self.config.store.0)))
-            .with_commands(inbox);
-        let (connection, watch) = (id.0, Arc::clone(&self.config.watch));
         let closed = TellClosed(id, self.closed.0.clone());
         let span = traced.span();
+        let visitor = Visitor {
+            id,
+            clock: Clock::start(),
+            guard,
+            refusal,
+            rights: self.config.rights.clone(),
+            limits: self.config.limits.clone(),
+            store: (Arc::clone(&self.config.store.0), self.config.store.1),
+            pool: self.pool.clone(),
+            traced,
+            watch: Arc::clone(&self.config.watch),
+        };
+        let (commands, inbox) = unbounded_channel();
+        let orders = (commands.clone(), inbox);
         let running = async move {
             let _closed = closed;
-            let on_event = |event| {
-                traced.on_event(&event);
-                watch(ServerEvent::Session { connection, event });
-            };
-            let end = run.to_end(on_event).await;
-            traced.on_closed(&end);
-            watch(ServerEvent::Closed { connection, end });
+            visitor.attend(stream, orders).await;
         };
         let task = tokio::spawn(running.instrument(span));
         Task::Session(commands, task.abort_handle())

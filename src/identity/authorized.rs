@@ -78,14 +78,17 @@ impl AuthorizedKeys {
         }
         match rights.folder().is_root() {
             true => format!("{key} {name} {listed}\n"),
-            false => format!("{key} {name} {listed} {}\n", String::from_utf8_lossy(rights.folder().as_bytes())),
+            false => {
+                format!("{key} {name} {listed} {}\n", String::from_utf8_lossy(rights.folder().as_bytes()))
+            }
         }
     }
 }
 
 fn entry(line: &mut Line<'_>) -> Result<(usize, PublicKey, Grant), ParseError> {
     let Word { at, text } = line.word().ok_or(()).map_err(|()| line.error_here(Problem::NoKey(PUBLIC)))?;
-    let key = PublicKey::parse(text.as_bytes()).map_err(|(offset, problem)| line.error(at + offset, problem))?;
+    let key =
+        PublicKey::parse(text.as_bytes()).map_err(|(offset, problem)| line.error(at + offset, problem))?;
     let name = line.word().ok_or(()).map_err(|()| line.error_here(Problem::NoName))?;
     let is_of_name = |c: char| c.is_ascii_alphanumeric() || "-_.@+".contains(c);
     if name.text.len() > NAME_MAX || !name.text.chars().all(is_of_name) {

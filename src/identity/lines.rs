@@ -96,6 +96,10 @@ impl fmt::Display for Problem {
             Problem::LineLong => write!(f, "more than {LINE_MAX} bytes: is the end of a line missing?"),
             Problem::NotText => f.write_str("this is no text (UTF-8): is it another file?"),
             Problem::Control => f.write_str("a control character: type the line anew"),
+            Problem::NoKey(super::key::SECRET) => f.write_str(
+                "a secret key is needed here: the file is damaged; restore it, or remove it and make a new key with \
+                 `towline key`, which others have to be told",
+            ),
             Problem::NoKey(prefix) => write!(
                 f,
                 "a key is needed here, which begins with \"{prefix}\": copy it as `towline key` shows it"

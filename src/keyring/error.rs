@@ -70,17 +70,21 @@ impl KeyringError {
     }
 
     pub(super) fn parsing(path: &Path) -> impl FnOnce(ParseError) -> KeyringError {
-        |error| KeyringError::new(path, Wrong::Content(error))
+        move |error| KeyringError::new(path, Wrong::Content(error))
     }
 
-    pub(super) fn system<E: Into<io::Error>>(path: &Path, what: &'static str) -> impl FnOnce(E) -> KeyringError {
+    pub(super) fn system<E: Into<io::Error>>(
+        path: &Path,
+        what: &'static str,
+    ) -> impl FnOnce(E) -> KeyringError {
         move |error| KeyringError::new(path, Wrong::System(what, error.into()))
     }
 
     /// In words.
     pub fn diagnosis(&self) -> Diagnosis {
         let path = self.path.display().to_string().escape_debug().to_string();
-        let folder = self.path.parent().unwrap_or(Path::new(".")).display().to_string().escape_debug().to_string();
+        let folder =
+            self.path.parent().unwrap_or(Path::new(".")).display().to_string().escape_debug().to_string();
         let tried = format!("cannot use {path}");
         let (why, next) = match &self.wrong {
             Wrong::System(_, error) => {
@@ -103,20 +107,25 @@ impl KeyringError {
             Wrong::NotAFile => (String::new(), format!("look at what stands there (`ls -ld {path}`)")),
             Wrong::Owner(_) => (
                 "whoever owns it can change what it says".to_owned(),
-                format!("run as that user, or make it your own (`sudo chown $USER {path}`) once you know what is in it"),
+                format!(
+                    "run as that user, or make it your own (`sudo chown $USER {path}`) once you know what is in it"
+                ),
             ),
             Wrong::Readable(_) => (
                 "whoever has read the secret key can pass for this machine".to_owned(),
-                format!("`chmod 600 {path}`; if others use this machine, make a new key (remove it, then `towline key`)"),
+                format!(
+                    "`chmod 600 {path}`; if others use this machine, make a new key (remove it, then `towline key`)"
+                ),
             ),
             Wrong::Writable(_) => (
                 "whoever may write to it decides who is trusted".to_owned(),
                 format!("look at what it says, then `chmod go-w {path}`"),
             ),
             Wrong::Long => (String::new(), "look at what it is: no file of keys is that long".to_owned()),
-            Wrong::Vanished | Wrong::OtherKey(_) => {
-                ("another process has changed it just now".to_owned(), "look at it, then try again".to_owned())
-            }
+            Wrong::Vanished | Wrong::OtherKey(_) => (
+                "another process has changed it just now".to_owned(),
+                "look at it, then try again".to_owned(),
+            ),
             Wrong::Content(_) => (String::new(), String::new()),
         };
         Diagnosis { tried, said: self.wrong.to_string(), why, next, code: None }

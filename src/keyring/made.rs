@@ -34,7 +34,8 @@ pub(super) fn append(
 ) -> Result<(), KeyringError> {
     let folder = folder(path)?;
     // Given back as the handle is closed.
-    flock(&folder, FlockOperation::LockExclusive).map_err(KeyringError::system(path, "lock the folder of"))?;
+    flock(&folder, FlockOperation::LockExclusive)
+        .map_err(KeyringError::system(path, "lock the folder of"))?;
     let mut bytes = read_in(&folder, path, Secrecy::Own)?.unwrap_or_default();
     if !is_new(&bytes)? {
         return Ok(());
@@ -44,7 +45,8 @@ pub(super) fn append(
     }
     bytes.extend_from_slice(line.as_bytes());
     let mut unfinished = Unfinished::write(&folder, path, &bytes)?;
-    renameat(&folder, &unfinished.name, &folder, name_of(path)?).map_err(KeyringError::system(path, "change"))?;
+    renameat(&folder, &unfinished.name, &folder, name_of(path)?)
+        .map_err(KeyringError::system(path, "change"))?;
     unfinished.is_over = true;
     fsync(&folder).map_err(KeyringError::system(path, "sync the folder of"))
 }

@@ -33,7 +33,11 @@ pub(super) fn read(path: &Path, secrecy: Secrecy) -> Result<Option<Vec<u8>>, Key
 }
 
 /// The same, in a folder that is open.
-pub(super) fn read_in(folder: &OwnedFd, path: &Path, secrecy: Secrecy) -> Result<Option<Vec<u8>>, KeyringError> {
+pub(super) fn read_in(
+    folder: &OwnedFd,
+    path: &Path,
+    secrecy: Secrecy,
+) -> Result<Option<Vec<u8>>, KeyringError> {
     // What stands there may be a pipe, at which opening would wait.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     let file = match openat(folder, name_of(path)?, flags, Mode::empty()) {

@@ -12,5 +12,7 @@ use super::{KeyringError, Wrong};
 pub fn folder() -> Result<PathBuf, KeyringError> {
     let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let config = absolute("XDG_CONFIG_HOME").or_else(|| Some(absolute("HOME")?.join(".config")));
-    config.map(|config| config.join("towline")).ok_or_else(|| KeyringError::new("~/.config/towline", Wrong::NoHome))
+    config
+        .map(|config| config.join("towline"))
+        .ok_or_else(|| KeyringError::new("~/.config/towline", Wrong::NoHome))
 }

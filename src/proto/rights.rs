@@ -158,9 +158,9 @@ impl Rights {
 
     fn confine_name(&self, op: NameOp) -> Result<NameOp, PathError> {
         Ok(match op {
-            NameOp::OpenPartial { root, mut offer, existing: _ } => {
+            NameOp::OpenPartial { root, mut offer, existing: _, owner } => {
                 offer.path = self.place(&offer.path)?;
-                NameOp::OpenPartial { root, offer, existing: self.existing() }
+                NameOp::OpenPartial { root, offer, existing: self.existing(), owner }
             }
             NameOp::Join { root, mut push } => {
                 push.path = self.place(&push.path)?;

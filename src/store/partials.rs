@@ -7,12 +7,12 @@ use super::errors::{because, failed, no_lease, refused};
 use super::joint::Joint;
 use super::journal::Note;
 use super::names::Held;
-use super::reserved::{Unique, short};
+use super::reserved::{Unique, key, short};
 use super::root::Root;
 use super::slots::{Slot, Taken};
 use super::{File, FileError, FileErrorKind, Files, Names, Open, Status};
 use crate::probe::{Bug, Mark, mark, mark_if, planted};
-use crate::proto::storage::{BlockSet, Existing, Lease, NameDone, RootId, StoreError};
+use crate::proto::storage::{BlockSet, Existing, Lease, NameDone, Owner, RootId, StoreError};
 use crate::wire::{Code, FileKind, Offer, Push, Start, UploadId, limits};
 
 /// A file being received.
@@ -37,7 +37,7 @@ pub(super) struct Partial<F: Files> {
     pub(super) broken: Option<StoreError>,
 }
 
-/// Where it is to stand, as a hash. Neither length nor time are in it: a source that has changed since finds what was kept
+/// Where it is to stand, and whose it is, as a hash. Neither length nor time are in it: a source that has changed since finds what was kept
 /// of it, and there is never more left behind than a few partials for each path.
 pub(super) type Key = [u8; 32];
 
@@ -90,12 +90,17 @@ impl Openers {
 
 impl<F: Files> Names<F> {
     /// What tells this opener's partial from others.
-    pub(super) fn begin_opening(&mut self, root: RootId, offer: &Offer) -> Result<Unique, StoreError> {
+    pub(super) fn begin_opening(
+        &mut self,
+        root: RootId,
+        offer: &Offer,
+        owner: Owner,
+    ) -> Result<Unique, StoreError> {
         let place = self.root_mut(root)?;
         let now = place.files.now().seconds;
         let begins = place.requests.begins(offer.attempt, now);
         begins.map_err(|why| refused(Code::SUPERSEDED, "receive", &offer.path, why))?;
-        let key = key(offer);
+        let key = key(offer, owner);
         let generation = self.openers.next(root, key);
         Ok(Unique { key, generation, nonce: self.nonce })
     }
@@ -105,8 +110,9 @@ impl<F: Files> Names<F> {
         root: RootId,
         offer: Offer,
         existing: Existing,
+        owner: Owner,
     ) -> Result<NameDone, StoreError> {
-        let unique = self.begin_opening(root, &offer)?;
+        let unique = self.begin_opening(root, &offer, owner)?;
         let start = offer.attempt.start;
         let place = self.root_mut(root)?;
         // What this request has published before is its own.
@@ -376,13 +382,6 @@ fn check_space<F: Files>(place: &Root<F>, offer: &Offer, held: &BlockSet) -> Res
     mark(Mark::NoSpace);
     let why = format!("it needs {needed} bytes, and {free} are free");
     Err(refused(Code::NO_SPACE, "receive", &offer.path, why))
-}
-
-fn key(offer: &Offer) -> Key {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(b"towline partial");
-    hasher.update(offer.path.as_bytes());
-    hasher.finalize().into()
 }
 
 /// Unique, and not to be guessed without the process's nonce: who knows it may bring blocks of the upload. Never 0.

@@ -8,7 +8,7 @@ use super::names::Held;
 use super::partials::{Partial, create_once};
 use super::reserved::Unique;
 use super::{File, FileError, FileErrorKind, Files, Names, blocks};
-use crate::proto::storage::{Existing, FileDone, RootId, StoreError, small_extent};
+use crate::proto::storage::{Existing, FileDone, Owner, RootId, StoreError, small_extent};
 use crate::wire::{Code, Cv, Offer, Rope};
 
 /// What is created when a small file is received, until it has a lease.
@@ -48,7 +48,7 @@ impl<F: Files> Names<F> {
             let text = "what is staged is not the whole of a small file (a mistake in this program)";
             return Err(StoreError::new(Code::IO, text));
         }
-        let unique = self.begin_opening(root, &offer)?;
+        let unique = self.begin_opening(root, &offer, Owner::ANYBODY)?;
         let place = self.root_mut(root)?;
         if offer.path.is_root() {
             place.check_destination(&offer.path)?;

@@ -56,6 +56,8 @@ codes! {
     HANDSHAKE_TIMEOUT = 0x100a, "the handshake took too long";
     /// Nothing was heard for too long.
     IDLE_TIMEOUT = 0x100b, "nothing was heard from the peer for too long";
+    /// The protocol is spoken over TLS here.
+    TLS_NEEDED = 0x100c, "the server speaks TLS here";
 
     /// No such file or folder.
     NOT_FOUND = 0x2001, "no such file or folder";
@@ -89,6 +91,8 @@ codes! {
     NOT_ALLOWED = 0x200f, "the server does not let you do that";
     /// Something stands there already, and this client may not replace it.
     EXISTS = 0x2010, "something stands there already, and you may not replace it";
+    /// The client's key is not one that the server lets in.
+    UNKNOWN_KEY = 0x2011, "the server does not know your key";
 
     /// Too many connections.
     BUSY = 0x3001, "the server is busy";

@@ -115,6 +115,7 @@ impl World {
             doors: vec![(Door::Files, Listener::Tcp(files)), (Door::Echo, Listener::Tcp(echo))],
             store: (Arc::new(disk.clone()), ROOT),
             rights: Rights::ALL,
+            guard: None,
             limits: limits.clone(),
             listen: ListenLimits::default(),
             echo_idle: None,

@@ -158,8 +158,8 @@ impl Records {
                 Ok(Step::Starved) => return Ok((Turn::Starved, filled)),
                 Err(error) => {
                     self.failed = Some(error.clone());
-                    // What the peer is told of it.
-                    while let (_, Ok(Step::More)) = self.step(&mut []) {}
+                    // What the peer is told of it is the one thing that is left.
+                    let _ = self.step(&mut []);
                     return Err(error);
                 }
             }

@@ -70,6 +70,15 @@ pub struct ServerTls(Arc<ServerConfig>);
 #[derive(Clone, Debug)]
 pub struct ClientTls(Arc<ClientConfig>);
 
+/// Equal where one is a copy of the other.
+impl PartialEq for ClientTls {
+    fn eq(&self, other: &ClientTls) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for ClientTls {}
+
 impl ServerTls {
     /// Of a server with this identity.
     pub fn new(identity: &Identity) -> ServerTls {

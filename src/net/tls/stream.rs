@@ -131,10 +131,12 @@ where
 {
     loop {
         let (Turn::Starved | Turn::Full, _) = records.turn(&mut [])?;
-        ready!(send(stream, records, cx))?;
+        let sent = send(stream, records, cx)?;
         if !records.state().is_handshaking() {
+            ready!(sent);
             return Poll::Ready(met(records));
         }
+        // Read all the same where nothing goes: both sides may have something to say.
         let count = match ready!(receive(stream, records, cx)) {
             Ok(count) => count,
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {

@@ -104,7 +104,10 @@ impl ServerCertVerifier for OneServer {
         let found = key_of(shown).ok_or_else(bad)?;
         match self.key == Some(found) {
             true => Ok(ServerCertVerified::assertion()),
-            false => Err(OtherError(std::sync::Arc::new(Found(found))).into()),
+            false => {
+                let why = OtherError(std::sync::Arc::new(Found(found)));
+                Err(Error::InvalidCertificate(CertificateError::Other(why)))
+            }
         }
     }
 

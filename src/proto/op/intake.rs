@@ -11,7 +11,7 @@ use crate::proto::Limits;
 use crate::proto::machine::{Effect, Input, Machine, Out};
 use crate::proto::states::state_names;
 use crate::proto::storage::{
-    BlockDone, BlockOp, Existing, Extent, Lease, NameDone, NameOp, RootId, StoreOp, Stored, Ticket,
+    BlockDone, BlockOp, Existing, Extent, Lease, NameDone, NameOp, Owner, RootId, StoreOp, Stored, Ticket,
 };
 use crate::proto::tree::{self, Stack};
 use crate::time::Time;
@@ -88,7 +88,12 @@ impl Intake {
             end: None,
         };
         self.state = State::Opening(Box::new(filling));
-        let open = NameOp::OpenPartial { root: self.root, offer, existing: Existing::Replace };
+        let open = NameOp::OpenPartial {
+            root: self.root,
+            offer,
+            existing: Existing::Replace,
+            owner: Owner::ANYBODY,
+        };
         self.tickets.issue(StoreOp::Name(open), out);
     }
 

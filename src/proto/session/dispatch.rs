@@ -9,7 +9,7 @@ use crate::proto::op::{
     Answer, Ask, Comparison, Intake, OpEffect, OpError, OpEvent, OpInput, OpResult, Operation, Party, Pourer,
     Printer, Puller, Pusher, Question, Reader, Receiver, Sender, ShareOrder, Summary, Supplier, Taker,
 };
-use crate::proto::storage::{RootId, StoreError, StoreOp, Stored, Ticket};
+use crate::proto::storage::{NameOp, RootId, StoreError, StoreOp, Stored, Ticket};
 use crate::time::Time;
 use crate::wire::{Body, Capabilities, Class, Code, Failure, OperationId};
 
@@ -265,6 +265,7 @@ impl Session {
         let confined = match self.role {
             Role::Client => Ok(op),
             Role::Server { .. } => {
+                let op = self.with_owner(op);
                 let failed = failure_of(&op);
                 self.rights.confine(op).map_err(failed)
             }
@@ -275,6 +276,16 @@ impl Session {
             }
             Ok(op) => self.store(outer(slot, ticket), op, out),
             Err(failed) => self.step_operation(now, slot, OpInput::Stored(ticket, failed), out),
+        }
+    }
+
+    /// What is kept of an upload is its sender's.
+    fn with_owner(&self, op: StoreOp) -> StoreOp {
+        match op {
+            StoreOp::Name(NameOp::OpenPartial { root, offer, existing, owner: _ }) => {
+                StoreOp::Name(NameOp::OpenPartial { root, offer, existing, owner: self.owner })
+            }
+            op @ (StoreOp::Name(_) | StoreOp::Block(_) | StoreOp::File(_) | StoreOp::Stream(_)) => op,
         }
     }
 

@@ -29,7 +29,7 @@ use self::phase::Phase;
 use self::table::Table;
 use super::machine::{Effect, Input, Machine, Out};
 use super::op::{OpEvent, OpResult, ShareOrder};
-use super::storage::RootId;
+use super::storage::{Owner, RootId};
 use super::timers::{Timer, Timers};
 use super::{Limits, Rights};
 use crate::probe::{Bug, Mark, mark, mark_if, planted};
@@ -112,6 +112,8 @@ pub struct Session {
     role: Role,
     /// What the peer may do here.
     rights: Rights,
+    /// Who it is, where that was asked.
+    owner: Owner,
     limits: Limits,
     channel: Channel,
     phase: Phase,
@@ -144,6 +146,11 @@ impl Session {
         Session::new(now, Role::Server { root }, rights, limits)
     }
 
+    /// The same for a client who has shown who it is: what it leaves behind is its own alone.
+    pub fn owned_by(self, owner: Owner) -> Session {
+        Session { owner, ..self }
+    }
+
     /// A server's end that says no: `Refused` with `failure`, and nothing else.
     pub fn refusing(now: Time, failure: Failure, limits: Limits, out: &mut Out<Session>) -> Session {
         let mut session = Session::new(now, Role::Server { root: RootId(0) }, Rights::NONE, limits);
@@ -162,6 +169,7 @@ impl Session {
         Session {
             role,
             rights,
+            owner: Owner::ANYBODY,
             limits,
             channel,
             phase: Phase::Handshake,

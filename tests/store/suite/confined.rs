@@ -1,6 +1,6 @@
 //! What a peer that may not do everything asks for: paths that are confined to a folder, and files that take nothing's place.
 
-use towline::proto::storage::{Existing, FileDone, FileOp};
+use towline::proto::storage::{Existing, FileDone, FileOp, Owner};
 
 use super::*;
 
@@ -83,7 +83,12 @@ fn open_new<F: towline::store::Files>(
     root: RootId,
     offer: towline::wire::Offer,
 ) -> Result<Lease, towline::proto::storage::StoreError> {
-    match names.execute(NameOp::OpenPartial { root, offer, existing: Existing::Refuse })? {
+    match names.execute(NameOp::OpenPartial {
+        root,
+        offer,
+        existing: Existing::Refuse,
+        owner: Owner::ANYBODY,
+    })? {
         NameDone::Partial { lease, basis, .. } => {
             assert!(basis.is_empty(), "nobody is told what stands there");
             Ok(lease)

@@ -69,6 +69,7 @@ async fn serve<N: Network>(shared: &Shared, network: &N) -> Result<(), String> {
         doors,
         store: (Arc::new(store), root),
         rights: Rights::ALL,
+        guard: None,
         limits: shared.plan().limits(),
         listen: shared.plan().listen_limits(),
         echo_idle: shared.plan().limits().idle,
