@@ -1,10 +1,12 @@
 //! The bodies of the fuzz targets in `fuzz/`, so that the ordinary tests can replay the corpora through them. Each
 //! takes any bytes and panics where a law of the wire is broken. May import the pure layers. Feature `harness`.
 
+mod keys;
 mod replies;
 
 use bytes::Bytes;
 
+pub use self::keys::{authorized_keys, key_file, known_hosts};
 pub use self::replies::replies;
 use crate::harness::Lone;
 use crate::proto::Limits;

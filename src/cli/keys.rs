@@ -6,9 +6,9 @@ use std::sync::Arc;
 use super::explain::CliError;
 use super::output::{self, shown};
 use super::terminal::Line;
-use super::trust::Own;
+use super::trust::{Own, is_this_machine};
 use crate::keyring::Keyring;
-use crate::net::Place;
+use crate::net::{Endpoint, Place};
 use crate::server::Guard;
 
 /// Flags of a server that asks who comes.
@@ -95,5 +95,17 @@ impl Secured {
                 Line::all_of(&told).iter().map(ToString::to_string).collect()
             }
         }
+    }
+}
+
+/// What a client has to say beside the address of a server's first door, where it would not speak as the server does by itself.
+pub(super) fn to_speak(first: &Endpoint, is_guarded: bool) -> &'static str {
+    match first {
+        Endpoint::Tcp(host) => match (is_this_machine(host), is_guarded) {
+            (true, true) => " --tls",
+            (false, false) => " --insecure-plaintext",
+            (true, false) | (false, true) => "",
+        },
+        Endpoint::Unix(_) => "",
     }
 }

@@ -11,7 +11,7 @@ use super::doors::{self, Opened};
 use super::exit::Exit;
 use super::explain::CliError;
 use super::journal::Journal;
-use super::keys::{Keys, Secured};
+use super::keys::{self, Keys, Secured};
 use super::output::{self, shown};
 use super::runtime;
 use super::visit::{self, Signals};
@@ -253,9 +253,10 @@ fn announce(args: &Args, opened: &Opened, secured: Option<&Secured>) -> Result<(
     let Some(first) = opened.files.first() else { return announce_echo(opened) };
     let folder = std::fs::canonicalize(&args.dir).unwrap_or_else(|_| args.dir.clone());
     let (program, at) = (output::typed(std::env::args_os().take(1)), endpoint_for(&first.at));
+    let tls = keys::to_speak(&at, !opened.doors.guarded.is_empty());
     output::print_all(&format!(
-        "serving {}\n\nIn another terminal:\n  {program} put FILE {at}\n  {program} ls {at}\n  {program} get \
-         {}\n  {program} echo {at}",
+        "serving {}\n\nIn another terminal:\n  {program} put FILE {at}{tls}\n  {program} ls {at}{tls}\n  {program} get \
+         {}{tls}\n  {program} echo {at}{tls}",
         shown(&folder),
         at.with_path("FILE")
     ))?;

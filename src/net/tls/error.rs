@@ -35,6 +35,11 @@ pub enum TlsError {
     /// The other side shows certificates, or nothing, where raw public keys are needed.
     #[error("the other side shows no raw public key (RFC 7250)")]
     NoKey,
+    /// The other side does not take this side's key.
+    #[error(
+        "the other side does not know this key yet, or knows another one (it has ended the TLS handshake)"
+    )]
+    Untrusted,
     /// The other side ended the handshake, and says why.
     #[error("the other side ended the TLS handshake: {0}")]
     Alert(String),
@@ -54,7 +59,7 @@ impl TlsError {
             TlsError::NotTowline => TlsTrouble::NotTowline,
             TlsError::OldVersion => TlsTrouble::OldVersion,
             TlsError::NoKey => TlsTrouble::NoKey,
-            TlsError::Alert(_) => TlsTrouble::Refused,
+            TlsError::Untrusted | TlsError::Alert(_) => TlsTrouble::Refused,
             TlsError::Other(_) => TlsTrouble::Failed,
         }
     }
@@ -85,6 +90,7 @@ impl From<Error> for TlsError {
             Error::NoApplicationProtocol | Error::AlertReceived(AlertDescription::NoApplicationProtocol) => {
                 TlsError::NotTowline
             }
+            Error::AlertReceived(AlertDescription::CertificateUnknown) => TlsError::Untrusted,
             Error::AlertReceived(alert) => TlsError::Alert(format!("{alert:?}")),
             other => TlsError::Other(other.to_string()),
         }

@@ -160,7 +160,8 @@ impl Records {
                     self.failed = Some(error.clone());
                     // What the peer is told of it is the one thing that is left.
                     let _ = self.step(&mut []);
-                    return Err(error);
+                    // What came before is good, and the error stays.
+                    return if filled > 0 { Ok((Turn::Full, filled)) } else { Err(error) };
                 }
             }
         }

@@ -130,6 +130,14 @@ impl ClientTls {
         ClientTls(Arc::new(config))
     }
 
+    /// A client that has nothing to show, as none of ours is.
+    #[cfg(test)]
+    pub(super) fn without_key(server: PublicKey) -> ClientTls {
+        let mut config = (*ClientTls::new(&Identity::new(&SecretKey([0; 32])), server).0).clone();
+        config.client_auth_cert_resolver = Arc::new(Nothing);
+        ClientTls(Arc::new(config))
+    }
+
     pub(super) fn connection(&self) -> Result<UnbufferedClientConnection, TlsError> {
         let name = ServerName::try_from("towline.invalid").expect("a name");
         Ok(UnbufferedClientConnection::new(Arc::clone(&self.0), name)?)
@@ -143,6 +151,26 @@ struct NoTime;
 impl TimeProvider for NoTime {
     fn current_time(&self) -> Option<UnixTime> {
         Some(UnixTime::since_unix_epoch(core::time::Duration::ZERO))
+    }
+}
+
+/// Shows no key where one is asked for.
+#[cfg(test)]
+#[derive(Debug)]
+struct Nothing;
+
+#[cfg(test)]
+impl rustls::client::ResolvesClientCert for Nothing {
+    fn resolve(&self, _hints: &[&[u8]], _schemes: &[rustls::SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        None
+    }
+
+    fn only_raw_public_keys(&self) -> bool {
+        true
+    }
+
+    fn has_certs(&self) -> bool {
+        true
     }
 }
 

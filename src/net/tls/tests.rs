@@ -206,3 +206,19 @@ fn a_server_tells_what_is_no_client_of_ours() {
         assert_eq!(greeted(&[22, 3, 1, 0, 200, 1]).await, TlsTrouble::Cut);
     });
 }
+
+#[test]
+fn a_client_without_a_key_is_refused() {
+    run(async {
+        let (here, there) = duplex(1 << 16);
+        let (client, server) = (ClientTls::without_key(identity(2).public()), ServerTls::new(&identity(2)));
+        let client = async {
+            // TLS 1.3 lets a client finish before the server has looked at what it has shown.
+            let mut client =
+                TlsStream::connect(here, &client).await.map_err(|(error, _)| error).expect("a client");
+            client.read(&mut [0; 16]).await.expect_err("the server has ended it")
+        };
+        let (_, server) = tokio::join!(client, TlsStream::accept(there, &server));
+        assert_eq!(trouble(server), TlsTrouble::NoKey);
+    });
+}
