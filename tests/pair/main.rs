@@ -13,6 +13,7 @@ mod help;
 mod lives;
 mod operations;
 mod overdue;
+mod owners;
 mod pouring;
 mod printing;
 mod prober;

@@ -9,6 +9,7 @@ mod joined;
 mod journal;
 mod memory;
 mod once;
+mod owners;
 #[cfg(all(feature = "net", target_os = "linux"))]
 mod recorded;
 mod streams;
