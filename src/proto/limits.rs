@@ -1,6 +1,7 @@
 //! The numbers that an implementation chooses, in one place. Those that the wire fixes are in `wire::limits`.
 
 use crate::time::Duration;
+use crate::wire::Capabilities;
 use crate::wire::limits::EXTENT;
 
 /// However short an idle time the peer states: a side speaks no more often only to be heard.
@@ -29,9 +30,14 @@ impl Connections {
     pub const RTT_MIN: Duration = Duration::from_millis(5);
 }
 
+/// What this crate can do beyond the version.
+pub const CAPABILITIES: Capabilities = Capabilities::HOLES.and(Capabilities::PULLS).and(Capabilities::PUSHES);
+
 /// Limits of a connection and of what runs on it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Limits {
+    /// What is offered to the peer beyond the version: all that this crate can, or less.
+    pub capabilities: Capabilities,
     /// From the beginning of a connection to the peer's `Hello`; `None`: for ever.
     pub handshake: Option<Duration>,
     /// Without a byte from the peer for this long it is taken for dead (asked with a `Ping` at half time); `None`: never.
@@ -69,6 +75,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Limits {
         Limits {
+            capabilities: CAPABILITIES,
             handshake: Some(Duration::from_secs(10)),
             idle: Some(Duration::from_secs(30)),
             linger: Duration::from_secs(2),
