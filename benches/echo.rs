@@ -54,6 +54,7 @@ async fn towline() -> SocketAddr {
         doors: vec![(Door::Echo, Listener::Tcp(listener))],
         store: (Arc::new(disk), RootId(0)),
         rights: Rights::NONE,
+        guard: None,
         limits: Limits::default(),
         listen: ListenLimits::default(),
         echo_idle: Some(Duration::from_secs(300)),

@@ -85,7 +85,7 @@ impl Doors {
     /// # Errors
     /// If there is none, or the system does not tell its address.
     pub fn endpoint(&self) -> io::Result<Endpoint> {
-        let first = self.files.first().ok_or(io::ErrorKind::NotFound)?;
+        let first = self.files.first().or(self.guarded.first()).ok_or(io::ErrorKind::NotFound)?;
         match first.local()? {
             Place::Tcp(at) | Place::Udp(at) => {
                 Ok(Endpoint::Tcp(HostPort { host: at.ip().to_string(), port: at.port() }))

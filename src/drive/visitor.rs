@@ -38,7 +38,7 @@ pub(super) struct Visitor {
 /// Commands to a session, both ends: before there is one, too.
 pub(super) type Orders = (UnboundedSender<session::Command>, UnboundedReceiver<session::Command>);
 
-/// What to say to whom.
+/// What to say to whom. Boxed on its way, so that a connection that waits does not keep room for it twice.
 struct Audience<S> {
     stream: Secured<S>,
     session: Session,
@@ -59,7 +59,8 @@ impl Visitor {
         let Visitor { clock, store, pool, mut traced, watch, .. } = self;
         let end = match audience {
             Err(end) => end,
-            Ok(Audience { stream, session, born, _presence }) => {
+            Ok(audience) => {
+                let Audience { stream, session, born, _presence } = *audience;
                 let run = Run::new(clock, session, born, NoDial::default(), pool)
                     .with_traffic(traced.traffic())
                     .with_link((), stream)
@@ -81,7 +82,7 @@ impl Visitor {
         &mut self,
         stream: S,
         orders: (&UnboundedSender<session::Command>, &mut UnboundedReceiver<session::Command>),
-    ) -> Result<Audience<S>, SessionEnd>
+    ) -> Result<Box<Audience<S>>, SessionEnd>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -122,7 +123,7 @@ impl Visitor {
         stream: Secured<S>,
         refusal: Option<Failure>,
         known: Option<(Owner, Presence)>,
-    ) -> Audience<S> {
+    ) -> Box<Audience<S>> {
         let (limits, mut born) = (self.limits.clone(), Out::new());
         let (owner, presence) = known.unzip();
         let session = match refusal {
@@ -130,6 +131,6 @@ impl Visitor {
                 .owned_by(owner.unwrap_or(Owner::ANYBODY)),
             Some(failure) => Session::refusing(self.clock.now(), failure, limits, &mut born),
         };
-        Audience { stream, session, born, _presence: presence }
+        Box::new(Audience { stream, session, born, _presence: presence })
     }
 }
