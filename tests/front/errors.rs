@@ -140,7 +140,7 @@ fn what_was_typed_is_wrong() {
         "towline pu notes.txt example.org",
         "towline serve --listen example.org",
         "towline serve --listen 127.0.0.1:99999",
-        "towline serve --listen 0.0.0.0:0",
+        "towline serve --echo 0.0.0.0:0",
         "towline verify photos 127.0.0.1:1",
         "towline get --range 5-1 example.org/notes.txt -",
         "towline echo ftp://example.org",
