@@ -2,11 +2,16 @@
 //! takes any bytes and panics where a law of the wire is broken. May import the pure layers. Feature `harness`.
 
 mod keys;
+mod operations;
+mod parsers;
 mod replies;
+mod script;
 
 use bytes::Bytes;
 
 pub use self::keys::{authorized_keys, key_file, known_hosts};
+pub use self::operations::{operations, store};
+pub use self::parsers::{handshake, paths, records};
 pub use self::replies::replies;
 use crate::harness::Lone;
 use crate::proto::Limits;
