@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `args` | what may be typed, and what it means |
 //! | `errno` | `towline explain` |
+//! | `config` | `serve --config`: flags from a file |
 //! | `doors` | the sockets of `serve` |
 //! | `serve`, `put`, `get`, `ls`, `rm`, `echo`, `partials`, `hash`, `verify` | one file a command |
 //! | `trees` | what `put` and `get` share where more than one file moves |
@@ -28,6 +29,7 @@
 mod args;
 mod bar;
 mod causes;
+mod config;
 mod demo;
 mod doors;
 mod echo;
@@ -118,10 +120,17 @@ pub fn main() -> ExitCode {
 }
 
 fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
-    let args: Vec<OsString> = args.into_iter().collect();
+    let merged = config::merged(&<Cli as clap::CommandFactory>::command(), args.into_iter().collect());
+    let (args, config) = match merged {
+        Ok(merged) => merged,
+        Err(error) => return error.tell(false).unwrap_or(Exit::Usage),
+    };
     let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
         Err(error) => {
+            if let Some(told) = config.and_then(|config| config.explain(&error)) {
+                return told.tell(false).unwrap_or(Exit::Usage);
+            }
             if let Some(told) = odd_name(&args, &error) {
                 return told.tell(false).unwrap_or(Exit::Usage);
             }

@@ -1,11 +1,22 @@
 //! `towline serve`: a folder for others to fetch from and send to.
 
+mod access;
+mod caps;
+mod check;
+mod containment;
+mod reached;
+mod user;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use self::access::Access;
+use self::caps::Caps;
+use self::containment::{Contained, Containment};
+use self::reached::{endpoint_for, others};
 use super::args::{self, Patience, Talk};
 use super::doors::{self, Opened};
 use super::exit::Exit;
@@ -14,11 +25,11 @@ use super::journal::Journal;
 use super::output::{self, shown};
 use super::runtime;
 use super::visit::Signals;
-use crate::net::diagnose::{Diagnosis, local_addresses};
-use crate::net::{DEFAULT_PORT, Endpoint, HostPort, Place, SocketOptions};
-use crate::proto::ListenLimits;
+use crate::net::diagnose::Diagnosis;
+use crate::net::{DEFAULT_PORT, Place, SocketOptions};
 use crate::proto::storage::StoreError;
 use crate::server::{Doors, ListenEnd, Server, ServerConfig, StopReceiver, Stopper, stopper};
+use crate::store::os::OsFiles;
 use crate::wire::Code;
 
 /// The port of RFC 862.
@@ -30,7 +41,7 @@ const LINES_MAX: usize = 1024;
 #[derive(Debug, clap::Args)]
 #[command(after_help = super::examples::SERVE)]
 pub(super) struct Args {
-    /// The folder that is served, for reading and writing
+    /// The folder that is served, for reading and writing unless that is restricted
     #[arg(default_value = ".", conflicts_with = "no_files")]
     dir: PathBuf,
 
@@ -52,6 +63,20 @@ pub(super) struct Args {
     #[arg(long)]
     insecure_plaintext: bool,
 
+    /// Read what is not said here from this file (TOML, with the names of these flags); nobody else may be able to write it
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Only see whether the configuration and the folder are right, and listen nowhere
+    #[arg(long)]
+    check: bool,
+
+    #[command(flatten)]
+    access: Access,
+
+    #[command(flatten)]
+    containment: Containment,
+
     /// How long to wait for what is under way when stopped
     #[arg(long, visible_alias = "drain-timeout", value_name = "DURATION|none", default_value = "30", value_parser = args::patience)]
     drain: Patience,
@@ -65,10 +90,6 @@ pub(super) struct Args {
     #[arg(long, value_name = "DURATION", value_parser = args::some_time)]
     busy_poll: Option<Duration>,
 
-    /// How many may be connected at once; whoever comes then is told to try again soon
-    #[arg(long, value_name = "COUNT", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..))]
-    max_connections: u32,
-
     #[command(flatten)]
     timeouts: args::Timeouts,
 
@@ -80,6 +101,9 @@ pub(super) struct Args {
 
     #[command(flatten)]
     talk: Talk,
+
+    #[command(flatten)]
+    caps: Caps,
 }
 
 pub(super) fn run(args: &Args) -> Result<(), CliError> {
@@ -89,17 +113,31 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
     }
     if let Some(place) = files.iter().chain(&args.echo).find(|place| !place.is_local()) {
         if !args.insecure_plaintext {
-            return Err(refused(place, args.no_files));
+            return Err(refused(place, args));
         }
-        let can = if args.no_files { "use the echo" } else { "read, replace and remove what is served" };
+        let can = args.can();
         output::note(&format!("warning: whoever reaches {place} can {can}, and nothing is encrypted"));
     }
-    allow_many_files();
+    args.caps.check()?;
+    if args.check {
+        return check::check(args, &files);
+    }
+    args.caps.allow_open_files();
     let mut threads = runtime::threads(args.busy_poll.is_some());
+    if !args.no_files {
+        OsFiles::open(&args.dir).map_err(|error| cannot_serve(&args.dir, error))?;
+    }
+    // Bound before the process is restricted, and that before there is any other thread. Its runtime is there until it ends.
+    let binding = runtime::start(&mut tokio::runtime::Builder::new_current_thread())?;
+    let opened = {
+        let _within = binding.enter();
+        doors::open(&files, &args.echo, &args.sockets)?
+    };
+    let contained = args.contain(&files)?;
     let runtime = runtime::start(threads.max_blocking_threads(16))?;
     let (lines, printed) = sync_channel(LINES_MAX);
     let printer = std::thread::spawn(move || print_all(&printed));
-    let end = runtime.block_on(serve(args, &files, lines));
+    let end = runtime.block_on(serve(args, opened, &contained, lines));
     // Every task that may have a line to say is gone with the runtime.
     drop(runtime);
     let _ = printer.join();
@@ -109,23 +147,19 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
     }
 }
 
-/// Each connection may have hundreds of small files open until they are durable: as many as the system grants at all.
-fn allow_many_files() {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-    // Where it is refused, the server gets along with what there is, and says so when it runs out.
-    let _as_before = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
-}
-
-async fn serve(args: &Args, files: &[Place], lines: SyncSender<String>) -> Result<ListenEnd, CliError> {
+async fn serve(
+    args: &Args,
+    mut opened: Opened,
+    contained: &Contained,
+    lines: SyncSender<String>,
+) -> Result<ListenEnd, CliError> {
     // Before anything is printed, so that whoever waits for that may send a signal at once.
     let signals = Signals::new()?;
-    let most = args.max_connections as usize;
-    let limits =
-        ListenLimits { drain: args.drain.0, connections: most, per_source: most, ..ListenLimits::default() };
     let config = ServerConfig {
-        limits: args.timeouts.limits(),
-        listen: limits,
+        rights: args.access.most(),
+        limits: args.caps.each(args.timeouts.limits()),
+        listen: args.caps.listen(args.drain.0),
+        reserve: args.caps.reserve(),
         echo_idle: args.echo_idle_timeout.0,
         durability: args.durable.durability(),
         busy_poll: args.busy_poll,
@@ -137,8 +171,9 @@ async fn serve(args: &Args, files: &[Place], lines: SyncSender<String>) -> Resul
     } else {
         Server::new(&args.dir, nonce, config).await.map_err(|error| cannot_serve(&args.dir, error))?
     };
-    let opened = doors::open(files, &args.echo, &args.sockets)?;
-    match announce(args, &opened) {
+    let adopted = std::mem::take(&mut opened.doors).adopted();
+    opened.doors = adopted.map_err(|error| CliError::system("cannot listen", &error))?;
+    match announce(args, &opened, contained) {
         // A server goes on where nobody reads what it says, from the first line on.
         Ok(()) | Err(CliError::OutputClosed) => {}
         Err(error @ (CliError::Told(..) | CliError::Complained(_))) => return Err(error),
@@ -204,7 +239,7 @@ async fn run_until_stopped(
 }
 
 /// Where it listens, for programs; then what is served and what to type, for people.
-fn announce(args: &Args, opened: &Opened) -> Result<(), CliError> {
+fn announce(args: &Args, opened: &Opened, contained: &Contained) -> Result<(), CliError> {
     for held in &opened.files {
         output::print(&format!("listening on {}", held.at))?;
     }
@@ -218,14 +253,18 @@ fn announce(args: &Args, opened: &Opened) -> Result<(), CliError> {
     if args.talk.quiet {
         return Ok(());
     }
+    contained.announce()?;
     let Some(first) = opened.files.first() else { return announce_echo(opened) };
     let folder = std::fs::canonicalize(&args.dir).unwrap_or_else(|_| args.dir.clone());
     let (program, at) = (output::typed(std::env::args_os().take(1)), endpoint_for(&first.at));
+    let sends = format!("  {program} put FILE {at}\n");
+    let reads = format!("  {program} ls {at}\n  {program} get {}\n", at.with_path("FILE"));
     output::print_all(&format!(
-        "serving {}\n\nIn another terminal:\n  {program} put FILE {at}\n  {program} ls {at}\n  {program} get \
-         {}\n  {program} echo {at}",
+        "serving {}{}\n\nIn another terminal:\n{}{}  {program} echo {at}",
         shown(&folder),
-        at.with_path("FILE")
+        args.access.told(),
+        if args.access.takes() { &*sends } else { "" },
+        if args.access.gives() { &*reads } else { "" },
     ))?;
     let others = others(&first.at);
     if !others.is_empty() {
@@ -245,37 +284,6 @@ fn announce_echo(opened: &Opened) -> Result<(), CliError> {
     output::print_all(&format!("\nIn another terminal:\n{}Ctrl-C stops.\n", lines.collect::<String>()))
 }
 
-/// By which other names a server that listens on all addresses is reached; an address of one link alone needs more than that.
-fn others(place: &Place) -> Vec<String> {
-    let Place::Tcp(address) = place else { return Vec::new() };
-    if !address.ip().is_unspecified() {
-        return Vec::new();
-    }
-    let first = endpoint_for(place).to_string();
-    let own = local_addresses().into_iter().filter_map(|own| own.parse::<std::net::IpAddr>().ok());
-    let reached = own.filter(|own| match own {
-        std::net::IpAddr::V4(own) => address.is_ipv4() && !own.is_loopback(),
-        std::net::IpAddr::V6(own) => address.is_ipv6() && !own.is_loopback() && !own.is_unicast_link_local(),
-    });
-    let named = reached.map(|own| HostPort { host: own.to_string(), port: address.port() }.to_string());
-    named.filter(|name| *name != first).collect()
-}
-
-/// What a client can dial: for "all addresses" one of them.
-fn endpoint_for(place: &Place) -> Endpoint {
-    let address = match place {
-        Place::Tcp(address) | Place::Udp(address) => *address,
-        Place::Unix(path) | Place::Unixgram(path) => return Endpoint::Unix(path.clone()),
-    };
-    let port = address.port();
-    if !address.ip().is_unspecified() {
-        return HostPort { host: address.ip().to_string(), port }.into();
-    }
-    let mut own = local_addresses().into_iter().filter_map(|own| own.parse::<std::net::IpAddr>().ok());
-    let reachable = own.find(|own| own.is_ipv4() == address.is_ipv4() && !own.is_loopback());
-    HostPort { host: reachable.unwrap_or(address.ip()).to_string(), port }.into()
-}
-
 /// Hands a line to the printer; the server does not wait for a terminal.
 fn say(lines: &SyncSender<String>, line: String, missed: &mut u64) {
     if *missed > 0 && lines.try_send(format!("({missed} lines were left out: output is too slow)")).is_ok() {
@@ -293,24 +301,33 @@ fn print_all(lines: &Receiver<String>) {
     }
 }
 
-fn refused(place: &Place, is_echo: bool) -> CliError {
+impl Args {
+    /// Restricts the process to what is served, and to where sockets are made.
+    fn contain(&self, files: &[Place]) -> Result<Contained, CliError> {
+        let folder = (!self.no_files).then(|| (self.dir.clone(), self.access.of_the_folder()));
+        let sockets: Vec<Place> = files.iter().chain(&self.echo).cloned().collect();
+        self.containment.apply(folder, [], &sockets)
+    }
+
+    /// What whoever reaches it can do.
+    fn can(&self) -> &'static str {
+        if self.no_files { "use the echo" } else { self.access.can() }
+    }
+}
+
+fn refused(place: &Place, args: &Args) -> CliError {
     let port = match place {
         Place::Tcp(address) | Place::Udp(address) if address.port() != 0 => address.port(),
         Place::Tcp(_) | Place::Udp(_) | Place::Unix(_) | Place::Unixgram(_) => DEFAULT_PORT,
     };
-    let why = match is_echo {
-        true => {
-            "whoever reaches that address could use the echo: nothing is encrypted, and nobody is asked who they are"
-        }
-        false => {
-            "whoever reaches that address could read, replace and remove what is served: nothing is encrypted, and nobody \
-             is asked who they are"
-        }
-    };
+    let can = args.can();
+    let why = format!(
+        "whoever reaches that address could {can}: nothing is encrypted, and nobody is asked who they are"
+    );
     CliError::usage(
         format!("cannot listen on {place}"),
         "refused without --insecure-plaintext",
-        why,
+        &why,
         format!(
             "listen on 127.0.0.1 and reach it through ssh (`ssh -L {port}:127.0.0.1:{port} THIS-HOST`), or add \
              --insecure-plaintext on a network that you trust"

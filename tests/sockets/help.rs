@@ -67,6 +67,11 @@ impl Served {
         }
     }
 
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.0.id()
+    }
+
     /// A path in the folder that it runs in.
     pub(crate) fn beside(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)

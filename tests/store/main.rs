@@ -11,7 +11,11 @@ mod memory;
 mod once;
 #[cfg(all(feature = "net", target_os = "linux"))]
 mod recorded;
+#[cfg(feature = "net")]
+mod reserve;
 mod streams;
 mod suite;
+#[cfg(all(feature = "net", target_os = "linux"))]
+mod swapped;
 #[cfg(feature = "net")]
 mod system;

@@ -22,7 +22,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("harness", &["time", "wire", "proto", "store"]),
     ("lib", &[]),
     ("main", &["cli"]),
-    ("cli", &["time", "wire", "proto", "store", "net", "drive", "server", "client", "fuzz"]),
+    ("cli", &["time", "wire", "proto", "store", "net", "drive", "server", "client", "contain", "fuzz"]),
 ];
 
 /// The lines of a file with their numbers, without comments and without what stands in string literals.
