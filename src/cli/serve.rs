@@ -4,7 +4,11 @@ mod access;
 mod caps;
 mod check;
 mod containment;
+mod manager;
+mod metrics;
+mod metrics_page;
 mod reached;
+mod told;
 mod user;
 
 use std::net::SocketAddr;
@@ -16,16 +20,18 @@ use std::time::{Duration, Instant};
 use self::access::Access;
 use self::caps::Caps;
 use self::containment::{Contained, Containment};
+use self::manager::Manager;
+use self::metrics::Counters;
+use self::metrics_page::{Metrics, Page};
 use self::reached::{endpoint_for, others};
+use self::told::{cut_off, refused};
 use super::args::{self, Patience, Talk};
 use super::doors::{self, Opened};
-use super::exit::Exit;
 use super::explain::CliError;
 use super::journal::Journal;
 use super::output::{self, shown};
 use super::runtime;
 use super::visit::Signals;
-use crate::net::diagnose::Diagnosis;
 use crate::net::{DEFAULT_PORT, Place, SocketOptions};
 use crate::proto::storage::StoreError;
 use crate::server::{Doors, ListenEnd, Server, ServerConfig, StopReceiver, Stopper, stopper};
@@ -91,6 +97,9 @@ pub(super) struct Args {
     busy_poll: Option<Duration>,
 
     #[command(flatten)]
+    metrics: Metrics,
+
+    #[command(flatten)]
     timeouts: args::Timeouts,
 
     #[command(flatten)]
@@ -111,11 +120,13 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
     if files.is_empty() && !args.no_files {
         files.push(Place::Tcp(SocketAddr::from(([127, 0, 0, 1], DEFAULT_PORT))));
     }
-    if let Some(place) = files.iter().chain(&args.echo).find(|place| !place.is_local()) {
+    let page = args.metrics.place();
+    if let Some(place) = files.iter().chain(&args.echo).chain(&page).find(|place| !place.is_local()) {
+        let can =
+            if page.as_ref() == Some(place) { "read what happens here, in numbers" } else { args.can() };
         if !args.insecure_plaintext {
-            return Err(refused(place, args));
+            return Err(refused(place, can));
         }
-        let can = args.can();
         output::note(&format!("warning: whoever reaches {place} can {can}, and nothing is encrypted"));
     }
     args.caps.check()?;
@@ -131,7 +142,7 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
     let binding = runtime::start(&mut tokio::runtime::Builder::new_current_thread())?;
     let opened = {
         let _within = binding.enter();
-        doors::open(&files, &args.echo, &args.sockets)?
+        (doors::open(&files, &args.echo, &args.sockets)?, args.metrics.bind()?)
     };
     let contained = args.contain(&files)?;
     let runtime = runtime::start(threads.max_blocking_threads(16))?;
@@ -149,7 +160,7 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
 
 async fn serve(
     args: &Args,
-    mut opened: Opened,
+    (mut opened, page): (Opened, Page),
     contained: &Contained,
     lines: SyncSender<String>,
 ) -> Result<ListenEnd, CliError> {
@@ -172,7 +183,12 @@ async fn serve(
         Server::new(&args.dir, nonce, config).await.map_err(|error| cannot_serve(&args.dir, error))?
     };
     let adopted = std::mem::take(&mut opened.doors).adopted();
-    opened.doors = adopted.map_err(|error| CliError::system("cannot listen", &error))?;
+    let cannot_listen = |error| CliError::system("cannot listen", &error);
+    opened.doors = adopted.map_err(cannot_listen)?;
+    let page = page.adopted().map_err(cannot_listen)?;
+    if let Some(at) = page.at() {
+        output::print(&format!("metrics at http://{at}/metrics"))?;
+    }
     match announce(args, &opened, contained) {
         // A server goes on where nobody reads what it says, from the first line on.
         Ok(()) | Err(CliError::OutputClosed) => {}
@@ -180,7 +196,10 @@ async fn serve(
     }
     let journal = Arc::new(Mutex::new((Journal::new(args.talk, args.drain.0), 0)));
     let (told, sink) = (Arc::clone(&journal), lines.clone());
+    let counters = Arc::new(Mutex::new(Counters::default()));
+    let counted = Arc::clone(&counters);
     let server = server.on_event(move |event| {
+        counted.lock().unwrap_or_else(PoisonError::into_inner).on_event(&event);
         let (journal, missed) = &mut *told.lock().unwrap_or_else(PoisonError::into_inner);
         for line in journal.on_event(event) {
             say(&sink, line, missed);
@@ -192,8 +211,16 @@ async fn serve(
             say(&lines, line, missed);
         }
     };
+    let manager = Manager::find();
+    manager.ready(&opened.files.iter().map(|held| format!("listening on {} ", held.at)).collect::<String>());
     let (stopper, stop) = stopper();
-    run_until_stopped(server, opened.doors, (stopper, stop, signals), still).await
+    let running =
+        run_until_stopped(server, opened.doors, (stopper, stop, signals), still, || manager.stopping());
+    tokio::select! {
+        end = running => end,
+        never = manager.watch() => match never {},
+        never = page.serve(|| counters.lock().unwrap_or_else(PoisonError::into_inner).page()) => match never {},
+    }
 }
 
 fn cannot_serve(folder: &Path, error: StoreError) -> CliError {
@@ -214,9 +241,11 @@ async fn run_until_stopped(
     doors: Doors,
     (stopper, stop, mut signals): (Stopper, StopReceiver, Signals),
     still: impl Fn(),
+    stopping: impl Fn(),
 ) -> Result<ListenEnd, CliError> {
     let signalled = async {
         signals.next().await;
+        stopping();
         stopper.drain();
         let waiting = async {
             let mut seconds = tokio::time::interval(Duration::from_secs(1));
@@ -315,41 +344,11 @@ impl Args {
     }
 }
 
-fn refused(place: &Place, args: &Args) -> CliError {
-    let port = match place {
-        Place::Tcp(address) | Place::Udp(address) if address.port() != 0 => address.port(),
-        Place::Tcp(_) | Place::Udp(_) | Place::Unix(_) | Place::Unixgram(_) => DEFAULT_PORT,
-    };
-    let can = args.can();
-    let why = format!(
-        "whoever reaches that address could {can}: nothing is encrypted, and nobody is asked who they are"
-    );
-    CliError::usage(
-        format!("cannot listen on {place}"),
-        "refused without --insecure-plaintext",
-        &why,
-        format!(
-            "listen on 127.0.0.1 and reach it through ssh (`ssh -L {port}:127.0.0.1:{port} THIS-HOST`), or add \
-             --insecure-plaintext on a network that you trust"
-        ),
-    )
-}
-
-fn cut_off() -> CliError {
-    let diagnosis = Diagnosis {
-        tried: "stopped before everything had finished".into(),
-        said: "what was under way was cut off".into(),
-        why: "the time to drain was over, or a second signal came".into(),
-        next: "clients try again by themselves; give more time with `--drain SECONDS`".into(),
-        code: None,
-    };
-    CliError::Told(Exit::CutOff, Box::new(diagnosis))
-}
-
 #[cfg(test)]
 mod tests {
     use clap::Parser;
 
+    use super::super::exit::Exit;
     use super::*;
 
     #[derive(Debug, Parser)]

@@ -79,3 +79,60 @@ fn a_server_started_by_root_becomes_whom_it_is_to_be() {
     }
     served.stop();
 }
+
+/// As systemd would hear of it (`sd_notify(3)`).
+#[test]
+fn whoever_started_it_hears_that_it_is_ready_lives_and_stops() {
+    use std::os::unix::net::UnixDatagram;
+    let folder = tempfile::tempdir().expect("a folder");
+    let heard = UnixDatagram::bind(folder.path().join("notify")).expect("a socket");
+    let name = folder.path().join("notify");
+    let environment = [("NOTIFY_SOCKET", name.to_str().expect("text")), ("WATCHDOG_USEC", "60000")];
+    let served = Served::start_in(&["--listen", "127.0.0.1:0"], 1, &environment);
+    let next = || {
+        let mut words = [0; 200];
+        let length = heard.recv(&mut words).expect("it tells");
+        String::from_utf8(words[..length].to_vec()).expect("text")
+    };
+    let ready = next();
+    assert!(ready.starts_with("READY=1\nSTATUS=listening on 127.0.0.1:"), "{ready}");
+    assert_eq!((next(), next()), ("WATCHDOG=1".to_owned(), "WATCHDOG=1".to_owned()));
+    served.stop();
+    let last = std::iter::repeat_with(next).find(|words| words != "WATCHDOG=1").expect("it says so");
+    assert!(last.starts_with("STOPPING=1"), "{last}");
+}
+
+fn asked(at: &str, request: &str) -> String {
+    use std::io::{Read, Write};
+    let mut stream = std::net::TcpStream::connect(at).expect("it listens");
+    // Whoever asks for too much is cut off in the middle of it.
+    let mut answer = String::new();
+    let _cut_off = stream.write_all(request.as_bytes()).and_then(|()| stream.read_to_string(&mut answer));
+    answer
+}
+
+#[test]
+fn what_happens_is_told_in_numbers_and_nothing_else_can_be_asked_for() {
+    let mut served =
+        Served::start(&["--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0", "--read-only"], 1);
+    let at = served.line_with("metrics at http://").split('/').nth(2).expect("an address").to_owned();
+    std::fs::write(served.file("file"), "content").expect("it is written");
+    let place = served.places[0].clone();
+    served.towline(&["get", &format!("{place}/file"), "copy"]).well();
+    served.towline(&["rm", &format!("{place}/file")]).fails(7, &[]);
+    // One that says nothing holds up nobody for long.
+    let _silent = std::net::TcpStream::connect(&at).expect("it listens");
+    let page = asked(&at, "GET /metrics HTTP/1.1\r\nHost: here\r\n\r\n");
+    assert!(page.starts_with("HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4"), "{page}");
+    for line in [
+        "towline_operations_total{operation=\"get\",code=\"\"} 1",
+        "towline_operations_total{operation=\"remove\",code=\"NOT_ALLOWED\"} 1",
+        "towline_file_bytes_total{operation=\"get\"} 7",
+    ] {
+        assert!(page.lines().any(|found| found == line), "{line} is not in\n{page}");
+    }
+    assert!(asked(&at, "GET /other HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 404"));
+    assert!(asked(&at, "POST /metrics HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 405"));
+    assert_eq!(asked(&at, &"x".repeat(20_000)), "");
+    served.stop();
+}
