@@ -1,15 +1,13 @@
 //! What may be typed: flags that commands share, and the types of values.
 
-use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::time::Duration;
-
-use clap::builder::{OsStringValueParser, TypedValueParser};
 
 use super::explain::CliError;
 use crate::client::ClientConfig;
 use crate::net::options::{self, parse_duration};
-use crate::net::{OptionName, SocketOptions, SocketUse, Target, diagnose};
+use crate::net::{OptionName, SocketOptions, SocketUse, diagnose};
 use crate::proto::Limits;
 use crate::proto::client::RetryPolicy;
 use crate::store::os::Durability;
@@ -37,7 +35,7 @@ pub(super) struct Common {
     pub(super) sockets: Sockets,
 
     /// How often to try again what a passing failure broke
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(..1000))]
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = number::<u32>(0..=999))]
     pub(super) retries: u32,
 
     /// Print one JSON object a line, and nothing else, to standard output
@@ -121,10 +119,12 @@ impl Transfer {
 }
 
 /// How a client moves files.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Moving {
     pub(super) start: Start,
     pub(super) durability: Durability,
+    /// What is typed to go on, where that is not the same again.
+    pub(super) again: Option<String>,
 }
 
 impl From<Start> for Moving {
@@ -149,7 +149,7 @@ impl Durable {
 
     /// For transfers that begin at `start`.
     pub(super) fn moving(self, start: Start) -> Moving {
-        Moving { start, durability: self.durability }
+        Moving { start, durability: self.durability, again: None }
     }
 }
 
@@ -179,7 +179,7 @@ pub(super) struct Patience(pub(super) Option<Duration>);
 
 impl Common {
     /// A client's configuration, with fresh randomness.
-    pub(super) fn config(&self, moving: Moving) -> Result<ClientConfig, CliError> {
+    pub(super) fn config(&self, moving: &Moving) -> Result<ClientConfig, CliError> {
         let policy = RetryPolicy {
             attempts: self.retries + 1,
             wait: self.wait,
@@ -187,7 +187,7 @@ impl Common {
             operation: self.operation_timeout.0,
             ..RetryPolicy::default()
         };
-        let Moving { start, durability } = moving;
+        let Moving { start, durability, again: _ } = *moving;
         let (limits, socket) = (self.timeouts.limits(), self.sockets.options.clone());
         Ok(ClientConfig { limits, policy, socket, seed: random()?, start, durability })
     }
@@ -228,9 +228,32 @@ pub(super) fn listen_address(text: &str, port: u16) -> Result<SocketAddr, String
     })
 }
 
-/// `HOST[:PORT][/PATH]` or `unix:SOCKET[:/PATH]`, of bytes.
-pub(super) fn target() -> impl TypedValueParser<Value = Target> {
-    OsStringValueParser::new().try_map(|text: OsString| Target::from_bytes(text.as_encoded_bytes()))
+/// A whole number of a range.
+pub(super) fn number<T: TryFrom<u64>>(
+    range: RangeInclusive<u64>,
+) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync {
+    move |text| {
+        let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let number = text.parse().ok().filter(|number| is_number && range.contains(number));
+        number.and_then(|number| T::try_from(number).ok()).ok_or_else(|| match *range.end() {
+            u64::MAX => format!("a whole number is needed, from {} on", range.start()),
+            end => format!("a whole number from {} to {end} is needed", range.start()),
+        })
+    }
+}
+
+/// Bytes, from `least` on: a whole number, or one with K, M or G behind it for 1,024 of them, and so on.
+pub(super) fn size<T: TryFrom<u64>>(least: u64) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync {
+    move |text| {
+        let units = [("K", 10), ("M", 20), ("G", 30)];
+        let unit = units.iter().find_map(|(unit, bits)| Some((text.strip_suffix(unit)?, *bits)));
+        let (digits, bits) = unit.unwrap_or((text, 0));
+        let bytes = number(0..=u64::MAX >> bits)(digits).map(|number: u64| number << bits);
+        let bytes = bytes.ok().filter(|bytes| *bytes >= least);
+        bytes.and_then(|bytes| T::try_from(bytes).ok()).ok_or_else(|| {
+            format!("a number of bytes is needed, {least} or more, such as 1400, 64K, 16M or 1G")
+        })
+    }
 }
 
 /// A duration, or `none`.
@@ -279,6 +302,21 @@ mod tests {
         assert_eq!(patience("none"), Ok(Patience(None)));
         assert_eq!(patience("3"), Ok(Patience(Some(Duration::from_secs(3)))));
         assert!(patience("never").is_err_and(|error| error.contains("\"none\"")));
+    }
+
+    #[test]
+    fn numbers_and_sizes_are_whole_and_within_their_bounds() {
+        assert_eq!(number::<u32>(1..=64)("64"), Ok(64));
+        for text in ["", "0", "65", "-1", "+1", "x", "1.5", "99999999999999999999"] {
+            assert_eq!(number::<u32>(1..=64)(text), Err("a whole number from 1 to 64 is needed".to_owned()));
+        }
+        let sizes = [("1", 1), ("64K", 65_536), ("16M", 16 << 20), ("3G", 3 << 30)];
+        for (text, bytes) in sizes {
+            assert_eq!(size::<u64>(1)(text), Ok(bytes), "{text}");
+        }
+        for text in ["0", "", "K", "64k", "1.5M", "99999999999G", "M1"] {
+            assert!(size::<u64>(1)(text).is_err_and(|error| error.contains("64K")), "{text}");
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::runtime::Builder;
 
 use self::relay::Relay;
+use super::args::size;
 use super::exit::Exit;
 use super::explain::CliError;
 use super::output::{self, Short, Size, shown};
@@ -31,7 +32,7 @@ const SIZE: u64 = 64 << 20;
 #[command(after_help = examples::DEMO)]
 pub(super) struct Args {
     /// Bytes of the file that is moved
-    #[arg(long, value_name = "BYTES", default_value_t = SIZE, value_parser = clap::value_parser!(u64).range(SIZE_MIN..))]
+    #[arg(long, value_name = "BYTES", default_value_t = SIZE, value_parser = size::<u64>(SIZE_MIN))]
     size: u64,
 }
 

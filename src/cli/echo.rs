@@ -17,7 +17,7 @@ use self::course::Connecting;
 use self::target::Target;
 use tokio::runtime::Builder;
 
-use super::args::{Patience, Sockets, Talk, patience, some_time, time};
+use super::args::{Patience, Sockets, Talk, number, patience, size, some_time, time};
 use super::exit::Exit;
 use super::explain::CliError;
 use super::visit::Signals;
@@ -63,11 +63,11 @@ pub(super) struct Args {
     rate: Option<Rate>,
 
     /// Spread the probes over so many connections, or sockets
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = number::<u16>(1..=1000))]
     connections: u16,
 
     /// Bytes in each
-    #[arg(long, value_name = "BYTES", default_value_t = 64)]
+    #[arg(long, value_name = "BYTES", default_value_t = 64, value_parser = size::<usize>(0))]
     size: usize,
 
     /// How long to measure [default: 2, or until --count is reached]
@@ -75,7 +75,7 @@ pub(super) struct Args {
     duration: Option<Duration>,
 
     /// How many to send
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000_000))]
+    #[arg(long, value_name = "N", value_parser = number::<u64>(1..=1_000_000_000_000))]
     count: Option<u64>,
 
     /// How long to send before anything is counted

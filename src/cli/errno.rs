@@ -51,7 +51,8 @@ fn not_known(word: &str, Unknown { nearest, said }: &Unknown) -> CliError {
             "`towline explain` lists what is known, `man 3 errno` the rest".to_owned(),
         ),
         (None, []) => {
-            ("no error has that number".to_owned(), "`towline explain` lists what is known".to_owned())
+            let what = if word.parse::<i32>().is_ok() { "number" } else { "name" };
+            (format!("no error has that {what}"), "`towline explain` lists what is known".to_owned())
         }
         (None, names) => (
             "no error of that name is known here".to_owned(),

@@ -4,6 +4,7 @@ use std::io;
 
 use rustix::io::Errno;
 
+use super::addresses;
 use super::exit::Exit;
 use super::json;
 use super::output::escaped;
@@ -65,7 +66,14 @@ impl CliError {
         match error {
             // Which server it is says more than what was wanted of it.
             ClientError::Job(JobError::Dial(error)) => {
-                CliError::Told(Exit::Unreachable, Box::new(diagnose::dialing(at, &error)))
+                let diagnosis = Box::new(diagnose::dialing(at, &error));
+                let told = CliError::Told(Exit::Unreachable, diagnosis);
+                match addresses::is_here(at).filter(|_| error.kind == DialErrorKind::NameNotFound) {
+                    Some(here) => told.with_why(here).with_next(
+                        "name the server first: HOST[:PORT][/PATH]; files of this machine are seen with `ls`",
+                    ),
+                    None => told,
+                }
             }
             ClientError::Job(JobError::Session(end)) => session(tried, at, end),
             ClientError::Job(JobError::Operation(OpError { by, failure })) => {
@@ -128,6 +136,15 @@ impl CliError {
         match self {
             CliError::Told(exit, diagnosis) => {
                 CliError::Told(exit, Box::new(Diagnosis { next: next.into(), ..*diagnosis }))
+            }
+            CliError::Complained(_) | CliError::OutputClosed => self,
+        }
+    }
+
+    fn with_why(self, why: String) -> CliError {
+        match self {
+            CliError::Told(exit, diagnosis) => {
+                CliError::Told(exit, Box::new(Diagnosis { why, ..*diagnosis }))
             }
             CliError::Complained(_) | CliError::OutputClosed => self,
         }
@@ -258,7 +275,7 @@ fn local_advice(code: Code) -> (&'static str, &'static str) {
     match code {
         Code::NOT_A_FILE => (
             "a file is needed here, and this is a folder, a device or the like",
-            "name a file; a folder is moved with -r, and gives way only with --delete",
+            "name a file, or with -r a folder",
         ),
         Code::NOT_A_FOLDER => ("something on the way there is no folder", "check the path (`ls -ld`)"),
         Code::OUTSIDE => (

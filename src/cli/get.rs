@@ -5,13 +5,14 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::args::{Common, Durable, Transfer};
+use super::addresses;
+use super::args::{Common, Durable, Moving, Transfer, number};
 use super::exit::Exit;
 use super::explain::{CliError, code_of};
 use super::held::Way;
 use super::output::{self, escaped, shown};
 use super::put::{hash_line, report};
-use super::trees::{self, Tree};
+use super::trees::{self, Names, Tree};
 use super::visit::Visit;
 use super::{json, print, visit};
 use crate::client::Moved;
@@ -47,7 +48,7 @@ pub(super) struct Args {
     range: Option<Span>,
 
     /// Connections for one long file; by default as many as make it faster, up to 8, where a round trip takes 5 ms or more
-    #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(Connections::MAX)))]
+    #[arg(short = 'j', long, value_name = "N", value_parser = number::<u32>(1..=Connections::MAX.into()))]
     connections: Option<u32>,
 
     #[command(flatten)]
@@ -101,10 +102,8 @@ fn range_to_a_file(from: &Target) -> CliError {
 }
 
 fn target(text: &OsStr) -> Result<Target, CliError> {
-    Target::from_bytes(text.as_bytes()).map_err(|error| {
-        let tried = format!("cannot get {}", escaped(text.as_bytes()));
-        CliError::usage(tried, &error.to_string(), "", "see `towline get --help`")
-    })
+    let tried = format!("cannot get {}", escaped(text.as_bytes()));
+    addresses::target_or(&tried, "towline get --help", text.as_bytes())
 }
 
 /// What is a file here was to be sent, perhaps.
@@ -121,6 +120,10 @@ fn swapped(names: &[OsString]) -> Option<String> {
 fn file_name(from: &Target) -> Result<&[u8], CliError> {
     from.path.name().ok_or_else(|| {
         let tried = format!("cannot get {from}");
+        if let Some(here) = addresses::is_here(&from.endpoint) {
+            let next = "to send it, `towline put FILE HOST[:PORT][/PATH]`; to fetch, name the server first: HOST/FILE";
+            return CliError::usage(tried, "no file is named", &here, next);
+        }
         let next = format!(
             "name a file: {} (`towline ls {}` shows what is there), or fetch all with -r",
             from.endpoint.with_path("PATH"),
@@ -148,7 +151,14 @@ fn get_file(args: &Args, from: &Target, dest: Option<&Path>) -> Result<(), CliEr
                 let next = format!(
                     "if it is a folder, `towline get -r {from}`; `towline ls {from}` shows what is in it"
                 );
-                if is_folder { told.with_next(next) } else { told }
+                match to.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
+                    _ if is_folder => told.with_next(next),
+                    Some(folder) => told.with_next(format!(
+                        "make the folder first: `mkdir -p {}`",
+                        output::typed([folder.into()])
+                    )),
+                    None => told,
+                }
             })?;
             report("received", &moved, began, &visit.screen);
             visit.screen.note_held(Way::Get);
@@ -184,12 +194,32 @@ fn get_trees(args: &Args, sources: &[Target], dest: Option<&Path>) -> Result<(),
     let places: Vec<(RelPath, PathBuf)> = places.collect();
     trees::refuse_same_place(&tried, &places.iter().map(|(_, to)| to).collect::<Vec<_>>())?;
     let options = args.tree.options(args.transfer.start())?;
-    let names = places.iter().map(|(_, to)| shown(to)).collect();
-    visit::over(args.connections(), &args.common, args.durable.moving(options.start), first, async |visit| {
+    let names = places.iter().map(|(_, to)| Names::one(shown(to))).collect();
+    let again = again(std::env::args_os(), &args.names, &places);
+    let moving = Moving { again, ..args.durable.moving(options.start) };
+    visit::over(args.connections(), &args.common, moving, first, async |visit| {
         let purpose = options.purpose;
         let work = visit.client.get_trees(&places, options.clone());
         trees::moving(visit, tried, Direction::Down, purpose, names, work).await
     })
+}
+
+/// What is typed to go on: a folder that takes a new name here stands there the next time, and would be gone into.
+fn again(
+    typed: impl Iterator<Item = OsString>,
+    names: &[OsString],
+    places: &[(RelPath, PathBuf)],
+) -> Option<String> {
+    let ([source, _], [(path, to)]) = (names, places) else { return None };
+    let takes_its_name = path.name().is_some_and(|name| to.file_name() == Some(OsStr::from_bytes(name)));
+    if to.exists() || takes_its_name || source.as_bytes().ends_with(b"/") {
+        return None;
+    }
+    let with_slash = |arg: OsString| match arg == *source {
+        true => OsString::from_iter([source.as_os_str(), OsStr::new("/")]),
+        false => arg,
+    };
+    Some(output::typed(typed.map(with_slash)))
 }
 
 /// Where a source goes here. What is in a folder goes into the place that was named, or into the current folder.
@@ -224,6 +254,22 @@ mod tests {
         assert_eq!(destination(Some(folder.path()), b"a"), folder.path().join("a"));
         assert_eq!(destination(Some(&folder.path().join("b")), b"a"), folder.path().join("b"));
         assert_eq!(destination(Some(Path::new("missing/")), b"a"), Path::new("missing/a"));
+    }
+
+    #[test]
+    fn to_go_on_with_a_folder_that_got_a_new_name_is_to_fill_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let of = |source: &str, dest: &Path| {
+            let names = [OsString::from(source), dest.into()];
+            let places = [place(&target(OsStr::new(source)).unwrap(), Some(dest), false)];
+            let typed = ["towline", "get", "-r"].map(OsString::from).into_iter().chain(names.clone());
+            again(typed, &names, &places)
+        };
+        let new = folder.path().join("new");
+        assert_eq!(of("h/a", &new), Some(format!("towline get -r h/a/ {}", new.display())));
+        for same_again in [("h/a/", &*new), ("h/a", folder.path()), ("h/new", &*new)] {
+            assert_eq!(of(same_again.0, same_again.1), None, "{same_again:?}");
+        }
     }
 
     #[test]

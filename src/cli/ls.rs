@@ -1,6 +1,7 @@
 //! `towline ls`: a folder's names, or one file.
 
-use super::args::{self, Common};
+use super::addresses;
+use super::args::Common;
 use super::explain::{CliError, code_of};
 use super::output::{self, Utc, escaped};
 use super::{json, visit};
@@ -12,7 +13,7 @@ use crate::wire::{Code, Entry, FileKind, Metadata};
 #[command(after_help = super::examples::LS)]
 pub(super) struct Args {
     /// The folder, or a file to show; unix:SOCKET[:/PATH] goes over a Unix socket
-    #[arg(value_name = "HOST[:PORT][/PATH]", value_parser = args::target())]
+    #[arg(value_name = "HOST[:PORT][/PATH]", value_parser = addresses::target())]
     at: Target,
 
     #[command(flatten)]

@@ -2,6 +2,7 @@
 //!
 //! | file | what |
 //! |---|---|
+//! | `addresses` | addresses as they are typed, and what was meant by those that are none |
 //! | `args` | what may be typed, and what it means |
 //! | `errno` | `towline explain` |
 //! | `config` | `serve --config`: flags from a file |
@@ -17,6 +18,7 @@
 //! | `screen` | what a client tells while it works: retries, entries, progress |
 //! | `progress` | how far it is, how fast, and what is waited for, as text of any width |
 //! | `bar` | the same drawn on a terminal, or as a line now and then |
+//! | `mistakes` | what was typed wrong, in the same words |
 //! | `explain` | errors as [`crate::net::diagnose::Diagnosis`] and exit code |
 //! | `causes` | what is below an error, for `-v` |
 //! | `held` | what held a transfer back |
@@ -26,6 +28,7 @@
 //! | `output` | sizes, rates, times |
 //! | `terminal` | the one place that writes to standard output and standard error, a line at a time, escaped |
 
+mod addresses;
 mod args;
 mod bar;
 mod causes;
@@ -45,6 +48,7 @@ mod journal;
 mod json;
 mod logging;
 mod ls;
+mod mistakes;
 mod output;
 mod partials;
 mod pour;
@@ -67,7 +71,6 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use self::exit::Exit;
-use self::explain::CliError;
 
 /// Moves files between machines, verified, and measures the path between them.
 #[derive(Debug, Parser)]
@@ -131,7 +134,7 @@ fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
             if let Some(told) = config.and_then(|config| config.explain(&error)) {
                 return told.tell(false).unwrap_or(Exit::Usage);
             }
-            if let Some(told) = odd_name(&args, &error) {
+            if let Some(told) = mistakes::told(&args, &error) {
                 return told.tell(false).unwrap_or(Exit::Usage);
             }
             // Nobody is left to tell if this fails. `--help` and `--version` arrive here too.
@@ -161,19 +164,6 @@ fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         // Without something to say, whoever read has read enough.
         Err(error) => error.tell(is_json).unwrap_or(Exit::OutputClosed),
     }
-}
-
-/// A file whose name looks like an option is not what clap would say of it.
-fn odd_name(args: &[OsString], error: &clap::Error) -> Option<CliError> {
-    if error.kind() != clap::error::ErrorKind::UnknownArgument {
-        return None;
-    }
-    let is_odd =
-        |arg: &&OsString| arg.as_encoded_bytes().starts_with(b"-") && std::path::Path::new(arg).exists();
-    let name = output::typed([args.iter().skip(1).find(is_odd)?.clone()]);
-    let next = format!("write ./{name}, or -- before it: what follows that is no option");
-    let why = "what begins with '-' is taken for an option, and a file here has that name";
-    Some(CliError::usage(format!("cannot use {name}"), "there is no such option", why, next))
 }
 
 #[cfg(test)]

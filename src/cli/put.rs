@@ -5,11 +5,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::args::{Common, Transfer};
+use super::addresses;
+use super::args::{Common, Transfer, number};
 use super::explain::{CliError, code_of};
 use super::held::Way;
 use super::output::{self, Size, escaped, rate, shown};
-use super::trees::{self, Tree};
+use super::trees::{self, Names, Tree};
 use super::visit::Visit;
 use super::{json, pour, visit};
 use crate::client::Moved;
@@ -41,7 +42,7 @@ pub(super) struct Args {
     tree: Tree,
 
     /// Connections for one long file; by default as many as make it faster, up to 8, where a round trip takes 5 ms or more
-    #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(Connections::MAX)))]
+    #[arg(short = 'j', long, value_name = "N", value_parser = number::<u32>(1..=Connections::MAX.into()))]
     connections: Option<u32>,
 
     #[command(flatten)]
@@ -95,15 +96,26 @@ fn named(names: &[OsString]) -> Result<(Vec<PathBuf>, Target), CliError> {
             format!("say where it goes: towline put {} HOST[:PORT][/PATH]", output::typed([first.clone()]));
         return Err(CliError::usage(tried, "no destination is named", "", next));
     }
-    let to = Target::from_bytes(last.as_bytes()).map_err(|error| {
-        CliError::usage(
-            format!("{tried} to {}", escaped(last.as_bytes())),
-            &error.to_string(),
-            "",
-            "see `towline put --help`",
-        )
-    })?;
+    let tried = format!("{tried} to {}", escaped(last.as_bytes()));
+    let to = addresses::target_or(&tried, "towline put --help", last.as_bytes())?;
+    if sources.len() > 1
+        && let Some(server) = sources.iter().find(|source| is_server(source))
+    {
+        let said = format!("{} is no file here, and looks like a server as well", escaped(server.as_bytes()));
+        return Err(CliError::usage(
+            tried,
+            &said,
+            "one command talks to one server",
+            "send it to one after the other",
+        ));
+    }
     Ok((sources.iter().map(PathBuf::from).collect(), to))
+}
+
+/// An address with a port that is no file.
+fn is_server(source: &OsString) -> bool {
+    let bytes = source.as_bytes();
+    bytes.contains(&b':') && !Path::new(source).exists() && Target::from_bytes(bytes).is_ok()
 }
 
 /// A source is not there. What was meant is guessed if it is the destination that is.
@@ -155,11 +167,27 @@ fn put_trees(args: &Args, sources: &[PathBuf], to: &Target, tried: String) -> Re
     let places = sources.iter().map(place).collect::<Result<Vec<_>, CliError>>()?;
     trees::refuse_same_place(&tried, &places.iter().map(|(_, to)| to).collect::<Vec<_>>())?;
     let options = args.tree.options(args.transfer.start())?;
-    let names = sources.iter().map(|source| shown(source)).collect();
+    let names = places
+        .iter()
+        .map(|(source, path)| Names { source: shown(source), destination: to.endpoint.with_path(path) });
+    let names = names.collect();
     visit::over(args.connections(), &args.common, options.start, &to.endpoint, async |visit| {
         let purpose = options.purpose;
         let work = visit.client.put_trees(&places, options.clone());
-        trees::moving(visit, tried, Direction::Up, purpose, names, work).await
+        trees::moving(visit, tried, Direction::Up, purpose, names, work).await?;
+        if let [source] = sources
+            && !into
+            && source.is_dir()
+            && !is_content(source)
+            && !visit.screen.is_root_made()
+        {
+            let below = to.endpoint.with_path(format!("{}/", to.path));
+            visit.screen.detail(&format!(
+                "{to} was there, and takes what is in {}: {below} would get a folder in it",
+                shown(source)
+            ));
+        }
+        Ok(())
     })
 }
 

@@ -1,6 +1,7 @@
 //! `towline rm`: one file, or one empty folder.
 
-use super::args::{self, Common};
+use super::addresses;
+use super::args::Common;
 use super::explain::CliError;
 use super::json::Object;
 use super::visit;
@@ -11,7 +12,7 @@ use crate::net::Target;
 #[command(after_help = super::examples::RM)]
 pub(super) struct Args {
     /// What to remove; unix:SOCKET:/PATH goes over a Unix socket
-    #[arg(value_name = "HOST[:PORT]/PATH", value_parser = args::target())]
+    #[arg(value_name = "HOST[:PORT]/PATH", value_parser = addresses::target())]
     at: Target,
 
     #[command(flatten)]

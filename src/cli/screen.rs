@@ -33,6 +33,8 @@ pub(super) struct Screen {
 struct Trees {
     teller: Option<Teller>,
     failures: Failures,
+    /// A source's own place was made: nothing had stood there.
+    is_root_made: bool,
     /// The retry that was told last: what is lost with a connection is tried again at once, and told once.
     retry: Option<String>,
 }
@@ -137,10 +139,17 @@ impl Screen {
         std::mem::take(&mut self.trees().failures)
     }
 
+    /// Whether a place that was named was made, and not filled.
+    pub(super) fn is_root_made(&self) -> bool {
+        self.trees().is_root_made
+    }
+
     fn on_told(&self, told: &Told) {
         let mut trees = self.trees();
+        trees.is_root_made |= told.path.is_empty() && told.outcome == Outcome::FolderMade;
         let Some(teller) = &trees.teller else { return };
         let (line, object) = (teller.line(told), teller.object(told));
+        let is_told_at_the_end = teller.is_told_at_the_end(told);
         if let Line::Wrong(line) = &line {
             trees.failures.note(told, line);
         }
@@ -149,6 +158,7 @@ impl Screen {
             self.bar.progress().file_done(Instant::now());
         }
         match line {
+            Line::Wrong(_) if is_told_at_the_end => {}
             Line::Wrong(line) => self.bar.aside(|| output::complain(&line)),
             Line::Detail(line) => self.detail(&line),
             Line::Result(_) if object.is_some() => {}

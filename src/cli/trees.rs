@@ -14,7 +14,7 @@ use crate::net::diagnose::Diagnosis;
 use crate::proto::client::JobError;
 use crate::proto::op::{OpError, Party};
 use crate::proto::tree_job::{Direction, Outcome, Purpose, Summary, Told, TreeOptions};
-use crate::wire::{FileKind, Start};
+use crate::wire::{Code, FileKind, Start};
 
 /// Failures that the summary names; more are counted.
 const NAMED_MAX: usize = 10;
@@ -71,12 +71,24 @@ pub(super) enum Line {
     Result(String),
 }
 
+/// What one tree is called, on a line of its own or before what is in it.
+pub(super) struct Names {
+    pub(super) source: String,
+    pub(super) destination: String,
+}
+
+impl Names {
+    /// Where both are told of by one name.
+    pub(super) fn one(name: String) -> Names {
+        Names { source: name.clone(), destination: name }
+    }
+}
+
 /// Tells of the entries of a tree.
 pub(super) struct Teller {
     direction: Direction,
     purpose: Purpose,
-    /// What each source is called.
-    names: Vec<String>,
+    names: Vec<Names>,
     /// For a program.
     is_json: bool,
 }
@@ -84,15 +96,29 @@ pub(super) struct Teller {
 impl Teller {
     /// The entry as an object, where those are asked for.
     pub(super) fn object(&self, told: &Told) -> Option<Object> {
-        let item = self.names.get(told.item as usize).map_or("", String::as_str);
+        let item = self.item(told);
         let between = if told.path.is_empty() || item.ends_with('/') { "" } else { "/" };
         let path = [item.as_bytes(), between.as_bytes(), &told.path].concat();
         self.is_json.then(|| json::told(&path, &told.outcome, self.direction, self.purpose))
     }
 
+    /// What goes at the destination is told of by its name there.
+    fn item(&self, told: &Told) -> &str {
+        let Some(names) = self.names.get(told.item as usize) else { return "" };
+        match told.outcome {
+            Outcome::Removed(_) => &names.destination,
+            _ => &names.source,
+        }
+    }
+
+    /// A single source that failed is told of by the error that the command ends with.
+    pub(super) fn is_told_at_the_end(&self, told: &Told) -> bool {
+        matches!(told.outcome, Outcome::Failed(_)) && told.path.is_empty() && self.names.len() == 1
+    }
+
     /// The line for an entry.
     pub(super) fn line(&self, told: &Told) -> Line {
-        let item = self.names.get(told.item as usize).map_or("", String::as_str);
+        let item = self.item(told);
         let name = match (told.path.is_empty(), item.ends_with('/')) {
             (true, _) => item.to_owned(),
             (false, true) => format!("{item}{}", escaped(&told.path)),
@@ -161,7 +187,7 @@ pub(super) async fn moving(
     tried: String,
     direction: Direction,
     purpose: Purpose,
-    names: Vec<String>,
+    names: Vec<Names>,
     work: impl Future<Output = Result<Summary, ClientError>>,
 ) -> Result<(), CliError> {
     let sources = names.len();
@@ -172,7 +198,12 @@ pub(super) async fn moving(
     let failures = visit.screen.failures();
     let is_alone = sources == 1 && summary.failed == 1;
     if let Some((true, error)) = failures.last.clone().filter(|_| is_alone) {
-        return Err(visit.explain(tried)(ClientError::Job(error)));
+        let is_in_the_way = matches!(&error, JobError::Operation(OpError { by: Party::Us, failure }) if failure.code == Code::NOT_A_FILE);
+        let told = visit.explain(tried)(ClientError::Job(error));
+        return Err(match is_in_the_way && direction == Direction::Up {
+            true => told.with_next("to put it below what stands there, end the destination with '/'; -r with --delete replaces that"),
+            false => told,
+        });
     }
     visit.screen.note(&summary_line(&summary, direction, purpose, began.elapsed()));
     if is_json {
@@ -191,7 +222,7 @@ pub(super) async fn moving(
         tried: format!("{tried} whole: {} failed", count(summary.failed, "entry", "entries")),
         said,
         why: "each has its own reason; all the others are done".into(),
-        next: "run the same command again when that is mended: what is done is not done again".into(),
+        next: format!("{} when that is mended: what is done is not done again", visit.again()),
         code: None,
     };
     Err(CliError::Told(Exit::Partial, Box::new(diagnosis)))

@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use super::args::{self, Common};
+use super::addresses;
+use super::args::Common;
 use super::exit::Exit;
 use super::explain::CliError;
 use super::extent::Extent;
 use super::output::{self, Size, rate, shown};
-use super::trees;
+use super::trees::{self, Names};
 use super::{hash, json, put, visit};
 use crate::client::Compared;
 use crate::net::Target;
@@ -24,7 +25,7 @@ pub(super) struct Args {
 
     /// The one there; a PATH that ends in '/' is the folder it is in, under its own name; unix:SOCKET[:/PATH]
     /// goes over a Unix socket
-    #[arg(value_name = "HOST[:PORT][/PATH]", value_parser = args::target())]
+    #[arg(value_name = "HOST[:PORT][/PATH]", value_parser = addresses::target())]
     with: Target,
 
     #[command(flatten)]
@@ -67,7 +68,7 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
 
 fn compare_trees(args: &Args, path: RelPath, tried: String) -> Result<(), CliError> {
     let options = TreeOptions { purpose: Purpose::Compare, ..args.extent.options()? };
-    let names = vec![shown(&args.file).to_string()];
+    let names = vec![Names::one(shown(&args.file))];
     visit::with(&args.common, &args.with.endpoint, async |visit| {
         let places = [(args.file.clone(), path.clone())];
         let work = visit.client.put_trees(&places, options.clone());

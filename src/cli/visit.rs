@@ -34,10 +34,18 @@ pub(super) struct Visit {
     pub(super) server: Endpoint,
     /// Results are for a program.
     pub(super) is_json: bool,
-    kept: Kept,
+    go_on: GoOn,
 }
 
 impl Visit {
+    /// How to go on with what failed in part.
+    pub(super) fn again(&self) -> String {
+        match &self.go_on.again {
+            Some(again) => format!("run `{again}`"),
+            None => "run the same command again".to_owned(),
+        }
+    }
+
     /// Puts a job's error in words. `tried` begins with "cannot".
     pub(super) fn explain(&self, tried: String) -> impl FnOnce(ClientError) -> CliError {
         move |error| {
@@ -47,7 +55,7 @@ impl Visit {
             let was_there = self.client.traffic().received > 0;
             let is_gone = was_there && matches!(error, ClientError::Job(JobError::Dial(_)));
             let told = CliError::job(tried.clone(), &self.server, error);
-            if is_gone { told.in_the_middle_of(tried, self.kept.go_on()) } else { told }
+            if is_gone { told.in_the_middle_of(tried, &self.go_on.words()) } else { told }
         }
     }
 }
@@ -70,11 +78,28 @@ enum Kept {
     Nothing,
 }
 
-impl Kept {
-    fn go_on(self) -> &'static str {
-        match self {
-            Kept::Partials => "run the same command again to go on",
-            Kept::Nothing => "run the same command again to do it after all",
+/// How to go on with a job that was stopped.
+struct GoOn {
+    kept: Kept,
+    /// What is typed for it, where that is not the same again.
+    again: Option<String>,
+}
+
+impl GoOn {
+    fn words(&self) -> String {
+        match (self.kept, &self.again) {
+            (Kept::Partials, Some(again)) => format!("to go on, `{again}`"),
+            (Kept::Nothing, Some(again)) => format!("to do it after all, `{again}`"),
+            (Kept::Partials, None) => "run the same command again to go on".to_owned(),
+            (Kept::Nothing, None) => "run the same command again to do it after all".to_owned(),
+        }
+    }
+
+    /// The same, with what is typed in any case.
+    fn whole(&self) -> String {
+        match &self.again {
+            Some(_) => self.words(),
+            None => format!("{}: {}", self.words(), output::typed(std::env::args_os())),
         }
     }
 }
@@ -111,7 +136,8 @@ fn over_and_kept<T>(
     work: impl AsyncFnOnce(&Visit) -> Result<T, CliError>,
 ) -> Result<T, CliError> {
     common.sockets.check(&[server.dialling()])?;
-    let mut config = common.config(how)?;
+    let mut config = common.config(&how)?;
+    let go_on = GoOn { kept, again: how.again };
     config.limits.connections = connections;
     let runtime = runtime::start(Builder::new_current_thread().max_blocking_threads(8))?;
     let (result, is_hurried) = runtime.block_on(async {
@@ -119,13 +145,13 @@ fn over_and_kept<T>(
         let screen = Arc::new(Screen::new(common.talk, server));
         let watch = Arc::clone(&screen);
         let client = Client::watched(server.clone(), config, move |event| watch.on_event(event));
-        let visit = Visit { client, screen, server: server.clone(), is_json: common.json, kept };
+        let visit = Visit { client, screen, server: server.clone(), is_json: common.json, go_on };
         let result = tokio::select! {
             biased;
             exit = signals.next() => {
                 // The jobs were dropped, and are cancelled; the goodbye behind that tells the server.
                 visit.screen.clear();
-                Err(interrupted(exit, kept))
+                Err(interrupted(exit, &visit.go_on))
             }
             result = work(&visit) => result,
             () = visit.screen.keep_drawing() => unreachable!("it draws for ever"),
@@ -204,9 +230,9 @@ impl Signals {
     }
 }
 
-fn interrupted(exit: Exit, kept: Kept) -> CliError {
+fn interrupted(exit: Exit, go_on: &GoOn) -> CliError {
     let said = if exit == Exit::Interrupted { "interrupted (SIGINT)" } else { "terminated (SIGTERM)" };
-    let why = match kept {
+    let why = match go_on.kept {
         Kept::Partials => {
             "a signal asked for it; what had arrived of a file above 1 MiB is kept for a week, and nothing else"
         }
@@ -216,7 +242,7 @@ fn interrupted(exit: Exit, kept: Kept) -> CliError {
         tried: "stopped before the end".into(),
         said: said.into(),
         why: why.into(),
-        next: format!("{}: {}", kept.go_on(), output::typed(std::env::args_os())),
+        next: go_on.whole(),
         code: None,
     };
     CliError::Told(exit, Box::new(diagnosis))

@@ -2,6 +2,7 @@
 
 use super::session::Floor;
 use crate::time::Duration;
+use crate::wire::Capabilities;
 use crate::wire::limits::EXTENT;
 
 /// However short an idle time the peer states: a side speaks no more often only to be heard.
@@ -30,9 +31,14 @@ impl Connections {
     pub const RTT_MIN: Duration = Duration::from_millis(5);
 }
 
+/// What this crate can do beyond the version.
+pub const CAPABILITIES: Capabilities = Capabilities::HOLES.and(Capabilities::PULLS).and(Capabilities::PUSHES);
+
 /// Limits of a connection and of what runs on it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Limits {
+    /// What is offered to the peer beyond the version: all that this crate can, or less.
+    pub capabilities: Capabilities,
     /// From the beginning of a connection to the peer's `Hello`; `None`: for ever.
     pub handshake: Option<Duration>,
     /// Without a byte from the peer for this long it is taken for dead (asked with a `Ping` at half time); `None`: never.
@@ -74,6 +80,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Limits {
         Limits {
+            capabilities: CAPABILITIES,
             handshake: Some(Duration::from_secs(10)),
             idle: Some(Duration::from_secs(30)),
             linger: Duration::from_secs(2),

@@ -38,7 +38,7 @@ pub mod tree_job;
 
 pub use datagram::DatagramEcho;
 pub use echo::{Echo, EchoEnd};
-pub use limits::{Connections, Limits, ListenLimits};
+pub use limits::{CAPABILITIES, Connections, Limits, ListenLimits};
 pub use prober::Prober;
 pub use rights::{Right, Rights};
 pub use session::Session;

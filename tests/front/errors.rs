@@ -148,6 +148,23 @@ fn what_was_typed_is_wrong() {
         "towline echo ftp://example.org",
         "towline echo example.org --duration none",
         "towline explain EADRINUSE",
+        "towline explain foo",
+        "towline upload notes.txt example.org",
+        "towline -v ls example.org",
+        "towline ls example.org --port 9000",
+        "towline ls ./photos",
+        "towline get notes.txt",
+        "towline get host:notes.txt",
+        "towline put notes.txt 127.0.0.1:1 127.0.0.1:2",
+        "towline put notes.txt example.org --retries many",
+        "towline put notes.txt example.org -j 65",
+        "towline echo example.org --size 64X",
+        "towline echo example.org --flood --rate 5",
+        "towline ls example.org -q -v",
+        "towline ls one two",
+        "towline rm -r example.org/x",
+        "towline serve --listen",
+        "towline completions tcsh",
     ] {
         let code = if typed.starts_with("towline put 127") { 6 } else { 2 };
         tried.run(code, typed);

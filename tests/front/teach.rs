@@ -22,7 +22,7 @@ fn completions_know_the_commands_and_their_flags() {
         std::io::Write::write_all(&mut child.stdin.take().unwrap(), text.as_bytes()).unwrap();
         assert_eq!(String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap(), "verify\n");
     }
-    assert!(complaint(&towline(&["completions", "tcl"]), 2).contains("possible values: bash"));
+    assert!(complaint(&towline(&["completions", "tcl"]), 2).contains("one of bash, "));
 }
 
 #[test]
@@ -52,10 +52,14 @@ fn what_is_misspelled_is_guessed() {
         [("puts", "put"), ("verfy", "verify"), ("server", "serve"), ("complete", "completions")]
     {
         let said = complaint(&towline(&[typed]), 2);
-        assert!(said.contains(&format!("'{meant}'")), "{said}");
+        assert!(
+            said.contains(&format!("was it `towline {meant}`?"))
+                || said.contains(&format!("`towline {meant}` here")),
+            "{said}"
+        );
     }
     let said = complaint(&towline(&["put", "a", "b", "--recursiv"]), 2);
-    assert!(said.contains("'--recursive'"), "{said}");
+    assert!(said.contains("was it --recursive?"), "{said}");
 }
 
 #[test]

@@ -4,11 +4,11 @@ use towline::harness::{Fault, Pair, PairConfig, Side};
 use towline::proto::client::{Event, LinkId, RetryPolicy};
 use towline::proto::op::{OpDone, OpEvent};
 use towline::proto::session;
-use towline::proto::{Connections, Limits};
+use towline::proto::{CAPABILITIES, Connections, Limits};
 use towline::time::{Duration, Time};
-use towline::wire::Code;
+use towline::wire::{Capabilities, Code};
 
-use crate::help::{code, fetch, moved, noise, retries, root};
+use crate::help::{code, fetch, moved, noise, put, retries, root};
 
 const MIB: usize = 1 << 20;
 
@@ -282,4 +282,41 @@ fn memory_is_bounded_by_credit_over_all_connections() {
     assert!(pair.now() > Time::ZERO);
     let (client, _) = pair.footprint_peaks();
     assert!(client < 40 * MIB, "the client held {client} bytes");
+}
+
+/// How many connections were made, to a server that was sent anything.
+fn dials(pair: &Pair) -> usize {
+    (0..8).filter(|link| pair.sent(LinkId(*link), Side::Client) > 0).count()
+}
+
+/// A path like that of the others, to a server that can do no more than `capabilities`.
+fn to_an_older_server(capabilities: Capabilities) -> Pair {
+    let limits = limits(Connections::Fixed(4));
+    let serves = Some(Limits { capabilities, ..limits.clone() });
+    let latency = Duration::from_millis(25);
+    Pair::new(PairConfig { limits, serves, latency, bytes_per_ms: Some(4_000), ..PairConfig::default() })
+}
+
+#[test]
+fn a_server_that_does_not_know_of_pulls_is_asked_over_one_connection() {
+    let content = noise(24 * MIB + 5);
+    let mut pair = to_an_older_server(Capabilities::HOLES.and(Capabilities::PUSHES));
+    gets(&mut pair, &content);
+    assert_eq!(dials(&pair), 1);
+    let mut pair = to_an_older_server(CAPABILITIES);
+    gets(&mut pair, &content);
+    assert_eq!(dials(&pair), 4, "it is the capability that decides");
+}
+
+#[test]
+fn a_server_that_does_not_know_of_pushes_is_sent_to_over_one_connection() {
+    let content = noise(24 * MIB + 5);
+    for (capabilities, expected) in [(Capabilities::HOLES.and(Capabilities::PULLS), 1), (CAPABILITIES, 4)] {
+        let mut pair = to_an_older_server(capabilities);
+        pair.local.put("file", &content);
+        assert_eq!(pair.carry_out(put("file")), Ok(moved(&content, 0)));
+        assert_eq!(pair.served.get("file"), Some(content.clone()));
+        pair.close();
+        assert_eq!(dials(&pair), expected, "{capabilities:?}");
+    }
 }

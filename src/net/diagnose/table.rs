@@ -104,7 +104,9 @@ pub fn find(word: &str) -> Result<&'static Entry, Unknown> {
         Some((0, entry)) => Ok(entry),
         Some(_) | None => {
             let least = nearest.first().map_or(0, |(distance, _)| *distance);
-            let alike = nearest.into_iter().take_while(|(distance, _)| *distance <= least + 1).take(3);
+            // Of what has little in common with any name none was meant.
+            let most = (least + 1).min(word.len().min(LONGEST) / 2);
+            let alike = nearest.into_iter().take_while(|(distance, _)| *distance <= most).take(3);
             Err(Unknown { nearest: alike.map(|(_, entry)| entry).collect(), said: None })
         }
     }
@@ -114,6 +116,9 @@ pub fn find(word: &str) -> Result<&'static Entry, Unknown> {
 pub(super) fn usual(errno: Errno) -> Option<&'static Cause> {
     ENTRIES.iter().find(|entry| entry.errno == Some(errno)).and_then(|entry| entry.usual)
 }
+
+/// The letters of the longest name, about.
+const LONGEST: usize = 12;
 
 /// How many letters have to be added, taken away or replaced (Levenshtein).
 fn distance(one: &str, other: &str) -> usize {

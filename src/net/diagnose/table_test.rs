@@ -21,8 +21,8 @@ fn what_is_no_name_leads_to_the_nearest() {
     assert_eq!(nearest("ADDRINUSE"), ["EADDRINUSE"]);
     assert_eq!(nearest("CONNREFUSE"), ["ECONNREFUSED"]);
     assert!(nearest("ENFIL").contains(&"ENFILE"));
-    assert!(nearest(&"x".repeat(1_000_000)).len() <= 3);
-    assert!(!nearest("").is_empty());
+    assert!(nearest(&"x".repeat(1_000_000)).is_empty());
+    assert!(nearest("").is_empty() && nearest("foo").is_empty(), "nothing that it could have been");
     let unknown = find("2222").unwrap_err();
     assert!(unknown.nearest.is_empty() && unknown.said.is_some());
     assert!(find("-5").unwrap_err().said.is_none());

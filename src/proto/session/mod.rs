@@ -42,9 +42,6 @@ pub use floor::Floor;
 pub use request::{Began, Request};
 pub use waits::Waits;
 
-/// What this crate can do beyond the version.
-pub const CAPABILITIES: Capabilities = Capabilities::HOLES.and(Capabilities::PULLS).and(Capabilities::PUSHES);
-
 /// Which end of the connection a session is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {

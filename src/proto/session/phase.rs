@@ -8,7 +8,7 @@
 
 use super::lives::speak_after;
 use super::table::SlotId;
-use super::{CAPABILITIES, Command, Event, Role, Session, SessionEnd};
+use super::{Command, Event, Role, Session, SessionEnd};
 use crate::probe::{Bug, Mark, mark, mark_if, planted};
 use crate::proto::machine::{Effect, End, Out};
 use crate::proto::op::OpInput;
@@ -100,7 +100,7 @@ impl Session {
         let hello = Hello {
             lowest: VERSION,
             highest: VERSION,
-            capabilities: CAPABILITIES,
+            capabilities: self.limits.capabilities,
             window: self.limits.window,
             operations: self.limits.operations,
             idle_ms,
@@ -140,7 +140,7 @@ impl Session {
         self.speak_after = speak_after(&hello);
         self.heard(now, self.channel.decoder.held());
         self.channel.outbound.grant(hello.window);
-        self.table.peer_allows(hello.operations, hello.capabilities.both(CAPABILITIES));
+        self.table.peer_allows(hello.operations, hello.capabilities.both(self.limits.capabilities));
         out.event(Event::Ready { version, hello });
         // What rode behind this side's own hello goes on.
         let riding: Vec<SlotId> = self.table.open.keys().copied().collect();
