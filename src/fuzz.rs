@@ -1,10 +1,15 @@
 //! The bodies of the fuzz targets in `fuzz/`, so that the ordinary tests can replay the corpora through them. Each
 //! takes any bytes and panics where a law of the wire is broken. May import the pure layers. Feature `harness`.
 
+mod operations;
+mod parsers;
 mod replies;
+mod script;
 
 use bytes::Bytes;
 
+pub use self::operations::{operations, store};
+pub use self::parsers::{handshake, paths, records};
 pub use self::replies::replies;
 use crate::harness::Lone;
 use crate::proto::Limits;

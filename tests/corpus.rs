@@ -26,6 +26,11 @@ const TARGETS: &[(&str, Target)] = &[
     ("decode", towline::fuzz::decode),
     ("conn_bytes", towline::fuzz::conn_bytes),
     ("replies", towline::fuzz::replies),
+    ("handshake", towline::fuzz::handshake),
+    ("operations", towline::fuzz::operations),
+    ("paths", towline::fuzz::paths),
+    ("records", towline::fuzz::records),
+    ("store", towline::fuzz::store),
 ];
 
 fn corpus(target: &str) -> PathBuf {
@@ -247,6 +252,54 @@ fn write_conversations() {
         let seed = [&[0xc3, 0xff, 0x42, 0x2e], &said(requests)[..]].concat();
         fs::write(folder.join(name), seed).expect("a written seed");
     }
+}
+
+#[test]
+#[ignore = "writes fuzz/corpus/{handshake,operations,paths,records,store}; see fuzz/README.md"]
+fn write_scripts() {
+    let write = |target: &str, name: String, seed: &[u8]| {
+        fs::create_dir_all(corpus(target)).expect("a folder for seeds");
+        fs::write(corpus(target).join(name), seed).expect("a written seed");
+    };
+    let mut random = SplitMix(5);
+    for target in ["operations", "store"] {
+        for number in 0..8 {
+            let seed: Vec<u8> = (0..12).flat_map(|_| random.next_u64().to_le_bytes()).collect();
+            write(target, format!("drawn-{number}"), &seed);
+        }
+    }
+    for (number, two) in
+        ["a/b\nc", "\n", "a\n..", "x/.towline\n.towline", "a//b\nc", "\u{1b}[2J\n\u{fe}"].iter().enumerate()
+    {
+        write("paths", format!("two-{number}"), two.as_bytes());
+    }
+    let hello = Hello {
+        lowest: 1,
+        highest: 3,
+        capabilities: Capabilities::HOLES,
+        window: 2 << 20,
+        operations: 8,
+        idle_ms: 1_000,
+        tlvs: vec![wire::Tlv { kind: 7, value: b"unknown".to_vec() }],
+    };
+    let newer = Hello { lowest: 2, ..hello.clone() };
+    let critical = Hello { tlvs: vec![wire::Tlv { kind: 0x8007, value: Vec::new() }], ..hello.clone() };
+    for (name, hello) in [("known", hello), ("newer", newer), ("critical", critical)] {
+        let frame = Frame::of(OperationId::CONNECTION, Body::Hello(hello)).to_bytes();
+        for how in [0xa1, 0xe1] {
+            write("handshake", format!("{name}-{how:x}"), &[&[how, 5], &frame[..]].concat());
+        }
+    }
+    // Sequence, length, seconds, nanoseconds, length of the path, path, blocks.
+    let note: [&[u8]; 6] =
+        [&[1, 0, 0, 0, 0, 0, 0, 0], &[0, 0, 32, 0, 0, 0, 0, 0], &[9; 8], &[1; 4], &[1, 0], b"a\x0f"];
+    write("records", "note".to_owned(), &[&[2], &note.concat()[..]].concat());
+    // Kind, request, attempt, seconds, intent; of a publication device, inode, seconds, nanoseconds, path.
+    let done: [&[u8]; 4] = [&[2], &[7; 16], &[1; 12], &[3; 32]];
+    let publishes: [&[u8]; 6] = [&[0], &[7; 16], &[1; 12], &[3; 32], &[4; 28], b"folder/file"];
+    let record = |body: Vec<u8>| [&(body.len() as u16).to_le_bytes()[..], &body].concat();
+    let log = [record(publishes.concat()), record(done.concat())].concat();
+    write("records", "log".to_owned(), &[&[3], &log[..]].concat());
 }
 
 /// Steps of every kind, drawn; the fuzzer draws better ones.

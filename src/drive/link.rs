@@ -11,10 +11,11 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{Pool, Traffic};
 use crate::probe::{Bug, planted};
-use crate::proto::machine::End;
+use crate::proto::machine::{End, ROOM_MIN};
 
 /// Bytes that may be queued to go out.
 pub(super) const QUEUE: usize = 2 * 1024 * 1024;
+const _: () = assert!(QUEUE >= ROOM_MIN);
 /// Pieces handed to the system at once.
 const PIECES: usize = 64;
 /// Reads shorter than this part of a buffer are copied, so that they do not pin it.

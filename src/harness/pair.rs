@@ -121,15 +121,19 @@ impl Pair {
     /// The server's root, and the client's.
     pub const ROOT: RootId = RootId(0);
 
-    /// Two ends that have not met.
+    /// Two ends that have not met, with no files.
     pub fn new(config: PairConfig) -> Pair {
-        let (served, local) = (MemoryFiles::new(), MemoryFiles::new());
+        Pair::over(config, 1, MemoryFiles::new(), MemoryFiles::new())
+    }
+
+    /// The same with the files of another pair's, which is gone: `life` tells the two apart.
+    pub fn over(config: PairConfig, life: u64, local: MemoryFiles, served: MemoryFiles) -> Pair {
         let store = |nonce, files: &MemoryFiles| {
             let mut names = Names::new(nonce);
             names.add_root(files.clone()).expect("memory can be read");
             names
         };
-        let stores = [store(1, &local), store(2, &served)];
+        let stores = [store(2 * life - 1, &local), store(2 * life, &served)];
         let client = Client::new(Time::ZERO, config.limits.clone(), config.policy.clone(), 7);
         let (client, _) = Checked::new(Time::ZERO, client, Out::new());
         Pair {
@@ -229,15 +233,25 @@ impl Pair {
 
     /// The same, where so many partials are kept for another attempt.
     pub fn close_keeping(&mut self, kept: usize) {
+        self.close_keeping_any();
+        let left = [&self.local, &self.served].map(partials).concat();
+        assert_eq!(left.len(), 2 * kept, "{left:?}:\n{}", self.trace.text());
+    }
+
+    /// The same, however many partials are kept, as long as somebody can go on with each.
+    pub fn close_keeping_any(&mut self) {
+        self.close_leaving_any();
+        let strays = [&self.local, &self.served].map(strays).concat();
+        assert!(strays.is_empty(), "{strays:?}");
+    }
+
+    /// The same on disks that fail, so that something may be left that the next who starts there clears away.
+    pub fn close_leaving_any(&mut self) {
         self.command(Command::Close);
         self.run();
         assert!(self.client.is_closed(), "the client did not close:\n{}", self.trace.text());
         assert!(self.servers.is_empty(), "a session did not close:\n{}", self.trace.text());
         assert_eq!(self.leases(), 0, "a lease was left:\n{}", self.trace.text());
-        let left = [&self.local, &self.served].map(partials).concat();
-        assert_eq!(left.len(), 2 * kept, "{left:?}:\n{}", self.trace.text());
-        let strays = [&self.local, &self.served].map(strays).concat();
-        assert!(strays.is_empty(), "{strays:?}");
     }
 
     /// Runs until nothing is on its way and no deadline is set.

@@ -10,8 +10,8 @@
 //! 3. **Split invariance.** However the bytes of a stream were split or joined, the concatenated transmissions and the
 //!    sequence of all other effects are the same.
 //! 4. **Room.** `Room(n)` is absolute: the transport takes `n` more bytes now. Transmissions stay within it, but for
-//!    at most [`Machine::RESERVE`] bytes beyond, for control. A transport that has nothing queued takes at least 512 KiB:
-//!    a segment waits until it fits whole.
+//!    at most [`Machine::RESERVE`] bytes beyond, for control. A transport that has nothing queued takes at least
+//!    [`ROOM_MIN`]: a segment waits until it fits whole.
 //! 5. **Time.** At equal `now`, bytes come before `Elapsed`. After `Elapsed` at `now` the deadline is none or later;
 //!    an early `Elapsed` does nothing. A deadline may fire late.
 //! 6. **Completion.** Every `Store` effect is answered by exactly one `Stored` with its ticket. `Close` comes once, after
@@ -70,6 +70,9 @@ pub trait Machine: Clone + PartialEq + Hash + fmt::Debug {
     /// Nothing, where a machine holds no time.
     fn rebase(&mut self, _now: Time) {}
 }
+
+/// What a transport that has nothing queued takes at least, in bytes: more than any frame.
+pub const ROOM_MIN: usize = 512 * 1024;
 
 /// What is transmitted.
 pub trait Bulk {

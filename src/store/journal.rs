@@ -153,3 +153,25 @@ fn decode_body(mut body: &[u8]) -> Option<(u64, Note)> {
     let held = BlockSet::from_bytes(body[count..].to_vec());
     (length <= limits::FILE_MAX).then_some((sequence, Note { path, length, modified, held }))
 }
+
+/// Whatever is read as a journal's place is read again as it is written, and says nothing that the protocol does not allow. For fuzzers: `bytes`
+/// are a place, or with `is_mended` the body of one.
+#[cfg(feature = "harness")]
+pub(crate) fn check_journal(bytes: &[u8], is_mended: bool) {
+    let mended = || {
+        let mut place = MAGIC.to_vec();
+        place.put_u32_le(u32::try_from(bytes.len()).expect("inputs are short"));
+        place.extend_from_slice(bytes);
+        let hash = blake3::hash(&place);
+        place.extend_from_slice(hash.as_bytes());
+        place
+    };
+    let place = if is_mended { mended() } else { bytes.to_vec() };
+    let Some((sequence, note)) = decode(&place) else { return };
+    assert!(note.length <= limits::FILE_MAX);
+    // Zeros at the end of the blocks say nothing, and are left out when it is written again.
+    assert_eq!(decode(&encode(sequence, &note)), Some((sequence, note.clone())));
+    let (path, length, modified) = (note.path.clone(), note.length, note.modified);
+    let offer = Offer { path, length, mode: 0o644, modified, version: 0, attempt: Default::default() };
+    assert!(note.is_about(&offer) && note.held_of(&offer).len() <= offer.blocks() as usize);
+}

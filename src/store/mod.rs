@@ -70,6 +70,10 @@ pub use errors::no_lease;
 pub use files::{File, FileError, FileErrorKind, Files, Links, Lock, Status};
 pub use group::{Group, Publication, Published};
 pub use joint::Joined;
+#[cfg(feature = "harness")]
+pub(crate) use journal::check_journal;
 pub use kept::{Kept, kept, remove_kept};
 pub use names::Names;
+#[cfg(feature = "harness")]
+pub(crate) use record::check_log;
 pub use whole::{Begun, Moved};

@@ -136,3 +136,29 @@ fn link(chain: &Chain, bytes: &[u8]) -> Chain {
     hasher.update(chain).update(bytes);
     hasher.finalize().into()
 }
+
+/// Whatever is read as a log has one encoding, record by record. For fuzzers: `bytes` are a log, or with `is_mended` one whose
+/// checksums are put right first.
+#[cfg(feature = "harness")]
+pub(crate) fn check_log(bytes: &[u8], is_mended: bool) {
+    let mended = || {
+        let (mut log, mut rest, mut chain) = (Vec::new(), bytes, START);
+        while let Some((mut head, behind)) = rest.split_at_checked(HEAD) {
+            let length = usize::from(head.get_u16_le()).min(behind.len());
+            let mut record = u16::try_from(length).expect("it was one").to_le_bytes().to_vec();
+            record.extend_from_slice(&behind[..length]);
+            chain = link(&chain, &record);
+            record.extend_from_slice(&chain);
+            log.append(&mut record);
+            rest = &behind[length..];
+        }
+        log
+    };
+    let log = if is_mended { mended() } else { bytes.to_vec() };
+    let (mut rest, mut chain) = (&log[..], START);
+    while let Some((record, length, next)) = decode(rest, &chain) {
+        let (encoded, again) = encode(&record, &chain);
+        assert!(encoded == rest[..length] && again == next, "{record:?} has a second encoding");
+        (rest, chain) = (&rest[length..], next);
+    }
+}
