@@ -43,7 +43,8 @@ fn a_check_says_what_would_be_or_what_is_wrong_first() {
     let told = check("dir = \"files\"\nlisten = [\"127.0.0.1:1\"]\ndrop-box = true\n", &[]).well();
     let expected = "serves files, as a box for new files: they can be sent, and not seen\nlistens on 127.0.0.1:1\nall is right\n";
     assert_eq!(told.out, expected);
-    check("dir = \"files\"\nread-only = true\ndrop-box = true\n", &[]).fails(2, &["cannot be used with"]);
+    check("dir = \"files\"\nread-only = true\ndrop-box = true\n", &[])
+        .fails(2, &["--read-only", "--drop-box"]);
     check("dir = \"files\"\nmax-connections = 5\nmax-greeting = 9\n", &[])
         .fails(2, &["max-greeting is 9, and there may be 5 connections in all"]);
     check("dir = \"files\"\n\nmax-conections = 5\n", &[])
