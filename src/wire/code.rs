@@ -90,7 +90,7 @@ codes! {
     /// Something stands there already, and this client may not replace it.
     EXISTS = 0x2010, "something stands there already, and you may not replace it";
     /// A listing is longer than its asker takes (said by a side to itself).
-    LISTING_TOO_LONG = 0x2011, "the listing is too long";
+    LISTING_TOO_LONG = 0x2012, "the listing is too long";
 
     /// Too many connections.
     BUSY = 0x3001, "the server is busy";
