@@ -120,6 +120,8 @@ pub mod blocking;
 pub mod cli;
 #[cfg(feature = "net")]
 pub mod client;
+#[cfg(feature = "cli")]
+pub mod contain;
 #[cfg(feature = "net")]
 pub mod drive;
 #[cfg(feature = "net")]

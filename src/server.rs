@@ -20,7 +20,8 @@ pub use crate::proto::listener::ListenEnd;
 use crate::proto::storage::{RootId, StoreError};
 use crate::proto::{Limits, ListenLimits};
 pub use crate::proto::{Right, Rights};
-use crate::store::os::{Durability, OsFiles};
+use crate::store::os::OsFiles;
+pub use crate::store::os::{Durability, Reserve};
 use crate::time::Duration;
 
 /// How a server behaves.
@@ -38,6 +39,8 @@ pub struct ServerConfig {
     pub allowance: Allowance,
     /// Whether what is acknowledged is durable.
     pub durability: Durability,
+    /// How much of the disk stays free.
+    pub reserve: Reserve,
     /// For how long after something has arrived the server looks for more instead of sleeping: it answers sooner, and takes a whole
     /// processor meanwhile. The runtime must be one of a single thread. `None`: it sleeps at once.
     pub busy_poll: Option<Duration>,
@@ -52,6 +55,7 @@ impl Default for ServerConfig {
             echo_idle: Some(Duration::from_secs(300)),
             allowance: Allowance::default(),
             durability: Durability::Full,
+            reserve: Reserve::None,
             busy_poll: None,
         }
     }
@@ -78,6 +82,26 @@ impl Doors {
     pub fn at(place: &Place) -> io::Result<Doors> {
         let listener = Listener::bind(place, &SocketOptions::default())?;
         Ok(Doors { files: vec![listener], ..Doors::default() })
+    }
+
+    /// The same sockets in the runtime that this is called in: for who binds them before it starts any thread. The runtime in which they
+    /// were bound has to be there still.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn adopted(self) -> io::Result<Doors> {
+        let all = |sockets: Vec<Listener>| sockets.into_iter().map(Listener::adopted).collect();
+        let mail = self.mail.into_iter().map(|(place, mailbox)| {
+            let mailbox = match mailbox {
+                Mailbox::Udp(mail) => Mailbox::Udp(mail.adopted()?),
+                Mailbox::Unix(mail, file) => Mailbox::Unix(mail.adopted()?, file),
+            };
+            Ok((place, mailbox))
+        });
+        let mail = mail.collect::<io::Result<_>>()?;
+        let (files, guarded, echo): (io::Result<_>, io::Result<_>, io::Result<_>) =
+            (all(self.files), all(self.guarded), all(self.echo));
+        Ok(Doors { files: files?, guarded: guarded?, echo: echo?, mail })
     }
 
     /// Where the first one that speaks the protocol can be dialled.
@@ -120,7 +144,8 @@ impl Server {
     /// If the folder is not there, is none, or cannot be read.
     pub async fn new(folder: &Path, nonce: u64, config: ServerConfig) -> Result<Server, StoreError> {
         let disk = Disk::new(net::seed(nonce.into()) as u64, Mode::Threads);
-        let root = disk.lend_root(OsFiles::open(folder)?.with_durability(config.durability)).await?;
+        let files = OsFiles::open(folder)?.with_durability(config.durability).with_reserve(config.reserve);
+        let root = disk.lend_root(files).await?;
         Ok(Server { disk, root: Some(root), config, guard: None, watch: Arc::new(|_| {}) })
     }
 

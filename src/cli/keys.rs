@@ -1,6 +1,6 @@
 //! Whom `serve` lets in where it asks: its key, the keys that may come, and what happens when those change.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::explain::CliError;
@@ -43,6 +43,13 @@ impl Keys {
         })
     }
 
+    /// Whether the files of keys are as they have to be; makes none.
+    pub(super) fn check(&self) -> Result<(), CliError> {
+        let keyring = self.own.keyring(self.authorized_keys.as_ref(), None)?;
+        keyring.identity().map_err(CliError::keyring)?;
+        keyring.authorized().map(|_| ()).map_err(CliError::keyring)
+    }
+
     /// Reads the keys, and makes one for this machine where it has none.
     pub(super) fn secure(&self) -> Result<Secured, CliError> {
         let keyring = self.own.keyring(self.authorized_keys.as_ref(), None)?;
@@ -63,6 +70,12 @@ impl Secured {
             self.guard.public().fingerprint()
         ))?;
         output::print(&self.who_may_come())
+    }
+
+    /// Where the file of those who may come is, which is read again.
+    pub(super) fn folder(&self) -> Option<PathBuf> {
+        let folder = self.keyring.authorized.parent().filter(|folder| !folder.as_os_str().is_empty());
+        Some(folder.unwrap_or(Path::new(".")).to_path_buf()).filter(|folder| folder.is_dir())
     }
 
     fn who_may_come(&self) -> String {

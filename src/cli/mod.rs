@@ -8,6 +8,7 @@
 //! | `keys` | whom `serve` lets in
 //! | `key` | this machine's identity |
 //! | `trust` | whom to trust: keys, servers that were met, first contact |
+//! | `config` | `serve --config`: flags from a file |
 //! | `doors` | the sockets of `serve` |
 //! | `serve`, `put`, `get`, `ls`, `rm`, `echo`, `partials`, `hash`, `verify` | one file a command |
 //! | `trees` | what `put` and `get` share where more than one file moves |
@@ -34,6 +35,7 @@ mod addresses;
 mod args;
 mod bar;
 mod causes;
+mod config;
 mod demo;
 mod doors;
 mod echo;
@@ -129,10 +131,17 @@ pub fn main() -> ExitCode {
 }
 
 fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
-    let args: Vec<OsString> = args.into_iter().collect();
+    let merged = config::merged(&<Cli as clap::CommandFactory>::command(), args.into_iter().collect());
+    let (args, config) = match merged {
+        Ok(merged) => merged,
+        Err(error) => return error.tell(false).unwrap_or(Exit::Usage),
+    };
     let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
         Err(error) => {
+            if let Some(told) = config.and_then(|config| config.explain(&error)) {
+                return told.tell(false).unwrap_or(Exit::Usage);
+            }
             if let Some(told) = mistakes::told(&args, &error) {
                 return told.tell(false).unwrap_or(Exit::Usage);
             }

@@ -110,7 +110,8 @@ struct Serving<A: Accept> {
     /// Accepted, and not admitted or refused yet.
     at_the_door: Option<(ConnectionId, Door, A::Stream, Traced)>,
     tasks: BTreeMap<ConnectionId, Task>,
-    closed: (UnboundedSender<ConnectionId>, UnboundedReceiver<ConnectionId>),
+    /// What connections' tasks tell the listener.
+    told: (UnboundedSender<ListenInput>, UnboundedReceiver<ListenInput>),
     stop: Option<UnboundedReceiver<ListenInput>>,
     timer: Pin<Box<Sleep>>,
     accept_error: Option<io::Error>,
@@ -121,14 +122,14 @@ impl<A: Accept> Serve<A> {
     /// is given back, and their clients see them lost.
     pub async fn run(self, stop: StopReceiver) -> ListenEnd {
         let mut serving = Serving {
-            listener: listener::Listener::new(self.listen.clone()),
+            listener: listener::Listener::new(self.listen.clone(), &self.limits),
             config: self,
             clock: Clock::start(),
             pool: Pool::new(256 * 1024, 16),
             next: 0,
             at_the_door: None,
             tasks: BTreeMap::new(),
-            closed: unbounded_channel(),
+            told: unbounded_channel(),
             stop: Some(stop.0),
             timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
             accept_error: None,
@@ -151,9 +152,11 @@ impl<A: Accept> Serve<A> {
 
 impl<A: Accept> Serving<A> {
     fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<Input<listener::Listener>> {
-        if let Poll::Ready(Some(id)) = self.closed.1.poll_recv(cx) {
-            self.tasks.remove(&id);
-            return Poll::Ready(Input::Command(ListenInput::Closed(id)));
+        if let Poll::Ready(Some(input)) = self.told.1.poll_recv(cx) {
+            if let ListenInput::Closed(id) = input {
+                self.tasks.remove(&id);
+            }
+            return Poll::Ready(Input::Command(input));
         }
         if let Some(stop) = &mut self.stop {
             match stop.poll_recv(cx) {
@@ -199,6 +202,8 @@ impl<A: Accept> Serving<A> {
         match event {
             ListenEvent::Admit(_) => self.begin(None),
             ListenEvent::Refuse(_, failure) => self.begin(Some(failure)),
+            ListenEvent::Overdue(id, failure) => self.tell(id, session::Command::Abort(failure)),
+            ListenEvent::Cut(id, failure) => self.tell(id, session::Command::HangUp(failure)),
             ListenEvent::Paused => {
                 if let Some(error) = self.accept_error.take() {
                     warn!(%error, "connections cannot be accepted for now");
@@ -242,7 +247,7 @@ impl<A: Accept> Serving<A> {
         refusal: Option<Failure>,
         guard: Option<Arc<Guard>>,
     ) -> Task {
-        let closed = TellClosed(id, self.closed.0.clone());
+        let (closed, told) = (TellClosed(id, self.told.0.clone()), self.told.0.clone());
         let span = traced.span();
         let visitor = Visitor {
             id,
@@ -255,6 +260,7 @@ impl<A: Accept> Serving<A> {
             pool: self.pool.clone(),
             traced,
             watch: Arc::clone(&self.config.watch),
+            told,
         };
         let (commands, inbox) = unbounded_channel();
         let orders = (commands.clone(), inbox);
@@ -272,7 +278,9 @@ impl<A: Accept> Serving<A> {
         let echo = Echo::new(clock.now(), self.config.echo_idle);
         let run = Run::new(clock, echo, Out::new(), NoDial::default(), self.pool.clone());
         let run = run.with_traffic(traced.traffic()).with_link((), stream);
-        let closed = TellClosed(id, self.closed.0.clone());
+        // Nobody is asked who they are.
+        let _ = self.told.0.send(ListenInput::Ready(id));
+        let closed = TellClosed(id, self.told.0.clone());
         let span = traced.span();
         let mut over = TellEchoClosed { id, watch: Arc::clone(&self.config.watch), end: None, traced };
         let running = async move {
@@ -290,6 +298,15 @@ impl<A: Accept> Serving<A> {
     fn close_doors(&mut self, command: &session::Command) {
         self.config.doors.clear();
         self.tell_all(command);
+    }
+
+    /// One that has ended meanwhile needs telling no more.
+    fn tell(&mut self, id: ConnectionId, command: session::Command) {
+        match self.tasks.get(&id) {
+            Some(Task::Session(commands, _)) => drop(commands.send(command)),
+            Some(Task::Echo(task)) => task.abort(),
+            None => {}
+        }
     }
 
     fn tell_all(&mut self, command: &session::Command) {
@@ -314,14 +331,14 @@ impl<A: Accept> Drop for Serving<A> {
 }
 
 /// Tells the listener that a connection's task is over, however it ended.
-struct TellClosed(ConnectionId, UnboundedSender<ConnectionId>);
+struct TellClosed(ConnectionId, UnboundedSender<ListenInput>);
 
 impl Drop for TellClosed {
     fn drop(&mut self) {
         if planted(Bug::ForgetTask) {
             return;
         }
-        let _ = self.1.send(self.0);
+        let _ = self.1.send(ListenInput::Closed(self.0));
     }
 }
 

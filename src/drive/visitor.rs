@@ -9,7 +9,7 @@ use super::guard::{Guard, Met, Presence, deadline};
 use super::traced::Traced;
 use super::{Clock, Completions, NoDial, Pool, Run, ServerEvent, Submit, Watch};
 use crate::net::tls::Secured;
-use crate::proto::listener::ConnectionId;
+use crate::proto::listener::{ConnectionId, ListenInput};
 use crate::proto::machine::Out;
 use crate::proto::session::{self, SessionEnd};
 use crate::proto::storage::{Owner, RootId};
@@ -33,6 +33,8 @@ pub(super) struct Visitor {
     pub(super) pool: Pool,
     pub(super) traced: Traced,
     pub(super) watch: Watch,
+    /// The listener, which is told once it is known who has come.
+    pub(super) told: UnboundedSender<ListenInput>,
 }
 
 /// Commands to a session, both ends: before there is one, too.
@@ -56,7 +58,7 @@ impl Visitor {
         let audience = self.receive(stream, (&commands, &mut inbox)).await;
         // The inbox ends with those who may command, not with this task.
         drop(commands);
-        let Visitor { clock, store, pool, mut traced, watch, .. } = self;
+        let Visitor { id, clock, store, pool, mut traced, watch, told, .. } = self;
         let end = match audience {
             Err(end) => end,
             Ok(audience) => {
@@ -68,6 +70,10 @@ impl Visitor {
                     .with_commands(inbox);
                 run.to_end(|event| {
                     traced.on_event(&event);
+                    if let session::Event::Ready { .. } = event {
+                        // A server that is gone waits for nobody.
+                        let _ = told.send(ListenInput::Ready(id));
+                    }
                     watch(ServerEvent::Session { connection, event });
                 })
                 .await

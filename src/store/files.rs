@@ -234,6 +234,8 @@ pub enum FileErrorKind {
     ReadOnly,
     /// No space, or a quota is used up.
     NoSpace,
+    /// What is free on the disk is kept for others.
+    Reserved,
     /// Too many open files.
     TooManyFiles,
     /// The name is too long, or not one that the file system takes.
@@ -271,6 +273,7 @@ impl fmt::Display for FileError {
             FileErrorKind::Denied => "permission denied",
             FileErrorKind::ReadOnly => "the file system is read-only",
             FileErrorKind::NoSpace => "no space left, or the quota is used up",
+            FileErrorKind::Reserved => "what is still free is kept for others",
             FileErrorKind::TooManyFiles => "too many open files",
             FileErrorKind::BadName => "the file system does not take a name like this, or one this long",
             FileErrorKind::TooLong => "the file is longer than the file system allows",

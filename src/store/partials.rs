@@ -380,7 +380,7 @@ fn check_space<F: Files>(place: &Root<F>, offer: &Offer, held: &BlockSet) -> Res
         return Ok(());
     }
     mark(Mark::NoSpace);
-    let why = format!("it needs {needed} bytes, and {free} are free");
+    let why = format!("it needs {needed} bytes, and {free} may be used");
     Err(refused(Code::NO_SPACE, "receive", &offer.path, why))
 }
 

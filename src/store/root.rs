@@ -43,6 +43,7 @@ impl<F: Files> Root<F> {
             Err(error) => match error.kind {
                 FileErrorKind::TooManyFiles | FileErrorKind::Other => return Err(reserve_failed(error)),
                 FileErrorKind::Denied | FileErrorKind::ReadOnly | FileErrorKind::NoSpace => None,
+                FileErrorKind::Reserved => None,
                 FileErrorKind::Link | FileErrorKind::NotAFolder | FileErrorKind::NotAFile => None,
                 FileErrorKind::NotFound | FileErrorKind::Exists | FileErrorKind::NotEmpty => None,
                 FileErrorKind::Outside | FileErrorKind::Busy => None,

@@ -46,9 +46,13 @@ pub(crate) struct Served {
 
 impl Served {
     pub(crate) fn start() -> Served {
+        Served::start_with(&[])
+    }
+
+    pub(crate) fn start_with(args: &[&str]) -> Served {
         let folder = tempfile::tempdir().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_towline"));
-        command.arg("serve").arg(folder.path()).args(["--quiet", "--listen", "127.0.0.1:0"]);
+        command.arg("serve").arg(folder.path()).args(["--quiet", "--listen", "127.0.0.1:0"]).args(args);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();

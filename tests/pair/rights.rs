@@ -27,13 +27,17 @@ fn begins(kind: Kind, rights: Rights) -> Option<Result<(), Failure>> {
     let mut lone = server_for(rights);
     let body = generate::body(&mut ChaCha8Rng::seed_from_u64(3), kind);
     lone.hear(1, body);
-    if lone.events.iter().any(|event| matches!(event, Event::Began(..))) {
-        return Some(Ok(()));
-    }
-    lone.heard().into_iter().find_map(|frame| match frame.body {
-        Body::Failed(failure) if frame.operation.0 == 1 => Some(Err(failure)),
+    lone.events.iter().find(|event| matches!(event, Event::Began(..)))?;
+    let told = lone.events.iter().find_map(|event| match event {
+        Event::Finished(_, Err(error)) => Some(error.failure.clone()),
         _ => None,
-    })
+    });
+    let heard = lone.heard().into_iter().find_map(|frame| match frame.body {
+        Body::Failed(failure) if frame.operation.0 == 1 => Some(failure),
+        _ => None,
+    });
+    assert_eq!(told, heard, "whoever watches hears what the client hears");
+    Some(heard.map_or(Ok(()), Err))
 }
 
 #[test]

@@ -12,7 +12,11 @@ mod once;
 mod owners;
 #[cfg(all(feature = "net", target_os = "linux"))]
 mod recorded;
+#[cfg(feature = "net")]
+mod reserve;
 mod streams;
 mod suite;
+#[cfg(all(feature = "net", target_os = "linux"))]
+mod swapped;
 #[cfg(feature = "net")]
 mod system;

@@ -28,7 +28,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "cli",
         &[
             "time", "wire", "proto", "store", "identity", "keyring", "net", "drive", "server", "client",
-            "fuzz",
+            "contain", "fuzz",
         ],
     ),
 ];

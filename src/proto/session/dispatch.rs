@@ -4,7 +4,7 @@ use super::phase::Phase;
 use super::table::{Slot, SlotId, inner, outer, read_length};
 use super::{Began, Event, Request, Role, Session, Tag, Waits};
 use crate::probe::{Bug, Mark, mark_if, planted};
-use crate::proto::machine::{Effect, End, Out};
+use crate::proto::machine::{Bulk, Effect, End, Out};
 use crate::proto::op::{
     Answer, Ask, Comparison, Intake, OpEffect, OpError, OpEvent, OpInput, OpResult, Operation, Party, Pourer,
     Printer, Puller, Pusher, Question, Reader, Receiver, Sender, ShareOrder, Summary, Supplier, Taker,
@@ -72,6 +72,7 @@ impl Session {
         let limits = &self.limits;
         let operation: Operation = match request {
             Request::Ask(question) => Ask::new(question).into(),
+            Request::List(path) => Ask::listing(path, limits.listed_max).into(),
             Request::Put { root, source, path, attempt } => {
                 Sender::upload(root, source, path, attempt, limits).into()
             }
@@ -142,6 +143,7 @@ impl Session {
             self.step_operation(now, before, OpInput::Flush, out);
         }
         if let Some(slot) = known {
+            self.progress.moves(body.bulk() as u64);
             if self.role == Role::Client && is_terminal(&body) {
                 self.table.answered(slot);
             }
@@ -217,13 +219,19 @@ impl Session {
         } else if self.table.is_full() {
             Some(Failure::from(Code::TOO_MANY_OPERATIONS))
         } else {
-            self.rights.admit(&began).err()
+            None
         };
         if let Some(failure) = refusal {
             return self.channel.send(id, Body::Failed(failure), out);
         }
         let tag = Tag(u64::from(id.0));
+        let admitted = self.rights.admit(&began);
         out.event(Event::Began(tag, began));
+        if let Err(failure) = admitted {
+            // Whoever watches sees what was tried as well.
+            out.event(Event::Finished(tag, Err(OpError { by: Party::Us, failure: failure.clone() })));
+            return self.channel.send(id, Body::Failed(failure), out);
+        }
         self.open(now, Some(id), tag, operation, out);
     }
 
@@ -320,6 +328,7 @@ impl Session {
 
     fn on_operation_closed(&mut self, now: Time, slot: SlotId, result: OpResult, out: &mut Out<Session>) {
         let Some((Slot { operation, tag, id, .. }, is_answered)) = self.table.remove(slot) else { return };
+        self.operation_counts();
         // What held a helper back held back the transfer that it helps.
         if self.role == Role::Client && !operation.helps() {
             let waits = self.meter.take(now);

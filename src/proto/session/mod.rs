@@ -13,9 +13,11 @@
 //! | `request.rs` | what a client asks for |
 //! | `waits.rs` | what transfers wait for |
 //! | `lives.rs` | life signs, heard and given |
+//! | `floor.rs` | what a peer has to move at least |
 
 mod channel;
 mod dispatch;
+mod floor;
 mod lives;
 mod phase;
 mod request;
@@ -36,6 +38,7 @@ use crate::probe::{Bug, Mark, mark, mark_if, planted};
 use crate::proto::states::state_names;
 use crate::time::{Duration, Time};
 use crate::wire::{Body, Capabilities, Failure, Frame, Hello};
+pub use floor::Floor;
 pub use request::{Began, Request};
 pub use waits::Waits;
 
@@ -68,6 +71,8 @@ pub enum Command {
     Drain,
     /// End the connection now, and tell the peer why.
     Abort(Failure),
+    /// Drop the connection, without a word.
+    HangUp(Failure),
 }
 
 /// What a session tells the application.
@@ -122,6 +127,7 @@ pub struct Session {
     /// Bytes heard since this side spoke last, as far as they are counted.
     unanswered: usize,
     meter: waits::Meter,
+    progress: floor::Progress,
 }
 
 state_names!(
@@ -163,6 +169,7 @@ impl Session {
         }
         let channel = Channel::new(&limits);
         let table = Table::new(role, &limits);
+        let progress = floor::Progress::new(limits.floor);
         Session {
             role,
             rights,
@@ -176,6 +183,7 @@ impl Session {
             speak_after: None,
             unanswered: 0,
             meter: waits::Meter::default(),
+            progress,
         }
     }
 
@@ -264,6 +272,7 @@ impl Session {
                 Timer::Ping => self.ask(out),
                 Timer::Speak => self.speak(now, out),
                 Timer::Idle => self.on_silence(out),
+                Timer::Floor => self.watch_progress(now, out),
                 Timer::Linger => self.on_lingered(out),
             }
         }
@@ -303,7 +312,10 @@ impl Machine for Session {
                 return;
             }
             Input::Ended((), end) => self.on_ended(end, out),
-            Input::Room((), room) => self.channel.set_room(room),
+            Input::Room((), room) => {
+                let taken = self.channel.set_room(room);
+                self.progress.moves(taken);
+            }
             Input::Elapsed => self.on_elapsed(now, out),
             Input::Stored(ticket, stored) => self.on_stored(now, ticket, stored, out),
             Input::Command(command) => self.on_command(now, command, out),
@@ -337,6 +349,7 @@ impl Machine for Session {
     fn rebase(&mut self, now: Time) {
         self.timers.rebase(now);
         self.meter.rebase(now);
+        self.progress.rebase(now);
     }
 }
 
@@ -364,6 +377,7 @@ impl Session {
         }
         self.take_turns(now, out);
         self.advance_phase(now, out);
+        self.watch_progress(now, out);
         self.channel.flush(out);
         if self.phase.is_ready_to_close(self.table.is_empty()) {
             self.timers.clear();

@@ -57,6 +57,7 @@ fn rows() -> Vec<Row<Session>> {
         row("Cancel job 1", Input::Command(Command::Cancel(Tag(1)))),
         row("Drain", Input::Command(Command::Drain)),
         row("Abort", Input::Command(Command::Abort(Failure::from(Code::DRAINING)))),
+        row("HangUp", Input::Command(Command::HangUp(Failure::from(Code::BUSY)))),
     ];
     rows.extend(waits());
     rows
