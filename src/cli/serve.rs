@@ -179,16 +179,7 @@ async fn serve(
     // Before anything is printed, so that whoever waits for that may send a signal at once.
     let signals = Signals::new()?;
     let hangups = secured.as_ref().map(|_| visit::hangups()).transpose()?;
-    let config = ServerConfig {
-        rights: args.access.most(),
-        limits: args.caps.each(args.timeouts.limits()),
-        listen: args.caps.listen(args.drain.0),
-        reserve: args.caps.reserve(),
-        echo_idle: args.echo_idle_timeout.0,
-        durability: args.durable.durability(),
-        busy_poll: args.busy_poll,
-        ..ServerConfig::default()
-    };
+    let config = args.config();
     let nonce = args::random()? as u64;
     let server = if args.no_files {
         Server::without_files(config)
@@ -371,6 +362,19 @@ impl Args {
         let sockets: Vec<Place> = files.iter().chain(&self.echo).cloned().collect();
         let own = secured.and_then(Secured::folder).map(|folder| (folder, contain::Access::Read));
         self.containment.apply(folder, own, &sockets)
+    }
+
+    fn config(&self) -> ServerConfig {
+        ServerConfig {
+            rights: self.access.most(),
+            limits: self.caps.each(self.timeouts.limits()),
+            listen: self.caps.listen(self.drain.0),
+            reserve: self.caps.reserve(),
+            echo_idle: self.echo_idle_timeout.0,
+            durability: self.durable.durability(),
+            busy_poll: self.busy_poll,
+            ..ServerConfig::default()
+        }
     }
 
     /// What whoever reaches it can do.

@@ -1,6 +1,6 @@
 //! Whom to trust: this machine's key, servers that were met, and what is done at first contact.
 
-use std::io::{self, BufRead, IsTerminal};
+use std::io::{self, BufRead};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::exit::Exit;
 use super::explain::CliError;
 use super::output;
+use super::terminal;
 use crate::client::server_key;
 use crate::identity::{Fingerprint, HostName, PublicKey};
 use crate::keyring::{Keyring, KeyringError};
@@ -169,7 +170,7 @@ impl Trust {
             }
             None => {}
         }
-        if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+        if !terminal::has_somebody_to_ask() {
             let said = format!(
                 "it was never met from here, and nobody is there to ask; its key has the fingerprint {found}"
             );

@@ -232,7 +232,7 @@ fn plaintext_beyond_this_machine_is_said_at_every_start() {
     assert!(line.starts_with("warning: whoever reaches 0.0.0.0:0 can read, replace and remove"), "{line}");
     child.kill().unwrap();
     child.wait().unwrap();
-    home.fails(&["serve", "--tls", "--insecure-plaintext"], 2, &["cannot be used with"]);
+    home.fails(&["serve", "--tls", "--insecure-plaintext"], 2, &["it cannot go together with"]);
 }
 
 #[test]

@@ -310,12 +310,8 @@ fn a_partial_that_has_another_name_is_not_written_to() {
     for in_a_new_process in [false, true] {
         let world = Kernel::default();
         let (mut names, root) = store(&world, 1);
-        let open = NameOp::OpenPartial {
-            root,
-            offer: offer("f", &content),
-            existing: Existing::Replace,
-            owner: Owner::ANYBODY,
-        };
+        let (offer, owner) = (offer("f", &content), Owner::ANYBODY);
+        let open = NameOp::OpenPartial { root, offer, existing: Existing::Replace, owner };
         let NameDone::Partial { lease, .. } = names.execute(open.clone()).unwrap() else { panic!("another") };
         fill(&names, lease, &content).unwrap();
         names.execute(NameOp::Keep { lease, held: first(9) }).unwrap();

@@ -288,13 +288,11 @@ impl Session {
     }
 
     /// What is kept of an upload is its sender's.
-    fn with_owner(&self, op: StoreOp) -> StoreOp {
-        match op {
-            StoreOp::Name(NameOp::OpenPartial { root, offer, existing, owner: _ }) => {
-                StoreOp::Name(NameOp::OpenPartial { root, offer, existing, owner: self.owner })
-            }
-            op @ (StoreOp::Name(_) | StoreOp::Block(_) | StoreOp::File(_) | StoreOp::Stream(_)) => op,
+    fn with_owner(&self, mut op: StoreOp) -> StoreOp {
+        if let StoreOp::Name(NameOp::OpenPartial { owner, .. }) = &mut op {
+            *owner = self.owner;
         }
+        op
     }
 
     fn store(&mut self, ticket: Ticket, op: StoreOp, out: &mut Out<Session>) {
