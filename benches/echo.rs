@@ -13,7 +13,7 @@ use tokio::runtime::Runtime;
 use towline::drive::{Disk, Door, Mode, Serve, Traffic, stopper};
 use towline::net::Listener;
 use towline::proto::storage::RootId;
-use towline::proto::{Limits, ListenLimits};
+use towline::proto::{Limits, ListenLimits, Rights};
 use towline::store::memory::MemoryFiles;
 
 async fn listener() -> (TcpListener, SocketAddr) {
@@ -53,6 +53,8 @@ async fn towline() -> SocketAddr {
     let serve = Serve {
         doors: vec![(Door::Echo, Listener::Tcp(listener))],
         store: (Arc::new(disk), RootId(0)),
+        rights: Rights::NONE,
+        guard: None,
         limits: Limits::default(),
         listen: ListenLimits::default(),
         echo_idle: Some(Duration::from_secs(300)),

@@ -52,6 +52,7 @@ use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
 use crate::client::{self, ClientConfig, ClientError, ConnectError, Connection, Moved};
+use crate::net::tls::ClientTls;
 use crate::net::{AddressError, Endpoint, SocketOptions};
 use crate::proto::client::RetryPolicy;
 use crate::wire::{Entry, Metadata, PathError, RelPath};
@@ -70,12 +71,15 @@ pub struct Options {
     pub attempts: u32,
     /// Options of its sockets.
     pub socket: SocketOptions,
+    /// How it encrypts, who it is, and which key the server has; `None`: nothing is encrypted, and nobody asks.
+    pub tls: Option<ClientTls>,
 }
 
 impl Default for Options {
     fn default() -> Options {
         let RetryPolicy { attempts, connect, operation, .. } = RetryPolicy::default();
-        Options { connect_timeout: connect, timeout: operation, attempts, socket: SocketOptions::default() }
+        let socket = SocketOptions::default();
+        Options { connect_timeout: connect, timeout: operation, attempts, socket, tls: None }
     }
 }
 
@@ -131,7 +135,8 @@ impl Client {
             ..RetryPolicy::default()
         };
         let (seed, socket) = (crate::net::random()?, options.socket.clone());
-        let config = ClientConfig { policy, seed, socket, ..ClientConfig::default() };
+        let tls = options.tls.clone();
+        let config = ClientConfig { policy, seed, socket, tls, ..ClientConfig::default() };
         let thread = Background::start()?;
         let client = thread.block_on(client::Client::connect(endpoint, config))?;
         Ok(Client { client: Some(client), thread })

@@ -42,6 +42,7 @@ use tokio::time::Instant;
 
 pub use crate::drive::Events;
 use crate::drive::{AnyPipe, Completions, Dial, Disk, Jobs, Mode, Teller};
+use crate::net::tls::ClientTls;
 use crate::net::{self, Endpoint, SocketOptions, options};
 use crate::proto::Limits;
 pub use crate::proto::client::{Event, JobId, RetryPolicy};
@@ -55,7 +56,7 @@ use crate::time::Duration;
 use crate::wire::{
     Attempt, Code, Entry, Get, Metadata, Modified, RelPath, Remove, RequestId, Span, Start, Stream,
 };
-pub use dialer::{ConnectError, Connection};
+pub use dialer::{ConnectError, Connection, server_key};
 use dialer::{Dialled, SocketDialer};
 pub use error::ClientError;
 pub use trees::Places;
@@ -69,6 +70,8 @@ pub struct ClientConfig {
     pub policy: RetryPolicy,
     /// Options of each socket.
     pub socket: SocketOptions,
+    /// How it encrypts, who it is, and which key the server has; `None`: nothing is encrypted, and nobody asks.
+    pub tls: Option<ClientTls>,
     /// A random number: jitter, request ids and the names of partials come from it, so that no two clients may have the same.
     /// 0: one of the system's, where the client is one over real sockets.
     pub seed: u128,
@@ -116,7 +119,7 @@ impl Client {
         let store = Completions::new(Arc::new(disk.clone()));
         let dialled = Dialled::default();
         let options = config.socket.clone();
-        let dialer = SocketDialer::new(endpoint, options, &dialled);
+        let dialer = SocketDialer::new(endpoint, options, config.tls.clone(), &dialled);
         Client { dialled, ..Client::over(dialer, disk, store, config, watch) }
     }
 
@@ -187,7 +190,7 @@ where
         D: Dial + Send + 'static,
         D::Stream: Send + 'static,
     {
-        let ClientConfig { limits, policy, socket: _, seed, start, durability } = config;
+        let ClientConfig { limits, policy, socket: _, tls: _, seed, start, durability } = config;
         let teller = Teller::default();
         let told = teller.clone();
         let jobs = Jobs::start(dialer, store, limits, policy, (seed >> 64) as u64, move |event| {

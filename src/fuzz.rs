@@ -1,6 +1,7 @@
 //! The bodies of the fuzz targets in `fuzz/`, so that the ordinary tests can replay the corpora through them. Each
 //! takes any bytes and panics where a law of the wire is broken. May import the pure layers. Feature `harness`.
 
+mod keys;
 mod operations;
 mod parsers;
 mod replies;
@@ -8,6 +9,7 @@ mod script;
 
 use bytes::Bytes;
 
+pub use self::keys::{authorized_keys, key_file, known_hosts};
 pub use self::operations::{operations, store};
 pub use self::parsers::{handshake, paths, records};
 pub use self::replies::replies;

@@ -97,6 +97,10 @@ pub mod fuzz;
 #[cfg(feature = "harness")]
 #[deny(clippy::disallowed_types, clippy::disallowed_methods, clippy::wildcard_enum_match_arm)]
 pub mod harness;
+#[deny(clippy::disallowed_types, clippy::disallowed_methods, clippy::wildcard_enum_match_arm)]
+pub mod identity;
+#[cfg(feature = "net")]
+pub mod keyring;
 #[cfg(feature = "net")]
 pub mod net;
 #[deny(clippy::disallowed_types, clippy::disallowed_methods, clippy::wildcard_enum_match_arm)]
@@ -116,6 +120,8 @@ pub mod blocking;
 pub mod cli;
 #[cfg(feature = "net")]
 pub mod client;
+#[cfg(feature = "cli")]
+pub mod contain;
 #[cfg(feature = "net")]
 pub mod drive;
 #[cfg(feature = "net")]

@@ -13,18 +13,22 @@ use tokio::task::JoinSet;
 use crate::drive::{
     Disk, Door, LentRoot, LocalMail, Mode, Serve, Traffic, UdpMail, event_sink, serve_mail, stay_awake,
 };
-pub use crate::drive::{Events, ServerEvent, StopReceiver, Stopper, Watch, stopper};
+pub use crate::drive::{Events, Guard, ServerEvent, StopReceiver, Stopper, Watch, stopper};
 use crate::net::{self, Endpoint, HostPort, Listener, Place, SocketFile, SocketOptions};
 pub use crate::proto::datagram::Allowance;
 pub use crate::proto::listener::ListenEnd;
 use crate::proto::storage::{RootId, StoreError};
 use crate::proto::{Limits, ListenLimits};
-use crate::store::os::{Durability, OsFiles};
+pub use crate::proto::{Right, Rights};
+use crate::store::os::OsFiles;
+pub use crate::store::os::{Durability, Reserve};
 use crate::time::Duration;
 
 /// How a server behaves.
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
+    /// What whoever connects may do.
+    pub rights: Rights,
     /// Limits of each connection.
     pub limits: Limits,
     /// Limits of all together.
@@ -35,6 +39,8 @@ pub struct ServerConfig {
     pub allowance: Allowance,
     /// Whether what is acknowledged is durable.
     pub durability: Durability,
+    /// How much of the disk stays free.
+    pub reserve: Reserve,
     /// For how long after something has arrived the server looks for more instead of sleeping: it answers sooner, and takes a whole
     /// processor meanwhile. The runtime must be one of a single thread. `None`: it sleeps at once.
     pub busy_poll: Option<Duration>,
@@ -43,11 +49,13 @@ pub struct ServerConfig {
 impl Default for ServerConfig {
     fn default() -> ServerConfig {
         ServerConfig {
+            rights: Rights::ALL,
             limits: Limits::default(),
             listen: ListenLimits::default(),
             echo_idle: Some(Duration::from_secs(300)),
             allowance: Allowance::default(),
             durability: Durability::Full,
+            reserve: Reserve::None,
             busy_poll: None,
         }
     }
@@ -56,8 +64,10 @@ impl Default for ServerConfig {
 /// The sockets of a server.
 #[derive(Default)]
 pub struct Doors {
-    /// Those that speak the protocol.
+    /// Those that speak the protocol, to anybody.
     pub files: Vec<Listener>,
+    /// Those that speak the protocol over TLS, to whom the server's [`Guard`] knows.
+    pub guarded: Vec<Listener>,
     /// Raw echo of streams (RFC 862).
     pub echo: Vec<Listener>,
     /// Raw echo of datagrams (RFC 862), and where it is.
@@ -74,12 +84,32 @@ impl Doors {
         Ok(Doors { files: vec![listener], ..Doors::default() })
     }
 
+    /// The same sockets in the runtime that this is called in: for who binds them before it starts any thread. The runtime in which they
+    /// were bound has to be there still.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn adopted(self) -> io::Result<Doors> {
+        let all = |sockets: Vec<Listener>| sockets.into_iter().map(Listener::adopted).collect();
+        let mail = self.mail.into_iter().map(|(place, mailbox)| {
+            let mailbox = match mailbox {
+                Mailbox::Udp(mail) => Mailbox::Udp(mail.adopted()?),
+                Mailbox::Unix(mail, file) => Mailbox::Unix(mail.adopted()?, file),
+            };
+            Ok((place, mailbox))
+        });
+        let mail = mail.collect::<io::Result<_>>()?;
+        let (files, guarded, echo): (io::Result<_>, io::Result<_>, io::Result<_>) =
+            (all(self.files), all(self.guarded), all(self.echo));
+        Ok(Doors { files: files?, guarded: guarded?, echo: echo?, mail })
+    }
+
     /// Where the first one that speaks the protocol can be dialled.
     ///
     /// # Errors
     /// If there is none, or the system does not tell its address.
     pub fn endpoint(&self) -> io::Result<Endpoint> {
-        let first = self.files.first().ok_or(io::ErrorKind::NotFound)?;
+        let first = self.files.first().or(self.guarded.first()).ok_or(io::ErrorKind::NotFound)?;
         match first.local()? {
             Place::Tcp(at) | Place::Udp(at) => {
                 Ok(Endpoint::Tcp(HostPort { host: at.ip().to_string(), port: at.port() }))
@@ -102,6 +132,7 @@ pub struct Server {
     disk: Disk<OsFiles>,
     root: Option<LentRoot<OsFiles>>,
     config: ServerConfig,
+    guard: Option<Arc<Guard>>,
     watch: Watch,
 }
 
@@ -113,13 +144,20 @@ impl Server {
     /// If the folder is not there, is none, or cannot be read.
     pub async fn new(folder: &Path, nonce: u64, config: ServerConfig) -> Result<Server, StoreError> {
         let disk = Disk::new(net::seed(nonce.into()) as u64, Mode::Threads);
-        let root = disk.lend_root(OsFiles::open(folder)?.with_durability(config.durability)).await?;
-        Ok(Server { disk, root: Some(root), config, watch: Arc::new(|_| {}) })
+        let files = OsFiles::open(folder)?.with_durability(config.durability).with_reserve(config.reserve);
+        let root = disk.lend_root(files).await?;
+        Ok(Server { disk, root: Some(root), config, guard: None, watch: Arc::new(|_| {}) })
     }
 
     /// A server that echoes, and has no files: doors that speak the protocol stay shut.
     pub fn without_files(config: ServerConfig) -> Server {
-        Server { disk: Disk::new(0, Mode::Threads), root: None, config, watch: Arc::new(|_| {}) }
+        Server { disk: Disk::new(0, Mode::Threads), root: None, config, guard: None, watch: Arc::new(|_| {}) }
+    }
+
+    /// Asks who comes at the doors that are [guarded](Doors::guarded): without a guard nobody comes in there.
+    pub fn guarded_by(mut self, guard: Arc<Guard>) -> Server {
+        self.guard = Some(guard);
+        self
     }
 
     /// Tells `watch` what happens, from the tasks in which it does: it must not block.
@@ -158,11 +196,19 @@ impl Server {
             }
         }
         let files = doors.files.into_iter().filter(|_| self.root.is_some());
+        let is_guarded = self.root.is_some() && self.guard.is_some();
+        let guarded = doors.guarded.into_iter().filter(|_| is_guarded);
         let echo = doors.echo.into_iter().map(|socket| (Door::Echo, socket));
         let serve = Serve {
-            doors: files.map(|socket| (Door::Files, socket)).chain(echo).collect(),
+            doors: files
+                .map(|socket| (Door::Files, socket))
+                .chain(guarded.map(|socket| (Door::Guarded, socket)))
+                .chain(echo)
+                .collect(),
             // Where there is none, no door leads to it.
             store: (Arc::new(self.disk.clone()), self.root.as_ref().map_or(RootId(0), LentRoot::id)),
+            rights: self.config.rights,
+            guard: self.guard,
             limits: self.config.limits,
             listen: self.config.listen,
             echo_idle: self.config.echo_idle,

@@ -227,9 +227,8 @@ fn a_port_in_use_names_its_holder_and_the_first_server_goes_on() {
 }
 
 #[test]
-fn beyond_loopback_is_refused_unless_it_is_spelled_out() {
-    let here = tempfile::tempdir().unwrap();
-    let args = ["serve", path_text(here.path()), "--listen", "0.0.0.0:0"];
+fn an_echo_beyond_loopback_is_refused_unless_it_is_spelled_out() {
+    let args = ["serve", "--no-files", "--echo", "0.0.0.0:0"];
     fails(&args, 2, &["--insecure-plaintext", "nothing is encrypted"]);
 }
 

@@ -1,6 +1,6 @@
 //! Replays the committed corpora of the fuzzer through the bodies of its targets, so that what it once found stays
 //! found in the ordinary test run. What is ignored makes the first corpora: of `decode` from the test vectors, of `conn_bytes`
-//! from conversations, of `replies` by hand.
+//! from conversations, of the others by hand.
 
 use std::fs;
 use std::path::PathBuf;
@@ -26,6 +26,9 @@ const TARGETS: &[(&str, Target)] = &[
     ("decode", towline::fuzz::decode),
     ("conn_bytes", towline::fuzz::conn_bytes),
     ("replies", towline::fuzz::replies),
+    ("authorized_keys", towline::fuzz::authorized_keys),
+    ("known_hosts", towline::fuzz::known_hosts),
+    ("key_file", towline::fuzz::key_file),
     ("handshake", towline::fuzz::handshake),
     ("operations", towline::fuzz::operations),
     ("paths", towline::fuzz::paths),

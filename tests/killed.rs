@@ -57,7 +57,7 @@ fn a_server_that_is_killed_in_the_middle_of_an_upload_leaves_nothing_torn_and_no
     for round in 0..kills {
         let sent = content(round);
         std::fs::write(&source, &sent).unwrap();
-        let mut server = Served::of(&served);
+        let mut server = Served::of(&served, &[]);
         let mut client = put(&source, &server);
         // Anywhere from before the first byte to behind the last: then it dies as it publishes, or after.
         let until = random.next_u64() % (LENGTH as u64 * 5 / 4);
@@ -83,7 +83,7 @@ fn a_server_that_is_killed_in_the_middle_of_an_upload_leaves_nothing_torn_and_no
             cut += 1
         }
         // Whoever comes next is let in at once, goes on, and leaves nothing behind.
-        let server = Served::of(&served);
+        let server = Served::of(&served, &[]);
         assert!(put(&source, &server).wait().unwrap().success(), "round {round}: locked");
         assert!(std::fs::read(served.join("file")).unwrap() == sent, "round {round}");
         assert_eq!(left(&served), Vec::<String>::new(), "round {round}");

@@ -256,3 +256,49 @@ fn clients_without_a_seed_are_told_apart() {
     });
     served.stop();
 }
+
+/// Keys in place of flags: a server that asks who comes, and a client who is known to it.
+#[test]
+fn a_server_and_a_client_know_each_other_by_their_keys() {
+    use towline::identity::{AuthorizedKeys, Grant, SecretKey};
+    use towline::net::tls::{ClientTls, Identity};
+    use towline::server::{Guard, Rights};
+
+    let (shared, here) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let source = here.path().join("notes.txt");
+    std::fs::write(&source, "for later").unwrap();
+    let [ours, theirs] = [1, 2].map(|seed| Identity::new(&SecretKey([seed; 32])));
+    let mut authorized = AuthorizedKeys::default();
+    authorized.allow(ours.public(), Grant { name: "us".into(), rights: Rights::ALL });
+    let guard = std::sync::Arc::new(Guard::new(&theirs, authorized));
+
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let open = Doors::at(&Place::Tcp("127.0.0.1:0".parse().unwrap())).unwrap();
+        let endpoint = open.endpoint().unwrap();
+        let doors = Doors { guarded: open.files, ..Doors::default() };
+        let server = Server::new(shared.path(), 0, ServerConfig::default()).await.unwrap();
+        let (stopper, stop) = stopper();
+        let running = server.guarded_by(std::sync::Arc::clone(&guard)).run(doors, stop);
+        let work = async {
+            let options = towline::net::SocketOptions::default();
+            let shown = towline::client::server_key(&endpoint, &options, &ours).await.unwrap();
+            assert_eq!(shown, theirs.public());
+            let config = |tls| ClientConfig { tls: Some(tls), ..ClientConfig::default() };
+            let tls = ClientTls::new(&ours, shown);
+            let client = Client::connect(endpoint.clone(), config(tls)).await.unwrap();
+            client.put(&source, RelPath::new("notes.txt").unwrap()).await.unwrap();
+            // Nobody may come any more, and who is there is told.
+            assert_eq!(guard.replace(AuthorizedKeys::default()), 1);
+            let error = client.list(RelPath::ROOT).await.unwrap_err().to_string();
+            assert!(error.contains("the server does not know your key"), "{error}");
+            client.close().await;
+            let wrong = ClientTls::new(&ours, ours.public());
+            let error = Client::connect(endpoint.clone(), config(wrong)).await.map(|_| ()).unwrap_err();
+            assert!(error.to_string().contains("another key than the one that is known"), "{error}");
+            stopper.drain();
+        };
+        tokio::join!(running, work);
+    });
+    assert_eq!(std::fs::read_to_string(shared.path().join("notes.txt")).unwrap(), "for later");
+}

@@ -93,11 +93,12 @@ fn lints_are_not_silenced_without_a_reason() {
 
 #[test]
 fn every_test_that_is_linked_is_there() {
-    let path = "docs/SOCKETS.md";
-    let text =
-        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).expect("it is there");
-    let document = Source { path: path.to_owned(), text };
-    assert_eq!(rules::linked_tests(&document, &sources()), Vec::<String>::new());
+    for path in ["docs/SOCKETS.md", "docs/SECURITY.md"] {
+        let text =
+            std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).expect("it is there");
+        let document = Source { path: path.to_owned(), text };
+        assert_eq!(rules::linked_tests(&document, &sources()), Vec::<String>::new());
+    }
 }
 
 #[test]

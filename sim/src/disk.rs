@@ -168,6 +168,19 @@ impl Files for PoweredFiles {
         Ok(())
     }
 
+    fn rename_new(
+        &self,
+        from: &MemoryFolder,
+        from_name: &[u8],
+        to: &MemoryFolder,
+        to_name: &[u8],
+    ) -> Result<(), FileError> {
+        self.wires.begin(Primitive::Rename)?;
+        self.inner.rename_new(from, from_name, to, to_name)?;
+        (self.renamed)(from_name, &self.inner.path_below(to, to_name));
+        Ok(())
+    }
+
     fn remove_file(&self, at: &MemoryFolder, name: &[u8]) -> Result<(), FileError> {
         self.wires.begin(Primitive::RemoveFile)?;
         self.inner.remove_file(at, name)

@@ -40,6 +40,8 @@ impl Streams {
     pub const COMPARED: &str = "compared";
     /// Latency, limits, retries.
     pub const WORLD: &str = "world";
+    /// How many may wait to greet.
+    pub const DOORSTEP: &str = "doorstep";
 
     /// The streams of `seed`.
     pub fn new(seed: u64) -> Streams {

@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::explain::CliError;
+use super::trust::Trust;
 use crate::client::ClientConfig;
 use crate::net::options::{self, parse_duration};
 use crate::net::{OptionName, SocketOptions, SocketUse, diagnose};
@@ -33,6 +34,9 @@ pub(super) struct Common {
 
     #[command(flatten)]
     pub(super) sockets: Sockets,
+
+    #[command(flatten)]
+    pub(super) trust: Trust,
 
     /// How often to try again what a passing failure broke
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = number::<u32>(0..=999))]
@@ -189,7 +193,7 @@ impl Common {
         };
         let Moving { start, durability, again: _ } = *moving;
         let (limits, socket) = (self.timeouts.limits(), self.sockets.options.clone());
-        Ok(ClientConfig { limits, policy, socket, seed: random()?, start, durability })
+        Ok(ClientConfig { limits, policy, socket, tls: None, seed: random()?, start, durability })
     }
 }
 

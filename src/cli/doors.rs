@@ -72,10 +72,20 @@ impl Held {
     }
 }
 
-/// Opens all sockets; gives also where they are, in the order in which they were named: files, then echo.
-pub(super) fn open(files: &[Place], echo: &[Place], sockets: &Sockets) -> Result<Opened, CliError> {
-    sockets.check(&files.iter().chain(echo).map(Place::listening).collect::<Vec<_>>())?;
+/// Opens all sockets; gives also where they are, those who ask who comes first, then the others for files, then echo.
+pub(super) fn open(
+    (files, guarded): (&[Place], &[Place]),
+    echo: &[Place],
+    sockets: &Sockets,
+) -> Result<Opened, CliError> {
+    let all = files.iter().chain(guarded).chain(echo);
+    sockets.check(&all.map(Place::listening).collect::<Vec<_>>())?;
     let mut opened = Opened::default();
+    for place in guarded {
+        let (socket, held) = stream(place, "listen", &sockets.options)?;
+        opened.doors.guarded.push(socket);
+        opened.files.push(held);
+    }
     for place in files {
         let (socket, held) = stream(place, "listen", &sockets.options)?;
         opened.doors.files.push(socket);
@@ -191,7 +201,8 @@ mod tests {
         for (path, expected) in
             [(file, "never removed"), (folder.path().join("none/echo"), "the folder that the socket")]
         {
-            let Err(CliError::Told(Exit::CannotListen, told)) = open(&[], &[Place::Unix(path)], &none) else {
+            let Err(CliError::Told(Exit::CannotListen, told)) = open((&[], &[]), &[Place::Unix(path)], &none)
+            else {
                 panic!("it listens")
             };
             assert!(told.why.contains(expected), "{told}");

@@ -20,6 +20,7 @@ use tokio::runtime::Builder;
 use super::args::{Patience, Sockets, Talk, number, patience, size, some_time, time};
 use super::exit::Exit;
 use super::explain::CliError;
+use super::trust::Trust;
 use super::visit::Signals;
 use super::{output, runtime, terminal};
 use crate::proto::prober::verdict::FailIf;
@@ -114,6 +115,9 @@ pub(super) struct Args {
     sockets: Sockets,
 
     #[command(flatten)]
+    trust: Trust,
+
+    #[command(flatten)]
     talk: Talk,
 }
 
@@ -196,10 +200,16 @@ fn measure(args: &Args, target: &Target) -> Result<(), CliError> {
     let mut asked = args.asked(target)?;
     args.sockets.check(&[target.dialling()])?;
     let runtime = runtime::start(Builder::new_current_thread().max_blocking_threads(4))?;
+    let options = &args.sockets.options;
+    let patience = (args.connect_timeout.0, args.wait);
+    let trusted = match target {
+        Target::Session(server) => runtime.block_on(args.trust.in_server(server, options, patience))?,
+        Target::Tcp(_) | Target::Udp(_) | Target::Unix(_) | Target::Unixgram(_) => None,
+    };
     let result = runtime.block_on(async {
         let mut signals = Signals::new()?;
-        let options = &args.sockets.options;
-        let how = Connecting { timeout: args.connect_timeout.0, wait: args.wait, options };
+        let tls = trusted.as_ref().map(|trusted| &trusted.tls);
+        let how = Connecting { timeout: args.connect_timeout.0, wait: args.wait, options, tls };
         let mut connections = Vec::new();
         for _ in 0..asked.connections {
             tokio::select! {

@@ -14,6 +14,8 @@ Examples:
   towline serve                              the current folder, on 127.0.0.1:8695
   towline serve shared --listen 127.0.0.1:0  another folder, on any port that is free
   towline serve --listen unix:/run/towline   over a Unix socket, whose file says who may connect
+  towline serve shared --read-only           for others to fetch from, and not to change
+  towline serve inbox --drop-box             for others to send to, and not to see what is there
   towline serve --echo udp://127.0.0.1:7007  files, and an echo for anybody's client
   towline serve --no-files --echo 127.0.0.1:7007";
 
@@ -45,6 +47,11 @@ pub(super) const RM: &str = "\
 Examples:
   towline rm server/notes.txt                a file
   towline rm server/empty                    a folder with nothing in it";
+
+pub(super) const KEY: &str = "\
+Examples:
+  towline key                                shows it, and makes one where there is none
+  towline key --json --identity backup.key   another one, for a program";
 
 pub(super) const ECHO: &str = "\
 Examples:

@@ -36,6 +36,7 @@ exits! {
     Partial = 13, "some entries of a tree failed, and the rest is done";
     Differs = 14, "the two files or trees that were compared differ";
     Beyond = 15, "what was measured is beyond what --fail-if allows";
+    Untrusted = 16, "a key is not known, is another one than is known, or its file cannot be used";
     Interrupted = 130, "stopped by Ctrl-C (SIGINT)";
     OutputClosed = 141, "whoever read standard output closed it, as SIGPIPE ends other programs";
     Terminated = 143, "stopped by SIGTERM";
@@ -96,7 +97,7 @@ mod tests {
     #[test]
     fn values_are_fixed_for_ever() {
         let values: Vec<u8> = Exit::ALL.iter().map(|(exit, _)| *exit as u8).collect();
-        assert_eq!(values, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 130, 141, 143]);
+        assert_eq!(values, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 130, 141, 143]);
         assert!(table().contains("\n   10  another program listens"), "{}", table());
     }
 }

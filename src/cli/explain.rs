@@ -358,6 +358,30 @@ fn common_advice(code: Code) -> (&'static str, &'static str) {
         Code::RANGE => {
             ("the file is shorter than it was thought to be", "look how long it is (`towline ls`)")
         }
+        Code::NOT_ALLOWED => (
+            "whoever runs the server has given you other rights than this needs",
+            "ask them for it, or do what you may",
+        ),
+        Code::EXISTS => (
+            "whoever runs the server lets you bring new files, and not replace those that are there",
+            "send it under another name: HOST[:PORT]/NAME",
+        ),
+        Code::UNKNOWN_KEY => (
+            "whoever runs the server has not put your key into its authorized_keys, or has taken it out",
+            "give them the line that `towline key` shows here, and try again once it is there",
+        ),
+        Code::TLS_NEEDED => (
+            "the server lets in only those who encrypt and show a key, and this connection does neither",
+            "connect without --insecure-plaintext, or, to a server on this machine, with --tls",
+        ),
+        Code::TOO_SLOW => (
+            "the server waited for the other side of a transfer, which neither read nor sent enough: a program that was stopped, or \
+             a path that is nearly dead",
+            "try again: it goes on where it was; the server's --floor says how much is enough",
+        ),
+        Code::LISTING_TOO_LONG => {
+            ("the folder has millions of names, or the server is not to be trusted", "list a folder below it")
+        }
         Code::CANCELLED => ("somebody gave it up", "start it again"),
         Code::SUPERSEDED => ("the same file is being sent by another process", "let that one finish"),
         Code::BUSY | Code::TOO_MANY_OPERATIONS => {

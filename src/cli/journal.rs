@@ -39,6 +39,10 @@ struct Stopping {
 #[derive(Debug)]
 struct Visitor {
     peer: Peer,
+    /// As authorized_keys has it, and " at "; empty where nobody was asked.
+    name: String,
+    /// Why it was refused is told already.
+    is_told: bool,
     /// Operations by what they are called in a line.
     running: BTreeMap<Tag, Asked>,
     /// Echoes are many: they are told together, at the end.
@@ -64,10 +68,27 @@ impl Journal {
         }
         match event {
             ServerEvent::Accepted { connection, peer, .. } => {
-                let visitor = Visitor { peer, running: BTreeMap::new(), echoes: 0 };
+                let (name, running) = (String::new(), BTreeMap::new());
+                let visitor = Visitor { peer, name, is_told: false, running, echoes: 0 };
                 self.visitors.insert(connection, visitor);
                 self.detail(connection, "connected".to_owned())
             }
+            ServerEvent::Known { connection, key, name } => {
+                let lines = self.detail(connection, format!("is {name} ({})", key.fingerprint()));
+                if let Some(visitor) = self.visitors.get_mut(&connection) {
+                    visitor.name = format!("{name} at ");
+                }
+                lines
+            }
+            ServerEvent::Unknown { connection, key } => {
+                let fingerprint = key.fingerprint();
+                let why = format!(
+                    "its key is not known (fingerprint {fingerprint}); to let it in, give it a name and rights in \
+                     authorized_keys, such as: {key} NAME read,list"
+                );
+                self.refused(connection, &why)
+            }
+            ServerEvent::NotMet { connection, error } => self.refused(connection, &error.to_string()),
             ServerEvent::Session { connection, event } => self.on_session(connection, event),
             ServerEvent::Closed { connection, end } => self.on_closed(connection, &end),
             ServerEvent::EchoClosed { connection, end } => {
@@ -119,7 +140,9 @@ impl Journal {
             0 => Vec::new(),
             _ => self.line(connection, &format!("echo: {echoes} round trips")),
         };
+        let is_told = self.visitors.get(&connection).is_some_and(|visitor| visitor.is_told);
         lines.extend(match end {
+            SessionEnd::Lost(_) | SessionEnd::Broken(_) if is_told => Vec::new(),
             SessionEnd::Orderly => self.detail(connection, "said goodbye".to_owned()),
             SessionEnd::Lost(_) => self.detail(connection, "went away without a goodbye".to_owned()),
             SessionEnd::Broken(failure) => self.line(connection, &format!("dropped: {}", spoken(failure))),
@@ -129,9 +152,17 @@ impl Journal {
         lines
     }
 
+    /// Told once, and not again as the connection closes.
+    fn refused(&mut self, connection: u64, why: &str) -> Vec<String> {
+        if let Some(visitor) = self.visitors.get_mut(&connection) {
+            visitor.is_told = true;
+        }
+        self.line(connection, &format!("refused: {why}"))
+    }
+
     fn line(&self, connection: u64, what: &str) -> Vec<String> {
         let Some(visitor) = self.visitors.get(&connection) else { return Vec::new() };
-        vec![format!("{}  {}  {what}", Utc::now(), visitor.peer)]
+        vec![format!("{}  {}{}  {what}", Utc::now(), visitor.name, visitor.peer)]
     }
 
     fn detail(&self, connection: u64, what: String) -> Vec<String> {

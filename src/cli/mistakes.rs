@@ -64,7 +64,7 @@ pub(super) fn told(args: &[OsString], error: &clap::Error) -> Option<CliError> {
         }
         ErrorKind::ArgumentConflict => {
             let (one, others) = (word(error, ContextKind::InvalidArg), words(error, ContextKind::PriorArg));
-            let said = match others.iter().any(|other| *other == one) {
+            let said = match others.contains(&one) {
                 true => "it may be given once".to_owned(),
                 false => format!("it cannot go together with {}", others.join(", ")),
             };

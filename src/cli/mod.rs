@@ -5,6 +5,10 @@
 //! | `addresses` | addresses as they are typed, and what was meant by those that are none |
 //! | `args` | what may be typed, and what it means |
 //! | `errno` | `towline explain` |
+//! | `keys` | whom `serve` lets in
+//! | `key` | this machine's identity |
+//! | `trust` | whom to trust: keys, servers that were met, first contact |
+//! | `config` | `serve --config`: flags from a file |
 //! | `doors` | the sockets of `serve` |
 //! | `serve`, `put`, `get`, `ls`, `rm`, `echo`, `partials`, `hash`, `verify` | one file a command |
 //! | `trees` | what `put` and `get` share where more than one file moves |
@@ -31,6 +35,7 @@ mod addresses;
 mod args;
 mod bar;
 mod causes;
+mod config;
 mod demo;
 mod doors;
 mod echo;
@@ -44,6 +49,8 @@ mod hash;
 mod held;
 mod journal;
 mod json;
+mod key;
+mod keys;
 mod logging;
 mod ls;
 mod mistakes;
@@ -60,6 +67,7 @@ mod serve;
 mod shell;
 mod terminal;
 mod trees;
+mod trust;
 mod verify;
 mod visit;
 
@@ -92,6 +100,7 @@ enum Command {
     Partials(partials::Args),
     Hash(hash::Args),
     Verify(verify::Args),
+    Key(key::Args),
     Explain(errno::Args),
     Completions(shell::Completions),
     Man(shell::Man),
@@ -109,6 +118,7 @@ impl Command {
             Command::Verify(args) => args.common.json,
             Command::Hash(args) => args.json,
             Command::Partials(args) => args.json,
+            Command::Key(args) => args.json,
             Command::Explain(args) => args.json,
             Command::Serve(_) | Command::Completions(_) | Command::Man(_) | Command::Demo(_) => false,
         }
@@ -121,10 +131,17 @@ pub fn main() -> ExitCode {
 }
 
 fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
-    let args: Vec<OsString> = args.into_iter().collect();
+    let merged = config::merged(&<Cli as clap::CommandFactory>::command(), args.into_iter().collect());
+    let (args, config) = match merged {
+        Ok(merged) => merged,
+        Err(error) => return error.tell(false).unwrap_or(Exit::Usage),
+    };
     let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
         Err(error) => {
+            if let Some(told) = config.and_then(|config| config.explain(&error)) {
+                return told.tell(false).unwrap_or(Exit::Usage);
+            }
             if let Some(told) = mistakes::told(&args, &error) {
                 return told.tell(false).unwrap_or(Exit::Usage);
             }
@@ -145,6 +162,7 @@ fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Partials(args) => partials::run(&args),
         Command::Hash(args) => hash::run(&args),
         Command::Verify(args) => verify::run(&args),
+        Command::Key(args) => key::run(&args),
         Command::Explain(args) => errno::run(&args),
         Command::Completions(args) => shell::completions(&args),
         Command::Man(args) => shell::man(&args),

@@ -1,24 +1,43 @@
 //! `towline serve`: a folder for others to fetch from and send to.
 
+mod access;
+mod caps;
+mod check;
+mod containment;
+mod manager;
+mod metrics;
+mod metrics_page;
+mod reached;
+mod told;
+mod user;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use self::access::Access;
+use self::caps::Caps;
+use self::containment::{Contained, Containment};
+use self::manager::Manager;
+use self::metrics::Counters;
+use self::metrics_page::{Metrics, Page};
+use self::reached::{endpoint_for, others};
+use self::told::{cut_off, refused};
 use super::args::{self, Patience, Talk};
 use super::doors::{self, Opened};
-use super::exit::Exit;
 use super::explain::CliError;
 use super::journal::Journal;
+use super::keys::{self, Keys, Secured};
 use super::output::{self, shown};
 use super::runtime;
-use super::visit::Signals;
-use crate::net::diagnose::{Diagnosis, local_addresses};
-use crate::net::{DEFAULT_PORT, Endpoint, HostPort, Place, SocketOptions};
-use crate::proto::ListenLimits;
+use super::visit::{self, Signals};
+use crate::contain;
+use crate::net::{DEFAULT_PORT, Place, SocketOptions};
 use crate::proto::storage::StoreError;
 use crate::server::{Doors, ListenEnd, Server, ServerConfig, StopReceiver, Stopper, stopper};
+use crate::store::os::OsFiles;
 use crate::wire::Code;
 
 /// The port of RFC 862.
@@ -30,7 +49,7 @@ const LINES_MAX: usize = 1024;
 #[derive(Debug, clap::Args)]
 #[command(after_help = super::examples::SERVE)]
 pub(super) struct Args {
-    /// The folder that is served, for reading and writing
+    /// The folder that is served, for reading and writing unless that is restricted
     #[arg(default_value = ".", conflicts_with = "no_files")]
     dir: PathBuf,
 
@@ -49,8 +68,25 @@ pub(super) struct Args {
     no_files: bool,
 
     /// Listen beyond this machine although nothing is encrypted and nobody is asked who they are
-    #[arg(long)]
+    #[arg(long, conflicts_with = "tls")]
     insecure_plaintext: bool,
+
+    #[command(flatten)]
+    keys: Keys,
+
+    /// Read what is not said here from this file (TOML, with the names of these flags); nobody else may be able to write it
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Only see whether the configuration and the folder are right, and listen nowhere
+    #[arg(long)]
+    check: bool,
+
+    #[command(flatten)]
+    access: Access,
+
+    #[command(flatten)]
+    containment: Containment,
 
     /// How long to wait for what is under way when stopped
     #[arg(long, visible_alias = "drain-timeout", value_name = "DURATION|none", default_value = "30", value_parser = args::patience)]
@@ -65,9 +101,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "DURATION", value_parser = args::some_time)]
     busy_poll: Option<Duration>,
 
-    /// How many may be connected at once; whoever comes then is told to try again soon
-    #[arg(long, value_name = "COUNT", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..))]
-    max_connections: u32,
+    #[command(flatten)]
+    metrics: Metrics,
 
     #[command(flatten)]
     timeouts: args::Timeouts,
@@ -80,6 +115,9 @@ pub(super) struct Args {
 
     #[command(flatten)]
     talk: Talk,
+
+    #[command(flatten)]
+    caps: Caps,
 }
 
 pub(super) fn run(args: &Args) -> Result<(), CliError> {
@@ -87,19 +125,42 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
     if files.is_empty() && !args.no_files {
         files.push(Place::Tcp(SocketAddr::from(([127, 0, 0, 1], DEFAULT_PORT))));
     }
-    if let Some(place) = files.iter().chain(&args.echo).find(|place| !place.is_local()) {
+    let (open, guarded) = args.keys.split(files, args.insecure_plaintext);
+    let page = args.metrics.place();
+    for place in open.iter().chain(&args.echo).chain(&page).filter(|place| !place.is_local()) {
+        let can = if page.as_ref() == Some(place) {
+            "read what happens here, in numbers"
+        } else if open.contains(place) {
+            args.can()
+        } else {
+            "use the echo"
+        };
         if !args.insecure_plaintext {
-            return Err(refused(place, args.no_files));
+            return Err(refused(place, can));
         }
-        let can = if args.no_files { "use the echo" } else { "read, replace and remove what is served" };
         output::note(&format!("warning: whoever reaches {place} can {can}, and nothing is encrypted"));
     }
-    allow_many_files();
+    args.caps.check()?;
+    if args.check {
+        return check::check(args, (&open, &guarded));
+    }
+    let secured = if guarded.is_empty() { None } else { Some(args.keys.secure()?) };
+    args.caps.allow_open_files();
     let mut threads = runtime::threads(args.busy_poll.is_some());
+    if !args.no_files {
+        OsFiles::open(&args.dir).map_err(|error| cannot_serve(&args.dir, error))?;
+    }
+    // Bound before the process is restricted, and that before there is any other thread. Its runtime is there until it ends.
+    let binding = runtime::start(&mut tokio::runtime::Builder::new_current_thread())?;
+    let opened = {
+        let _within = binding.enter();
+        (doors::open((&open, &guarded), &args.echo, &args.sockets)?, args.metrics.bind()?)
+    };
+    let contained = args.contain(&open, secured.as_ref())?;
     let runtime = runtime::start(threads.max_blocking_threads(16))?;
     let (lines, printed) = sync_channel(LINES_MAX);
     let printer = std::thread::spawn(move || print_all(&printed));
-    let end = runtime.block_on(serve(args, &files, lines));
+    let end = runtime.block_on(serve(args, opened, (&contained, secured), lines));
     // Every task that may have a line to say is gone with the runtime.
     drop(runtime);
     let _ = printer.join();
@@ -109,56 +170,76 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
     }
 }
 
-/// Each connection may have hundreds of small files open until they are durable: as many as the system grants at all.
-fn allow_many_files() {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-    // Where it is refused, the server gets along with what there is, and says so when it runs out.
-    let _as_before = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
-}
-
-async fn serve(args: &Args, files: &[Place], lines: SyncSender<String>) -> Result<ListenEnd, CliError> {
+async fn serve(
+    args: &Args,
+    (mut opened, page): (Opened, Page),
+    (contained, secured): (&Contained, Option<Secured>),
+    lines: SyncSender<String>,
+) -> Result<ListenEnd, CliError> {
     // Before anything is printed, so that whoever waits for that may send a signal at once.
     let signals = Signals::new()?;
-    let most = args.max_connections as usize;
-    let limits =
-        ListenLimits { drain: args.drain.0, connections: most, per_source: most, ..ListenLimits::default() };
-    let config = ServerConfig {
-        limits: args.timeouts.limits(),
-        listen: limits,
-        echo_idle: args.echo_idle_timeout.0,
-        durability: args.durable.durability(),
-        busy_poll: args.busy_poll,
-        ..ServerConfig::default()
-    };
+    let hangups = secured.as_ref().map(|_| visit::hangups()).transpose()?;
+    let config = args.config();
     let nonce = args::random()? as u64;
     let server = if args.no_files {
         Server::without_files(config)
     } else {
         Server::new(&args.dir, nonce, config).await.map_err(|error| cannot_serve(&args.dir, error))?
     };
-    let opened = doors::open(files, &args.echo, &args.sockets)?;
-    match announce(args, &opened) {
+    let adopted = std::mem::take(&mut opened.doors).adopted();
+    let cannot_listen = |error| CliError::system("cannot listen", &error);
+    opened.doors = adopted.map_err(cannot_listen)?;
+    let page = page.adopted().map_err(cannot_listen)?;
+    if let Some(at) = page.at() {
+        output::print(&format!("metrics at http://{at}/metrics"))?;
+    }
+    match announce(args, &opened, (contained, secured.as_ref())) {
         // A server goes on where nobody reads what it says, from the first line on.
         Ok(()) | Err(CliError::OutputClosed) => {}
         Err(error @ (CliError::Told(..) | CliError::Complained(_))) => return Err(error),
     }
     let journal = Arc::new(Mutex::new((Journal::new(args.talk, args.drain.0), 0)));
     let (told, sink) = (Arc::clone(&journal), lines.clone());
+    let counters = Arc::new(Mutex::new(Counters::default()));
+    let counted = Arc::clone(&counters);
     let server = server.on_event(move |event| {
+        counted.lock().unwrap_or_else(PoisonError::into_inner).on_event(&event);
         let (journal, missed) = &mut *told.lock().unwrap_or_else(PoisonError::into_inner);
         for line in journal.on_event(event) {
             say(&sink, line, missed);
         }
     });
+    let server = match &secured {
+        Some(secured) => server.guarded_by(Arc::clone(&secured.guard)),
+        None => server,
+    };
+    let (told, sink) = (Arc::clone(&journal), lines.clone());
+    let reloading = async {
+        let (Some(secured), Some(mut hangups)) = (&secured, hangups) else {
+            return std::future::pending().await;
+        };
+        while hangups.recv().await.is_some() {
+            let missed = &mut told.lock().unwrap_or_else(PoisonError::into_inner).1;
+            secured.reload().into_iter().for_each(|line| say(&sink, line, missed));
+        }
+    };
     let still = move || {
         let (journal, missed) = &mut *journal.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(line) = journal.still_stopping(Instant::now()) {
             say(&lines, line, missed);
         }
     };
+    let manager = Manager::find();
+    manager.ready(&opened.files.iter().map(|held| format!("listening on {} ", held.at)).collect::<String>());
     let (stopper, stop) = stopper();
-    run_until_stopped(server, opened.doors, (stopper, stop, signals), still).await
+    let running =
+        run_until_stopped(server, opened.doors, (stopper, stop, signals), still, || manager.stopping());
+    tokio::select! {
+        end = running => end,
+        () = reloading => unreachable!("waits for ever"),
+        never = manager.watch() => match never {},
+        never = page.serve(|| counters.lock().unwrap_or_else(PoisonError::into_inner).page()) => match never {},
+    }
 }
 
 fn cannot_serve(folder: &Path, error: StoreError) -> CliError {
@@ -179,9 +260,11 @@ async fn run_until_stopped(
     doors: Doors,
     (stopper, stop, mut signals): (Stopper, StopReceiver, Signals),
     still: impl Fn(),
+    stopping: impl Fn(),
 ) -> Result<ListenEnd, CliError> {
     let signalled = async {
         signals.next().await;
+        stopping();
         stopper.drain();
         let waiting = async {
             let mut seconds = tokio::time::interval(Duration::from_secs(1));
@@ -204,7 +287,11 @@ async fn run_until_stopped(
 }
 
 /// Where it listens, for programs; then what is served and what to type, for people.
-fn announce(args: &Args, opened: &Opened) -> Result<(), CliError> {
+fn announce(
+    args: &Args,
+    opened: &Opened,
+    (contained, secured): (&Contained, Option<&Secured>),
+) -> Result<(), CliError> {
     for held in &opened.files {
         output::print(&format!("listening on {}", held.at))?;
     }
@@ -218,14 +305,20 @@ fn announce(args: &Args, opened: &Opened) -> Result<(), CliError> {
     if args.talk.quiet {
         return Ok(());
     }
+    secured.map_or(Ok(()), Secured::announce)?;
+    contained.announce()?;
     let Some(first) = opened.files.first() else { return announce_echo(opened) };
     let folder = std::fs::canonicalize(&args.dir).unwrap_or_else(|_| args.dir.clone());
     let (program, at) = (output::typed(std::env::args_os().take(1)), endpoint_for(&first.at));
+    let tls = keys::to_speak(&at, !opened.doors.guarded.is_empty());
+    let sends = format!("  {program} put FILE {at}{tls}\n");
+    let reads = format!("  {program} ls {at}{tls}\n  {program} get {}{tls}\n", at.with_path("FILE"));
     output::print_all(&format!(
-        "serving {}\n\nIn another terminal:\n  {program} put FILE {at}\n  {program} ls {at}\n  {program} get \
-         {}\n  {program} echo {at}",
+        "serving {}{}\n\nIn another terminal:\n{}{}  {program} echo {at}{tls}",
         shown(&folder),
-        at.with_path("FILE")
+        args.access.told(),
+        if args.access.takes() { &*sends } else { "" },
+        if args.access.gives() { &*reads } else { "" },
     ))?;
     let others = others(&first.at);
     if !others.is_empty() {
@@ -245,37 +338,6 @@ fn announce_echo(opened: &Opened) -> Result<(), CliError> {
     output::print_all(&format!("\nIn another terminal:\n{}Ctrl-C stops.\n", lines.collect::<String>()))
 }
 
-/// By which other names a server that listens on all addresses is reached; an address of one link alone needs more than that.
-fn others(place: &Place) -> Vec<String> {
-    let Place::Tcp(address) = place else { return Vec::new() };
-    if !address.ip().is_unspecified() {
-        return Vec::new();
-    }
-    let first = endpoint_for(place).to_string();
-    let own = local_addresses().into_iter().filter_map(|own| own.parse::<std::net::IpAddr>().ok());
-    let reached = own.filter(|own| match own {
-        std::net::IpAddr::V4(own) => address.is_ipv4() && !own.is_loopback(),
-        std::net::IpAddr::V6(own) => address.is_ipv6() && !own.is_loopback() && !own.is_unicast_link_local(),
-    });
-    let named = reached.map(|own| HostPort { host: own.to_string(), port: address.port() }.to_string());
-    named.filter(|name| *name != first).collect()
-}
-
-/// What a client can dial: for "all addresses" one of them.
-fn endpoint_for(place: &Place) -> Endpoint {
-    let address = match place {
-        Place::Tcp(address) | Place::Udp(address) => *address,
-        Place::Unix(path) | Place::Unixgram(path) => return Endpoint::Unix(path.clone()),
-    };
-    let port = address.port();
-    if !address.ip().is_unspecified() {
-        return HostPort { host: address.ip().to_string(), port }.into();
-    }
-    let mut own = local_addresses().into_iter().filter_map(|own| own.parse::<std::net::IpAddr>().ok());
-    let reachable = own.find(|own| own.is_ipv4() == address.is_ipv4() && !own.is_loopback());
-    HostPort { host: reachable.unwrap_or(address.ip()).to_string(), port }.into()
-}
-
 /// Hands a line to the printer; the server does not wait for a terminal.
 fn say(lines: &SyncSender<String>, line: String, missed: &mut u64) {
     if *missed > 0 && lines.try_send(format!("({missed} lines were left out: output is too slow)")).is_ok() {
@@ -293,82 +355,34 @@ fn print_all(lines: &Receiver<String>) {
     }
 }
 
-fn refused(place: &Place, is_echo: bool) -> CliError {
-    let port = match place {
-        Place::Tcp(address) | Place::Udp(address) if address.port() != 0 => address.port(),
-        Place::Tcp(_) | Place::Udp(_) | Place::Unix(_) | Place::Unixgram(_) => DEFAULT_PORT,
-    };
-    let why = match is_echo {
-        true => {
-            "whoever reaches that address could use the echo: nothing is encrypted, and nobody is asked who they are"
-        }
-        false => {
-            "whoever reaches that address could read, replace and remove what is served: nothing is encrypted, and nobody \
-             is asked who they are"
-        }
-    };
-    CliError::usage(
-        format!("cannot listen on {place}"),
-        "refused without --insecure-plaintext",
-        why,
-        format!(
-            "listen on 127.0.0.1 and reach it through ssh (`ssh -L {port}:127.0.0.1:{port} THIS-HOST`), or add \
-             --insecure-plaintext on a network that you trust"
-        ),
-    )
-}
+impl Args {
+    /// Restricts the process to what is served, and to where sockets are made.
+    fn contain(&self, files: &[Place], secured: Option<&Secured>) -> Result<Contained, CliError> {
+        let folder = (!self.no_files).then(|| (self.dir.clone(), self.access.of_the_folder()));
+        let sockets: Vec<Place> = files.iter().chain(&self.echo).cloned().collect();
+        let own = secured.and_then(Secured::folder).map(|folder| (folder, contain::Access::Read));
+        self.containment.apply(folder, own, &sockets)
+    }
 
-fn cut_off() -> CliError {
-    let diagnosis = Diagnosis {
-        tried: "stopped before everything had finished".into(),
-        said: "what was under way was cut off".into(),
-        why: "the time to drain was over, or a second signal came".into(),
-        next: "clients try again by themselves; give more time with `--drain SECONDS`".into(),
-        code: None,
-    };
-    CliError::Told(Exit::CutOff, Box::new(diagnosis))
+    fn config(&self) -> ServerConfig {
+        ServerConfig {
+            rights: self.access.most(),
+            limits: self.caps.each(self.timeouts.limits()),
+            listen: self.caps.listen(self.drain.0),
+            reserve: self.caps.reserve(),
+            echo_idle: self.echo_idle_timeout.0,
+            durability: self.durable.durability(),
+            busy_poll: self.busy_poll,
+            ..ServerConfig::default()
+        }
+    }
+
+    /// What whoever reaches it can do.
+    fn can(&self) -> &'static str {
+        if self.no_files { "use the echo" } else { self.access.can() }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::Parser;
-
-    use super::*;
-
-    #[derive(Debug, Parser)]
-    struct Whole {
-        #[command(flatten)]
-        args: Args,
-    }
-
-    fn run_with(args: &[&str]) -> Result<(), CliError> {
-        run(&Whole::try_parse_from([&["serve"], args].concat()).unwrap().args)
-    }
-
-    #[test]
-    fn beyond_loopback_is_refused_unless_it_is_spelled_out() {
-        for args in [["--listen", "0.0.0.0:0"], ["--listen", "[::]:0"], ["--echo", "192.0.2.7:0"]] {
-            let Err(CliError::Told(Exit::Usage, told)) = run_with(&args) else { panic!("{args:?}") };
-            assert!(told.to_string().contains("--insecure-plaintext"), "{told}");
-        }
-    }
-
-    #[test]
-    fn a_folder_that_is_not_there_is_told_before_anything_listens() {
-        let missing = tempfile::tempdir().unwrap().path().join("missing");
-        let Err(CliError::Told(Exit::NotFound, told)) =
-            run_with(&[missing.to_str().unwrap(), "--listen", "127.0.0.1:0"])
-        else {
-            panic!("it is there")
-        };
-        assert!(told.tried.contains("cannot serve"), "{told}");
-    }
-
-    #[test]
-    fn commands_to_type_name_an_address_that_can_be_dialled() {
-        let shown = |text| endpoint_for(&doors::stream_place(text, 1).unwrap()).to_string();
-        assert_eq!(shown("[::1]:9"), "[::1]:9");
-        assert_ne!(shown("0.0.0.0:9"), "0.0.0.0:9");
-        assert_eq!(shown("unix:here/towline"), "unix:here/towline");
-    }
-}
+#[path = "serve_test.rs"]
+mod tests;

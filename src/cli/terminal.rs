@@ -72,6 +72,11 @@ pub(super) fn raw() -> io::StdoutLock<'static> {
     io::stdout().lock()
 }
 
+/// True where a person sees what is asked, and can answer.
+pub(super) fn has_somebody_to_ask() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
 /// Prints one line to standard error, for a person who may not be there.
 pub(super) fn note(text: &str) {
     put_err(&Line::new(text), "");

@@ -14,11 +14,13 @@ use super::json;
 use super::output;
 use super::runtime;
 use super::screen::Screen;
+use super::trust::Trusted;
 use crate::client::{Client, ClientError, Connection};
 use crate::net::diagnose::Diagnosis;
 use crate::net::{Endpoint, Place};
 use crate::proto::Connections;
 use crate::proto::client::JobError;
+use crate::proto::machine::{DialErrorKind, TlsTrouble};
 use crate::wire::Start;
 
 /// How long a goodbye may take; the process ends all the same.
@@ -35,6 +37,7 @@ pub(super) struct Visit {
     /// Results are for a program.
     pub(super) is_json: bool,
     go_on: GoOn,
+    trusted: Option<Trusted>,
 }
 
 impl Visit {
@@ -54,6 +57,12 @@ impl Visit {
             chain.iter().for_each(|cause| self.screen.detail(&format!("cause: {cause}")));
             let was_there = self.client.traffic().received > 0;
             let is_gone = was_there && matches!(error, ClientError::Job(JobError::Dial(_)));
+            if let ClientError::Job(JobError::Dial(dial)) = &error
+                && let DialErrorKind::Tls(TlsTrouble::WrongKey(found)) = dial.kind
+                && let Some(trusted) = &self.trusted
+            {
+                return trusted.changed(found);
+            }
             let told = CliError::job(tried.clone(), &self.server, error);
             if is_gone { told.in_the_middle_of(tried, &self.go_on.words()) } else { told }
         }
@@ -140,12 +149,17 @@ fn over_and_kept<T>(
     let go_on = GoOn { kept, again: how.again };
     config.limits.connections = connections;
     let runtime = runtime::start(Builder::new_current_thread().max_blocking_threads(8))?;
+    // Before the signals are taken: whoever is asked may leave by Ctrl-C.
+    let patience = (common.timeout.0, common.wait);
+    let trusted = runtime.block_on(common.trust.in_server(server, &common.sockets.options, patience))?;
+    config.tls = trusted.as_ref().map(|trusted| trusted.tls.clone());
     let (result, is_hurried) = runtime.block_on(async {
         let mut signals = Signals::new()?;
         let screen = Arc::new(Screen::new(common.talk, server));
         let watch = Arc::clone(&screen);
         let client = Client::watched(server.clone(), config, move |event| watch.on_event(event));
-        let visit = Visit { client, screen, server: server.clone(), is_json: common.json, go_on };
+        let (server, is_json) = (server.clone(), common.json);
+        let visit = Visit { client, screen, server, is_json, go_on, trusted };
         let result = tokio::select! {
             biased;
             exit = signals.next() => {
@@ -204,6 +218,11 @@ fn tell_connections(visit: &Visit) -> Result<(), CliError> {
         visit.screen.note(&format!("connected{} to {to}: {options}", from.unwrap_or_default()));
     }
     Ok(())
+}
+
+/// SIGHUP, which from now on does not end the process.
+pub(super) fn hangups() -> Result<Signal, CliError> {
+    signal(SignalKind::hangup()).map_err(|error| CliError::system("cannot take the system's signals", &error))
 }
 
 /// SIGINT and SIGTERM.

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex};
 
 use super::{ClientError, lock};
 use crate::drive::Dial;
+use crate::identity::PublicKey;
 use crate::net::diagnose::{self, Diagnosis};
+use crate::net::tls::{ClientTls, Identity, Secured, TlsError, TlsStream};
 use crate::net::{self, Endpoint, Place, SocketOptions};
 use crate::proto::client::JobError;
 use crate::proto::machine::{DialError, DialErrorKind};
@@ -86,27 +88,60 @@ const DIALLED_MAX: usize = 64;
 pub(super) struct SocketDialer {
     endpoint: Endpoint,
     options: SocketOptions,
+    tls: Option<ClientTls>,
     dialled: Dialled,
 }
 
 impl SocketDialer {
     /// Notes what it has made in `dialled`.
-    pub(super) fn new(endpoint: Endpoint, options: SocketOptions, dialled: &Dialled) -> SocketDialer {
-        SocketDialer { endpoint, options, dialled: Arc::clone(dialled) }
+    pub(super) fn new(
+        endpoint: Endpoint,
+        options: SocketOptions,
+        tls: Option<ClientTls>,
+        dialled: &Dialled,
+    ) -> SocketDialer {
+        SocketDialer { endpoint, options, tls, dialled: Arc::clone(dialled) }
     }
 }
 
 impl Dial for SocketDialer {
-    type Stream = net::Stream;
+    type Stream = Secured<net::Stream>;
 
     fn dial(&self) -> impl Future<Output = Result<Self::Stream, DialError>> + Send + 'static {
-        let (endpoint, options) = (self.endpoint.clone(), self.options.clone());
+        let (endpoint, options, tls) = (self.endpoint.clone(), self.options.clone(), self.tls.clone());
         let dialled = Arc::clone(&self.dialled);
         async move {
             let stream = net::connect(&endpoint, &options).await.map_err(|error| net::dial_error(&error))?;
             note(&stream, &dialled);
-            Ok(stream)
+            let Some(tls) = tls else { return Ok(Secured::Plain(stream)) };
+            match TlsStream::connect(stream, &tls).await {
+                Ok(stream) => Ok(Secured::Tls(Box::new(stream))),
+                Err((error, _)) => Err(untold(&error)),
+            }
         }
+    }
+}
+
+fn untold(error: &TlsError) -> DialError {
+    let os = if let TlsError::Io(error) = error { error.raw_os_error() } else { None };
+    DialError { kind: DialErrorKind::Tls(error.trouble()), os }
+}
+
+/// Which key a server has that was never met. Nothing of `identity` is shown to it. That the server has the secret key to it is seen
+/// when a client that [knows](ClientTls::new) this one connects. Has no deadline of its own.
+///
+/// # Errors
+/// If it cannot be reached, or speaks no TLS.
+pub async fn server_key(
+    endpoint: &Endpoint,
+    options: &SocketOptions,
+    identity: &Identity,
+) -> Result<PublicKey, DialError> {
+    let stream = net::connect(endpoint, options).await.map_err(|error| net::dial_error(&error))?;
+    match TlsStream::connect(stream, &ClientTls::asking(identity)).await {
+        Err((TlsError::WrongKey(key), _)) => Ok(key),
+        Err((error, _)) => Err(untold(&error)),
+        Ok(stream) => Ok(stream.peer()),
     }
 }
 

@@ -12,7 +12,7 @@ use super::{Clock, Completions, Dial, Pool, Run, Traffic};
 use crate::proto::Limits;
 use crate::proto::client::{Client, Command, Event, JobError, JobId, RetryPolicy};
 use crate::proto::machine::Out;
-use crate::proto::op::{OpDone, OpEvent, Question};
+use crate::proto::op::{OpDone, OpEvent};
 use crate::proto::session::Request;
 use crate::proto::tree_job::TreeRequest;
 use crate::wire::{Entry, RelPath};
@@ -135,7 +135,7 @@ impl Jobs {
 
     /// The names in a folder of the server's, in its order. Dropping the future cancels it.
     pub async fn list(&self, path: RelPath) -> Result<Result<Vec<Entry>, JobError>, Stopped> {
-        let request = Request::Ask(Question::List(path));
+        let request = Request::List(path);
         let (result, entries) =
             self.ask("list", Some(Vec::new()), |job| Command::Start(job, request)).await?;
         Ok(result.map(|_| entries))

@@ -160,6 +160,14 @@ impl UdpMail {
         Ok(UdpMail { socket, state, bound, buffers, joined: Vec::new() })
     }
 
+    /// The same socket in the runtime that this is called in; that in which it was bound has to be there still.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn adopted(self) -> io::Result<UdpMail> {
+        Ok(UdpMail { socket: UdpSocket::from_std(self.socket.into_std()?)?, ..self })
+    }
+
     async fn transmit(
         &self,
         first: &Datagram,
@@ -292,6 +300,14 @@ impl LocalMail {
         let socket = UnixDatagram::from_std(socket)?;
         let name = name_of(&socket.local_addr()?);
         Ok(LocalMail { socket, name, buffer: vec![0; LONGEST] })
+    }
+
+    /// The same socket in the runtime that this is called in; that in which it was bound has to be there still.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn adopted(self) -> io::Result<LocalMail> {
+        Ok(LocalMail { socket: UnixDatagram::from_std(self.socket.into_std()?)?, ..self })
     }
 }
 

@@ -18,6 +18,8 @@
 //! | `probing` | what carries probes, under the prober |
 //! | `alarm` | a timer that is exact enough for them |
 //! | `serve` | the accept loop, which the listener machine decides for |
+//! | `visitor` | the task of one connection that speaks the protocol |
+//! | `guard` | TLS, and who may come |
 //! | `server_event` | what is told of that |
 //! | `jobs` | the client machine as a handle to ask things of |
 //! | `events` | what happens, as a stream |
@@ -28,6 +30,7 @@ mod buffers;
 mod completions;
 mod disk;
 mod events;
+mod guard;
 mod inbox;
 mod jobs;
 mod link;
@@ -42,12 +45,14 @@ mod streams;
 mod timer;
 mod traced;
 mod traffic;
+mod visitor;
 
 pub use awake::stay_awake;
 pub use buffers::Pool;
 pub use completions::Completions;
 pub use disk::{Disk, Mode, Submit};
 pub use events::{EventSink, Events, Teller, event_sink};
+pub use guard::Guard;
 pub use inbox::{Completed, Reply};
 pub use jobs::{Jobs, Stopped};
 pub use link::Link;

@@ -16,14 +16,15 @@ use tracing::{Instrument, info, warn};
 
 use super::server_event::{ServerEvent, Watch};
 use super::traced::Traced;
-use super::{Clock, Completions, NoDial, Pool, Run, Submit, Traffic};
+use super::visitor::Visitor;
+use super::{Clock, Guard, NoDial, Pool, Run, Submit, Traffic};
 use crate::net::{Listener, Peer, Stream, source_of};
 use crate::probe::{Bug, planted};
 use crate::proto::listener::{self, ConnectionId, ListenEnd, ListenEvent, ListenInput};
 use crate::proto::machine::{Effect, Input, Machine, Out};
 use crate::proto::session;
 use crate::proto::storage::RootId;
-use crate::proto::{Echo, EchoEnd, Limits, ListenLimits, Session};
+use crate::proto::{Echo, EchoEnd, Limits, ListenLimits, Rights};
 use crate::wire::Failure;
 
 /// A listening socket.
@@ -40,6 +41,8 @@ pub trait Accept: Send {
 pub enum Door {
     /// The protocol.
     Files,
+    /// The protocol, over TLS, for those whom the guard knows.
+    Guarded,
     /// Raw echo (RFC 862).
     Echo,
 }
@@ -50,6 +53,10 @@ pub struct Serve<A: Accept> {
     pub doors: Vec<(Door, A)>,
     /// The store, and the root that is served.
     pub store: (Arc<dyn Submit>, RootId),
+    /// What whoever connects may do, at the most.
+    pub rights: Rights,
+    /// Who is asked at the doors that are [guarded](Door::Guarded).
+    pub guard: Option<Arc<Guard>>,
     /// Limits of each connection.
     pub limits: Limits,
     /// Limits of all together.
@@ -103,7 +110,8 @@ struct Serving<A: Accept> {
     /// Accepted, and not admitted or refused yet.
     at_the_door: Option<(ConnectionId, Door, A::Stream, Traced)>,
     tasks: BTreeMap<ConnectionId, Task>,
-    closed: (UnboundedSender<ConnectionId>, UnboundedReceiver<ConnectionId>),
+    /// What connections' tasks tell the listener.
+    told: (UnboundedSender<ListenInput>, UnboundedReceiver<ListenInput>),
     stop: Option<UnboundedReceiver<ListenInput>>,
     timer: Pin<Box<Sleep>>,
     accept_error: Option<io::Error>,
@@ -114,14 +122,14 @@ impl<A: Accept> Serve<A> {
     /// is given back, and their clients see them lost.
     pub async fn run(self, stop: StopReceiver) -> ListenEnd {
         let mut serving = Serving {
-            listener: listener::Listener::new(self.listen.clone()),
+            listener: listener::Listener::new(self.listen.clone(), &self.limits),
             config: self,
             clock: Clock::start(),
             pool: Pool::new(256 * 1024, 16),
             next: 0,
             at_the_door: None,
             tasks: BTreeMap::new(),
-            closed: unbounded_channel(),
+            told: unbounded_channel(),
             stop: Some(stop.0),
             timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
             accept_error: None,
@@ -144,9 +152,11 @@ impl<A: Accept> Serve<A> {
 
 impl<A: Accept> Serving<A> {
     fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<Input<listener::Listener>> {
-        if let Poll::Ready(Some(id)) = self.closed.1.poll_recv(cx) {
-            self.tasks.remove(&id);
-            return Poll::Ready(Input::Command(ListenInput::Closed(id)));
+        if let Poll::Ready(Some(input)) = self.told.1.poll_recv(cx) {
+            if let ListenInput::Closed(id) = input {
+                self.tasks.remove(&id);
+            }
+            return Poll::Ready(Input::Command(input));
         }
         if let Some(stop) = &mut self.stop {
             match stop.poll_recv(cx) {
@@ -192,6 +202,8 @@ impl<A: Accept> Serving<A> {
         match event {
             ListenEvent::Admit(_) => self.begin(None),
             ListenEvent::Refuse(_, failure) => self.begin(Some(failure)),
+            ListenEvent::Overdue(id, failure) => self.tell(id, session::Command::Abort(failure)),
+            ListenEvent::Cut(id, failure) => self.tell(id, session::Command::HangUp(failure)),
             ListenEvent::Paused => {
                 if let Some(error) = self.accept_error.take() {
                     warn!(%error, "connections cannot be accepted for now");
@@ -217,7 +229,11 @@ impl<A: Accept> Serving<A> {
     fn begin(&mut self, refusal: Option<Failure>) {
         let Some((id, door, stream, traced)) = self.at_the_door.take() else { return };
         let task = match door {
-            Door::Files => self.begin_session(id, stream, traced, refusal),
+            Door::Files => self.begin_session(id, stream, traced, refusal, None),
+            Door::Guarded => {
+                let guard = self.config.guard.clone();
+                self.begin_session(id, stream, traced, refusal, guard)
+            }
             Door::Echo => self.begin_echo(id, stream, traced, refusal.is_some()),
         };
         self.tasks.insert(id, task);
@@ -227,33 +243,30 @@ impl<A: Accept> Serving<A> {
         &mut self,
         id: ConnectionId,
         stream: A::Stream,
-        mut traced: Traced,
+        traced: Traced,
         refusal: Option<Failure>,
+        guard: Option<Arc<Guard>>,
     ) -> Task {
-        let (clock, mut born) = (Clock::start(), Out::new());
-        let (limits, root) = (self.config.limits.clone(), self.config.store.1);
-        let session = match refusal {
-            None => Session::server(clock.now(), root, limits),
-            Some(failure) => Session::refusing(clock.now(), failure, limits, &mut born),
+        let (closed, told) = (TellClosed(id, self.told.0.clone()), self.told.0.clone());
+        let span = traced.span();
+        let visitor = Visitor {
+            id,
+            clock: Clock::start(),
+            guard,
+            refusal,
+            rights: self.config.rights.clone(),
+            limits: self.config.limits.clone(),
+            store: (Arc::clone(&self.config.store.0), self.config.store.1),
+            pool: self.pool.clone(),
+            traced,
+            watch: Arc::clone(&self.config.watch),
+            told,
         };
         let (commands, inbox) = unbounded_channel();
-        let run = Run::new(clock, session, born, NoDial::default(), self.pool.clone())
-            .with_traffic(traced.traffic())
-            .with_link((), stream)
-            .with_store(Completions::new(Arc::clone(&self.config.store.0)))
-            .with_commands(inbox);
-        let (connection, watch) = (id.0, Arc::clone(&self.config.watch));
-        let closed = TellClosed(id, self.closed.0.clone());
-        let span = traced.span();
+        let orders = (commands.clone(), inbox);
         let running = async move {
             let _closed = closed;
-            let on_event = |event| {
-                traced.on_event(&event);
-                watch(ServerEvent::Session { connection, event });
-            };
-            let end = run.to_end(on_event).await;
-            traced.on_closed(&end);
-            watch(ServerEvent::Closed { connection, end });
+            visitor.attend(stream, orders).await;
         };
         let task = tokio::spawn(running.instrument(span));
         Task::Session(commands, task.abort_handle())
@@ -265,7 +278,9 @@ impl<A: Accept> Serving<A> {
         let echo = Echo::new(clock.now(), self.config.echo_idle);
         let run = Run::new(clock, echo, Out::new(), NoDial::default(), self.pool.clone());
         let run = run.with_traffic(traced.traffic()).with_link((), stream);
-        let closed = TellClosed(id, self.closed.0.clone());
+        // Nobody is asked who they are.
+        let _ = self.told.0.send(ListenInput::Ready(id));
+        let closed = TellClosed(id, self.told.0.clone());
         let span = traced.span();
         let mut over = TellEchoClosed { id, watch: Arc::clone(&self.config.watch), end: None, traced };
         let running = async move {
@@ -283,6 +298,15 @@ impl<A: Accept> Serving<A> {
     fn close_doors(&mut self, command: &session::Command) {
         self.config.doors.clear();
         self.tell_all(command);
+    }
+
+    /// One that has ended meanwhile needs telling no more.
+    fn tell(&mut self, id: ConnectionId, command: session::Command) {
+        match self.tasks.get(&id) {
+            Some(Task::Session(commands, _)) => drop(commands.send(command)),
+            Some(Task::Echo(task)) => task.abort(),
+            None => {}
+        }
     }
 
     fn tell_all(&mut self, command: &session::Command) {
@@ -307,14 +331,14 @@ impl<A: Accept> Drop for Serving<A> {
 }
 
 /// Tells the listener that a connection's task is over, however it ended.
-struct TellClosed(ConnectionId, UnboundedSender<ConnectionId>);
+struct TellClosed(ConnectionId, UnboundedSender<ListenInput>);
 
 impl Drop for TellClosed {
     fn drop(&mut self) {
         if planted(Bug::ForgetTask) {
             return;
         }
-        let _ = self.1.send(self.0);
+        let _ = self.1.send(ListenInput::Closed(self.0));
     }
 }
 

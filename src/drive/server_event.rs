@@ -4,6 +4,8 @@ use std::io;
 use std::sync::Arc;
 
 use super::{Door, Tally};
+use crate::identity::PublicKey;
+use crate::net::tls::TlsError;
 use crate::net::{Peer, Place};
 use crate::proto::EchoEnd;
 use crate::proto::session::{self, SessionEnd};
@@ -19,6 +21,29 @@ pub enum ServerEvent {
         peer: Peer,
         /// What it came for.
         door: Door,
+    },
+    /// Somebody has shown a key that may come.
+    Known {
+        /// On this connection.
+        connection: u64,
+        /// The key.
+        key: PublicKey,
+        /// What the owner is called.
+        name: String,
+    },
+    /// Somebody has shown a key that may not come.
+    Unknown {
+        /// On this connection.
+        connection: u64,
+        /// The key.
+        key: PublicKey,
+    },
+    /// Somebody has come with whom TLS could not be spoken.
+    NotMet {
+        /// On this connection.
+        connection: u64,
+        /// Why.
+        error: TlsError,
     },
     /// A session tells something.
     Session {

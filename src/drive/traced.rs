@@ -8,6 +8,7 @@ use std::fmt::Display;
 use tracing::{Level, Span, debug, info, info_span, trace, warn};
 
 use super::{Door, Traffic};
+use crate::identity::PublicKey;
 use crate::net::Peer;
 use crate::proto::EchoEnd;
 use crate::proto::op::{Moved, OpDone, OpEvent, OpResult, Summed};
@@ -31,11 +32,23 @@ impl Traced {
         let traffic = if is_heard { all.apart() } else { all.clone() };
         let door = match door {
             Door::Files => "files",
+            Door::Guarded => "files over TLS",
             Door::Echo => "echo",
         };
-        let span = info_span!("connection", connection, %peer, door);
+        let span = info_span!("connection", connection, %peer, door, key = tracing::field::Empty);
         debug!(parent: &span, "accepted");
         Traced { connection, span, traffic, operations: BTreeMap::new(), begun: 0, failed: 0, is_heard }
+    }
+
+    /// Who it is: by name in every line from now on.
+    pub(super) fn on_known(&self, name: &str, key: &PublicKey) {
+        self.span.record("key", name);
+        debug!(parent: &self.span, fingerprint = %key.fingerprint(), "known");
+    }
+
+    /// Somebody whom nobody knows.
+    pub(super) fn on_unknown(&self, key: &PublicKey) {
+        warn!(parent: &self.span, fingerprint = %key.fingerprint(), %key, "a key that is not authorised");
     }
 
     /// Counts the connection's bytes.

@@ -7,10 +7,10 @@ use bytes::Bytes;
 
 use super::files::{MemoryStreams, carry_out};
 use super::{Checked, strays};
-use crate::proto::Limits;
 use crate::proto::machine::{Effect, End, Input, Machine, Out};
 use crate::proto::session::{Event, Session, SessionEnd};
 use crate::proto::storage::{RootId, StoreOp, Ticket};
+use crate::proto::{Limits, Rights};
 use crate::store::Names;
 use crate::store::memory::MemoryFiles;
 use crate::time::{Duration, Time};
@@ -44,7 +44,12 @@ impl Lone {
 
     /// A server that awaits its client's first bytes; its transport takes anything.
     pub fn server(limits: Limits) -> Lone {
-        Lone::new(Session::server(Time::ZERO, Lone::ROOT, limits), Out::new())
+        Lone::server_for(Rights::ALL, limits)
+    }
+
+    /// The same where its client has these rights.
+    pub fn server_for(rights: Rights, limits: Limits) -> Lone {
+        Lone::new(Session::server(Time::ZERO, Lone::ROOT, rights, limits), Out::new())
     }
 
     /// A client that has said `Hello`.

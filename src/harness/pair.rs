@@ -7,13 +7,13 @@ use bytes::Bytes;
 
 use super::files::carry_out;
 use super::{Checked, Fault, Log, MemoryStreams, Side, Trace, partials, strays};
-use crate::proto::Limits;
 use crate::proto::client::{Client, Command, Event, JobError, JobId, LinkId, RetryPolicy};
 use crate::proto::machine::{DialError, DialErrorKind, Effect, End, Input, Machine, Out};
 use crate::proto::op::OpDone;
 use crate::proto::session::{self, Request, Session, SessionEnd};
 use crate::proto::storage::{RootId, StoreOp, Ticket};
 use crate::proto::tree_job::TreeRequest;
+use crate::proto::{Limits, Rights};
 use crate::store::Names;
 use crate::store::memory::MemoryFiles;
 use crate::time::{Duration, Time};
@@ -26,6 +26,8 @@ pub struct PairConfig {
     pub limits: Limits,
     /// The server's, where they differ.
     pub serves: Option<Limits>,
+    /// What the client may do at the server.
+    pub rights: Rights,
     /// The client's retries.
     pub policy: RetryPolicy,
     /// One way, for every piece.
@@ -49,6 +51,7 @@ impl Default for PairConfig {
         PairConfig {
             limits: Limits::default(),
             serves: None,
+            rights: Rights::ALL,
             policy: RetryPolicy::default(),
             latency: Duration::from_millis(5),
             store: Duration::from_micros(100),
@@ -324,7 +327,7 @@ impl Pair {
             (*dial == link.0).then_some(*delay_ms)
         });
         let session = match busy {
-            None => Session::server(self.now, Pair::ROOT, limits),
+            None => Session::server(self.now, Pair::ROOT, self.config.rights.clone(), limits),
             Some(delay_ms) => {
                 let failure = Failure { code: Code::BUSY, delay_ms, text: String::new() };
                 Session::refusing(self.now, failure, limits, &mut born)

@@ -1,5 +1,5 @@
 //! Real sockets: where to listen and whom to dial, with the options that matter, and what the system's errors mean.
-//! Takes no part in the protocol. May import `time`, `wire`, `proto` and `store`.
+//! Takes no part in the protocol. May import `time`, `wire`, `proto`, `store` and `identity`.
 //!
 //! | file | what |
 //! |---|---|
@@ -9,6 +9,7 @@
 //! | `place` | [`Place`]: where a server can be had |
 //! | `stream` | [`Listener`] and [`Stream`], of either kind; [`connect`] |
 //! | `tcp` | [`listen`] and [`dial`] |
+//! | [`tls`] | TLS 1.3 with raw public keys, over any stream |
 //! | `out` | sockets of datagrams that are connected: [`connect_udp`], [`connect_unixgram`] |
 //! | `udp` | [`bind_udp`] |
 //! | `unix` | sockets in the file system: [`listen_unix`], [`dial_unix`], [`bind_unixgram`] |
@@ -22,6 +23,7 @@ mod peer;
 mod place;
 mod stream;
 mod tcp;
+pub mod tls;
 mod udp;
 mod unix;
 

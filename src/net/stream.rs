@@ -61,6 +61,17 @@ impl Listener {
         }
     }
 
+    /// The same socket in the runtime that this is called in; that in which it was bound has to be there still.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn adopted(self) -> io::Result<Listener> {
+        Ok(match self {
+            Listener::Tcp(socket) => Listener::Tcp(TcpListener::from_std(socket.into_std()?)?),
+            Listener::Unix(socket, file) => Listener::Unix(UnixListener::from_std(socket.into_std()?)?, file),
+        })
+    }
+
     /// Where it listens (`getsockname`), with the port that the system has chosen.
     ///
     /// # Errors

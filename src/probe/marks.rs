@@ -60,6 +60,7 @@ marks! {
     ManyRetried "several jobs that were lost with one connection",
     ListenerIsFull "a connection refused because there are too many",
     SourceIsFull "a connection refused because its address has too many",
+    GaveWay "a connection that did not greet, and gave way to a new one",
     AcceptPaused "nothing accepted for a while because the system ran out of files",
     Superseded "an attempt that a later one took the place of",
     PartialKept "a partial that is kept for the next attempt",

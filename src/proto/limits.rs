@@ -1,5 +1,6 @@
 //! The numbers that an implementation chooses, in one place. Those that the wire fixes are in `wire::limits`.
 
+use super::session::Floor;
 use crate::time::Duration;
 use crate::wire::Capabilities;
 use crate::wire::limits::EXTENT;
@@ -60,6 +61,10 @@ pub struct Limits {
     pub note_every: u64,
     /// Bytes of names that a tree job holds, at about 100 bytes a name: folders with more of them are read several times.
     pub tree_names: usize,
+    /// What a client has to move at least, while a server waits for it; `None`: nothing.
+    pub floor: Option<Floor>,
+    /// Encoded bytes of names that a listing may have where all of it is held.
+    pub listed_max: usize,
     /// Entries that a listing of a tree's folder may have: a server that never ends one is not to be trusted.
     pub listing_max: u64,
     /// The same for all folders of a tree.
@@ -87,6 +92,8 @@ impl Default for Limits {
             adaptive_min: 32 * EXTENT,
             note_every: 16 * EXTENT,
             tree_names: 16 * 1024 * 1024,
+            floor: Some(Floor { bytes: 64 * 1024, within: Duration::from_secs(300) }),
+            listed_max: 256 * 1024 * 1024,
             listing_max: 1 << 24,
             tree_max: 1 << 32,
             block_attempts: 3,
@@ -103,10 +110,17 @@ pub struct ListenLimits {
     pub connections: usize,
     /// Connections at once from one address.
     pub per_source: usize,
+    /// Of all of them, those that have not greeted (nor said who they are): for one more the oldest is cut, of whichever address has
+    /// the most of them.
+    pub greeting: usize,
+    /// The same from one address.
+    pub greeting_per_source: usize,
     /// How long a stopping server waits for what is running; `None`: for ever.
     pub drain: Option<Duration>,
-    /// How long nothing is accepted after the system ran out of files.
+    /// How long nothing is accepted after the system ran out of files; each time in a row that it is tried in vain, twice as long.
     pub accept_pause: Duration,
+    /// But no longer than this.
+    pub accept_pause_max: Duration,
     /// What a refused client is told to wait before it tries again.
     pub busy_delay: Duration,
 }
@@ -116,8 +130,11 @@ impl Default for ListenLimits {
         ListenLimits {
             connections: 1024,
             per_source: 1024,
+            greeting: 256,
+            greeting_per_source: 64,
             drain: Some(Duration::from_secs(30)),
             accept_pause: Duration::from_millis(500),
+            accept_pause_max: Duration::from_secs(8),
             busy_delay: Duration::from_secs(1),
         }
     }

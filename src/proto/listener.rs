@@ -1,10 +1,17 @@
 //! The listener: who is admitted, how many, and how a server stops. Knows connections by number only; the driver
 //! accepts them and runs a session for each.
+//!
+//! A connection that has not greeted costs its peer nothing, and is told apart: of those there are few, each may take so long and
+//! no longer, whatever the driver does with it before its session begins, and the oldest gives way to a new one, so that
+//! thousands that stall lock nobody out.
+
+mod doorstep;
 
 use std::collections::BTreeMap;
 
-use super::ListenLimits;
-use super::machine::{Effect, Input, Machine, Out};
+use self::doorstep::Doorstep;
+use super::machine::{Effect, Input, Machine, Out, earlier};
+use super::{Limits, ListenLimits};
 use crate::probe::{Bug, Mark, mark, planted};
 use crate::proto::states::state_names;
 use crate::time::{Duration, Time};
@@ -23,6 +30,8 @@ pub struct Source(pub u128);
 pub enum ListenInput {
     /// A connection was accepted.
     Accepted(ConnectionId, Source),
+    /// A connection has said who it is, as far as it is asked, and greeted.
+    Ready(ConnectionId),
     /// The system has no file or no memory left for a connection.
     AcceptFailed,
     /// A connection's session is over.
@@ -40,6 +49,10 @@ pub enum ListenEvent {
     Admit(ConnectionId),
     /// Run a session that refuses with this.
     Refuse(ConnectionId, Failure),
+    /// A connection has taken too long to greet: tell it so, and let it go.
+    Overdue(ConnectionId, Failure),
+    /// A connection that has not greeted gives way to a new one: drop it at once, since there may be thousands.
+    Cut(ConnectionId, Failure),
     /// Nothing is accepted for a while, since the system ran out of files. Told once, however often that is tried in vain.
     Paused,
     /// It was tried again, and did not fail for a while.
@@ -65,6 +78,7 @@ pub struct Listener {
     limits: ListenLimits,
     connections: BTreeMap<ConnectionId, Place>,
     sources: BTreeMap<Source, usize>,
+    doorstep: Doorstep,
     phase: Phase,
     shortage: Shortage,
 }
@@ -73,27 +87,27 @@ pub struct Listener {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Shortage {
     None,
-    /// Nothing is accepted until then.
-    Pausing(Time),
-    /// It is tried again; if all is well until then, it is over. Each connection that ends gives a file back, so that one which is
-    /// accepted shows nothing.
-    Trying(Time),
+    /// Nothing is accepted until then, for this long.
+    Pausing(Time, Duration),
+    /// It is tried again; if all is well until then, as long as the pause before, it is over. Each connection that ends gives a file
+    /// back, so that one which is accepted shows nothing.
+    Trying(Time, Duration),
 }
 
 impl Shortage {
     fn until(self) -> Option<Time> {
         match self {
-            Shortage::Pausing(until) | Shortage::Trying(until) => Some(until),
+            Shortage::Pausing(until, _) | Shortage::Trying(until, _) => Some(until),
             Shortage::None => None,
         }
     }
 }
 
-/// Refused connections are told so and go; they count against no cap but their own.
+/// Connections that leave (they were refused, took too long, or gave way) are told so and go; they count against no cap but their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Place {
     Admitted(Source),
-    Refused,
+    Leaving,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -106,16 +120,18 @@ enum Phase {
     Closed,
 }
 
-/// Refused connections that may wait to be gone before nothing more is accepted.
-const REFUSED_MAX: usize = 64;
+/// Connections that leave and may wait to be gone before nothing more is accepted.
+const LEAVING_MAX: usize = 64;
 
 state_names!(pub Listener, STATES, state_name, phase, Phase: Open, Draining, Aborting, Closed);
 
 impl Listener {
-    /// A listener that admits connections.
-    pub fn new(limits: ListenLimits) -> Listener {
+    /// A listener that admits connections; `each` are the limits of one, whose handshake begins when it is accepted.
+    pub fn new(limits: ListenLimits, each: &Limits) -> Listener {
         let (connections, sources) = (BTreeMap::new(), BTreeMap::new());
-        Listener { limits, connections, sources, phase: Phase::Open, shortage: Shortage::None }
+        let patience = each.handshake.filter(|_| !planted(Bug::ForgetHandshakeDeadline));
+        let (phase, shortage) = (Phase::Open, Shortage::None);
+        Listener { limits, connections, sources, doorstep: Doorstep::new(patience), phase, shortage }
     }
 
     /// How many connections there are, refused ones included until they are closed.
@@ -129,10 +145,13 @@ impl Listener {
 
     /// The most connections that there may be, refused ones included, before nothing is accepted.
     fn most(&self) -> usize {
-        self.limits.connections.saturating_add(REFUSED_MAX)
+        self.limits.connections.saturating_add(LEAVING_MAX)
     }
 
-    fn on_accepted(&mut self, id: ConnectionId, source: Source, out: &mut Out<Listener>) {
+    fn on_accepted(&mut self, now: Time, id: ConnectionId, source: Source, out: &mut Out<Listener>) {
+        if self.phase == Phase::Open {
+            self.make_way(source, out);
+        }
         let from_source = self.sources.get(&source).copied().unwrap_or(0);
         let refusal = match self.phase {
             Phase::Draining(_) | Phase::Aborting | Phase::Closed => Some((Code::DRAINING, "")),
@@ -146,31 +165,93 @@ impl Listener {
             }
             Phase::Open => None,
         };
-        let place = if refusal.is_none() { Place::Admitted(source) } else { Place::Refused };
+        let place = if refusal.is_none() { Place::Admitted(source) } else { Place::Leaving };
         self.connections.insert(id, place);
         out.event(match refusal {
             None => {
                 *self.sources.entry(source).or_default() += 1;
+                self.doorstep.enter(now, id, source);
                 ListenEvent::Admit(id)
             }
-            Some((code, text)) => {
-                let delay_ms = u32::try_from(self.limits.busy_delay.as_millis()).unwrap_or(u32::MAX);
-                ListenEvent::Refuse(id, Failure { code, delay_ms, text: text.into() })
-            }
+            Some((code, text)) => ListenEvent::Refuse(id, self.later(code, text)),
         });
+    }
+
+    fn later(&self, code: Code, text: &str) -> Failure {
+        let delay_ms = u32::try_from(self.limits.busy_delay.as_millis()).unwrap_or(u32::MAX);
+        Failure { code, delay_ms, text: text.into() }
+    }
+
+    /// Cuts the oldest of those that have not greeted, where there are as many as may be.
+    fn make_way(&mut self, source: Source, out: &mut Out<Listener>) {
+        let ListenLimits { connections, per_source, greeting, greeting_per_source, .. } = self.limits;
+        let oldest = if self.doorstep.of(source) >= greeting_per_source.min(per_source).max(1) {
+            self.doorstep.oldest_of(source)
+        } else if self.doorstep.len() >= greeting.min(connections).max(1) {
+            self.doorstep.oldest_of_most()
+        } else {
+            None
+        };
+        if let Some(id) = oldest {
+            mark(Mark::GaveWay);
+            self.doorstep.leave(id);
+            self.leave(id);
+            out.event(ListenEvent::Cut(id, self.later(Code::BUSY, "too many connections that do not greet")));
+        }
+    }
+
+    /// From now on it counts against no cap; its end is still awaited.
+    fn leave(&mut self, id: ConnectionId) {
+        let Some(place) = self.connections.get_mut(&id) else { return };
+        match core::mem::replace(place, Place::Leaving) {
+            Place::Admitted(source) => self.give_back(source),
+            Place::Leaving => {}
+        }
+    }
+
+    fn give_back(&mut self, source: Source) {
+        if let Some(count) = self.sources.get_mut(&source) {
+            *count -= 1;
+            if *count == 0 {
+                self.sources.remove(&source);
+            }
+        }
+    }
+
+    /// Those that have taken too long to greet.
+    fn on_overdue(&mut self, now: Time, out: &mut Out<Listener>) {
+        while let Some(id) = self.doorstep.overdue(now) {
+            mark(Mark::HandshakeTimedOut);
+            self.leave(id);
+            out.event(ListenEvent::Overdue(id, Failure::from(Code::HANDSHAKE_TIMEOUT)));
+        }
+    }
+
+    /// Each failure in a row makes the pause twice as long.
+    fn pause(&mut self, now: Time, out: &mut Out<Listener>) {
+        let ListenLimits { accept_pause, accept_pause_max, .. } = self.limits;
+        let pause = match self.shortage {
+            Shortage::None => {
+                out.event(ListenEvent::Paused);
+                accept_pause
+            }
+            // Several sockets may find it at once.
+            Shortage::Pausing(_, pause) => pause,
+            Shortage::Trying(_, pause) => (pause * 2).min(accept_pause_max.max(accept_pause)),
+        };
+        self.shortage = Shortage::Pausing(now + pause, pause);
     }
 
     fn on_shortage_elapsed(&mut self, now: Time, out: &mut Out<Listener>) {
         match self.shortage {
-            Shortage::Pausing(until) if until <= now => {
-                self.shortage =
-                    Shortage::Trying(now + self.limits.accept_pause.max(Duration::from_millis(1)));
+            Shortage::Pausing(until, pause) if until <= now => {
+                self.shortage = Shortage::Trying(now + pause.max(Duration::from_millis(1)), pause);
             }
-            Shortage::Trying(until) if until <= now => {
+            Shortage::Trying(until, _) if until <= now => {
                 self.shortage = Shortage::None;
                 out.event(ListenEvent::Resumed);
             }
-            Shortage::None | Shortage::Pausing(_) | Shortage::Trying(_) => {}
+            Shortage::None | Shortage::Pausing(..) | Shortage::Trying(..) => {}
         }
     }
 
@@ -178,12 +259,9 @@ impl Listener {
         if planted(Bug::ForgetClosed) {
             return;
         }
-        let Some(Place::Admitted(source)) = self.connections.remove(&id) else { return };
-        if let Some(count) = self.sources.get_mut(&source) {
-            *count -= 1;
-            if *count == 0 {
-                self.sources.remove(&source);
-            }
+        self.doorstep.leave(id);
+        if let Some(Place::Admitted(source)) = self.connections.remove(&id) {
+            self.give_back(source);
         }
     }
 
@@ -194,14 +272,14 @@ impl Listener {
 
     fn on_command(&mut self, now: Time, input: ListenInput, out: &mut Out<Listener>) {
         match (input, self.phase) {
-            (ListenInput::Accepted(id, source), _) => self.on_accepted(id, source, out),
+            (ListenInput::Accepted(id, source), _) => self.on_accepted(now, id, source, out),
+            (ListenInput::Ready(id), _) => {
+                self.doorstep.leave(id);
+            }
             (ListenInput::Closed(id), _) => self.on_closed(id),
             (ListenInput::AcceptFailed, Phase::Open) => {
                 mark(Mark::AcceptPaused);
-                if self.shortage == Shortage::None {
-                    out.event(ListenEvent::Paused);
-                }
-                self.shortage = Shortage::Pausing(now + self.limits.accept_pause);
+                self.pause(now, out);
             }
             (ListenInput::Drain, Phase::Open) => {
                 self.shortage = Shortage::None;
@@ -235,6 +313,7 @@ impl Machine for Listener {
         match input {
             Input::Command(input) => self.on_command(now, input, out),
             Input::Elapsed => {
+                self.on_overdue(now, out);
                 self.on_shortage_elapsed(now, out);
                 if matches!(self.phase, Phase::Draining(Some(until)) if until <= now) {
                     self.abort(out);
@@ -256,32 +335,36 @@ impl Machine for Listener {
     }
 
     fn deadline(&self) -> Option<Time> {
-        match self.phase {
+        let phase = match self.phase {
             Phase::Open => self.shortage.until(),
             Phase::Draining(until) => until,
-            Phase::Aborting | Phase::Closed => None,
-        }
+            Phase::Aborting => None,
+            Phase::Closed => return None,
+        };
+        earlier(phase, self.doorstep.deadline())
     }
 
     /// False while nothing should be accepted.
     fn wants_read(&self, (): ()) -> bool {
-        let pauses = matches!(self.shortage, Shortage::Pausing(_));
+        let pauses = matches!(self.shortage, Shortage::Pausing(..));
         self.phase == Phase::Open && !pauses && self.connections.len() < self.most()
     }
 
     fn footprint(&self) -> usize {
         self.connections.len() * size_of::<(ConnectionId, Place)>()
             + self.sources.len() * size_of::<(Source, usize)>()
+            + self.doorstep.footprint()
     }
 
     fn footprint_max(&self) -> usize {
         // A driver may have accepted one more by the time it is told not to.
-        let each = size_of::<(ConnectionId, Place)>() + size_of::<(Source, usize)>();
+        let each = size_of::<(ConnectionId, Place)>() + size_of::<(Source, usize)>() + Doorstep::EACH;
         self.most().saturating_add(1).saturating_mul(each)
     }
 
     fn rebase(&mut self, now: Time) {
-        if let Shortage::Pausing(until) | Shortage::Trying(until) = &mut self.shortage {
+        self.doorstep.rebase(now);
+        if let Shortage::Pausing(until, _) | Shortage::Trying(until, _) = &mut self.shortage {
             *until = Time::ZERO + until.since(now);
         }
         if let Phase::Draining(Some(until)) = &mut self.phase {

@@ -163,8 +163,33 @@ pub enum DialErrorKind {
     NameNotFound,
     /// The system denies it, or the address is not usable from here.
     NotAllowed,
+    /// It stands, and the two sides do not come to speak over TLS.
+    Tls(TlsTrouble),
     /// Anything else.
     Other,
+}
+
+/// Why two sides do not come to speak over TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TlsTrouble {
+    /// The connection ended in the handshake.
+    Cut,
+    /// The server speaks the protocol without TLS.
+    Plaintext,
+    /// What answers there speaks something else.
+    Foreign,
+    /// The server has this key, which is not the one that is known.
+    WrongKey([u8; 32]),
+    /// What answers there speaks TLS, and is none of ours.
+    NotTowline,
+    /// It does not speak TLS 1.3.
+    OldVersion,
+    /// It shows a certificate, or nothing, where a raw public key is needed.
+    NoKey,
+    /// It ended the handshake.
+    Refused,
+    /// Anything else.
+    Failed,
 }
 
 /// Effects in order.

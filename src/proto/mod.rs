@@ -15,6 +15,7 @@
 //! | [`tree_job`] | which folders, files and links are to move, and what is to go |
 //! | [`tree`] | merging BLAKE3 chaining values |
 //! | [`Limits`], [`ListenLimits`] | every number that an implementation chooses |
+//! | [`Rights`] | what a peer may do at a server |
 //! | [`backoff`], `timers` | how long to wait, and named deadlines |
 
 pub mod backoff;
@@ -27,6 +28,7 @@ pub mod listener;
 pub mod machine;
 pub mod op;
 pub mod prober;
+mod rights;
 pub mod session;
 mod states;
 pub mod storage;
@@ -38,4 +40,5 @@ pub use datagram::DatagramEcho;
 pub use echo::{Echo, EchoEnd};
 pub use limits::{CAPABILITIES, Connections, Limits, ListenLimits};
 pub use prober::Prober;
+pub use rights::{Right, Rights};
 pub use session::Session;

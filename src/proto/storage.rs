@@ -35,6 +35,25 @@ pub struct RootId(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Lease(pub u64);
 
+/// Whose a partial is: the key of whoever sends it. What one leaves behind no other goes on with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Owner(pub [u8; 32]);
+
+impl Owner {
+    /// Where nobody is asked who they are.
+    pub const ANYBODY: Owner = Owner([0; 32]);
+}
+
+/// What becomes of a file that stands where one is to be published.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Existing {
+    /// The new one takes its place.
+    #[default]
+    Replace,
+    /// It stays: whatever stands there, the operation fails with `EXISTS`, unless the same request has published already.
+    Refuse,
+}
+
 /// A store operation.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum StoreOp {
@@ -59,6 +78,10 @@ pub enum NameOp {
         /// What is to be received, and the path that it is published at. Fails with `SUPERSEDED` if there was a later
         /// attempt of the same request.
         offer: Offer,
+        /// What may stand there.
+        existing: Existing,
+        /// Whose kept partials may be gone on with, and whose this one is.
+        owner: Owner,
     },
     /// Makes a complete partial visible at its path, durably: file synced, renamed, folder synced. Ends the lease if
     /// it succeeds. The request of its offer is remembered with its outcome: the same one is carried out once. Fails with

@@ -14,11 +14,14 @@ pub(crate) enum Timer {
     Speak,
     /// The peer is dead.
     Idle,
+    /// The peer moves too little.
+    Floor,
     /// The peer should have ended its side, or have answered what was called off.
     Linger,
 }
 
-const ALL: [Timer; 5] = [Timer::Handshake, Timer::Ping, Timer::Speak, Timer::Idle, Timer::Linger];
+const ALL: [Timer; 6] =
+    [Timer::Handshake, Timer::Ping, Timer::Speak, Timer::Idle, Timer::Floor, Timer::Linger];
 
 /// One optional deadline for each [`Timer`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]

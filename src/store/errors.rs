@@ -17,7 +17,7 @@ impl FileErrorKind {
             FileErrorKind::Link | FileErrorKind::Outside | FileErrorKind::Busy => Code::OUTSIDE,
             FileErrorKind::Denied => Code::DENIED,
             FileErrorKind::ReadOnly => Code::READ_ONLY,
-            FileErrorKind::NoSpace => Code::NO_SPACE,
+            FileErrorKind::NoSpace | FileErrorKind::Reserved => Code::NO_SPACE,
             FileErrorKind::TooManyFiles => Code::TOO_MANY_FILES,
             FileErrorKind::BadName => Code::BAD_PATH,
             FileErrorKind::TooLong => Code::FILE_TOO_LONG,

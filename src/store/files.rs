@@ -91,6 +91,15 @@ pub trait Files {
         to_name: &[u8],
     ) -> Result<(), FileError>;
 
+    /// The same where nothing stands at the new name; [`FileErrorKind::Exists`] if there is anything.
+    fn rename_new(
+        &self,
+        from: &Self::Folder,
+        from_name: &[u8],
+        to: &Self::Folder,
+        to_name: &[u8],
+    ) -> Result<(), FileError>;
+
     /// Removes the name of anything but a folder.
     fn remove_file(&self, at: &Self::Folder, name: &[u8]) -> Result<(), FileError>;
 
@@ -225,6 +234,8 @@ pub enum FileErrorKind {
     ReadOnly,
     /// No space, or a quota is used up.
     NoSpace,
+    /// What is free on the disk is kept for others.
+    Reserved,
     /// Too many open files.
     TooManyFiles,
     /// The name is too long, or not one that the file system takes.
@@ -262,6 +273,7 @@ impl fmt::Display for FileError {
             FileErrorKind::Denied => "permission denied",
             FileErrorKind::ReadOnly => "the file system is read-only",
             FileErrorKind::NoSpace => "no space left, or the quota is used up",
+            FileErrorKind::Reserved => "what is still free is kept for others",
             FileErrorKind::TooManyFiles => "too many open files",
             FileErrorKind::BadName => "the file system does not take a name like this, or one this long",
             FileErrorKind::TooLong => "the file is longer than the file system allows",

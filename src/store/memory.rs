@@ -83,13 +83,6 @@ impl MemoryFiles {
         self
     }
 
-    /// Makes everything durable: what a test has put there.
-    pub fn sync_all(&self) {
-        if let Some(shadow) = &mut self.disk().shadow {
-            shadow.sync_all();
-        }
-    }
-
     /// The power fails. Each change since its last sync is kept or lost by itself, as `draw` says (odd numbers keep; a
     /// kept write may be torn); locks are gone. Nothing on a disk that is not [`MemoryFiles::volatile`]. Whoever has
     /// files open must drop them: they are of a process that is dead.
@@ -112,16 +105,6 @@ impl MemoryFiles {
     /// times more.
     pub fn replace_before(&self, primitive: Primitive, passes: usize, path: &str) {
         self.disk().plants.push((primitive, passes, Plant::Replace(path.to_owned())));
-    }
-
-    /// Forgets what was planted and has not happened.
-    pub fn heal(&self) {
-        self.disk().plants.clear();
-    }
-
-    /// The primitives that ran, in order, since the last call.
-    pub fn take_log(&self) -> Vec<Step> {
-        self.disk().log.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// The path of `name` in a folder, as the log has it.
@@ -240,6 +223,21 @@ impl Files for MemoryFiles {
         let mut disk = self.disk();
         disk.begin(Primitive::Rename, to.0, to_name)?;
         disk.rename(from.0, from_name, to.0, to_name)
+    }
+
+    fn rename_new(
+        &self,
+        from: &MemoryFolder,
+        from_name: &[u8],
+        to: &MemoryFolder,
+        to_name: &[u8],
+    ) -> Result<(), FileError> {
+        let mut disk = self.disk();
+        disk.begin(Primitive::Rename, to.0, to_name)?;
+        match disk.child(to.0, to_name) {
+            Ok(_) => Err(FileErrorKind::Exists.into()),
+            Err(_) => disk.rename(from.0, from_name, to.0, to_name),
+        }
     }
 
     fn remove_file(&self, at: &MemoryFolder, name: &[u8]) -> Result<(), FileError> {

@@ -108,7 +108,9 @@ impl<F: Files> Names<F> {
 
     fn carry_out(&mut self, op: NameOp) -> Result<NameDone, StoreError> {
         match op {
-            NameOp::OpenPartial { root, offer } => self.open_partial(root, offer),
+            NameOp::OpenPartial { root, offer, existing, owner } => {
+                self.open_partial(root, offer, existing, owner)
+            }
             NameOp::Note { lease, held } => self.note(lease, held),
             NameOp::Keep { lease, held } => self.keep(lease, held),
             NameOp::Publish { lease, hash } => {

@@ -7,7 +7,7 @@ use super::root::Root;
 use super::slots::Slot;
 use super::{FileError, FileErrorKind, Files};
 use crate::probe::{Bug, planted};
-use crate::proto::storage::StoreError;
+use crate::proto::storage::{Existing, StoreError};
 use crate::wire::{Code, RelPath};
 
 impl<F: Files> Partial<F> {
@@ -41,7 +41,10 @@ impl<F: Files> Partial<F> {
         let name = path.name().expect("checked when it was opened");
         match place.files.name_file(&self.file, folder, name) {
             Ok(()) => return Ok(true),
-            Err(error) if error.kind == FileErrorKind::Exists => {}
+            Err(error) if error.kind == FileErrorKind::Exists => match self.existing {
+                Existing::Replace => {}
+                Existing::Refuse => return Err(stands_there(path)),
+            },
             Err(error) => return Err(failed("publish", path, error)),
         }
         let Some(reserved) = &place.reserved else { return Err(vanished(path)) };
@@ -58,8 +61,14 @@ impl<F: Files> Partial<F> {
             // All others were checked when they were prepared.
             place.check_name(folder, name, path)?;
         }
-        match place.files.rename(&reserved.folder, &self.name(), folder, name) {
+        let own = self.name();
+        let renamed = match self.existing {
+            Existing::Replace => place.files.rename(&reserved.folder, &own, folder, name),
+            Existing::Refuse => place.files.rename_new(&reserved.folder, &own, folder, name),
+        };
+        match renamed {
             Ok(()) => Ok(()),
+            Err(error) if error.kind == FileErrorKind::Exists => Err(stands_there(path)),
             Err(error) if error.kind == FileErrorKind::NotFound => Err(vanished(path)),
             Err(error) => Err(failed("publish", path, error)),
         }
@@ -81,6 +90,11 @@ pub(super) fn give_name<F: Files>(
         }
         other => other,
     }
+}
+
+/// Whoever may not replace what stands there is not told what it is.
+pub(super) fn stands_there(path: &RelPath) -> StoreError {
+    StoreError::new(Code::EXISTS, format!("\"{path}\""))
 }
 
 fn vanished(path: &RelPath) -> StoreError {

@@ -5,8 +5,11 @@
 //! container forbids that, `walk` opens one component after another and follows no link at all. Names in a folder are
 //! always used with that folder's handle, and never followed.
 
+mod beneath;
 mod errors;
 mod holes;
+mod rename;
+mod reserve;
 mod status;
 mod sync;
 mod unnamed;
@@ -20,7 +23,9 @@ use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{AtFlags, Dir, FlockOperation, Mode, OFlags, Timespec, Timestamps};
 use rustix::io::Errno;
 
+use self::beneath::Beneath;
 use self::holes::next_data;
+pub use self::reserve::Reserve;
 use self::status::status_of;
 pub use self::sync::Durability;
 use self::sync::{sync, sync_whole, tells_of_lost_writes};
@@ -47,18 +52,9 @@ pub struct OsFiles {
     root: OwnedFd,
     beneath: Beneath,
     durability: Durability,
+    reserve: Reserve,
     syncs_whole: bool,
     unnamed: Unnamed,
-}
-
-/// Who keeps paths beneath the root.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Beneath {
-    /// The kernel.
-    #[cfg(target_os = "linux")]
-    Kernel,
-    /// `walk`.
-    Walk,
 }
 
 /// An open folder.
@@ -67,7 +63,7 @@ pub struct OsFolder(OwnedFd);
 
 /// An open file.
 #[derive(Debug)]
-pub struct OsFile(OwnedFd, Durability);
+pub struct OsFile(OwnedFd, Durability, Reserve);
 
 /// A folder being read.
 #[derive(Debug)]
@@ -90,7 +86,8 @@ impl OsFiles {
         let beneath = Beneath::detect(&root);
         let syncs_whole = tells_of_lost_writes();
         let unnamed = Unnamed::default();
-        Ok(OsFiles { root, beneath, durability: Durability::Full, syncs_whole, unnamed })
+        let (durability, reserve) = Default::default();
+        Ok(OsFiles { root, beneath, durability, reserve, syncs_whole, unnamed })
     }
 
     /// The same folder, with another promise.
@@ -98,52 +95,16 @@ impl OsFiles {
         OsFiles { durability, ..self }
     }
 
+    /// The same folder, on a disk of which some space stays free.
+    pub fn with_reserve(self, reserve: Reserve) -> OsFiles {
+        OsFiles { reserve, ..self }
+    }
+
     /// As on a system whose kernel neither keeps paths beneath a folder nor has files without names, which tests have to see
     /// too.
     pub fn without_kernel_help(self) -> OsFiles {
         OsFiles { beneath: Beneath::Walk, unnamed: Unnamed::none(), ..self }
     }
-}
-
-impl Beneath {
-    #[cfg(target_os = "linux")]
-    fn detect(root: &OwnedFd) -> Beneath {
-        // A container may answer with another error than ENOSYS: only what works counts.
-        if open_beneath(root, b".", FOLDER, Links::None).is_ok() { Beneath::Kernel } else { Beneath::Walk }
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn detect(_root: &OwnedFd) -> Beneath {
-        Beneath::Walk
-    }
-
-    fn open(self, at: &OwnedFd, path: &[u8], flags: OFlags, links: Links) -> Result<OwnedFd, FileError> {
-        let path = if path.is_empty() { b"." } else { path };
-        match self {
-            #[cfg(target_os = "linux")]
-            Beneath::Kernel => Ok(open_beneath(at, path, flags, links)?),
-            Beneath::Walk => walk::open(at, path, flags, links),
-        }
-    }
-}
-
-#[cfg(target_os = "linux")]
-fn open_beneath(at: &OwnedFd, path: &[u8], flags: OFlags, links: Links) -> Result<OwnedFd, Errno> {
-    use rustix::fs::ResolveFlags;
-    /// EAGAIN says that something was renamed meanwhile, so that the kernel cannot tell whether `..` left the folder.
-    const ATTEMPTS: usize = 64;
-    let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
-    let resolve = match links {
-        Links::None => beneath | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV,
-        Links::Beneath => beneath,
-    };
-    for _ in 0..ATTEMPTS {
-        match rustix::fs::openat2(at, path, flags, Mode::empty(), resolve) {
-            Err(Errno::AGAIN | Errno::INTR) => {}
-            other => return other,
-        }
-    }
-    Err(Errno::AGAIN)
 }
 
 impl Files for OsFiles {
@@ -161,17 +122,17 @@ impl Files for OsFiles {
 
     fn open_file(&self, at: &OsFolder, path: &[u8]) -> Result<OsFile, FileError> {
         let file = self.beneath.open(&at.0, path, READ, Links::Beneath)?;
-        Ok(OsFile(file, self.durability))
+        Ok(OsFile(file, self.durability, self.reserve))
     }
 
     fn create_file(&self, at: &OsFolder, name: &[u8]) -> Result<OsFile, FileError> {
         let file = rustix::fs::openat(&at.0, name, WRITE | OFlags::EXCL, Mode::RUSR | Mode::WUSR)?;
-        Ok(OsFile(file, self.durability))
+        Ok(OsFile(file, self.durability, self.reserve))
     }
 
     fn create_unnamed(&self, at: &OsFolder, mode: u32) -> Result<Option<OsFile>, FileError> {
         let file = self.unnamed.create(&at.0, mode_of(mode))?;
-        Ok(file.map(|file| OsFile(file, self.durability)))
+        Ok(file.map(|file| OsFile(file, self.durability, self.reserve)))
     }
 
     fn name_file(&self, file: &OsFile, to: &OsFolder, name: &[u8]) -> Result<(), FileError> {
@@ -180,7 +141,7 @@ impl Files for OsFiles {
 
     fn open_own(&self, at: &OsFolder, name: &[u8]) -> Result<OsFile, FileError> {
         let file = rustix::fs::openat(&at.0, name, OWN, Mode::RUSR | Mode::WUSR)?;
-        Ok(OsFile(file, self.durability))
+        Ok(OsFile(file, self.durability, self.reserve))
     }
 
     fn create_folder(&self, at: &OsFolder, name: &[u8], mode: u32) -> Result<(), FileError> {
@@ -214,6 +175,16 @@ impl Files for OsFiles {
         to_name: &[u8],
     ) -> Result<(), FileError> {
         Ok(rustix::fs::renameat(&from.0, from_name, &to.0, to_name)?)
+    }
+
+    fn rename_new(
+        &self,
+        from: &OsFolder,
+        from_name: &[u8],
+        to: &OsFolder,
+        to_name: &[u8],
+    ) -> Result<(), FileError> {
+        rename::rename_new(&from.0, from_name, &to.0, to_name)
     }
 
     fn remove_file(&self, at: &OsFolder, name: &[u8]) -> Result<(), FileError> {
@@ -276,10 +247,7 @@ impl Files for OsFiles {
     }
 
     fn free_space(&self, at: &OsFolder) -> Result<u64, FileError> {
-        let stat = rustix::fs::fstatvfs(&at.0)?;
-        // A file system that does not count its blocks does not know, and says 0.
-        let knows = stat.f_blocks > 0;
-        Ok(if knows { stat.f_bavail.saturating_mul(stat.f_frsize) } else { u64::MAX })
+        self.reserve.free(&at.0)
     }
 }
 
@@ -301,6 +269,7 @@ impl File for OsFile {
     }
 
     fn write_at(&self, offset: u64, pieces: &[Bytes]) -> Result<usize, FileError> {
+        self.2.grants(&self.0, pieces.iter().map(Bytes::len).sum())?;
         let slices: Vec<IoSlice<'_>> =
             pieces.iter().take(PIECES_MAX).map(|piece| IoSlice::new(piece)).collect();
         retry(|| rustix::io::pwritev(&self.0, &slices, offset))

@@ -7,12 +7,12 @@ use super::errors::{because, failed, no_lease, refused};
 use super::joint::Joint;
 use super::journal::Note;
 use super::names::Held;
-use super::reserved::{Unique, short};
+use super::reserved::{Unique, key, short};
 use super::root::Root;
 use super::slots::{Slot, Taken};
 use super::{File, FileError, FileErrorKind, Files, Names, Open, Status};
 use crate::probe::{Bug, Mark, mark, mark_if, planted};
-use crate::proto::storage::{BlockSet, Lease, NameDone, RootId, StoreError};
+use crate::proto::storage::{BlockSet, Existing, Lease, NameDone, Owner, RootId, StoreError};
 use crate::wire::{Code, FileKind, Offer, Push, Start, UploadId, limits};
 
 /// A file being received.
@@ -27,6 +27,8 @@ pub(super) struct Partial<F: Files> {
     /// False where the file has no name at all yet.
     pub(super) is_named: bool,
     pub(super) offer: Offer,
+    /// What may stand where it is published.
+    pub(super) existing: Existing,
     /// Names it to other connections.
     upload: UploadId,
     /// What those brought.
@@ -35,7 +37,7 @@ pub(super) struct Partial<F: Files> {
     pub(super) broken: Option<StoreError>,
 }
 
-/// Where it is to stand, as a hash. Neither length nor time are in it: a source that has changed since finds what was kept
+/// Where it is to stand, and whose it is, as a hash. Neither length nor time are in it: a source that has changed since finds what was kept
 /// of it, and there is never more left behind than a few partials for each path.
 pub(super) type Key = [u8; 32];
 
@@ -88,20 +90,35 @@ impl Openers {
 
 impl<F: Files> Names<F> {
     /// What tells this opener's partial from others.
-    pub(super) fn begin_opening(&mut self, root: RootId, offer: &Offer) -> Result<Unique, StoreError> {
+    pub(super) fn begin_opening(
+        &mut self,
+        root: RootId,
+        offer: &Offer,
+        owner: Owner,
+    ) -> Result<Unique, StoreError> {
         let place = self.root_mut(root)?;
         let now = place.files.now().seconds;
         let begins = place.requests.begins(offer.attempt, now);
         begins.map_err(|why| refused(Code::SUPERSEDED, "receive", &offer.path, why))?;
-        let key = key(offer);
+        let key = key(offer, owner);
         let generation = self.openers.next(root, key);
         Ok(Unique { key, generation, nonce: self.nonce })
     }
 
-    pub(super) fn open_partial(&mut self, root: RootId, offer: Offer) -> Result<NameDone, StoreError> {
-        let unique = self.begin_opening(root, &offer)?;
+    pub(super) fn open_partial(
+        &mut self,
+        root: RootId,
+        offer: Offer,
+        existing: Existing,
+        owner: Owner,
+    ) -> Result<NameDone, StoreError> {
+        let unique = self.begin_opening(root, &offer, owner)?;
         let start = offer.attempt.start;
         let place = self.root_mut(root)?;
+        // What this request has published before is its own.
+        if existing == Existing::Refuse && !place.requests.has_succeeded(offer.attempt.request) {
+            place.refuse_existing(&offer.path)?;
+        }
         place.check_destination(&offer.path)?;
         let New { file, slot, held, mut basis, .. } = create(place, &unique, &offer)?;
         if start == Start::Resume && slot.is_some() && basis.is_none() {
@@ -111,7 +128,8 @@ impl<F: Files> Names<F> {
         self.openers.open(root, &unique);
         let upload = upload_id(self.nonce, self.next_lease());
         let (file, is_named, joint, broken) = (Arc::new(file), true, Joint::default(), None);
-        let partial = Partial { root, file, basis, slot, unique, is_named, offer, upload, joint, broken };
+        let partial =
+            Partial { root, file, basis, slot, unique, is_named, offer, existing, upload, joint, broken };
         let lease = self.lease(Held::Partial(Box::new(partial)));
         Ok(NameDone::Partial { lease, upload, held, basis: same })
     }
@@ -206,11 +224,12 @@ impl<F: Files> Partial<F> {
         unique: Unique,
         is_named: bool,
         offer: Offer,
+        existing: Existing,
     ) -> Partial<F> {
         let (file, basis, slot, broken) = (Arc::new(file), None, None, None);
         // Nobody joins it.
         let (upload, joint) = (UploadId(0), Joint::default());
-        Partial { root, file, basis, slot, unique, is_named, offer, upload, joint, broken }
+        Partial { root, file, basis, slot, unique, is_named, offer, existing, upload, joint, broken }
     }
 
     /// In the reserved folder.
@@ -343,7 +362,7 @@ pub(super) fn create_once<F: Files>(
 
 /// The version that stands where the file is to be published, and the blocks that it is long enough for.
 fn old_version<F: Files>(place: &Root<F>, offer: &Offer) -> Option<(F::File, BlockSet)> {
-    let file = place.files.open_file(&place.top, offer.path.as_bytes()).ok()?;
+    let file = place.open_file(&offer.path).ok()?;
     let status = file.status().ok().filter(|status| status.kind == FileKind::File)?;
     let size = u64::from(offer.block_size());
     let is_there = |block: &u32| ((u64::from(*block) + 1) * size).min(offer.length) <= status.length;
@@ -361,15 +380,8 @@ fn check_space<F: Files>(place: &Root<F>, offer: &Offer, held: &BlockSet) -> Res
         return Ok(());
     }
     mark(Mark::NoSpace);
-    let why = format!("it needs {needed} bytes, and {free} are free");
+    let why = format!("it needs {needed} bytes, and {free} may be used");
     Err(refused(Code::NO_SPACE, "receive", &offer.path, why))
-}
-
-fn key(offer: &Offer) -> Key {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(b"towline partial");
-    hasher.update(offer.path.as_bytes());
-    hasher.finalize().into()
 }
 
 /// Unique, and not to be guessed without the process's nonce: who knows it may bring blocks of the upload. Never 0.

@@ -75,7 +75,7 @@ impl<F: Files> Names<F> {
             return Err(refused(Code::NOT_A_FILE, "read the link", path, "it is the root"));
         };
         let what = || because("read the link", path);
-        let folder = place.files.open_folder(&place.top, parent.as_bytes(), Links::Beneath).map_err(what())?;
+        let folder = place.look_into(&parent).map_err(what())?;
         let target = place.files.read_link(&folder, name).map_err(what())?;
         let target = LinkTarget::new(target);
         target.map(NameDone::Target).ok_or_else(|| {
@@ -85,7 +85,7 @@ impl<F: Files> Names<F> {
 
     pub(super) fn resolve(&self, root: RootId, path: &RelPath) -> Result<NameDone, StoreError> {
         let place = self.root(root)?;
-        let status = match place.files.open_file(&place.top, path.as_bytes()) {
+        let status = match place.open_file(path) {
             Ok(file) => file.status(),
             Err(error) => Err(error),
         };

@@ -59,6 +59,11 @@ impl Requests {
         self.known.get(&request).is_some_and(|known| known.succeeded == Some(intent))
     }
 
+    /// True if `request` has succeeded, with whatever intent.
+    pub(super) fn has_succeeded(&self, request: RequestId) -> bool {
+        self.known.get(&request).is_some_and(|known| known.succeeded.is_some())
+    }
+
     /// An attempt begins, if there was no later one: what its client has given up must not come after what took its place.
     pub(super) fn begins(&mut self, attempt: Attempt, now: i64) -> Result<(), String> {
         self.is_current(attempt)?;

@@ -14,7 +14,8 @@ use super::journal::Journal;
 use super::log::{self, LOG_NAME};
 use super::{File, FileError, FileErrorKind, Files, Links, Lock};
 use crate::probe::{Bug, planted};
-use crate::wire::{FileKind, RESERVED};
+use crate::proto::storage::Owner;
+use crate::wire::{FileKind, Offer, RESERVED};
 
 const LOCK_NAME: &[u8] = b"lock";
 /// What the names of partials end with; nothing else is swept.
@@ -39,6 +40,19 @@ pub(super) struct Reserved<F: Files> {
     /// business.
     pub(super) kept: BTreeSet<u128>,
     lock: F::File,
+}
+
+/// Where a partial is to stand, and whose it is.
+pub(super) fn key(offer: &Offer, owner: Owner) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    if owner == Owner::ANYBODY {
+        hasher.update(b"towline partial");
+    } else {
+        hasher.update(b"towline own partial");
+        hasher.update(&owner.0);
+    }
+    hasher.update(offer.path.as_bytes());
+    hasher.finalize().into()
 }
 
 /// The part of a key that names files.

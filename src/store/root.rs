@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::errors::{because, failed, refused};
 use super::log::Log;
+use super::naming::stands_there;
 use super::requests::Requests;
 use super::reserved::Reserved;
 use super::{FileError, FileErrorKind, Files, Links};
@@ -42,6 +43,7 @@ impl<F: Files> Root<F> {
             Err(error) => match error.kind {
                 FileErrorKind::TooManyFiles | FileErrorKind::Other => return Err(reserve_failed(error)),
                 FileErrorKind::Denied | FileErrorKind::ReadOnly | FileErrorKind::NoSpace => None,
+                FileErrorKind::Reserved => None,
                 FileErrorKind::Link | FileErrorKind::NotAFolder | FileErrorKind::NotAFile => None,
                 FileErrorKind::NotFound | FileErrorKind::Exists | FileErrorKind::NotEmpty => None,
                 FileErrorKind::Outside | FileErrorKind::Busy => None,
@@ -69,6 +71,37 @@ impl<F: Files> Root<F> {
     pub(super) fn reserve_again(&mut self, removed: &Arc<F::Folder>) -> Result<Arc<F::Folder>, StoreError> {
         self.reserved.take_if(|reserved| Arc::ptr_eq(&reserved.folder, removed));
         self.reserve()
+    }
+
+    /// Opens a folder to look at what is in it, over links that stay beneath the folder that its path is confined to.
+    pub(super) fn look_into(&self, path: &RelPath) -> Result<F::Folder, FileError> {
+        let (at, way) = self.confined(path)?;
+        self.files.open_folder(at.as_ref().unwrap_or(&self.top), way, Links::Beneath)
+    }
+
+    /// Opens what stands at `path` for reading, over the same links.
+    pub(super) fn open_file(&self, path: &RelPath) -> Result<F::File, FileError> {
+        let (at, way) = self.confined(path)?;
+        self.files.open_file(at.as_ref().unwrap_or(&self.top), way)
+    }
+
+    /// The folder that `path` is confined to, if to any, and the way from there.
+    fn confined<'a>(&self, path: &'a RelPath) -> Result<(Option<F::Folder>, &'a [u8]), FileError> {
+        match path.confinement() {
+            (b"", way) => Ok((None, way)),
+            (folder, way) => Ok((Some(self.files.open_folder(&self.top, folder, Links::None)?), way)),
+        }
+    }
+
+    /// Refuses to publish where anything stands, so that no data moves in vain.
+    pub(super) fn refuse_existing(&self, path: &RelPath) -> Result<(), StoreError> {
+        let Some((parent, name)) = path.parent().zip(path.name()) else { return Ok(()) };
+        let found = self.files.open_folder(&self.top, parent.as_bytes(), Links::None);
+        match found.and_then(|folder| self.files.status(&folder, name)) {
+            Ok(_) => Err(stands_there(path)),
+            Err(error) if error.kind == FileErrorKind::NotFound => Ok(()),
+            Err(error) => Err(failed("write to", path, error)),
+        }
     }
 
     /// Refuses what could not be published at `path`, as far as can be seen without changing anything, so that no data

@@ -56,7 +56,7 @@ impl<F: Files> Names<F> {
         path: &RelPath,
     ) -> Result<(SourceLease<F>, Metadata), StoreError> {
         let place = self.root(root)?;
-        let file = place.files.open_file(&place.top, path.as_bytes()).map_err(because("read", path))?;
+        let file = place.open_file(path).map_err(because("read", path))?;
         let status = file.status().map_err(because("read", path))?;
         let why = match status.kind {
             FileKind::File if status.length > limits::FILE_MAX => {
@@ -86,8 +86,7 @@ impl<F: Files> Names<F> {
 
     pub(super) fn open_folder(&mut self, root: RootId, path: RelPath) -> Result<NameDone, StoreError> {
         let place = self.root(root)?;
-        let opened = place.files.open_folder(&place.top, path.as_bytes(), Links::Beneath);
-        let folder = opened.map_err(because("list", &path))?;
+        let folder = place.look_into(&path).map_err(because("list", &path))?;
         let listing = place.files.list(&folder).map_err(because("list", &path))?;
         let names = VecDeque::new();
         let held = FolderLease { root, path, folder, listing, names, held: None, ended: false };
@@ -115,10 +114,9 @@ impl<F: Files> Names<F> {
         let place = self.root(root)?;
         let status = match path.parent().zip(path.name()) {
             None => place.files.status(&place.top, b""),
-            Some((parent, name)) => place
-                .files
-                .open_folder(&place.top, parent.as_bytes(), Links::Beneath)
-                .and_then(|folder| place.files.status(&folder, name)),
+            Some((parent, name)) => {
+                place.look_into(&parent).and_then(|folder| place.files.status(&folder, name))
+            }
         };
         Ok(NameDone::Metadata(status.map_err(because("look at", path))?.metadata()))
     }

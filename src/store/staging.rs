@@ -8,13 +8,14 @@ use super::names::Held;
 use super::partials::{Partial, create_once};
 use super::reserved::Unique;
 use super::{File, FileError, FileErrorKind, Files, Names, blocks};
-use crate::proto::storage::{FileDone, RootId, StoreError, small_extent};
+use crate::proto::storage::{Existing, FileDone, Owner, RootId, StoreError, small_extent};
 use crate::wire::{Code, Cv, Offer, Rope};
 
 /// What is created when a small file is received, until it has a lease.
 pub struct Staging<F: Files> {
     root: RootId,
     offer: Offer,
+    existing: Existing,
     unique: Unique,
     files: Arc<F>,
     folder: Arc<F::Folder>,
@@ -41,19 +42,20 @@ impl<F: Files> Names<F> {
         root: RootId,
         offer: Offer,
         data: Rope,
+        existing: Existing,
     ) -> Result<Staging<F>, StoreError> {
         if small_extent(offer.length).is_none() != data.is_empty() || data.len() as u64 != offer.length {
             let text = "what is staged is not the whole of a small file (a mistake in this program)";
             return Err(StoreError::new(Code::IO, text));
         }
-        let unique = self.begin_opening(root, &offer)?;
+        let unique = self.begin_opening(root, &offer, Owner::ANYBODY)?;
         let place = self.root_mut(root)?;
         if offer.path.is_root() {
             place.check_destination(&offer.path)?;
         }
         let (folder, files) = (place.reserve()?, Arc::clone(&place.files));
         self.openers.open(root, &unique);
-        Ok(Staging { root, offer, unique, files, folder, filled: Filled::Not(data) })
+        Ok(Staging { root, offer, existing, unique, files, folder, filled: Filled::Not(data) })
     }
 
     /// Leases what was written.
@@ -79,9 +81,9 @@ impl<F: Files> Names<F> {
                 });
             }
         };
-        let Staging { root, offer, unique, .. } = staging;
+        let Staging { root, offer, existing, unique, .. } = staging;
         let Written { file, is_named, cvs } = written;
-        let partial = Partial::whole(root, file, unique, is_named, offer);
+        let partial = Partial::whole(root, file, unique, is_named, offer, existing);
         let lease = self.lease(Held::Partial(Box::new(partial)));
         Ok(FileDone::Staged { lease, cvs })
     }

@@ -50,8 +50,9 @@ impl<F: Files> Names<F> {
                 let (source, metadata) = self.source(root, &path)?;
                 Ok(Begun::Load(source, metadata))
             }
-            FileOp::Stage { root, offer, data } => {
-                self.begin_staging(root, *offer, data).map(|staging| Begun::Stage(Box::new(staging)))
+            FileOp::Stage { root, offer, data, existing } => {
+                let staging = self.begin_staging(root, *offer, data, existing)?;
+                Ok(Begun::Stage(Box::new(staging)))
             }
         }
     }

@@ -56,6 +56,8 @@ codes! {
     HANDSHAKE_TIMEOUT = 0x100a, "the handshake took too long";
     /// Nothing was heard for too long.
     IDLE_TIMEOUT = 0x100b, "nothing was heard from the peer for too long";
+    /// The protocol is spoken over TLS here.
+    TLS_NEEDED = 0x100c, "the server speaks TLS here";
 
     /// No such file or folder.
     NOT_FOUND = 0x2001, "no such file or folder";
@@ -85,6 +87,14 @@ codes! {
     BLOCK_DAMAGED = 0x200d, "a block was damaged each time it was sent";
     /// The range begins beyond the file's end.
     RANGE = 0x200e, "the range begins beyond the file's end";
+    /// The server does not let this client do that.
+    NOT_ALLOWED = 0x200f, "that is not allowed";
+    /// Something stands there already, and this client may not replace it.
+    EXISTS = 0x2010, "something stands there already, and you may not replace it";
+    /// The client's key is not one that the server lets in.
+    UNKNOWN_KEY = 0x2011, "the server does not know your key";
+    /// A listing is longer than its asker takes (said by a side to itself).
+    LISTING_TOO_LONG = 0x2012, "the listing is too long";
 
     /// Too many connections.
     BUSY = 0x3001, "the server is busy";
@@ -96,6 +106,8 @@ codes! {
     CHANGED = 0x3004, "the file changed while it was read";
     /// The connection ended before the operation did (said by a side to itself).
     LOST = 0x3005, "the connection was lost";
+    /// Too little moved for too long.
+    TOO_SLOW = 0x3006, "too little moved for too long";
 
     /// The system reported an I/O error.
     IO = 0x4001, "input/output error on the storage";

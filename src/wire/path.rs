@@ -1,7 +1,9 @@
 //! [`RelPath`]: the one type for a path that a peer may name. Parsed once, at the edge; whoever holds one need not
 //! check it again.
 
+use core::cmp::Ordering;
 use core::fmt;
+use core::hash::{Hash, Hasher};
 
 use super::limits::{DEPTH_MAX, NAME_MAX, PATH_MAX};
 
@@ -12,8 +14,41 @@ pub const RESERVED: &[u8] = b".towline";
 /// A path below a root: bytes, components separated by `/`, at most 4,096 in all, 255 a component, 256 deep. The
 /// empty path is the root itself. Never absolute, never with `.`, `..`, an empty component or NUL, and never within
 /// the reserved folder.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct RelPath(Vec<u8>);
+///
+/// One that a peer names may be [confined](RelPath::within) to a folder: it is shown, and links are followed, from there.
+#[derive(Clone, Default)]
+pub struct RelPath {
+    bytes: Vec<u8>,
+    /// So many bytes of it are the folder that it is confined to.
+    confined: usize,
+}
+
+/// Where it leads is what counts, and not who may name it.
+impl PartialEq for RelPath {
+    fn eq(&self, other: &RelPath) -> bool {
+        self.bytes == other.bytes
+    }
+}
+
+impl Eq for RelPath {}
+
+impl PartialOrd for RelPath {
+    fn partial_cmp(&self, other: &RelPath) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for RelPath {
+    fn cmp(&self, other: &RelPath) -> Ordering {
+        self.bytes.cmp(&other.bytes)
+    }
+}
+
+impl Hash for RelPath {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.bytes.hash(state);
+    }
+}
 
 /// Why bytes are not a [`RelPath`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +97,7 @@ impl core::error::Error for PathError {}
 
 impl RelPath {
     /// The root itself: the empty path.
-    pub const ROOT: RelPath = RelPath(Vec::new());
+    pub const ROOT: RelPath = RelPath { bytes: Vec::new(), confined: 0 };
 
     /// Checks and copies `bytes`.
     pub fn new(bytes: impl AsRef<[u8]>) -> Result<RelPath, PathError> {
@@ -85,22 +120,22 @@ impl RelPath {
                 return Err(PathError::Reserved);
             }
         }
-        Ok(RelPath(bytes.to_vec()))
+        Ok(RelPath { bytes: bytes.to_vec(), confined: 0 })
     }
 
     /// The bytes, with `/` between components.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        &self.bytes
     }
 
     /// True for the root itself.
     pub fn is_root(&self) -> bool {
-        self.0.is_empty()
+        self.bytes.is_empty()
     }
 
     /// The components, first to last; none for the root.
     pub fn components(&self) -> impl DoubleEndedIterator<Item = &[u8]> {
-        self.0.split(|byte| *byte == b'/').filter(|name| !name.is_empty())
+        self.bytes.split(|byte| *byte == b'/').filter(|name| !name.is_empty())
     }
 
     /// The last component; `None` for the root.
@@ -111,15 +146,15 @@ impl RelPath {
     /// The path without its last component; `None` for the root.
     pub fn parent(&self) -> Option<RelPath> {
         let name = self.name()?;
-        let end = (self.0.len() - name.len()).saturating_sub(1);
-        Some(RelPath(self.0[..end].to_vec()))
+        let end = (self.bytes.len() - name.len()).saturating_sub(1);
+        Some(RelPath { bytes: self.bytes[..end].to_vec(), confined: self.confined.min(end) })
     }
 
     /// This path with one component more.
     pub fn join(&self, name: &[u8]) -> Result<RelPath, PathError> {
         check_name(name)?;
         let separator: &[u8] = if self.is_root() { b"" } else { b"/" };
-        let bytes = [&self.0, separator, name].concat();
+        let bytes = [&self.bytes, separator, name].concat();
         // What is there was looked at when it was made.
         if bytes.len() > PATH_MAX {
             return Err(PathError::TooLong);
@@ -130,7 +165,33 @@ impl RelPath {
         if self.is_root() && name.eq_ignore_ascii_case(RESERVED) {
             return Err(PathError::Reserved);
         }
-        Ok(RelPath(bytes))
+        Ok(RelPath { bytes, confined: self.confined })
+    }
+
+    /// What a peer means by this path that is confined to `folder`.
+    ///
+    /// # Errors
+    /// If the two together are too long, or too deep.
+    pub fn within(&self, folder: &RelPath) -> Result<RelPath, PathError> {
+        if folder.is_root() {
+            return Ok(self.clone());
+        }
+        let separator: &[u8] = if self.is_root() { b"" } else { b"/" };
+        // The folder is not the reserved one, so that nothing below it is; what is within either was looked at.
+        let bytes = [&folder.bytes, separator, &self.bytes].concat();
+        if bytes.len() > PATH_MAX {
+            return Err(PathError::TooLong);
+        }
+        if folder.components().count() + self.components().count() > DEPTH_MAX {
+            return Err(PathError::TooDeep);
+        }
+        Ok(RelPath { bytes, confined: folder.bytes.len() })
+    }
+
+    /// The folder that it is confined to, empty where it is to none, and the way from there, empty where it is that folder.
+    pub fn confinement(&self) -> (&[u8], &[u8]) {
+        let (folder, rest) = self.bytes.split_at(self.confined);
+        (folder, if folder.is_empty() { rest } else { rest.strip_prefix(b"/").unwrap_or(rest) })
     }
 }
 
@@ -155,10 +216,13 @@ fn steers(c: char) -> bool {
         || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// Escaped, see [`Escaped`]; the root is `/`.
+/// Escaped, see [`Escaped`], from the folder that it is confined to; that folder, or the root, is `/`.
 impl fmt::Display for RelPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_root() { f.write_str("/") } else { write!(f, "{}", Escaped(&self.0)) }
+        match self.confinement() {
+            (_, b"") => f.write_str("/"),
+            (_, way) => write!(f, "{}", Escaped(way)),
+        }
     }
 }
 

@@ -21,7 +21,7 @@ use towline::proto::machine::{DialError, DialErrorKind};
 use towline::proto::op::{OpEvent, Question};
 use towline::proto::session::{Event, Request, SessionEnd, Tag};
 use towline::proto::storage::RootId;
-use towline::proto::{EchoEnd, Limits, ListenLimits};
+use towline::proto::{EchoEnd, Limits, ListenLimits, Rights};
 use towline::store::memory::MemoryFiles;
 use towline::wire::{Attempt, Get, RelPath, Start};
 
@@ -114,6 +114,8 @@ impl World {
         let serve = Serve {
             doors: vec![(Door::Files, Listener::Tcp(files)), (Door::Echo, Listener::Tcp(echo))],
             store: (Arc::new(disk.clone()), ROOT),
+            rights: Rights::ALL,
+            guard: None,
             limits: limits.clone(),
             listen: ListenLimits::default(),
             echo_idle: None,

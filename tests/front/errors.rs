@@ -77,6 +77,8 @@ impl Tried {
     /// Compares with the snapshot; times, pids and this machine's own addresses differ.
     fn are(self, name: &str) {
         insta::with_settings!({ filters => vec![
+            (r"warning: this runs as root[^\n]*\n", ""),
+            (r"held back by .*", "held back by WAITS"),
             (r"\d+\.\d+ ?(µs|ms|s)\b", "TIME"),
             (r"(\d+\.\d [KMG]iB|\d+ bytes)/s", "RATE"),
             (r"pid \d+", "pid PID"),
@@ -140,7 +142,7 @@ fn what_was_typed_is_wrong() {
         "towline pu notes.txt example.org",
         "towline serve --listen example.org",
         "towline serve --listen 127.0.0.1:99999",
-        "towline serve --listen 0.0.0.0:0",
+        "towline serve --echo 0.0.0.0:0",
         "towline verify photos 127.0.0.1:1",
         "towline get --range 5-1 example.org/notes.txt -",
         "towline echo ftp://example.org",
@@ -226,6 +228,29 @@ fn the_server_says_no() {
     tried.run(10, "towline serve photos --listen 127.0.0.1:PORT");
     tried.run(15, "towline echo 127.0.0.1:PORT --count 3 --fail-if p50>0ns --json");
     tried.are("server");
+}
+
+#[test]
+fn the_server_lets_you_do_less() {
+    let mut tried = Tried::new();
+    for less in ["--read-only", "--drop-box"] {
+        let served = Served::start_with(&[less]);
+        std::fs::write(served.path("file"), "there").unwrap();
+        let address = served.at("");
+        let before = tried.variable.len();
+        tried.stands_for(&address, "127.0.0.1:PORT");
+        tried.told += &format!("{less}\n\n");
+        tried.run(if less == "--read-only" { 7 } else { 0 }, "towline put notes.txt 127.0.0.1:PORT/new");
+        tried.run(7, "towline put notes.txt 127.0.0.1:PORT/file");
+        tried.run(7, "towline rm 127.0.0.1:PORT/file");
+        tried.run(if less == "--read-only" { 0 } else { 7 }, "towline ls 127.0.0.1:PORT");
+        tried.run(if less == "--read-only" { 14 } else { 7 }, "towline verify notes.txt 127.0.0.1:PORT/file");
+        tried.run(7, "towline put -r photos 127.0.0.1:PORT/");
+        tried.variable.drain(..tried.variable.len() - before);
+        assert_eq!(std::fs::read_to_string(served.path("file")).unwrap(), "there");
+        assert_eq!(served.path("new").exists(), less == "--drop-box");
+    }
+    tried.are("less");
 }
 
 #[test]

@@ -50,16 +50,21 @@ pub(crate) struct Served {
 impl Served {
     /// Of a folder of its own, which goes with it.
     pub(crate) fn start() -> Served {
+        Served::start_with(&[])
+    }
+
+    /// The same, with more flags.
+    pub(crate) fn start_with(args: &[&str]) -> Served {
         let folder = tempfile::tempdir().unwrap();
-        let mut served = Served::of(folder.path());
+        let mut served = Served::of(folder.path(), args);
         served._own = Some(folder);
         served
     }
 
     /// Of a folder that stays.
-    pub(crate) fn of(folder: &Path) -> Served {
+    pub(crate) fn of(folder: &Path, args: &[&str]) -> Served {
         let mut command = Command::new(env!("CARGO_BIN_EXE_towline"));
-        command.arg("serve").arg(folder).args(["--quiet", "--listen", "127.0.0.1:0"]);
+        command.arg("serve").arg(folder).args(["--quiet", "--listen", "127.0.0.1:0"]).args(args);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();

@@ -187,6 +187,7 @@ pub(crate) const SNAPSHOTS: &[&str] = &[
     "conversation_not_found",
     "conversation_put",
     "conversation_version_refused",
+    "rights",
     "states_answer",
     "states_ask",
     "states_client",

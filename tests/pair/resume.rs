@@ -23,7 +23,7 @@ fn request(is_put: bool, start: Start) -> Request {
             Request::Put { root, source, path, attempt: Attempt { start, ..attempt } }
         }
         Request::Fetch { root, at, get, .. } => Request::Fetch { root, at, get, start },
-        Request::Ask(_) | Request::Compare { .. } | Request::Print { .. } => request,
+        Request::Ask(_) | Request::List(_) | Request::Compare { .. } | Request::Print { .. } => request,
         Request::Pour { .. } | Request::Pull { .. } | Request::Push(_) => request,
     }
 }

@@ -11,7 +11,7 @@ use towline::proto::machine::{Input, Machine, Out};
 use towline::proto::op::Printed;
 use towline::proto::session::Request;
 use towline::proto::storage::StreamId;
-use towline::proto::{Limits, Session};
+use towline::proto::{Limits, Rights, Session};
 use towline::store::streams::{MemoryPipe, Stream};
 use towline::time::{Duration, Time};
 use towline::wire;
@@ -65,7 +65,7 @@ fn new_client() -> (Client, Out<Client>) {
 }
 
 fn new_server(log: &Log<Session>) -> (Session, Out<Session>) {
-    (Session::server(log[0].0, Pair::ROOT, Limits::default()), Out::new())
+    (Session::server(log[0].0, Pair::ROOT, Rights::ALL, Limits::default()), Out::new())
 }
 
 fn received<M: Machine<Rx = Bytes>>(log: &Log<M>) -> usize {

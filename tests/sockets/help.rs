@@ -30,6 +30,11 @@ pub(crate) struct Served {
 impl Served {
     /// Serves a new folder with `args`, and waits until it has said `places` times where it is to be had.
     pub(crate) fn start(args: &[&str], places: usize) -> Served {
+        Served::start_in(args, places, &[])
+    }
+
+    /// The same with more in its environment.
+    pub(crate) fn start_in(args: &[&str], places: usize, environment: &[(&str, &str)]) -> Served {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::create_dir(folder.path().join("files")).expect("a new folder");
         let files: &[&str] = if args.contains(&"--no-files") { &[] } else { &["files"] };
@@ -37,6 +42,7 @@ impl Served {
             .arg("serve")
             .args(files)
             .args(args)
+            .envs(environment.iter().copied())
             .current_dir(folder.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -65,6 +71,11 @@ impl Served {
                 return line;
             }
         }
+    }
+
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.0.id()
     }
 
     /// A path in the folder that it runs in.

@@ -2,9 +2,11 @@
 //! the processes that it started.
 #![cfg(all(feature = "cli", target_os = "linux"))]
 
+mod configured;
 mod errors;
 mod forged;
 mod help;
 mod interop;
 mod options;
+mod stalled;
 mod unix;

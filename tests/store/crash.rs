@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use towline::proto::backoff::SplitMix;
-use towline::proto::storage::{NameDone, NameOp};
+use towline::proto::storage::{Existing, NameDone, NameOp, Owner};
 use towline::store::memory::{MemoryFiles, Primitive};
 use towline::store::{File, FileErrorKind, Files, Names};
 use towline::wire::{Code, Cv, LinkTarget, MakeFolder, MakeLink, Modified, RequestId};
@@ -149,8 +149,14 @@ fn what_a_failed_sync_lost_is_sent_again_or_not_acknowledged() {
     let mut names = Names::new(1);
     let root = names.add_root(files.clone()).expect("a root");
     let new = bytes(100_000);
-    let NameDone::Partial { lease, .. } =
-        names.execute(NameOp::OpenPartial { root, offer: offer("folder/file", &new) }).expect("a partial")
+    let NameDone::Partial { lease, .. } = names
+        .execute(NameOp::OpenPartial {
+            root,
+            offer: offer("folder/file", &new),
+            existing: Existing::Replace,
+            owner: Owner::ANYBODY,
+        })
+        .expect("a partial")
     else {
         panic!("another completion")
     };

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use towline::proto::backoff::SplitMix;
-use towline::proto::storage::{FileDone, FileOp, Lease, RootId, StoreError};
+use towline::proto::storage::{Existing, FileDone, FileOp, Lease, RootId, StoreError};
 use towline::store::memory::{MemoryFiles, Primitive};
 use towline::store::{FileErrorKind, Names, Publication};
 use towline::wire::{Code, Cv, Offer, Rope};
@@ -30,7 +30,12 @@ fn files_of_a_group(count: usize) -> Vec<(String, Vec<u8>)> {
 
 fn stage(names: &mut Store, offer: Offer, content: &[u8]) -> Result<Publication, StoreError> {
     let data = if content.is_empty() { Rope::new() } else { rope(content) };
-    match names.execute_file(FileOp::Stage { root: ROOT, offer: Box::new(offer), data })? {
+    match names.execute_file(FileOp::Stage {
+        root: ROOT,
+        offer: Box::new(offer),
+        data,
+        existing: Existing::Replace,
+    })? {
         FileDone::Staged { lease, cvs } => {
             let hash = cvs.first().copied().unwrap_or(Cv(blake3::hash(b"").into()));
             assert_eq!(hash, Cv(blake3::hash(content).into()), "a file of one block is hashed as a whole");
@@ -216,7 +221,12 @@ fn what_cannot_be_staged_leaves_nothing() {
     files.fail(Primitive::WriteAt, 0, FileErrorKind::NoSpace.into());
     let error = stage(&mut names, offer("new", b"content"), b"content").expect_err("the disk is full");
     assert_eq!(error.code, Code::NO_SPACE);
-    let short = FileOp::Stage { root: ROOT, offer: Box::new(offer("new", b"content")), data: rope(b"cont") };
+    let short = FileOp::Stage {
+        root: ROOT,
+        offer: Box::new(offer("new", b"content")),
+        data: rope(b"cont"),
+        existing: Existing::Replace,
+    };
     assert_eq!(names.execute_file(short).expect_err("not all of it").code, Code::IO);
     assert_eq!(names.leases().count(), 0);
     assert_eq!(towline::harness::partials(&files), Vec::<String>::new());

@@ -1,7 +1,9 @@
 //! A world is a root with something in it; the rest is uploads in few words.
 
 use bytes::Bytes;
-use towline::proto::storage::{BlockSet, Extent, Lease, NameDone, NameOp, RootId, StoreError};
+use towline::proto::storage::{
+    BlockSet, Existing, Extent, Lease, NameDone, NameOp, Owner, RootId, StoreError,
+};
 use towline::proto::tree::merge_root;
 use towline::store::{Files, Names, Status, blocks};
 use towline::wire::{Attempt, Code, Cv, Entry, Metadata, Modified, Offer, RelPath, RequestId, Rope};
@@ -82,7 +84,12 @@ pub(crate) fn rope(content: &[u8]) -> Rope {
 }
 
 pub(crate) fn open<F: Files>(names: &mut Names<F>, root: RootId, offer: Offer) -> Result<Lease, StoreError> {
-    match names.execute(NameOp::OpenPartial { root, offer })? {
+    match names.execute(NameOp::OpenPartial {
+        root,
+        offer,
+        existing: Existing::Replace,
+        owner: Owner::ANYBODY,
+    })? {
         NameDone::Partial { lease, .. } => Ok(lease),
         other => panic!("{other:?}"),
     }

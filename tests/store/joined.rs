@@ -1,6 +1,6 @@
 //! A partial that several connections fill.
 
-use towline::proto::storage::{BlockOp, BlockSet, Extent, Lease, NameDone, NameOp, RootId};
+use towline::proto::storage::{BlockOp, BlockSet, Existing, Extent, Lease, NameDone, NameOp, Owner, RootId};
 use towline::store::memory::MemoryFiles;
 use towline::store::{Joined, Names};
 use towline::wire::{Code, Cv, Offer, Push, RelPath, UploadId};
@@ -18,8 +18,9 @@ fn opened() -> (Names<MemoryFiles>, RootId, Lease, Push) {
     let mut names = Names::new(7);
     let root = names.add_root(MemoryFiles::new()).expect("memory can be read");
     let offer = Offer { length: LENGTH, ..offer("file", b"") };
-    let NameDone::Partial { lease, upload, .. } =
-        names.execute(NameOp::OpenPartial { root, offer }).expect("a partial")
+    let NameDone::Partial { lease, upload, .. } = names
+        .execute(NameOp::OpenPartial { root, offer, existing: Existing::Replace, owner: Owner::ANYBODY })
+        .expect("a partial")
     else {
         panic!("another completion")
     };
@@ -125,7 +126,12 @@ fn what_landed_is_kept_and_nobody_who_joined_holds_the_file() {
     names.execute(NameOp::Note { lease: one, held: BlockSet::default() }).expect("a hint");
     names.execute(NameOp::Keep { lease, held: BlockSet::from_iter([2]) }).expect("the opener's");
     let offer = Offer { length: LENGTH, ..offer("file", b"") };
-    let again = names.execute(NameOp::OpenPartial { root, offer });
+    let again = names.execute(NameOp::OpenPartial {
+        root,
+        offer,
+        existing: Existing::Replace,
+        owner: Owner::ANYBODY,
+    });
     let Ok(NameDone::Partial { held, upload, .. }) = again else { panic!("{again:?}") };
     assert_eq!(held, BlockSet::from_iter([2, 4]));
     assert_ne!(upload, push.upload, "each opener has a name of its own");

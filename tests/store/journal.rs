@@ -1,6 +1,6 @@
 //! Journals that are damaged: what they say is a hint, and what cannot be read says nothing.
 
-use towline::proto::storage::{BlockSet, NameDone, NameOp};
+use towline::proto::storage::{BlockSet, Existing, NameDone, NameOp, Owner};
 use towline::store::Names;
 use towline::store::memory::MemoryFiles;
 
@@ -13,7 +13,12 @@ fn kept_twice() -> (MemoryFiles, String) {
     let files = MemoryFiles::new();
     let mut names = Names::new(1);
     let root = names.add_root(files.clone()).unwrap();
-    let open = NameOp::OpenPartial { root, offer: offer("f", &bytes(LENGTH)) };
+    let open = NameOp::OpenPartial {
+        root,
+        offer: offer("f", &bytes(LENGTH)),
+        existing: Existing::Replace,
+        owner: Owner::ANYBODY,
+    };
     let NameDone::Partial { lease, .. } = names.execute(open).unwrap() else { panic!("another completion") };
     names.execute(NameOp::Note { lease, held: first(3) }).unwrap();
     names.execute(NameOp::Keep { lease, held: first(9) }).unwrap();
@@ -25,7 +30,12 @@ fn kept_twice() -> (MemoryFiles, String) {
 fn opened(files: &MemoryFiles) -> BlockSet {
     let mut names = Names::new(2);
     let root = names.add_root(files.clone()).unwrap();
-    let open = NameOp::OpenPartial { root, offer: offer("f", &bytes(LENGTH)) };
+    let open = NameOp::OpenPartial {
+        root,
+        offer: offer("f", &bytes(LENGTH)),
+        existing: Existing::Replace,
+        owner: Owner::ANYBODY,
+    };
     match names.execute(open).unwrap() {
         NameDone::Partial { held, .. } => held,
         other => panic!("{other:?}"),
@@ -69,7 +79,12 @@ fn a_journal_of_another_file_says_nothing() {
         let files = MemoryFiles::new();
         let mut names = Names::new(1);
         let root = names.add_root(files.clone()).unwrap();
-        let open = NameOp::OpenPartial { root, offer: offer("g", &bytes(LENGTH)) };
+        let open = NameOp::OpenPartial {
+            root,
+            offer: offer("g", &bytes(LENGTH)),
+            existing: Existing::Replace,
+            owner: Owner::ANYBODY,
+        };
         let NameDone::Partial { lease, .. } = names.execute(open).unwrap() else { panic!("another") };
         names.execute(NameOp::Keep { lease, held: first(4) }).unwrap();
         let journal = files.paths().into_iter().find(|path| path.ends_with(".journal")).expect("a journal");

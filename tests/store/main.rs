@@ -9,9 +9,14 @@ mod joined;
 mod journal;
 mod memory;
 mod once;
+mod owners;
 #[cfg(all(feature = "net", target_os = "linux"))]
 mod recorded;
+#[cfg(feature = "net")]
+mod reserve;
 mod streams;
 mod suite;
+#[cfg(all(feature = "net", target_os = "linux"))]
+mod swapped;
 #[cfg(feature = "net")]
 mod system;

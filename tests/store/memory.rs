@@ -134,7 +134,7 @@ fn a_full_disk_is_told_before_data_moves_or_in_the_middle() {
     let content = bytes(2 * 1024 * 1024);
     let error = open(&mut names, root, offer("f", &content)).unwrap_err();
     assert_eq!(error.code, Code::NO_SPACE);
-    assert!(error.text.contains("2097152") && error.text.contains("1044480 are free"), "{}", error.text);
+    assert!(error.text.contains("2097152") && error.text.contains("1044480 may be used"), "{}", error.text);
 
     let content = bytes(700_000);
     let one = open(&mut names, root, offer("f", &content)).unwrap();

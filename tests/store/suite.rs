@@ -4,6 +4,7 @@ use towline::proto::storage::{Lease, NameDone, NameOp, RootId};
 use towline::store::blocks;
 use towline::wire::{Code, Cv, FileKind, Modified, RESERVED, RelPath, RequestId};
 
+mod confined;
 mod kept;
 mod once;
 mod places;
@@ -11,6 +12,7 @@ mod reading;
 mod reserved;
 
 use super::help::*;
+use confined::*;
 use kept::*;
 use once::*;
 use places::*;
@@ -48,6 +50,11 @@ suite! {
     a_source_is_a_regular_file
     a_source_that_changed_is_told
     links_lead_readers_beneath_the_root_only
+    a_link_does_not_lead_out_of_the_folder_that_a_peer_is_confined_to
+    a_confined_peer_reaches_its_folder_over_no_link
+    what_stands_there_stays_where_nothing_may_be_replaced
+    what_comes_while_a_file_is_received_stays_where_nothing_may_be_replaced
+    a_retry_finds_its_own_file_where_nothing_may_be_replaced
     a_large_folder_is_read_in_pages
     the_reserved_folder_is_hidden_at_the_root_only
     paths_are_described

@@ -4,7 +4,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::{fs, path::Path};
 
 use tempfile::TempDir;
-use towline::proto::storage::{Lease, NameDone, NameOp};
+use towline::proto::storage::{Existing, Lease, NameDone, NameOp, Owner};
 use towline::store::os::{OsFiles, OsFolder};
 use towline::store::{File, Files, Links, Lock, Names, Status};
 use towline::wire::Code;
@@ -310,7 +310,8 @@ fn a_partial_that_has_another_name_is_not_written_to() {
     for in_a_new_process in [false, true] {
         let world = Kernel::default();
         let (mut names, root) = store(&world, 1);
-        let open = NameOp::OpenPartial { root, offer: offer("f", &content) };
+        let (offer, owner) = (offer("f", &content), Owner::ANYBODY);
+        let open = NameOp::OpenPartial { root, offer, existing: Existing::Replace, owner };
         let NameDone::Partial { lease, .. } = names.execute(open.clone()).unwrap() else { panic!("another") };
         fill(&names, lease, &content).unwrap();
         names.execute(NameOp::Keep { lease, held: first(9) }).unwrap();

@@ -151,3 +151,34 @@ fn a_bad_path_in_a_frame_is_refused() {
         }
     });
 }
+
+#[test]
+fn a_confined_path_stays_below_its_folder_and_is_shown_from_there() {
+    for_seeds(2000, |rng| {
+        let (folder, path) = (generate::file_path(rng), generate::rel_path(rng));
+        let Ok(within) = path.within(&folder) else {
+            let length = folder.as_bytes().len() + 1 + path.as_bytes().len();
+            let depth = folder.components().count() + path.components().count();
+            return assert!(length > 4096 || depth > 256);
+        };
+        check_promises(&within);
+        assert_eq!(within.confinement(), (folder.as_bytes(), path.as_bytes()));
+        assert!(within.components().zip(folder.components()).all(|(a, b)| a == b));
+        assert_eq!(
+            within.components().skip(folder.components().count()).collect::<Vec<_>>(),
+            path.components().collect::<Vec<_>>()
+        );
+        assert_eq!(within.to_string(), path.to_string());
+        // Two who mean the same place mean the same path, whoever may name it.
+        assert_eq!(within, RelPath::new(within.as_bytes()).expect("a path"));
+    });
+    let folder = RelPath::new("people/anna").expect("a path");
+    let deep = RelPath::new("a/b").expect("a path").within(&folder).expect("short");
+    let above: Vec<_> =
+        std::iter::successors(Some(deep), RelPath::parent).map(|path| path.to_string()).collect();
+    assert_eq!(above, ["a/b", "a", "/", "/", "/"]);
+    assert_eq!(RelPath::ROOT.within(&RelPath::ROOT), Ok(RelPath::ROOT));
+    let own = RelPath::ROOT.within(&folder).expect("short");
+    assert_eq!(own.join(b"x").expect("a name").confinement(), (&b"people/anna"[..], &b"x"[..]));
+    assert_eq!(RelPath::new("d/".repeat(255) + "d").expect("deep").within(&folder), Err(PathError::TooDeep));
+}

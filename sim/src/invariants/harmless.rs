@@ -36,7 +36,8 @@ pub(super) fn check(outcome: &Outcome) -> Vec<String> {
 /// True if there may be no place for all.
 fn is_crowded(plan: &Plan) -> bool {
     let most = 2 * plan.clients.len() + plan.strangers.len();
-    plan.limits.connections.min(plan.limits.per_source) < most || plan.network.backlog < most
+    plan.limits.connections.min(plan.limits.per_source).min(plan.limits.greeting) < most
+        || plan.network.backlog < most
 }
 
 /// True if somebody else wrote what it reads: what has changed is read anew, and nobody's harm.

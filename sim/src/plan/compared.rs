@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Datagrams, Fault, Operation, Plan, Step, What, When};
+use super::{Datagrams, Fault, Numbers, Operation, Plan, Step, What, When};
 
 impl Plan {
     /// True if the applications see the same in every world that can run it: nothing goes wrong on the way, or only what
@@ -74,8 +74,8 @@ impl Plan {
             taken.extend(own);
         }
         let room = 4 * self.clients.len();
-        let is_roomy =
-            self.limits.connections.min(self.limits.per_source) >= room && self.network.backlog >= room;
+        let Numbers { connections, per_source, greeting, .. } = self.limits;
+        let is_roomy = connections.min(per_source).min(greeting) >= room && self.network.backlog >= room;
         is_roomy && self.disks.server_capacity.is_none()
     }
 }

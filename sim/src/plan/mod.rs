@@ -121,6 +121,10 @@ fn is_usual(names: &usize) -> bool {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_greeting(connections: &usize) -> bool {
+    *connections == ListenLimits::default().greeting
+}
+
 fn is_listing_max(entries: &u64) -> bool {
     *entries == Limits::default().listing_max
 }
@@ -162,6 +166,9 @@ pub struct Numbers {
     pub connections: usize,
     /// Connections that the server has of one address at once.
     pub per_source: usize,
+    /// Connections that have not greeted, of all that the server has at once.
+    #[serde(skip_serializing_if = "is_greeting")]
+    pub greeting: usize,
     /// Bytes of files read ahead of what is sent, over all transfers of a connection.
     pub read_ahead: usize,
     /// Store operations of a connection under way before nothing more is read from its peer.
@@ -197,6 +204,7 @@ impl Default for Numbers {
             control: limits.backlog,
             connections: listen.connections,
             per_source: listen.per_source,
+            greeting: listen.greeting,
             read_ahead: limits.read_ahead,
             store_operations: limits.store_operations,
             note_every: limits.note_every,
@@ -361,9 +369,9 @@ impl Plan {
 
     /// The server's limits over all connections.
     pub fn listen_limits(&self) -> ListenLimits {
-        let Numbers { drain_ms, connections, per_source, .. } = self.limits;
+        let Numbers { drain_ms, connections, per_source, greeting, .. } = self.limits;
         let drain = Some(Duration::from_millis(drain_ms));
-        ListenLimits { drain, connections, per_source, ..ListenLimits::default() }
+        ListenLimits { drain, connections, per_source, greeting, ..ListenLimits::default() }
     }
 
     /// The clients' retries as their machines take them.

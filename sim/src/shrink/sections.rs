@@ -40,7 +40,7 @@ const PARTS: &[Plain] = parts! {
     datagrams: Datagrams::default(), lost_percent doubled_percent late_percent;
     disks: Disks::default(), latency_us server_capacity client_capacity;
     limits: Numbers::default(),
-        idle_ms handshake_ms linger_ms drain_ms window operations control connections per_source read_ahead
+        idle_ms handshake_ms linger_ms drain_ms window operations control connections per_source greeting read_ahead
         store_operations note_every parallel;
     retry: Retry::default(), attempts base_ms cap_ms wait_ms connect_ms;
 };

@@ -16,6 +16,7 @@ use crate::client::{Client, ClientConfig, ClientError};
 use crate::drive::{
     CallWire, Clock, DatagramSocket, DatagramWire, Probed, StreamWire, Traffic, Wire, run_probe, stay_awake,
 };
+use crate::net::tls::ClientTls;
 use crate::net::{self, Endpoint, PrivateName, SocketOptions};
 use crate::proto::client::{JobError, RetryPolicy};
 use crate::proto::prober::{Carrier, ProbeEnd, Settings, Tally};
@@ -38,6 +39,8 @@ pub(super) struct Connecting<'a> {
     pub(super) wait: Option<Duration>,
     /// Options of the sockets.
     pub(super) options: &'a SocketOptions,
+    /// How a server of ours is spoken to, where not in plaintext.
+    pub(super) tls: Option<&'a ClientTls>,
 }
 
 /// A connection that stands.
@@ -144,7 +147,8 @@ async fn session(endpoint: &Endpoint, how: Connecting<'_>) -> Result<Open, Troub
     let policy = RetryPolicy { attempts: 1, connect: how.timeout, ..RetryPolicy::default() };
     let seed = net::random().map_err(Trouble::System)?;
     let (socket, limits) = (how.options.clone(), Limits { handshake: Some(GREETING), ..Limits::default() });
-    let config = ClientConfig { policy, seed, socket, limits, ..ClientConfig::default() };
+    let tls = how.tls.cloned();
+    let config = ClientConfig { policy, seed, socket, limits, tls, ..ClientConfig::default() };
     let client = Client::new(endpoint.clone(), config);
     // It connects with the first thing that it is asked.
     match client.echo(Bytes::new()).await {

@@ -164,6 +164,34 @@ causes! {
         "wait until it can be written to (select, poll), then ask how it went (getsockopt SO_ERROR)"
 }
 
+// Coming to speak over TLS.
+causes! {
+    TLS_CUT "greeting over TLS"
+        "the server went away, or has no time for another connection"
+        "look at the server's output, then try again"
+    TLS_PLAINTEXT "greeting a server over TLS that speaks plaintext"
+        "the server was started with --insecure-plaintext, or listens for its own machine alone, and something forwards to it"
+        "start it with TLS (`towline serve --tls`, or without --insecure-plaintext), or say --insecure-plaintext here on a network that you trust"
+    TLS_FOREIGN "greeting something else over TLS"
+        "something else than towline listens on port {port} there, such as a web or mail server"
+        "check the port, and what listens there"
+    TLS_NOT_TOWLINE "greeting another service over TLS"
+        "a service of another kind, such as a web server, speaks TLS on port {port} there"
+        "check the port, and what listens there"
+    TLS_OLD "greeting over TLS where only older versions are spoken"
+        "what answers there, or something between that opens connections up, speaks TLS 1.2 or older"
+        "check the port, and what listens there; compare `towline --version` on both sides"
+    TLS_NO_KEY "greeting a server over TLS that shows no raw key"
+        "what answers there, or something between that opens connections up, shows a certificate, as web servers do"
+        "check the port, and what listens there; compare `towline --version` on both sides"
+    TLS_WRONG_KEY "greeting a server over TLS whose key is another one"
+        "the server was set up anew, or another machine answers in its place: somebody may be listening in"
+        "compare with what `towline key` shows at the server, by a way that you trust, before you go on"
+    TLS_REFUSED "greeting over TLS"
+        "the server has ended the handshake"
+        "look at the server's output; compare `towline --version` on both sides"
+}
+
 // What stands, and the system.
 causes! {
     RESET "a connection stands"

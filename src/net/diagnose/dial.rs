@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use super::causes::{self, Cause};
 use super::{Diagnosis, explain, local, local_addresses};
 use crate::net::{Endpoint, HostPort};
-use crate::proto::machine::{DialError, DialErrorKind};
+use crate::proto::machine::{DialError, DialErrorKind, TlsTrouble};
 use crate::wire::Escaped;
 
 /// What the system said, or where it said nothing, the kind of error in words.
@@ -25,9 +25,10 @@ pub fn said(error: &DialError) -> String {
 pub fn dialing(endpoint: &Endpoint, error: &DialError) -> Diagnosis {
     let said = said(error);
     let errno = error.os.map(Errno::from_raw_os_error);
-    let (why, next) = match endpoint {
-        Endpoint::Tcp(host) => over_tcp(host, error.kind, errno),
-        Endpoint::Unix(path) => over_unix(path, errno),
+    let (why, next) = match (endpoint, error.kind) {
+        (Endpoint::Tcp(host), kind) => over_tcp(host, kind, errno),
+        (Endpoint::Unix(_), DialErrorKind::Tls(trouble)) => over_tls(trouble).told(&[]),
+        (Endpoint::Unix(path), _) => over_unix(path, errno),
     };
     Diagnosis { tried: format!("cannot connect to {endpoint}"), said, why, next, code: None }
 }
@@ -52,6 +53,7 @@ fn over_tcp(host: &HostPort, kind: DialErrorKind, errno: Option<Errno>) -> (Stri
             Some(Errno::ADDRNOTAVAIL) => &causes::NO_OWN_PORT,
             Some(_) | None => &causes::FIREWALL_HERE,
         },
+        DialErrorKind::Tls(trouble) => over_tls(trouble),
         DialErrorKind::Other => return explain(errno),
     };
     cause.told(&[("host", &host.host), ("port", &port), ("listen", &listen), ("addresses", &addresses)])
@@ -94,7 +96,35 @@ fn own_words(kind: DialErrorKind) -> &'static str {
         DialErrorKind::Unreachable => "no way to the host",
         DialErrorKind::NameNotFound => "the name does not resolve",
         DialErrorKind::NotAllowed => "not allowed from here",
+        DialErrorKind::Tls(trouble) => own_words_of_tls(trouble),
         DialErrorKind::Other => "the connection could not be made",
+    }
+}
+
+fn over_tls(trouble: TlsTrouble) -> &'static Cause {
+    match trouble {
+        TlsTrouble::Cut => &causes::TLS_CUT,
+        TlsTrouble::Plaintext => &causes::TLS_PLAINTEXT,
+        TlsTrouble::Foreign => &causes::TLS_FOREIGN,
+        TlsTrouble::WrongKey(_) => &causes::TLS_WRONG_KEY,
+        TlsTrouble::NotTowline => &causes::TLS_NOT_TOWLINE,
+        TlsTrouble::OldVersion => &causes::TLS_OLD,
+        TlsTrouble::NoKey => &causes::TLS_NO_KEY,
+        TlsTrouble::Refused | TlsTrouble::Failed => &causes::TLS_REFUSED,
+    }
+}
+
+fn own_words_of_tls(trouble: TlsTrouble) -> &'static str {
+    match trouble {
+        TlsTrouble::Cut => "the server ended the connection in the TLS handshake",
+        TlsTrouble::Plaintext => "the server speaks towline without TLS",
+        TlsTrouble::Foreign => "what answers there does not speak TLS",
+        TlsTrouble::WrongKey(_) => "the server has another key than the one that is known",
+        TlsTrouble::NotTowline => "what answers there speaks TLS, and is no towline",
+        TlsTrouble::OldVersion => "what answers there does not speak TLS 1.3",
+        TlsTrouble::NoKey => "what answers there shows no raw public key",
+        TlsTrouble::Refused => "the server ended the TLS handshake",
+        TlsTrouble::Failed => "the TLS handshake failed",
     }
 }
 

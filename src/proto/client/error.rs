@@ -1,7 +1,7 @@
 //! Why a job failed, and whether it may go well another time.
 
 use crate::probe::{Bug, planted};
-use crate::proto::machine::{DialError, DialErrorKind, End};
+use crate::proto::machine::{DialError, DialErrorKind, End, TlsTrouble};
 use crate::proto::op::{OpError, Party};
 use crate::proto::session::SessionEnd;
 use crate::time::Duration;
@@ -47,6 +47,8 @@ impl JobError {
                 DialErrorKind::Refused | DialErrorKind::TimedOut | DialErrorKind::Unreachable => true,
                 DialErrorKind::Other => true,
                 DialErrorKind::NameNotFound | DialErrorKind::NotAllowed => false,
+                // Another connection may live longer; what the server speaks, and who it is, stays.
+                DialErrorKind::Tls(trouble) => trouble == TlsTrouble::Cut,
             },
             JobError::Session(SessionEnd::Orderly | SessionEnd::Lost(_)) => !planted(Bug::DoNotRetryLoss),
             JobError::Session(SessionEnd::Broken(failure) | SessionEnd::ByPeer(failure)) => {

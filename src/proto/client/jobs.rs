@@ -187,6 +187,7 @@ impl Job {
         match &mut self.request {
             Request::Put { attempt, .. } => attempt.number = self.attempts,
             Request::Pour { to, .. } => to.attempt = self.attempts,
+            Request::List(_) => {}
             Request::Ask(_) | Request::Fetch { .. } | Request::Print { .. } | Request::Compare { .. } => {}
             Request::Pull { .. } | Request::Push(_) => {}
         }

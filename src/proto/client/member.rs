@@ -32,6 +32,7 @@ impl Way {
                 let push = Push { upload: UploadId::default(), length: 0, path: path.clone() };
                 Some(Way::Push(Pushed { root: *root, source: source.clone(), version: 0, push }))
             }
+            Request::List(_) => None,
             Request::Ask(_) | Request::Pour { .. } | Request::Print { .. } | Request::Compare { .. } => None,
             Request::Pull { .. } | Request::Push(_) => None,
         }

@@ -119,6 +119,11 @@ impl Answer {
         Answer { root, question, tickets: Tickets::default(), state: State::New }
     }
 
+    /// True for an echo.
+    pub(super) fn is_echo(&self) -> bool {
+        matches!(self.question, Question::Echo(_))
+    }
+
     /// Bytes of room that the reply waits for; 0 if none does.
     pub(crate) fn wants_room(&self) -> usize {
         match &self.state {

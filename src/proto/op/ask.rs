@@ -6,12 +6,14 @@ use crate::probe::{Bug, planted};
 use crate::proto::machine::{Effect, Input, Machine, Out};
 use crate::proto::states::state_names;
 use crate::time::Time;
-use crate::wire::{Body, Code, Failure, limits};
+use crate::wire::{Body, Code, Entry, Failure, Page, RelPath, limits};
 
 /// Asks one [`Question`].
 #[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Ask {
     question: Question,
+    /// Encoded bytes of entries that may still come.
+    room: usize,
     state: State,
 }
 
@@ -29,7 +31,12 @@ state_names!(pub Ask, STATES, state_name, state, State: New, Ready, Asked, Close
 impl Ask {
     /// Asks `question`.
     pub fn new(question: Question) -> Ask {
-        Ask { question, state: State::New }
+        Ask { question, room: usize::MAX, state: State::New }
+    }
+
+    /// Asks for a folder's names, of at most `most` encoded bytes in all.
+    pub fn listing(path: RelPath, most: usize) -> Ask {
+        Ask { room: most, ..Ask::new(Question::List(path)) }
     }
 
     /// Bytes of room that the question waits for; 0 if it does not.
@@ -89,7 +96,12 @@ impl Ask {
             (Question::MakeFolder(_) | Question::MakeLink(_), Body::Done) => Ok(OpDone::Made),
             (Question::ReadLink(_), Body::LinkTarget(target)) => Ok(OpDone::Target(target)),
             (Question::Resolve(_), Body::Resolved(resolved)) => Ok(OpDone::Resolved(resolved)),
+            (Question::List(_), Body::Page(page)) if encoded(&page) > self.room => {
+                let text = "the server lists more names than are held here";
+                Err(OpError::us(Code::LISTING_TOO_LONG, text))
+            }
             (Question::List(_), Body::Page(page)) => {
+                self.room -= encoded(&page);
                 out.event(OpEvent::Entries(page.entries));
                 if !page.last {
                     out.push(Effect::Transmit((), Body::Next));
@@ -119,6 +131,11 @@ impl Ask {
         self.state = State::Closed;
         out.push(Effect::Close(outcome));
     }
+}
+
+/// Bytes of a page's entries.
+fn encoded(page: &Page) -> usize {
+    page.entries.iter().map(Entry::encoded_len).sum()
 }
 
 impl Machine for Ask {

@@ -11,7 +11,7 @@ use crate::proto::Limits;
 use crate::proto::machine::{Effect, Input, Machine, Out};
 use crate::proto::states::state_names;
 use crate::proto::storage::{
-    BlockDone, BlockOp, Extent, Lease, NameDone, NameOp, RootId, StoreOp, Stored, Ticket,
+    BlockDone, BlockOp, Existing, Extent, Lease, NameDone, NameOp, Owner, RootId, StoreOp, Stored, Ticket,
 };
 use crate::proto::tree::{self, Stack};
 use crate::time::Time;
@@ -88,7 +88,13 @@ impl Intake {
             end: None,
         };
         self.state = State::Opening(Box::new(filling));
-        self.tickets.issue(StoreOp::Name(NameOp::OpenPartial { root: self.root, offer }), out);
+        let open = NameOp::OpenPartial {
+            root: self.root,
+            offer,
+            existing: Existing::Replace,
+            owner: Owner::ANYBODY,
+        };
+        self.tickets.issue(StoreOp::Name(open), out);
     }
 
     fn on_frame(&mut self, body: Body, out: &mut Out<Intake>) {

@@ -296,6 +296,11 @@ macro_rules! operations {
                 }
             }
 
+            /// True if it answers an echo.
+            pub(crate) fn is_echo(&self) -> bool {
+                matches!(self, Operation::Answer(answer) if answer.is_echo())
+            }
+
             /// True if it moves blocks of a file for another operation.
             pub(crate) fn helps(&self) -> bool {
                 matches!(self, Operation::Puller(_) | Operation::Pusher(_))

@@ -22,6 +22,8 @@ pub(super) struct Channel {
     staged: Vec<u8>,
     /// What the transport takes; negative where control has gone into the reserve.
     room: i64,
+    /// Bytes that the transport was given, and of which it has not been heard that it took them on.
+    queued: u64,
     /// Most bytes that the transport was seen to take at once.
     backlog_max: usize,
     pub(super) inbound: Inbound,
@@ -103,6 +105,7 @@ impl Channel {
             decoder: Decoder::new(),
             staged: Vec::new(),
             room: 0,
+            queued: 0,
             backlog_max: limits.backlog,
             inbound,
             // Every peer grants that; what it grants beyond stands in its `Hello`.
@@ -121,8 +124,12 @@ impl Channel {
         self.staged.len() >= self.backlog_max
     }
 
-    pub(super) fn set_room(&mut self, room: usize) {
-        self.room = i64::try_from(room).unwrap_or(i64::MAX);
+    /// Gives how many bytes the transport has taken on since it was last heard of.
+    pub(super) fn set_room(&mut self, room: usize) -> u64 {
+        let before = core::mem::replace(&mut self.room, i64::try_from(room).unwrap_or(i64::MAX));
+        let taken = u64::try_from(self.room.saturating_sub(before)).unwrap_or(0).min(self.queued);
+        self.queued -= taken;
+        taken
     }
 
     /// What an operation may send of bulk now: within the room (frames' heads left out) and, for data, the credit.
@@ -245,6 +252,7 @@ impl Channel {
 
     fn transmit(&mut self, bytes: Bytes, out: &mut Out<Session>) {
         self.room -= i64::try_from(bytes.len()).unwrap_or(i64::MAX);
+        self.queued += bytes.len() as u64;
         self.has_said = true;
         out.push(Effect::Transmit((), bytes));
     }

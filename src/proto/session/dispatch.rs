@@ -4,12 +4,12 @@ use super::phase::Phase;
 use super::table::{Slot, SlotId, inner, outer, read_length};
 use super::{Began, Event, Request, Role, Session, Tag, Waits};
 use crate::probe::{Bug, Mark, mark_if, planted};
-use crate::proto::machine::{Effect, End, Out};
+use crate::proto::machine::{Bulk, Effect, End, Out};
 use crate::proto::op::{
     Answer, Ask, Comparison, Intake, OpEffect, OpError, OpEvent, OpInput, OpResult, Operation, Party, Pourer,
     Printer, Puller, Pusher, Question, Reader, Receiver, Sender, ShareOrder, Summary, Supplier, Taker,
 };
-use crate::proto::storage::{RootId, StoreError, StoreOp, Stored, Ticket};
+use crate::proto::storage::{NameOp, RootId, StoreError, StoreOp, Stored, Ticket};
 use crate::time::Time;
 use crate::wire::{Body, Capabilities, Class, Code, Failure, OperationId};
 
@@ -72,6 +72,7 @@ impl Session {
         let limits = &self.limits;
         let operation: Operation = match request {
             Request::Ask(question) => Ask::new(question).into(),
+            Request::List(path) => Ask::listing(path, limits.listed_max).into(),
             Request::Put { root, source, path, attempt } => {
                 Sender::upload(root, source, path, attempt, limits).into()
             }
@@ -142,6 +143,7 @@ impl Session {
             self.step_operation(now, before, OpInput::Flush, out);
         }
         if let Some(slot) = known {
+            self.progress.moves(body.bulk() as u64);
             if self.role == Role::Client && is_terminal(&body) {
                 self.table.answered(slot);
             }
@@ -213,17 +215,23 @@ impl Session {
         };
         self.table.last = id;
         let refusal = if !self.phase.is_open() {
-            Some(Code::DRAINING)
+            Some(Failure::from(Code::DRAINING))
         } else if self.table.is_full() {
-            Some(Code::TOO_MANY_OPERATIONS)
+            Some(Failure::from(Code::TOO_MANY_OPERATIONS))
         } else {
             None
         };
-        if let Some(code) = refusal {
-            return self.channel.send(id, Body::Failed(Failure::from(code)), out);
+        if let Some(failure) = refusal {
+            return self.channel.send(id, Body::Failed(failure), out);
         }
         let tag = Tag(u64::from(id.0));
+        let admitted = self.rights.admit(&began);
         out.event(Event::Began(tag, began));
+        if let Err(failure) = admitted {
+            // Whoever watches sees what was tried as well.
+            out.event(Event::Finished(tag, Err(OpError { by: Party::Us, failure: failure.clone() })));
+            return self.channel.send(id, Body::Failed(failure), out);
+        }
         self.open(now, Some(id), tag, operation, out);
     }
 
@@ -244,16 +252,47 @@ impl Session {
         for effect in effects {
             match effect {
                 OpEffect::Transmit(body) => self.transmit(slot, body, out),
-                OpEffect::Store(ticket, op) if read_length(&op).is_some() => {
-                    self.table.reads.push_back((slot, outer(slot, ticket), op));
-                }
-                OpEffect::Store(ticket, op) => self.store(outer(slot, ticket), op, out),
+                OpEffect::Store(ticket, op) => self.on_operation_stores(now, slot, ticket, op, out),
                 OpEffect::Event(OpEvent::Consumed(bytes)) => self.consumed(bytes, out),
                 OpEffect::Event(event) => out.event(Event::Op(tag, event)),
                 OpEffect::Close(result) => self.on_operation_closed(now, slot, result, out),
             }
         }
         self.begin_reads(out);
+    }
+
+    /// A server's operation means paths as its peer does. A path that cannot be meant was refused before.
+    fn on_operation_stores(
+        &mut self,
+        now: Time,
+        slot: SlotId,
+        ticket: Ticket,
+        op: StoreOp,
+        out: &mut Out<Session>,
+    ) {
+        let confined = match self.role {
+            Role::Client => Ok(op),
+            Role::Server { .. } => {
+                let op = self.with_owner(op);
+                let failed = failure_of(&op);
+                self.rights.confine(op).map_err(failed)
+            }
+        };
+        match confined {
+            Ok(op) if read_length(&op).is_some() => {
+                self.table.reads.push_back((slot, outer(slot, ticket), op));
+            }
+            Ok(op) => self.store(outer(slot, ticket), op, out),
+            Err(failed) => self.step_operation(now, slot, OpInput::Stored(ticket, failed), out),
+        }
+    }
+
+    /// What is kept of an upload is its sender's.
+    fn with_owner(&self, mut op: StoreOp) -> StoreOp {
+        if let StoreOp::Name(NameOp::OpenPartial { owner, .. }) = &mut op {
+            *owner = self.owner;
+        }
+        op
     }
 
     fn store(&mut self, ticket: Ticket, op: StoreOp, out: &mut Out<Session>) {
@@ -287,6 +326,7 @@ impl Session {
 
     fn on_operation_closed(&mut self, now: Time, slot: SlotId, result: OpResult, out: &mut Out<Session>) {
         let Some((Slot { operation, tag, id, .. }, is_answered)) = self.table.remove(slot) else { return };
+        self.operation_counts();
         // What held a helper back held back the transfer that it helps.
         if self.role == Role::Client && !operation.helps() {
             let waits = self.meter.take(now);
@@ -329,12 +369,7 @@ impl Session {
         }
         let lost = StoreError::new(Code::LOST, "");
         while let Some((slot, ticket, op)) = self.table.reads.pop_front() {
-            let never_begun = match op {
-                StoreOp::Block(_) => Stored::Block(Err(lost.clone())),
-                StoreOp::File(_) => Stored::File(Err(lost.clone())),
-                StoreOp::Name(_) => Stored::Name(Err(lost.clone())),
-                StoreOp::Stream(_) => unreachable!("what an application gives is not read ahead"),
-            };
+            let never_begun = failure_of(&op)(lost.clone());
             self.step_operation(now, slot, OpInput::Stored(inner(ticket).1, never_begun), out);
         }
     }
@@ -346,6 +381,16 @@ impl Session {
         {
             self.send(Body::Credit(limit), out);
         }
+    }
+}
+
+/// How the failure of an operation on the store is told.
+fn failure_of(op: &StoreOp) -> fn(StoreError) -> Stored {
+    match op {
+        StoreOp::Block(_) => |error| Stored::Block(Err(error)),
+        StoreOp::File(_) => |error| Stored::File(Err(error)),
+        StoreOp::Name(_) => |error| Stored::Name(Err(error)),
+        StoreOp::Stream(_) => unreachable!("what an application gives is its own, and not read ahead"),
     }
 }
 

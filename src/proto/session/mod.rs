@@ -13,9 +13,11 @@
 //! | `request.rs` | what a client asks for |
 //! | `waits.rs` | what transfers wait for |
 //! | `lives.rs` | life signs, heard and given |
+//! | `floor.rs` | what a peer has to move at least |
 
 mod channel;
 mod dispatch;
+mod floor;
 mod lives;
 mod phase;
 mod request;
@@ -27,15 +29,16 @@ use bytes::Bytes;
 use self::channel::Channel;
 use self::phase::Phase;
 use self::table::Table;
-use super::Limits;
 use super::machine::{Effect, Input, Machine, Out};
 use super::op::{OpEvent, OpResult, ShareOrder};
-use super::storage::RootId;
+use super::storage::{Owner, RootId};
 use super::timers::{Timer, Timers};
+use super::{Limits, Rights};
 use crate::probe::{Bug, Mark, mark, mark_if, planted};
 use crate::proto::states::state_names;
 use crate::time::{Duration, Time};
 use crate::wire::{Body, Capabilities, Failure, Frame, Hello};
+pub use floor::Floor;
 pub use request::{Began, Request};
 pub use waits::Waits;
 
@@ -68,6 +71,8 @@ pub enum Command {
     Drain,
     /// End the connection now, and tell the peer why.
     Abort(Failure),
+    /// Drop the connection, without a word.
+    HangUp(Failure),
 }
 
 /// What a session tells the application.
@@ -107,6 +112,10 @@ pub enum SessionEnd {
 #[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Session {
     role: Role,
+    /// What the peer may do here.
+    rights: Rights,
+    /// Who it is, where that was asked.
+    owner: Owner,
     limits: Limits,
     channel: Channel,
     phase: Phase,
@@ -118,6 +127,7 @@ pub struct Session {
     /// Bytes heard since this side spoke last, as far as they are counted.
     unanswered: usize,
     meter: waits::Meter,
+    progress: floor::Progress,
 }
 
 state_names!(
@@ -127,35 +137,43 @@ state_names!(
 impl Session {
     /// A client's end; the handshake begins at once.
     pub fn client(now: Time, limits: Limits, out: &mut Out<Session>) -> Session {
-        let mut session = Session::new(now, Role::Client, limits);
+        let mut session = Session::new(now, Role::Client, Rights::NONE, limits);
         session.send_hello(out);
         session.channel.flush(out);
         session.note_said(now, 0);
         session
     }
 
-    /// A server's end, which waits for the client's handshake.
-    pub fn server(now: Time, root: RootId, limits: Limits) -> Session {
-        Session::new(now, Role::Server { root }, limits)
+    /// A server's end, which waits for the handshake of a client that has these rights.
+    pub fn server(now: Time, root: RootId, rights: Rights, limits: Limits) -> Session {
+        Session::new(now, Role::Server { root }, rights, limits)
+    }
+
+    /// The same for a client who has shown who it is: what it leaves behind is its own alone.
+    pub fn owned_by(self, owner: Owner) -> Session {
+        Session { owner, ..self }
     }
 
     /// A server's end that says no: `Refused` with `failure`, and nothing else.
     pub fn refusing(now: Time, failure: Failure, limits: Limits, out: &mut Out<Session>) -> Session {
-        let mut session = Session::new(now, Role::Server { root: RootId(0) }, limits);
+        let mut session = Session::new(now, Role::Server { root: RootId(0) }, Rights::NONE, limits);
         session.refuse(now, failure, out);
         session.note_said(now, 0);
         session
     }
 
-    fn new(now: Time, role: Role, limits: Limits) -> Session {
+    fn new(now: Time, role: Role, rights: Rights, limits: Limits) -> Session {
         let mut timers = Timers::default();
         if !planted(Bug::ForgetHandshakeDeadline) {
             timers.set(Timer::Handshake, limits.handshake.map(|limit| now + limit));
         }
         let channel = Channel::new(&limits);
         let table = Table::new(role, &limits);
+        let progress = floor::Progress::new(limits.floor);
         Session {
             role,
+            rights,
+            owner: Owner::ANYBODY,
             limits,
             channel,
             phase: Phase::Handshake,
@@ -165,6 +183,7 @@ impl Session {
             speak_after: None,
             unanswered: 0,
             meter: waits::Meter::default(),
+            progress,
         }
     }
 
@@ -253,6 +272,7 @@ impl Session {
                 Timer::Ping => self.ask(out),
                 Timer::Speak => self.speak(now, out),
                 Timer::Idle => self.on_silence(out),
+                Timer::Floor => self.watch_progress(now, out),
                 Timer::Linger => self.on_lingered(out),
             }
         }
@@ -292,7 +312,10 @@ impl Machine for Session {
                 return;
             }
             Input::Ended((), end) => self.on_ended(end, out),
-            Input::Room((), room) => self.channel.set_room(room),
+            Input::Room((), room) => {
+                let taken = self.channel.set_room(room);
+                self.progress.moves(taken);
+            }
             Input::Elapsed => self.on_elapsed(now, out),
             Input::Stored(ticket, stored) => self.on_stored(now, ticket, stored, out),
             Input::Command(command) => self.on_command(now, command, out),
@@ -313,19 +336,20 @@ impl Machine for Session {
     }
 
     fn footprint(&self) -> usize {
-        self.channel.footprint() + self.table.footprint()
+        self.channel.footprint() + self.table.footprint() + self.rights.footprint()
     }
 
     fn footprint_max(&self) -> usize {
         // A chunk may be turned into replies before the clog is noticed.
         let chunk = super::Echo::CHUNK_MAX;
         let channel = 2 * (crate::wire::Decoder::HELD_MAX + 2 * chunk + self.limits.backlog);
-        channel + self.table.footprint_max()
+        channel + self.table.footprint_max() + self.rights.footprint()
     }
 
     fn rebase(&mut self, now: Time) {
         self.timers.rebase(now);
         self.meter.rebase(now);
+        self.progress.rebase(now);
     }
 }
 
@@ -353,6 +377,7 @@ impl Session {
         }
         self.take_turns(now, out);
         self.advance_phase(now, out);
+        self.watch_progress(now, out);
         self.channel.flush(out);
         if self.phase.is_ready_to_close(self.table.is_empty()) {
             self.timers.clear();

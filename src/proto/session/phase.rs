@@ -10,7 +10,7 @@ use super::lives::speak_after;
 use super::table::SlotId;
 use super::{Command, Event, Role, Session, SessionEnd};
 use crate::probe::{Bug, Mark, mark, mark_if, planted};
-use crate::proto::machine::{End, Out};
+use crate::proto::machine::{Effect, End, Out};
 use crate::proto::op::OpInput;
 use crate::proto::timers::Timer;
 use crate::time::Time;
@@ -154,6 +154,10 @@ impl Session {
             Command::Share(tag, order) => self.share(now, tag, order, out),
             Command::Drain => self.drain(now, out),
             Command::Abort(failure) => self.give_up(now, failure, out),
+            Command::HangUp(failure) => {
+                out.push(Effect::Hangup(()));
+                self.gone(SessionEnd::Broken(failure), out);
+            }
         }
     }
 

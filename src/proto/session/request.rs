@@ -9,6 +9,8 @@ use crate::wire::{Attempt, Get, RelPath, Span, Start, Stream};
 pub enum Request {
     /// Echo, stat, removal or listing.
     Ask(Question),
+    /// A folder's names, all of which are held: fails where they are more than [`Limits::listed_max`](crate::proto::Limits).
+    List(RelPath),
     /// Send a file.
     Put {
         /// The folder that the source is below.
@@ -74,6 +76,7 @@ impl Request {
     pub fn name(&self) -> &'static str {
         match self {
             Request::Ask(question) => question.name(),
+            Request::List(_) => "list",
             Request::Put { .. } => "put",
             Request::Fetch { .. } => "get",
             Request::Pour { .. } => "stream",

@@ -49,6 +49,7 @@ pub(super) struct Slot {
     pub(super) tag: Tag,
     /// Given with the first frame, so that ids ascend on the wire: an offer waits for its source, an echo for credit.
     pub(super) id: Option<OperationId>,
+    is_echo: bool,
     /// The terminal reply has been sent (server) or has come (client).
     is_answered: bool,
     /// As it was after its last step; counted in the sums.
@@ -66,6 +67,8 @@ struct Sums {
     held: usize,
     /// How many have no terminal reply yet.
     unanswered: usize,
+    /// Those of them that are echoes.
+    echoes: usize,
     /// How many transfers are how far.
     stages: BTreeMap<Stage, usize>,
 }
@@ -128,8 +131,11 @@ impl Table {
         let slot = SlotId(self.next_slot);
         self.next_slot = self.next_slot.saturating_add(1);
         self.ids.extend(id.map(|id| (id, slot)));
-        self.open.insert(slot, Slot { operation, tag, id, is_answered: false, read_ahead: 0, stage: None });
+        let is_echo = operation.is_echo();
+        let new = Slot { operation, tag, id, is_echo, is_answered: false, read_ahead: 0, stage: None };
+        self.open.insert(slot, new);
         self.sums.unanswered += 1;
+        self.sums.echoes += usize::from(is_echo);
         slot
     }
 
@@ -156,6 +162,7 @@ impl Table {
             && !core::mem::replace(&mut slot.is_answered, true)
         {
             self.sums.unanswered -= 1;
+            self.sums.echoes -= usize::from(slot.is_echo);
         }
     }
 
@@ -166,6 +173,7 @@ impl Table {
         self.sums.moved(slot.stage, None);
         self.sums.sending.remove(&id);
         self.sums.unanswered -= usize::from(!slot.is_answered);
+        self.sums.echoes -= usize::from(!slot.is_answered && slot.is_echo);
         let is_answered = slot.is_answered;
         Some((slot, is_answered))
     }
@@ -183,6 +191,11 @@ impl Table {
     /// held back by credit.
     pub(super) fn is_clogged(&self) -> bool {
         self.storing >= self.limits.store_operations
+    }
+
+    /// True while there is work that only the peer can go on with; echoes may take their time.
+    pub(super) fn waits_for_peer(&self) -> bool {
+        self.sums.unanswered > self.sums.echoes && self.storing == 0 && self.reads.is_empty()
     }
 
     pub(super) fn last(&self) -> OperationId {

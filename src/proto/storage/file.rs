@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Extent, Lease, RootId};
+use super::{Existing, Extent, Lease, RootId};
 use crate::wire::{Cv, Metadata, Offer, RelPath, Rope, limits};
 
 /// Operations on a whole file: for a small one a store is asked once, not step by step.
@@ -26,6 +26,8 @@ pub enum FileOp {
         offer: Box<Offer>,
         /// All of its bytes.
         data: Rope,
+        /// As [`NameOp::OpenPartial`](super::NameOp::OpenPartial) has it; nobody looks before it is published.
+        existing: Existing,
     },
 }
 

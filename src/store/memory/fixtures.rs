@@ -3,10 +3,27 @@
 use super::disk::{Content, Disk};
 use super::path::escaped;
 use super::shadow::{Change, Shadow};
-use super::{MemoryFiles, Status};
+use super::{MemoryFiles, Status, Step};
 use crate::wire::{FileKind, Modified};
 
 impl MemoryFiles {
+    /// The primitives that ran, in order, since the last call.
+    pub fn take_log(&self) -> Vec<Step> {
+        self.disk().log.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Makes everything durable: what a test has put there.
+    pub fn sync_all(&self) {
+        if let Some(shadow) = &mut self.disk().shadow {
+            shadow.sync_all();
+        }
+    }
+
+    /// Forgets what was planted and has not happened.
+    pub fn heal(&self) {
+        self.disk().plants.clear();
+    }
+
     /// So many seconds pass by its clock.
     pub fn pass(&self, seconds: i64) {
         self.disk().ticks += seconds;

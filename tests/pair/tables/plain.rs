@@ -4,7 +4,7 @@ use bytes::Bytes;
 use towline::proto::datagram::{Address, Allowance, Datagram};
 use towline::proto::listener::{ConnectionId, ListenInput, Listener, Source};
 use towline::proto::machine::{End, Input};
-use towline::proto::{DatagramEcho, Echo, ListenLimits};
+use towline::proto::{DatagramEcho, Echo, Limits, ListenLimits};
 use towline::time::{Duration, Time};
 
 use super::{Bench, Show, assert_table, row, waits};
@@ -89,24 +89,32 @@ fn datagram_echo() {
 
 #[test]
 fn listener() {
-    let limits = ListenLimits { connections: 2, per_source: 1, ..ListenLimits::default() };
-    let new = || Bench::new(Listener::new(limits.clone()));
+    let limits = ListenLimits { connections: 3, per_source: 2, greeting: 2, ..ListenLimits::default() };
+    let new = || Bench::new(Listener::new(limits.clone(), &Limits::default()));
     let accepted = |id, source| Input::Command(ListenInput::Accepted(ConnectionId(id), Source(source)));
     let command = |input| Input::Command(input);
+    let ready = |id| command(ListenInput::Ready(ConnectionId(id)));
     let one = || new().after(accepted(1, 1));
+    let greeted = || one().after(ready(1));
+    let two = || greeted().after(accepted(2, 1)).after(ready(2));
     let states = vec![
         ("nobody is there", new()),
-        ("one is there", one()),
-        ("two are there, the most", one().after(accepted(2, 2))),
-        ("nothing is accepted for a while", one().after(command(ListenInput::AcceptFailed))),
-        ("it is tried again", one().after(command(ListenInput::AcceptFailed)).elapsed()),
-        ("one is there", one().after(command(ListenInput::Drain))),
-        ("one is there", one().after(command(ListenInput::Abort))),
+        ("one has not greeted", one()),
+        ("two have not greeted, the most", one().after(accepted(2, 2))),
+        ("one has greeted", greeted()),
+        ("two have, the most from one address", two()),
+        ("three have, the most", two().after(accepted(3, 3)).after(ready(3))),
+        ("nothing is accepted for a while", greeted().after(command(ListenInput::AcceptFailed))),
+        ("it is tried again", greeted().after(command(ListenInput::AcceptFailed)).elapsed()),
+        ("one has not greeted", one().after(command(ListenInput::Drain))),
+        ("one has greeted", greeted().after(command(ListenInput::Drain))),
+        ("one has not greeted", one().after(command(ListenInput::Abort))),
         ("over", new().after(command(ListenInput::Drain))),
     ];
     let mut rows = vec![
         row("Accepted, same source", accepted(8, 1)),
         row("Accepted, other source", accepted(9, 9)),
+        row("Ready", ready(1)),
         row("Closed", command(ListenInput::Closed(ConnectionId(1)))),
         row("AcceptFailed", command(ListenInput::AcceptFailed)),
         row("Drain", command(ListenInput::Drain)),

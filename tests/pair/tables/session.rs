@@ -1,10 +1,10 @@
 //! The session, at both ends.
 
 use bytes::Bytes;
-use towline::proto::Session;
 use towline::proto::machine::{End, Input, Out};
 use towline::proto::session::{Command, Tag};
 use towline::proto::storage::RootId;
+use towline::proto::{Rights, Session};
 use towline::time::Time;
 use towline::wire::{Body, Code, Failure, Frame, Hello, OperationId, PREAMBLE, Refused};
 
@@ -16,7 +16,7 @@ fn says(operation: u32, body: Body) -> Input<Session> {
 }
 
 fn server() -> Bench<Session> {
-    let server = Session::server(Time::ZERO, RootId(0), limits());
+    let server = Session::server(Time::ZERO, RootId(0), Rights::ALL, limits());
     let bench = Bench::new(server).after(Input::Room((), 1 << 20));
     bench.after(Input::Received((), Bytes::from_static(&PREAMBLE)))
 }
@@ -57,6 +57,7 @@ fn rows() -> Vec<Row<Session>> {
         row("Cancel job 1", Input::Command(Command::Cancel(Tag(1)))),
         row("Drain", Input::Command(Command::Drain)),
         row("Abort", Input::Command(Command::Abort(Failure::from(Code::DRAINING)))),
+        row("HangUp", Input::Command(Command::HangUp(Failure::from(Code::BUSY)))),
     ];
     rows.extend(waits());
     rows

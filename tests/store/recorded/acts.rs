@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use towline::proto::storage::{FileDone, FileOp, NameDone, NameOp};
+use towline::proto::storage::{Existing, FileDone, FileOp, NameDone, NameOp};
 use towline::store::{Names, Publication, blocks};
 use towline::wire::{Cv, LinkTarget, MakeFolder, MakeLink, Offer, RequestId, Rope};
 
@@ -107,7 +107,12 @@ fn received(names: &mut Names<Recorded>, offer: Offer, content: &[u8]) -> Result
         return Ok(Publication { lease, hash });
     }
     let data = if content.is_empty() { Rope::new() } else { rope(content) };
-    match names.execute_file(FileOp::Stage { root: ROOT, offer: Box::new(offer), data }) {
+    match names.execute_file(FileOp::Stage {
+        root: ROOT,
+        offer: Box::new(offer),
+        data,
+        existing: Existing::Replace,
+    }) {
         Ok(FileDone::Staged { lease, .. }) => Ok(Publication { lease, hash }),
         Ok(other) => Err(format!("{other:?}")),
         Err(error) => Err(error.to_string()),

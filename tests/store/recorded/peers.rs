@@ -4,12 +4,12 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use towline::harness::{MemoryStreams, carry_out};
-use towline::proto::Limits;
 use towline::proto::client::{Client, Command, Event, JobId, RetryPolicy};
 use towline::proto::machine::{Effect, Input, Machine, Out};
 use towline::proto::op::{Moved, OpDone};
 use towline::proto::session::{Request, Session};
 use towline::proto::storage::RootId;
+use towline::proto::{Limits, Rights};
 use towline::store::memory::MemoryFiles;
 use towline::store::{Files, Names};
 use towline::time::Time;
@@ -33,7 +33,7 @@ pub(super) fn send<F: Files>(served: &mut Names<F>, at: &str, content: &[u8]) ->
     local.add_root(files).map_err(|error| error.to_string())?;
     let limits = Limits::default();
     let mut client = Client::new(Time::ZERO, limits.clone(), RetryPolicy::default(), 7);
-    let mut server = Session::server(Time::ZERO, root, limits);
+    let mut server = Session::server(Time::ZERO, root, Rights::ALL, limits);
     let attempt = Attempt { number: 9, ..Attempt::new(RequestId(77)) };
     let request = Request::Put { root, source: path(at), path: path(at), attempt };
     let mut due = VecDeque::from([Due::ToClient(Input::Command(Command::Start(JobId(0), request)))]);

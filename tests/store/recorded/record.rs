@@ -226,6 +226,20 @@ impl Files for Recorded {
         Ok(())
     }
 
+    fn rename_new(
+        &self,
+        from: &RecordedFolder,
+        from_name: &[u8],
+        to: &RecordedFolder,
+        to_name: &[u8],
+    ) -> Result<(), FileError> {
+        let object = self.inner.status(&from.0, from_name).map(|status| self.object(&status));
+        self.inner.rename_new(&from.0, from_name, &to.0, to_name)?;
+        self.note(Step::Name(to.1, to_name.to_vec(), Some(object?)));
+        self.note(Step::Name(from.1, from_name.to_vec(), None));
+        Ok(())
+    }
+
     fn remove_file(&self, at: &RecordedFolder, name: &[u8]) -> Result<(), FileError> {
         self.inner.remove_file(&at.0, name)?;
         self.note(Step::Name(at.1, name.to_vec(), None));

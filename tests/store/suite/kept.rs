@@ -1,6 +1,6 @@
 //! Partials that are kept: who finds them, what they are believed, and when they go.
 
-use towline::proto::storage::{BlockSet, Lease, NameDone, NameOp, RootId};
+use towline::proto::storage::{BlockSet, Existing, Lease, NameDone, NameOp, Owner, RootId};
 use towline::store::{Files, Names, kept, remove_kept};
 use towline::wire::{Attempt, Modified, Offer, Start};
 
@@ -15,7 +15,10 @@ fn content() -> Vec<u8> {
 }
 
 fn begin<F: Files>(names: &mut Names<F>, root: RootId, offer: Offer) -> (Lease, BlockSet, BlockSet) {
-    match names.execute(NameOp::OpenPartial { root, offer }).expect("it is opened") {
+    match names
+        .execute(NameOp::OpenPartial { root, offer, existing: Existing::Replace, owner: Owner::ANYBODY })
+        .expect("it is opened")
+    {
         NameDone::Partial { lease, held, basis, .. } => (lease, held, basis),
         other => panic!("{other:?}"),
     }

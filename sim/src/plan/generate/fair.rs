@@ -63,7 +63,8 @@ fn patience(plan: &mut Plan) {
         attempts += (plan.limits.drain_ms + gone.sum::<u64>()) / least_delay_ms;
     }
     let usual = Numbers::default();
-    if plan.limits.per_source < usual.per_source || plan.limits.connections < usual.connections {
+    let Numbers { per_source, connections, greeting, .. } = plan.limits;
+    if per_source < usual.per_source || connections < usual.connections || greeting < usual.greeting {
         // What a connection that its client has given up still carries is carried first.
         attempts += 2 * plan.moving_ms() / REFUSED_MS;
     }

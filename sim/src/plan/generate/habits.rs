@@ -92,6 +92,13 @@ pub(super) fn straits(plan: &mut Plan, random: &mut ChaCha8Rng) {
     }
 }
 
+/// A server at which few may wait to greet: who comes then cuts off who came before.
+pub(super) fn doorstep(plan: &mut Plan, random: &mut ChaCha8Rng) {
+    if random.random_ratio(6, 100) {
+        plan.limits.greeting = random.random_range(1..3);
+    }
+}
+
 /// Files that are folders: who reads, removes or overwrites one is told.
 pub(super) fn mistakes(plan: &mut Plan, random: &mut ChaCha8Rng) {
     if !random.random_ratio(15, 100) {

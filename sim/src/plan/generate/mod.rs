@@ -150,6 +150,7 @@ impl Plan {
         if scenario == Scenario::Swarm {
             oddities::oddities(&mut plan, &mut streams.stream(Streams::ODDITIES));
             obstacles::obstacles(&mut plan, &mut streams.stream(Streams::OBSTACLES));
+            habits::doorstep(&mut plan, &mut streams.stream(Streams::DOORSTEP));
         }
         if matches!(scenario, Scenario::Clean | Scenario::Partition | Scenario::Swarm) {
             several::gets(&mut plan, &mut streams.stream(Streams::SEVERAL));

@@ -8,6 +8,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::JoinSet;
 use towline::drive::{Door, Serve, ServerEvent, Stopper, Traffic, serve_mail, stopper};
 use towline::net::Peer;
+use towline::proto::Rights;
 use towline::proto::datagram::Allowance;
 
 use super::super::byzantine::STRANGERS;
@@ -67,6 +68,8 @@ async fn serve<N: Network>(shared: &Shared, network: &N) -> Result<(), String> {
     let serve = Serve {
         doors,
         store: (Arc::new(store), root),
+        rights: Rights::ALL,
+        guard: None,
         limits: shared.plan().limits(),
         listen: shared.plan().listen_limits(),
         echo_idle: shared.plan().limits().idle,

@@ -7,7 +7,7 @@ use towline::proto::datagram::Allowance;
 use towline::proto::listener::{ConnectionId, ListenEnd, ListenEvent, ListenInput, Listener, Source};
 use towline::proto::machine::{Effect, End, Input, Machine, Out};
 use towline::proto::session::{self, Session};
-use towline::proto::{DatagramEcho, Echo};
+use towline::proto::{DatagramEcho, Echo, Rights};
 use towline::time::Duration;
 use towline::wire::Failure;
 
@@ -46,7 +46,7 @@ impl World {
             facts.server.serves = true;
         }
         let seed = self.plan.seed ^ u64::from(number);
-        let listener = Listener::new(self.plan.listen_limits());
+        let listener = Listener::new(self.plan.listen_limits(), &self.plan.limits());
         let (listener, _nothing) = Checked::new(self.clock(Host::Server), listener, Out::new());
         let datagrams = DatagramEcho::new(Allowance::default());
         let (datagrams, _nothing) = Checked::new(self.clock(Host::Server), datagrams, Out::new());
@@ -173,6 +173,8 @@ impl World {
         match event {
             ListenEvent::Admit(id) => self.begin(id, None),
             ListenEvent::Refuse(id, failure) => self.begin(id, Some(failure)),
+            ListenEvent::Overdue(id, failure) => self.tell(id, session::Command::Abort(failure)),
+            ListenEvent::Cut(id, failure) => self.tell(id, session::Command::HangUp(failure)),
             ListenEvent::Paused | ListenEvent::Resumed => {}
             ListenEvent::DrainAll => {
                 let Some(host) = &self.server else { return };
@@ -212,20 +214,30 @@ impl World {
         }
     }
 
+    fn conn_of(&self, id: ConnectionId) -> Option<ConnId> {
+        let numbers = &self.server.as_ref()?.numbers;
+        numbers.iter().find(|(_, number)| **number == id.0).map(|(conn, _)| *conn)
+    }
+
+    fn tell(&mut self, id: ConnectionId, command: session::Command) {
+        if let Some(conn) = self.conn_of(id) {
+            self.step_session(conn, Input::Command(command));
+        }
+    }
+
     fn begin(&mut self, id: ConnectionId, refusal: Option<Failure>) {
         self.deadline = None;
         let now = self.clock(Host::Server);
+        let Some(conn) = self.conn_of(id) else { return };
         let Some(host) = &mut self.server else { return };
-        let Some(conn) = host.numbers.iter().find(|(_, number)| **number == id.0).map(|(conn, _)| *conn)
-        else {
-            return;
-        };
         let (limits, seed) = (self.plan.limits(), self.plan.seed ^ conn.0);
         match (self.conns.get(&conn).map(|conn| conn.place), refusal) {
             (Some(Place::Echo(_)), None) => {
                 let echo = Echo::new(now, limits.idle);
                 let (echo, _nothing) = Checked::new(now, echo, Out::new());
                 host.echoes.insert(conn, echo.drawn(seed, self.observed_one_in));
+                // Nobody is asked who they are.
+                self.step_listener(Input::Command(ListenInput::Ready(id)));
             }
             (Some(Place::Echo(_)), Some(_)) => {
                 host.ends.insert(conn, Ending::Echo(None));
@@ -234,7 +246,7 @@ impl World {
             (Some(Place::Files(_)) | None, refusal) => {
                 let mut born = Out::new();
                 let session = match refusal {
-                    None => Session::server(now, ROOT, limits),
+                    None => Session::server(now, ROOT, Rights::ALL, limits),
                     Some(failure) => Session::refusing(now, failure, limits, &mut born),
                 };
                 let (session, born) = Checked::new(now, session, born);
@@ -269,7 +281,12 @@ impl World {
                 Effect::Store(ticket, op) => self.store_served(conn, ticket, op),
                 Effect::Event(event) => {
                     let number = self.server.as_ref().and_then(|host| host.numbers.get(&conn)).copied();
-                    self.facts().served(number.unwrap_or(u64::MAX), event);
+                    let number = number.unwrap_or(u64::MAX);
+                    let is_ready = matches!(event, session::Event::Ready { .. });
+                    self.facts().served(number, event);
+                    if is_ready {
+                        self.step_listener(Input::Command(ListenInput::Ready(ConnectionId(number))));
+                    }
                 }
                 Effect::Close(end) => self.on_closed(conn, Ending::Session(end)),
                 Effect::Dial(()) => unreachable!("a server does not dial"),

@@ -4,7 +4,7 @@ use super::super::OpEvent;
 use super::super::incoming::Incoming;
 use super::{Opening, Receiver, State};
 use crate::proto::machine::{Effect, Out};
-use crate::proto::storage::{NameDone, NameOp, StoreOp};
+use crate::proto::storage::{Existing, NameDone, NameOp, Owner, StoreOp};
 use crate::wire::{Attempt, Body, Offer, limits};
 
 impl Receiver {
@@ -31,7 +31,8 @@ impl Receiver {
     }
 
     pub(super) fn open_partial(&mut self, incoming: Incoming, out: &mut Out<Receiver>) {
-        let open = NameOp::OpenPartial { root: self.root, offer: self.offer_here(&incoming) };
+        let (root, offer) = (self.root, self.offer_here(&incoming));
+        let open = NameOp::OpenPartial { root, offer, existing: Existing::Replace, owner: Owner::ANYBODY };
         self.state = State::Opening(incoming);
         self.tickets.issue(StoreOp::Name(open), out);
     }

@@ -2,7 +2,7 @@
 
 use super::{Receiver, State};
 use crate::proto::machine::Out;
-use crate::proto::storage::{FileOp, Lease, StoreOp, Ticket};
+use crate::proto::storage::{Existing, FileOp, Lease, StoreOp, Ticket};
 use crate::wire::Cv;
 
 impl Receiver {
@@ -28,7 +28,8 @@ impl Receiver {
         let Some(data) = incoming.take_whole(self.tickets.next()) else {
             return self.open_partial(incoming, out);
         };
-        let stage = FileOp::Stage { root: self.root, offer: Box::new(self.offer_here(&incoming)), data };
+        let (root, offer) = (self.root, Box::new(self.offer_here(&incoming)));
+        let stage = FileOp::Stage { root, offer, data, existing: Existing::Replace };
         self.state = State::Staging(incoming);
         self.tickets.issue(StoreOp::File(stage), out);
     }
