@@ -18,7 +18,7 @@ use crate::wire::{Attempt, Get, RelPath, Remove, RequestId, Start};
 /// Where files are put: two of one folder, and two of which one would stand in the other's way.
 const PATHS: [&str; 4] = ["a", "folder/b", "folder/c", "a/d"];
 /// Lengths of contents: none, one block and a part, many blocks, and what is kept as a partial.
-const LENGTHS: [usize; 6] = [0, 1, 1_000, 65_537, 300_000, 1_200_000];
+const LENGTHS: [usize; 6] = [0, 1, 1_000, 65_537, 140_000, 1_200_000];
 /// Most rounds of operations of an input.
 const ROUNDS: usize = 12;
 
@@ -95,7 +95,7 @@ fn config(script: &mut Script<'_>, is_faulty: bool) -> PairConfig {
             Duration::from_micros(1),
             Duration::from_millis(40),
         ]),
-        piece: script.one_of(&[1 << 20, 1_400, 65_536, 100]),
+        piece: script.one_of(&[1 << 20, 16_000, 100_000, 65_536]),
         room: script.one_of(&[2 << 20, ROOM_MIN]),
         faults,
         ..PairConfig::default()

@@ -117,8 +117,8 @@ fn decode_body(mut body: &[u8]) -> Option<Record> {
     let what = match kind {
         0 => What::Publishes(decode_target(body)?),
         1 => What::Removes(decode_target(body)?),
-        2 => What::Done,
-        3 => What::Dropped,
+        2 if body.is_empty() => What::Done,
+        3 if body.is_empty() => What::Dropped,
         _ => return None,
     };
     Some(Record { request, attempt, at, intent, what })

@@ -1,6 +1,7 @@
 //! The binary, and a server of a folder of its own.
 
 use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
 use tempfile::TempDir;
@@ -41,18 +42,32 @@ pub(crate) struct Served {
     /// Kept open: a server whose lines nobody reads would stop.
     _lines: BufReader<ChildStdout>,
     address: String,
-    folder: TempDir,
+    folder: PathBuf,
+    /// Removed with the server, if it is its own.
+    _own: Option<TempDir>,
 }
 
 impl Served {
+    /// Of a folder of its own, which goes with it.
     pub(crate) fn start() -> Served {
         Served::start_with(&[])
     }
 
     pub(crate) fn start_with(args: &[&str]) -> Served {
         let folder = tempfile::tempdir().unwrap();
+        let mut served = Served::of_with(folder.path(), args);
+        served._own = Some(folder);
+        served
+    }
+
+    /// Of a folder that stays.
+    pub(crate) fn of(folder: &Path) -> Served {
+        Served::of_with(folder, &[])
+    }
+
+    fn of_with(folder: &Path, args: &[&str]) -> Served {
         let mut command = Command::new(env!("CARGO_BIN_EXE_towline"));
-        command.arg("serve").arg(folder.path()).args(["--quiet", "--listen", "127.0.0.1:0"]).args(args);
+        command.arg("serve").arg(folder).args(["--quiet", "--listen", "127.0.0.1:0"]).args(args);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
@@ -61,12 +76,18 @@ impl Served {
             assert_ne!(lines.read_line(&mut line).unwrap(), 0, "the server ended");
         }
         let address = line.split_once("listening on ").unwrap().1.trim_end().to_owned();
-        Served { child, _lines: lines, address, folder }
+        Served { child, _lines: lines, address, folder: folder.to_path_buf(), _own: None }
     }
 
     /// A file below the served folder.
-    pub(crate) fn path(&self, name: &str) -> std::path::PathBuf {
-        self.folder.path().join(name)
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// Ends it without a word (SIGKILL). Nothing where it has ended.
+    pub(crate) fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 
     /// `HOST:PORT` and `path`.
@@ -77,8 +98,7 @@ impl Served {
 
 impl Drop for Served {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.kill();
     }
 }
 
