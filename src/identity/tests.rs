@@ -82,7 +82,7 @@ fn a_file_of_a_key_has_both_and_tells_what_is_wrong() {
         b"\x00\x01\x02",
         b"\xff\xfe",
     ];
-    insta::with_settings!({ snapshot_path => "../../tests/snapshots", prepend_module_to_snapshot => false }, {
+    insta::with_settings!({ snapshot_path => "snapshots", prepend_module_to_snapshot => false }, {
         insta::assert_snapshot!("wrong_key_files", wrong(texts, parse_key_file));
     });
 }
@@ -139,7 +139,7 @@ fn each_wrong_line_of_authorized_keys_says_what_to_do() {
         b"\xc3\x28".to_vec(),
     ];
     let texts: Vec<&[u8]> = texts.iter().map(Vec::as_slice).collect();
-    insta::with_settings!({ snapshot_path => "../../tests/snapshots", prepend_module_to_snapshot => false }, {
+    insta::with_settings!({ snapshot_path => "snapshots", prepend_module_to_snapshot => false }, {
         insta::assert_snapshot!("wrong_authorized_keys", wrong(&texts, AuthorizedKeys::parse));
     });
 }
@@ -180,7 +180,7 @@ fn each_wrong_line_of_known_hosts_says_what_to_do() {
         format!("example.org {ALICE}\nEXAMPLE.ORG:8695 {BOB}"),
     ];
     let texts: Vec<&[u8]> = texts.iter().map(String::as_bytes).collect();
-    insta::with_settings!({ snapshot_path => "../../tests/snapshots", prepend_module_to_snapshot => false }, {
+    insta::with_settings!({ snapshot_path => "snapshots", prepend_module_to_snapshot => false }, {
         insta::assert_snapshot!("wrong_known_hosts", wrong(&texts, |text| KnownHosts::parse(text, 8695)));
     });
 }

@@ -141,7 +141,7 @@ fn watch(shared: &Shared, power: &Power, event: ServerEvent) {
                 state.peers.insert(connection, peer);
             }
             let door = match door {
-                Door::Files => trace::Door::Files,
+                Door::Files | Door::Guarded => trace::Door::Files,
                 Door::Echo => trace::Door::Echo,
             };
             facts.accepted(connection, door);
@@ -157,6 +157,8 @@ fn watch(shared: &Shared, power: &Power, event: ServerEvent) {
         ServerEvent::EchoClosed { connection, end } => facts.echo_closed(connection, &end),
         ServerEvent::Session { connection, event } => facts.served(connection, event),
         ServerEvent::AcceptPaused(_) | ServerEvent::AcceptResumed => {}
+        // No door of a simulated server asks who comes.
+        ServerEvent::Known { .. } | ServerEvent::Unknown { .. } | ServerEvent::NotMet { .. } => {}
         ServerEvent::MailClosed { tally, error, .. } => {
             let unanswered: u64 = tally.unanswered.values().sum();
             let counts = format!(

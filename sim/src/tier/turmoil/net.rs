@@ -36,7 +36,7 @@ impl TurmoilNetwork {
 /// Where the server serves.
 pub(super) fn port(door: Door) -> u16 {
     match door {
-        Door::Files => 8695,
+        Door::Files | Door::Guarded => 8695,
         Door::Echo => 8696,
     }
 }
