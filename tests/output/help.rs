@@ -61,10 +61,6 @@ impl Served {
     }
 
     /// Of a folder that stays.
-    pub(crate) fn of(folder: &Path) -> Served {
-        Served::of_with(folder, &[])
-    }
-
     fn of_with(folder: &Path, args: &[&str]) -> Served {
         let mut command = Command::new(env!("CARGO_BIN_EXE_towline"));
         command.arg("serve").arg(folder).args(["--quiet", "--listen", "127.0.0.1:0"]).args(args);
