@@ -89,10 +89,9 @@ pub fn handshake(input: &[u8]) {
         Event::Ready { version, hello } => Some((*version, hello.clone())),
         Event::Began(..) | Event::Op(..) | Event::Finished(..) | Event::GoingAway => None,
     });
-    let hello = first_frame(&bytes).and_then(|frame| match frame.body {
-        Body::Hello(hello) if frame.operation == OperationId(0) => Some(hello),
-        _ => None,
-    });
+    let is_first = |frame: &Frame| frame.operation == OperationId::CONNECTION;
+    let first = first_frame(&bytes).filter(is_first).map(|frame| frame.body);
+    let hello = if let Some(Body::Hello(hello)) = first { Some(hello) } else { None };
     let is_acceptable = |hello: &Hello| {
         (hello.lowest..=hello.highest).contains(&VERSION) && hello.unknown_critical().is_none()
     };
