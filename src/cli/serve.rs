@@ -186,14 +186,8 @@ async fn serve(
     } else {
         Server::new(&args.dir, nonce, config).await.map_err(|error| cannot_serve(&args.dir, error))?
     };
-    let adopted = std::mem::take(&mut opened.doors).adopted();
-    let cannot_listen = |error| CliError::system("cannot listen", &error);
-    opened.doors = adopted.map_err(cannot_listen)?;
-    let page = page.adopted().map_err(cannot_listen)?;
-    if let Some(at) = page.at() {
-        output::print(&format!("metrics at http://{at}/metrics"))?;
-    }
-    match announce(args, &opened, (contained, secured.as_ref())) {
+    let page = adopt(&mut opened, page).map_err(|error| CliError::system("cannot listen", &error))?;
+    match announce(args, &opened, (contained, secured.as_ref())).and_then(|()| page.announce()) {
         // A server goes on where nobody reads what it says, from the first line on.
         Ok(()) | Err(CliError::OutputClosed) => {}
         Err(error @ (CliError::Told(..) | CliError::Complained(_))) => return Err(error),
@@ -240,6 +234,12 @@ async fn serve(
         never = manager.watch() => match never {},
         never = page.serve(|| counters.lock().unwrap_or_else(PoisonError::into_inner).page()) => match never {},
     }
+}
+
+/// Takes what was bound before there were threads into the runtime that this is called in.
+fn adopt(opened: &mut Opened, page: Page) -> std::io::Result<Page> {
+    opened.doors = std::mem::take(&mut opened.doors).adopted()?;
+    page.adopted()
 }
 
 fn cannot_serve(folder: &Path, error: StoreError) -> CliError {

@@ -4,7 +4,7 @@
 //! | module | what |
 //! |---|---|
 //! | `contract` | [`Checked`]: the contract of a machine as assertions, on every step |
-//! | `pair`, `wire` | [`Pair`]: a client and a server on a virtual clock, and the [`Fault`]s between them |
+//! | `pair`, `pair_config`, `wire` | [`Pair`]: a client and a server on a virtual clock, and the [`Fault`]s between them |
 //! | `duo` | [`Duo`]: two machines of any protocol on one connection |
 //! | `lone` | [`Lone`]: one session whose peer is whatever bytes a test hands it |
 //! | [`split`] | replays of logged inputs with the bytes cut and joined |
@@ -16,6 +16,7 @@ mod duo;
 mod files;
 mod lone;
 mod pair;
+mod pair_config;
 pub mod split;
 mod trace;
 mod wire;
@@ -25,7 +26,8 @@ pub use contract::Checked;
 pub use duo::{Duo, Way};
 pub use files::{MemoryStreams, carry_out, partials, strays};
 pub use lone::Lone;
-pub use pair::{Pair, PairConfig};
+pub use pair::Pair;
+pub use pair_config::PairConfig;
 pub use split::Log;
 pub use trace::{Side, Trace};
 pub use wire::Fault;

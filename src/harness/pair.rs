@@ -6,63 +6,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 
 use super::files::carry_out;
-use super::{Checked, Fault, Log, MemoryStreams, Side, Trace, partials, strays};
-use crate::proto::client::{Client, Command, Event, JobError, JobId, LinkId, RetryPolicy};
+use super::{Checked, Fault, Log, MemoryStreams, PairConfig, Side, Trace, partials, strays};
+use crate::proto::client::{Client, Command, Event, JobError, JobId, LinkId};
 use crate::proto::machine::{DialError, DialErrorKind, Effect, End, Input, Machine, Out};
 use crate::proto::op::OpDone;
 use crate::proto::session::{self, Request, Session, SessionEnd};
 use crate::proto::storage::{RootId, StoreOp, Ticket};
 use crate::proto::tree_job::TreeRequest;
-use crate::proto::{Limits, Rights};
+
 use crate::store::Names;
 use crate::store::memory::MemoryFiles;
 use crate::time::{Duration, Time};
 use crate::wire::{Code, Failure};
-
-/// What a pair is made of.
-#[derive(Clone, Debug)]
-pub struct PairConfig {
-    /// Limits of both ends.
-    pub limits: Limits,
-    /// The server's, where they differ.
-    pub serves: Option<Limits>,
-    /// What the client may do at the server.
-    pub rights: Rights,
-    /// The client's retries.
-    pub policy: RetryPolicy,
-    /// One way, for every piece.
-    pub latency: Duration,
-    /// How long a store operation takes.
-    pub store: Duration,
-    /// Longest piece that is delivered at once.
-    pub piece: usize,
-    /// Bytes that a direction of a connection carries in a millisecond; `None`: as many as come.
-    pub bytes_per_ms: Option<u32>,
-    /// How much each transport takes before it is told that it takes no more.
-    pub room: usize,
-    /// What goes wrong.
-    pub faults: Vec<Fault>,
-    /// Keep the inputs of both ends.
-    pub record: bool,
-}
-
-impl Default for PairConfig {
-    fn default() -> PairConfig {
-        PairConfig {
-            limits: Limits::default(),
-            serves: None,
-            rights: Rights::ALL,
-            policy: RetryPolicy::default(),
-            latency: Duration::from_millis(5),
-            store: Duration::from_micros(100),
-            piece: 1024 * 1024,
-            bytes_per_ms: None,
-            room: 2 * 1024 * 1024,
-            faults: Vec::new(),
-            record: false,
-        }
-    }
-}
 
 /// Happenings on their way.
 #[derive(Clone, Debug)]

@@ -8,7 +8,7 @@ use super::log::Log;
 use super::naming::stands_there;
 use super::requests::Requests;
 use super::reserved::Reserved;
-use super::{FileError, FileErrorKind, Files, Links};
+use super::{File, FileError, FileErrorKind, Files, Links, Status};
 use crate::probe::{Bug, Mark, mark, planted};
 use crate::proto::storage::StoreError;
 use crate::wire::{Code, FileKind, RESERVED, RelPath};
@@ -17,6 +17,10 @@ use crate::wire::{Code, FileKind, RESERVED, RelPath};
 const DURABLE_MAX: usize = 4096;
 /// Permission bits of new folders, less what the process masks.
 const FOLDER_MODE: u32 = 0o777;
+/// Permission bits of the store's own files.
+const OWN_MODE: u32 = 0o600;
+/// Names read at once.
+const NAMES_BATCH: usize = 256;
 
 /// A folder below which paths are meant.
 pub(super) struct Root<F: Files> {
@@ -73,16 +77,54 @@ impl<F: Files> Root<F> {
         self.reserve()
     }
 
-    /// Opens a folder to look at what is in it, over links that stay beneath the folder that its path is confined to.
+    /// Opens a folder to look at what is in it, over links that stay beneath the folder that its path is confined to; never the
+    /// reserved one, to which such a link may lead.
     pub(super) fn look_into(&self, path: &RelPath) -> Result<F::Folder, FileError> {
         let (at, way) = self.confined(path)?;
-        self.files.open_folder(at.as_ref().unwrap_or(&self.top), way, Links::Beneath)
+        let folder = self.files.open_folder(at.as_ref().unwrap_or(&self.top), way, Links::Beneath)?;
+        match self.reserved_folder() {
+            Some((_, reserved)) if self.files.status(&folder, b"")?.identity() == reserved => {
+                Err(FileErrorKind::Outside.into())
+            }
+            Some(_) | None => Ok(folder),
+        }
     }
 
-    /// Opens what stands at `path` for reading, over the same links.
+    /// Opens what stands at `path` for reading, over the same links; nothing that lies in the reserved folder.
     pub(super) fn open_file(&self, path: &RelPath) -> Result<F::File, FileError> {
         let (at, way) = self.confined(path)?;
-        self.files.open_file(at.as_ref().unwrap_or(&self.top), way)
+        let file = self.files.open_file(at.as_ref().unwrap_or(&self.top), way)?;
+        let status = file.status()?;
+        // What lies there has this mode, and few others have.
+        if status.mode == OWN_MODE && status.kind == FileKind::File && self.is_own(&status)? {
+            return Err(FileErrorKind::Outside.into());
+        }
+        Ok(file)
+    }
+
+    /// The reserved folder as it is now, whoever made it, and what tells it from others.
+    fn reserved_folder(&self) -> Option<(F::Folder, (u64, u64))> {
+        let folder = self.files.open_folder(&self.top, RESERVED, Links::None).ok()?;
+        let identity = self.files.status(&folder, b"").ok()?.identity();
+        Some((folder, identity))
+    }
+
+    /// Whether a file has a name in the reserved folder.
+    fn is_own(&self, file: &Status) -> Result<bool, FileError> {
+        let Some((folder, _)) = self.reserved_folder() else { return Ok(false) };
+        let mut listing = self.files.list(&folder)?;
+        loop {
+            let names = self.files.next_names(&mut listing, NAMES_BATCH)?;
+            if names.is_empty() {
+                return Ok(false);
+            }
+            let is_it = |name: &Vec<u8>| {
+                self.files.status(&folder, name).is_ok_and(|status| status.identity() == file.identity())
+            };
+            if names.iter().any(is_it) {
+                return Ok(true);
+            }
+        }
     }
 
     /// The folder that `path` is confined to, if to any, and the way from there.

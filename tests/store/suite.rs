@@ -52,6 +52,7 @@ suite! {
     links_lead_readers_beneath_the_root_only
     a_link_does_not_lead_out_of_the_folder_that_a_peer_is_confined_to
     a_confined_peer_reaches_its_folder_over_no_link
+    no_link_leads_into_the_reserved_folder
     what_stands_there_stays_where_nothing_may_be_replaced
     what_comes_while_a_file_is_received_stays_where_nothing_may_be_replaced
     a_retry_finds_its_own_file_where_nothing_may_be_replaced

@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
 use super::super::explain::CliError;
-use super::super::{args, exit::Exit};
+use super::super::{args, exit::Exit, output};
 use crate::net::{Place, SocketOptions, diagnose, listen};
 
 /// Where it is, unless a port is named.
@@ -55,9 +55,12 @@ impl Page {
         Ok(Page(self.0.map(adopt).transpose()?))
     }
 
-    /// Where it is.
-    pub(super) fn at(&self) -> Option<SocketAddr> {
-        self.0.as_ref().and_then(|socket| socket.local_addr().ok())
+    /// Says where it is, if it is anywhere.
+    pub(super) fn announce(&self) -> Result<(), CliError> {
+        match self.0.as_ref().and_then(|socket| socket.local_addr().ok()) {
+            Some(at) => output::print(&format!("metrics at http://{at}/metrics")),
+            None => Ok(()),
+        }
     }
 
     /// Answers with what `page` gives, for as long as it is polled.

@@ -1,6 +1,7 @@
 //! What a peer that may not do everything asks for: paths that are confined to a folder, and files that take nothing's place.
 
 use towline::proto::storage::{Existing, FileDone, FileOp, Owner};
+use towline::store::{Files, Links, Names};
 
 use super::*;
 
@@ -156,4 +157,45 @@ pub(super) fn a_retry_finds_its_own_file_where_nothing_may_be_replaced<W: World>
     discard(&mut names, lease).unwrap();
     assert_eq!(code(open_new(&mut names, root, attempt(8, 0, offer("file", b"new")))), Code::EXISTS);
     assert_eq!(world.get("file").unwrap(), b"new");
+}
+
+/// Whatever name a link gives it: what is being received is nobody's to read.
+pub(super) fn no_link_leads_into_the_reserved_folder<W: World>() {
+    let world = W::default();
+    world.put("folder/plain", b"plain");
+    for (name, target) in
+        [("here", "."), ("way", ".towline"), ("folder/up", "../.towline"), ("log", ".towline/requests")]
+    {
+        world.put_link(name, target);
+    }
+    let content = bytes(20 * 64 * 1024);
+    let (mut names, root) = store(&world, 1);
+    let lease = open(&mut names, root, offer("folder/secret", &content)).unwrap();
+    fill(&names, lease, &content).unwrap();
+    let files = world.files();
+    let reserved = files.open_folder(&files.root().unwrap(), b".towline", Links::None).unwrap();
+    let mut listing = files.list(&reserved).unwrap();
+    let own = files.next_names(&mut listing, 100).unwrap();
+    assert!(own.len() >= 2, "a partial and a lock: {own:?}");
+    let asked = |at: &str, names: &mut Names<W::Files>| {
+        let path = path(at);
+        let found = [
+            NameOp::OpenSource { root, path: path.clone() },
+            NameOp::OpenFolder { root, path: path.clone() },
+        ];
+        let found = found.map(|op| names.execute(op).map(|_| ()).map_err(|error| error.code));
+        (found, names.execute_file(FileOp::Load { root, path }).map(|_| ()).map_err(|error| error.code))
+    };
+    for way in ["here/.towline", "way", "folder/up"] {
+        let ([_, listed], _) = asked(way, &mut names);
+        assert_eq!(listed, Err(Code::OUTSIDE), "{way}");
+        for name in &own {
+            let ([opened, _], loaded) =
+                asked(&format!("{way}/{}", String::from_utf8_lossy(name)), &mut names);
+            assert_eq!((opened, loaded), (Err(Code::OUTSIDE), Err(Code::OUTSIDE)), "{way}");
+        }
+    }
+    let hash = fill(&names, lease, &content).unwrap();
+    publish(&mut names, lease, hash).unwrap();
+    assert!(world.get("folder/secret").unwrap() == content);
 }
