@@ -362,8 +362,8 @@ pub(super) fn create_once<F: Files>(
 
 /// The version that stands where the file is to be published, and the blocks that it is long enough for.
 fn old_version<F: Files>(place: &Root<F>, offer: &Offer) -> Option<(F::File, BlockSet)> {
-    let file = place.open_file(&offer.path).ok()?;
-    let status = file.status().ok().filter(|status| status.kind == FileKind::File)?;
+    let (file, status) =
+        place.open_file(&offer.path).ok().filter(|(_, status)| status.kind == FileKind::File)?;
     let size = u64::from(offer.block_size());
     let is_there = |block: &u32| ((u64::from(*block) + 1) * size).min(offer.length) <= status.length;
     let same: BlockSet = (0..offer.blocks()).filter(is_there).collect();

@@ -4,7 +4,7 @@
 use super::errors::{because, failed, refused};
 use super::reserved::Unique;
 use super::root::Root;
-use super::{File, FileError, FileErrorKind, Files, Links, Names, Status};
+use super::{FileError, FileErrorKind, Files, Links, Names, Status};
 use crate::probe::{Mark, mark};
 use crate::proto::storage::{NameDone, RootId, StoreError};
 use crate::wire::{Code, FileKind, LinkTarget, MakeFolder, MakeLink, RelPath, Resolved};
@@ -85,11 +85,7 @@ impl<F: Files> Names<F> {
 
     pub(super) fn resolve(&self, root: RootId, path: &RelPath) -> Result<NameDone, StoreError> {
         let place = self.root(root)?;
-        let status = match place.open_file(path) {
-            Ok(file) => file.status(),
-            Err(error) => Err(error),
-        };
-        let status = status.map_err(because("look at what stands behind", path))?;
+        let (_, status) = place.open_file(path).map_err(because("look at what stands behind", path))?;
         Ok(NameDone::Resolved(Resolved { identity: identity(&status), metadata: status.metadata() }))
     }
 }

@@ -90,8 +90,8 @@ impl<F: Files> Root<F> {
         }
     }
 
-    /// Opens what stands at `path` for reading, over the same links; nothing that lies in the reserved folder.
-    pub(super) fn open_file(&self, path: &RelPath) -> Result<F::File, FileError> {
+    /// Opens what stands at `path` for reading, over the same links, and gives what it is; nothing that lies in the reserved folder.
+    pub(super) fn open_file(&self, path: &RelPath) -> Result<(F::File, Status), FileError> {
         let (at, way) = self.confined(path)?;
         let file = self.files.open_file(at.as_ref().unwrap_or(&self.top), way)?;
         let status = file.status()?;
@@ -99,7 +99,7 @@ impl<F: Files> Root<F> {
         if status.mode == OWN_MODE && status.kind == FileKind::File && self.is_own(&status)? {
             return Err(FileErrorKind::Outside.into());
         }
-        Ok(file)
+        Ok((file, status))
     }
 
     /// The reserved folder as it is now, whoever made it, and what tells it from others.

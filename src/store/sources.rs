@@ -56,8 +56,7 @@ impl<F: Files> Names<F> {
         path: &RelPath,
     ) -> Result<(SourceLease<F>, Metadata), StoreError> {
         let place = self.root(root)?;
-        let file = place.open_file(path).map_err(because("read", path))?;
-        let status = file.status().map_err(because("read", path))?;
+        let (file, status) = place.open_file(path).map_err(because("read", path))?;
         let why = match status.kind {
             FileKind::File if status.length > limits::FILE_MAX => {
                 return Err(refused(Code::FILE_TOO_LONG, "read", path, "it is longer than 2^47 bytes"));

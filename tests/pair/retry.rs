@@ -1,7 +1,9 @@
 //! What is tried again, when, and what is not.
 
 use towline::harness::{Fault, Pair, PairConfig, Side};
-use towline::proto::client::{Event, JobError, RetryPolicy};
+use towline::proto::Limits;
+use towline::proto::client::{Client, Command, Event, JobError, JobId, LinkId, RetryPolicy};
+use towline::proto::machine::{DialError, DialErrorKind, Effect, Input, Machine, Out};
 use towline::proto::op::OpDone;
 use towline::time::{Duration, Time};
 
@@ -23,6 +25,25 @@ fn a_server_that_is_awaited_is_dialled_again() {
     assert_eq!(pair.carry_out(echo("anyone?")), Ok(OpDone::Echoed));
     assert_eq!(retries(&pair), 8);
     pair.close();
+}
+
+/// However long ago the client was made: what waits is its first operation.
+#[test]
+fn a_server_is_awaited_from_the_first_dial_on() {
+    let policy = RetryPolicy { wait: Some(Duration::from_secs(60)), ..RetryPolicy::default() };
+    let mut client = Client::new(Time::ZERO, Limits::default(), policy, 7);
+    let mut tell = |at: u64, input| {
+        let mut out = Out::new();
+        client.step(Time::from_millis(at), input, &mut out);
+        out.drain().collect::<Vec<_>>()
+    };
+    tell(94_000, Input::Command(Command::Start(JobId(0), echo("anyone?"))));
+    let refused = || DialError { kind: DialErrorKind::Refused, os: None };
+    let effects = tell(94_001, Input::DialFailed(LinkId(0), refused()));
+    assert!(matches!(effects[..], [Effect::Event(Event::Retrying { .. })]), "{effects:?}");
+    tell(100_000, Input::Elapsed);
+    let effects = tell(154_001, Input::DialFailed(LinkId(1), refused()));
+    assert!(matches!(effects[..], [Effect::Event(Event::Finished(..))]), "{effects:?}");
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! TLS 1.3 with raw Ed25519 public keys (RFC 8446, RFC 7250) on both sides, over any stream. The one place that knows of `rustls`.
-//! What it promises: whoever is at the other end has the secret key of the [`PublicKey`] that is told, and what is read is what that
+//! What it promises: whoever is at the other end has the secret key of the [`PublicKey`](crate::identity::PublicKey) that is told, and what is read is what that
 //! one has written, to its end. Who may do what is decided elsewhere.
 //!
 //! | file | what |

@@ -237,7 +237,7 @@ impl Client {
         };
         let never_reached = matches!(error, JobError::Dial(_)) && self.first_contact.is_some();
         let again = match self.first_contact {
-            Some(Contact { give_up }) if never_reached => give_up.is_some_and(|until| now < until),
+            Some(Contact::Until(give_up)) if never_reached => give_up.is_some_and(|until| now < until),
             Some(_) | None => job.attempts < self.policy.attempts,
         };
         mark_if(Mark::GaveUpFirstContact, || never_reached && !again);

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::member::helper_of;
-use super::{Client, Event, JobError, JobId, JobState, Link, LinkId, Owner, Phase};
+use super::{Client, Contact, Event, JobError, JobId, JobState, Link, LinkId, Owner, Phase};
 use crate::probe::{Bug, Mark, mark_if, planted};
 use crate::proto::machine::{Effect, Input, Machine, Out};
 use crate::proto::op::{OpError, Party};
@@ -164,6 +164,9 @@ impl Client {
                 let limit = self.policy.connect.filter(|_| !planted(Bug::ForgetDialDeadline));
                 self.link = Link::Dialing(link, limit.map(|limit| now + limit));
                 self.waits = Some(now);
+                if self.first_contact == Some(Contact::Untried) {
+                    self.first_contact = Some(Contact::Until(self.policy.wait.map(|wait| now + wait)));
+                }
                 out.push(Effect::Dial(link));
             }
             Link::Up(link) => {

@@ -133,8 +133,11 @@ enum Link {
 
 /// The server was never reached so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Contact {
-    give_up: Option<Time>,
+enum Contact {
+    /// It was not dialled either: the time for that has not begun.
+    Untried,
+    /// It is given up then, if it may take time at all.
+    Until(Option<Time>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -149,9 +152,9 @@ state_names!(pub Client, LINKS, link_name, link, Link: Down, Dialing, Up);
 
 impl Client {
     /// A client that dials when it has something to do. `seed` is for jitter.
-    pub fn new(now: Time, limits: Limits, policy: RetryPolicy, seed: u64) -> Client {
+    pub fn new(_now: Time, limits: Limits, policy: RetryPolicy, seed: u64) -> Client {
         let backoff = Backoff::new(policy.base, policy.cap, seed);
-        let first_contact = Some(Contact { give_up: policy.wait.map(|wait| now + wait) });
+        let first_contact = Some(Contact::Untried);
         Client {
             limits,
             policy,
@@ -372,7 +375,7 @@ impl Machine for Client {
         if let Some(team) = &mut self.team {
             team.rebase(now);
         }
-        if let Some(Contact { give_up: Some(until) }) = &mut self.first_contact {
+        if let Some(Contact::Until(Some(until))) = &mut self.first_contact {
             shift(until);
         }
         self.jobs.rebase(now);

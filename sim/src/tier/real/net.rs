@@ -14,8 +14,8 @@ use towline::drive::{Door, LocalMail, Mail, Mode, UdpMail};
 use towline::net::{HostPort, SocketFile, SocketOptions};
 use towline::proto::datagram::{Datagram, LocalName};
 
-use super::super::driven::Network;
 use super::super::driven::mail::End;
+use super::super::driven::{Network, number_of};
 use crate::plan::{Host, Plan, What};
 
 /// The loopback interface, as each host has it. A clone is the same.
@@ -58,7 +58,7 @@ impl Loopback {
     }
 
     fn port(&self, door: Door) -> u16 {
-        self.ports[door as usize]
+        self.ports[number_of(door)]
     }
 }
 

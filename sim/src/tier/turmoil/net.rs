@@ -12,8 +12,8 @@ use towline::drive::{Door, Mail, Mode};
 use towline::proto::datagram::Datagram;
 use turmoil::net::{TcpListener, TcpStream, UdpSocket};
 
-use super::super::driven::Network;
 use super::super::driven::mail::{End, socket_address};
+use super::super::driven::{Network, number_of};
 use super::super::facts::{SERVER, client_name};
 use super::strangers::impostor_name;
 use crate::plan::Host;
@@ -78,7 +78,7 @@ impl Network for TurmoilNetwork {
         door: Door,
         impostor: Option<u32>,
     ) -> impl Future<Output = io::Result<TcpStream>> + Send + 'static {
-        let (dialing, backlog) = (Arc::clone(&self.dialing[door as usize]), self.backlog);
+        let (dialing, backlog) = (Arc::clone(&self.dialing[number_of(door)]), self.backlog);
         async move {
             if let Some(number) = impostor {
                 return TcpStream::connect((impostor_name(number).as_str(), port(door))).await;
