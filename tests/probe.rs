@@ -245,7 +245,7 @@ fn what_cannot_be_measured_says_why_and_what_next() {
         ("udp://127.0.0.1 --size 65508".into(), 2, vec!["65507", "--size 65507"]),
         ("udp://127.0.0.1 --size 8".into(), 2, vec!["at least 16 bytes", "number"]),
         ("tcp://127.0.0.1 --closed --flood".into(), 2, vec!["cannot go together with --flood"]),
-        ("tcp://127.0.0.1 --fail-if p99>2ms,lag>1".into(), 2, vec!["p99>2ms,lag>1\n          ^ here"]),
+        ("tcp://127.0.0.1 --fail-if p99>2ms,lag>1".into(), 2, vec!["before \"lag>1\", behind \"p99>2ms,\""]),
         ("diff notes notes".into(), 2, vec!["no measurement", "echo --json"]),
         ("diff nothing nothing".into(), 6, vec!["No such file"]),
     ];

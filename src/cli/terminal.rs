@@ -33,9 +33,7 @@ impl Line {
         let Diagnosis { tried, said, why, next, code: _ } = diagnosis;
         let more = [("why", why), ("next", next)].into_iter().filter(|(_, text)| !text.is_empty());
         let more = more.map(|(label, text)| Line::new(&format!("  {label:<5} {text}")));
-        // What has lines of its own is ours: a peer's text was escaped before.
-        let first = format!("{tried}: {said}");
-        first.split('\n').map(Line::new).chain(more).collect()
+        std::iter::once(Line::new(&format!("{tried}: {said}"))).chain(more).collect()
     }
 }
 

@@ -224,9 +224,10 @@ pub(super) fn beyond(target: &Target, breaches: &[Breach]) -> CliError {
     told(Exit::Beyond, format!("{target} fails as asked (--fail-if)"), said, String::new(), String::new())
 }
 
-/// A mistake in `--fail-if`, with an arrow at its place.
+/// A mistake in `--fail-if`, with what stands on both sides of it.
 pub(super) fn condition(text: &str, error: &ParseError) -> String {
-    // A character that is not one column wide moves the arrow, and not the words.
-    let shown: String = text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-    format!("expected {}\n  {shown}\n  {}^ here", error.expected, " ".repeat(error.at))
+    let (before, behind): (String, String) =
+        (text.chars().take(error.at).collect(), text.chars().skip(error.at).collect());
+    let at = if behind.is_empty() { "at the end".to_owned() } else { format!("before \"{behind}\"") };
+    format!("expected {} {at}, behind \"{before}\"", error.expected)
 }
