@@ -16,7 +16,7 @@ use help::Served;
 
 /// Longer than what is kept as a partial.
 const LENGTH: usize = 3 << 20;
-/// In the ordinary run.
+/// Uploads that are cut off in the ordinary run.
 const KILLS: u64 = 20;
 
 fn content(round: u64) -> Vec<u8> {
@@ -54,7 +54,12 @@ fn a_server_that_is_killed_in_the_middle_of_an_upload_leaves_nothing_torn_and_no
     std::fs::create_dir(&served).unwrap();
     let mut random = SplitMix(7);
     let (mut stands, mut cut, mut acknowledged) = (None, 0, 0);
-    for round in 0..kills {
+    // Until so many uploads were cut off: how many others are over before that is a matter of how busy the machine is.
+    for round in 0.. {
+        if cut == kills {
+            break;
+        }
+        assert!(round < 20 * kills, "{cut} of {round} were cut off: too few for anything to be shown");
         let sent = content(round);
         std::fs::write(&source, &sent).unwrap();
         let mut server = Served::of(&served, &[]);
@@ -89,6 +94,5 @@ fn a_server_that_is_killed_in_the_middle_of_an_upload_leaves_nothing_torn_and_no
         assert_eq!(left(&served), Vec::<String>::new(), "round {round}");
         stands = Some(sent);
     }
-    eprintln!("{kills} servers killed: {cut} uploads cut off, {acknowledged} acknowledged before");
-    assert!(cut > kills / 2, "{cut} of {kills} were cut off: too few for anything to be shown");
+    eprintln!("{cut} uploads cut off by a killed server, {acknowledged} acknowledged before it was");
 }
