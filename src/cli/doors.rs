@@ -127,7 +127,11 @@ pub(super) fn open(
 }
 
 /// Listens at a place of streams; `what` is what for.
-fn stream(place: &Place, what: &str, options: &SocketOptions) -> Result<(Listener, Held), CliError> {
+pub(super) fn stream(
+    place: &Place,
+    what: &str,
+    options: &SocketOptions,
+) -> Result<(Listener, Held), CliError> {
     let options = &options.of(place.listening());
     let listener = Listener::bind(place, options).map_err(|error| failed(place, what, &error))?;
     let held = listener.local().and_then(|at| Ok(Held { at, options: listener.in_force(options)? }));

@@ -23,7 +23,7 @@ use self::containment::{Contained, Containment};
 use self::manager::Manager;
 use self::metrics::Counters;
 use self::metrics_page::{Metrics, Page};
-use self::reached::{endpoint_for, others};
+pub(super) use self::reached::{endpoint_for, others};
 use self::told::{cut_off, refused};
 use super::args::{self, Patience, Talk};
 use super::doors::{self, Opened};
