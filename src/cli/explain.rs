@@ -2,8 +2,6 @@
 
 use std::io;
 
-use rustix::io::Errno;
-
 use super::addresses;
 use super::exit::Exit;
 use super::json;
@@ -238,7 +236,7 @@ enum Where<'a> {
 /// Why a failure with this code usually happens, and what to do next.
 fn advice(code: Code, place: Where<'_>) -> (String, String) {
     let (why, next) = match place {
-        Where::Here => match errno_of(code) {
+        Where::Here => match super::errno::errno_of(code) {
             Some(errno) => return diagnose::usually(errno),
             None => local_advice(code),
         },
@@ -256,19 +254,6 @@ fn advice(code: Code, place: Where<'_>) -> (String, String) {
     };
     let (why, next) = if next.is_empty() { common_advice(code) } else { (why, next) };
     (why.to_owned(), next.to_owned())
-}
-
-/// What the system said, where the code says no less.
-fn errno_of(code: Code) -> Option<Errno> {
-    match code {
-        Code::NOT_FOUND => Some(Errno::NOENT),
-        Code::DENIED => Some(Errno::ACCESS),
-        Code::NO_SPACE => Some(Errno::NOSPC),
-        Code::READ_ONLY => Some(Errno::ROFS),
-        Code::IO => Some(Errno::IO),
-        Code::TOO_MANY_FILES => Some(Errno::MFILE),
-        _ => None,
-    }
 }
 
 fn local_advice(code: Code) -> (&'static str, &'static str) {
@@ -305,8 +290,13 @@ fn remote_advice(code: Code) -> (&'static str, &'static str) {
             "change owner or mode there, or serve as a user who may",
         ),
         Code::NO_SPACE => (
-            "the server's disk is full, or a quota is used up",
+            "the server's disk is full, or what it keeps free would be used up",
             "make room there, then try again: nothing was lost",
+        ),
+        Code::QUOTA => (
+            "the server lets no more be stored in that folder (its quota)",
+            "remove there what is not needed (`towline rm`), or ask whoever runs the server for more (--quota, or quota= in \
+             its authorized_keys): nothing was lost",
         ),
         Code::READ_ONLY => {
             ("the server's file system is mounted read-only", "serve another folder there, or remount it")

@@ -38,7 +38,7 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
     }
     output::print(&format!("fingerprint {}", key.fingerprint()))?;
     output::print_all(&format!(
-        "\nFor authorized_keys of a server that this machine may come to (KEY NAME RIGHTS [FOLDER]):\n{line}"
+        "\nFor authorized_keys of a server that this machine may come to (KEY NAME RIGHTS [FOLDER], RIGHTS such as read,list,quota=10G,rate=5M/s):\n{line}"
     ))
 }
 

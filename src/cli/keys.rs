@@ -21,7 +21,7 @@ pub(super) struct Keys {
     #[command(flatten)]
     own: Own,
 
-    /// Who may come, a line for each: KEY NAME RIGHTS [FOLDER]; read again on SIGHUP [default: authorized_keys beside the key's
+    /// Who may come, a line for each: KEY NAME RIGHTS [FOLDER], with quota=SIZE and rate=SIZE/s among the rights; read again on SIGHUP [default: authorized_keys beside the key's
     /// usual place]
     #[arg(long, value_name = "FILE")]
     authorized_keys: Option<PathBuf>,
