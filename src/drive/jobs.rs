@@ -97,7 +97,7 @@ impl Jobs {
         let (commands, inbox) = unbounded_channel();
         let waiting = Arc::new(Mutex::new(Waiting::default()));
         let clock = Clock::start();
-        let client = Client::new(clock.now(), limits, policy, seed);
+        let client = Client::new(limits, policy, seed);
         let run = Run::new(clock, client, Out::new(), dialer, Pool::new(256 * 1024, 8));
         let unanswered = Unanswered(Arc::clone(&waiting));
         let traffic = Traffic::default();

@@ -92,7 +92,7 @@ impl Pair {
             names
         };
         let stores = [store(2 * life - 1, &local), store(2 * life, &served)];
-        let client = Client::new(Time::ZERO, config.limits.clone(), config.policy.clone(), 7);
+        let client = Client::new(config.limits.clone(), config.policy.clone(), 7);
         let (client, _) = Checked::new(Time::ZERO, client, Out::new());
         Pair {
             pacer: Pacer::new(&config),

@@ -31,7 +31,7 @@ fn a_server_that_is_awaited_is_dialled_again() {
 #[test]
 fn a_server_is_awaited_from_the_first_dial_on() {
     let policy = RetryPolicy { wait: Some(Duration::from_secs(60)), ..RetryPolicy::default() };
-    let mut client = Client::new(Time::ZERO, Limits::default(), policy, 7);
+    let mut client = Client::new(Limits::default(), policy, 7);
     let mut tell = |at: u64, input| {
         let mut out = Out::new();
         client.step(Time::from_millis(at), input, &mut out);

@@ -61,7 +61,7 @@ fn conversation(content: usize) -> (Log<Client>, Log<Session>) {
 }
 
 fn new_client() -> (Client, Out<Client>) {
-    (Client::new(Time::ZERO, Limits::default(), RetryPolicy::default(), 7), Out::new())
+    (Client::new(Limits::default(), RetryPolicy::default(), 7), Out::new())
 }
 
 fn new_server(log: &Log<Session>) -> (Session, Out<Session>) {

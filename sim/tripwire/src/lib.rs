@@ -79,25 +79,51 @@ fn note(call: &'static str) {
     });
 }
 
+/// Where the sources of others lie: the standard library's, as it is shipped and as it can be installed, and those of packages.
+const OTHERS: [&str; 4] = ["/rustc/", "/rustlib/src/", "/registry/src/", "/git/checkouts/"];
+
+/// One frame: what was called, and where it stands. The name alone does not tell whose it is, since an inlined function's has no
+/// path where a build has only line tables.
+struct Frame<'a> {
+    name: &'a str,
+    place: Option<&'a str>,
+}
+
+impl Frame<'_> {
+    fn is_own(&self) -> bool {
+        let of_tripwire = self.name.contains("towline_tripwire")
+            || self.place.is_some_and(|at| at.contains("tripwire/src/"));
+        let is_known = self.place.map(|place| !OTHERS.iter().any(|other| place.contains(other)));
+        !of_tripwire && is_known.unwrap_or_else(|| self.name.contains("towline"))
+    }
+
+    fn told(&self) -> String {
+        match self.place.map(|place| place.rsplit('/').next().unwrap_or(place)) {
+            Some(file) => format!("{} ({file})", self.name),
+            None => self.name.to_owned(),
+        }
+    }
+}
+
 /// The frames of a backtrace's text: a number and a name a line, and its place in the next.
 fn frames(text: &str) -> Vec<String> {
-    let mut all: Vec<String> = Vec::new();
+    let mut all: Vec<Frame<'_>> = Vec::new();
     for line in text.lines() {
         let line = line.trim();
         match (line.strip_prefix("at "), line.split_once(": ")) {
             (Some(place), _) => {
                 if let Some(frame) = all.last_mut() {
-                    let file = place.rsplit('/').next().unwrap_or(place);
-                    *frame = format!("{frame} ({file})");
+                    frame.place = Some(place);
                 }
             }
-            (None, Some((number, name))) if number.parse::<u32>().is_ok() => all.push(name.to_owned()),
+            (None, Some((number, name))) if number.parse::<u32>().is_ok() => {
+                all.push(Frame { name, place: None })
+            }
             (None, _) => {}
         }
     }
-    let is_own = |frame: &&String| frame.contains("towline") && !frame.contains("towline_tripwire");
-    let own: Vec<String> = all.iter().filter(is_own).cloned().collect();
-    if own.is_empty() { all } else { own }
+    let own: Vec<String> = all.iter().filter(|frame| frame.is_own()).map(Frame::told).collect();
+    if own.is_empty() { all.iter().map(Frame::told).collect() } else { own }
 }
 
 #[cfg(test)]
@@ -142,8 +168,14 @@ mod tests {
     #[test]
     fn frames_are_those_of_our_own() {
         let text = "   0: towline_tripwire::note\n   1: std::time::Instant::now\n             at /rustc/x/time.rs:9:1\n   \
-                    2: towline_sim::tier::fast::run\n             at ./sim/src/tier/fast/mod.rs:40:5\n   3: main\n";
-        assert_eq!(frames(text), ["towline_sim::tier::fast::run (mod.rs:40:5)"]);
+                    2: towline_sim::tier::fast::run\n             at ./sim/src/tier/fast/mod.rs:40:5\n   3: main\n   \
+                    4: steps<towline_sim::World>\n             at ./src/steps.rs:7:1\n   \
+                    5: towline_tripwire::arm\n             at ./sim/tripwire/src/lib.rs:1:1\n   \
+                    6: poll<towline::drive::Run>\n             at /home/x/.cargo/registry/src/i/tokio-1.0.0/src/task.rs:3:4\n";
+        assert_eq!(
+            frames(text),
+            ["towline_sim::tier::fast::run (mod.rs:40:5)", "steps<towline_sim::World> (steps.rs:7:1)"]
+        );
         assert_eq!(frames("   0: one\n   1: two\n"), ["one", "two"]);
     }
 }

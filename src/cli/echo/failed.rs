@@ -232,6 +232,11 @@ pub(super) fn beyond(target: &Target, breaches: &[Breach]) -> CliError {
 pub(super) fn condition(text: &str, error: &ParseError) -> String {
     let (before, behind): (String, String) =
         (text.chars().take(error.at).collect(), text.chars().skip(error.at).collect());
-    let at = if behind.is_empty() { "at the end".to_owned() } else { format!("before \"{behind}\"") };
-    format!("expected {} {at}, behind \"{before}\"", error.expected)
+    let at = match (before.is_empty(), behind.is_empty()) {
+        (true, true) => return format!("expected {}", error.expected),
+        (true, false) => format!("before \"{behind}\""),
+        (false, true) => format!("at the end, behind \"{before}\""),
+        (false, false) => format!("before \"{behind}\", behind \"{before}\""),
+    };
+    format!("expected {} {at}", error.expected)
 }

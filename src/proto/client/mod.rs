@@ -152,7 +152,7 @@ state_names!(pub Client, LINKS, link_name, link, Link: Down, Dialing, Up);
 
 impl Client {
     /// A client that dials when it has something to do. `seed` is for jitter.
-    pub fn new(_now: Time, limits: Limits, policy: RetryPolicy, seed: u64) -> Client {
+    pub fn new(limits: Limits, policy: RetryPolicy, seed: u64) -> Client {
         let backoff = Backoff::new(policy.base, policy.cap, seed);
         let first_contact = Some(Contact::Untried);
         Client {

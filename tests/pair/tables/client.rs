@@ -3,7 +3,6 @@
 use bytes::Bytes;
 use towline::proto::client::{Client, Command, JobId, LinkId, RetryPolicy};
 use towline::proto::machine::{DialError, DialErrorKind, End, Input};
-use towline::time::Time;
 use towline::wire::{Body, Code, Failure, Frame, OperationId, PREAMBLE};
 
 use super::{Bench, Row, Show, assert_table, frames, row, waits};
@@ -64,7 +63,7 @@ fn state(client: &Client) -> String {
 
 #[test]
 fn client() {
-    let new = || Bench::new(Client::new(Time::ZERO, limits(), RetryPolicy::default(), 7));
+    let new = || Bench::new(Client::new(limits(), RetryPolicy::default(), 7));
     let dialing = || new().after(start(1));
     let shaking = || {
         let bench = dialing().after(Input::Dialed(FIRST)).after(Input::Room(FIRST, 1 << 20));

@@ -32,7 +32,7 @@ pub(super) fn send<F: Files>(served: &mut Names<F>, at: &str, content: &[u8]) ->
     let mut local = Names::new(11);
     local.add_root(files).map_err(|error| error.to_string())?;
     let limits = Limits::default();
-    let mut client = Client::new(Time::ZERO, limits.clone(), RetryPolicy::default(), 7);
+    let mut client = Client::new(limits.clone(), RetryPolicy::default(), 7);
     let mut server = Session::server(Time::ZERO, root, Rights::ALL, limits);
     let attempt = Attempt { number: 9, ..Attempt::new(RequestId(77)) };
     let request = Request::Put { root, source: path(at), path: path(at), attempt };

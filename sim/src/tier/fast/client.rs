@@ -40,8 +40,7 @@ impl World {
         let nonce = steps::store_of(client, number);
         let Some(names) = self.open_store(host, nonce, &power) else { return };
         let seed = steps::seed_of(&self.plan, client, number);
-        let machine =
-            Client::new(self.clock(Host::Client(client)), self.plan.limits(), self.plan.policy(), seed);
+        let machine = Client::new(self.plan.limits(), self.plan.policy(), seed);
         let (machine, _nothing) = Checked::new(self.clock(Host::Client(client)), machine, Out::new());
         let (machine, links) = (machine.drawn(seed, self.observed_one_in), BTreeMap::new());
         let host = ClientHost {
