@@ -10,10 +10,10 @@ mod manager;
 mod metrics;
 mod metrics_page;
 mod reached;
+mod shares;
 mod told;
 mod user;
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -27,6 +27,7 @@ use self::containment::{Contained, Containment};
 use self::manager::Manager;
 use self::metrics::Counters;
 use self::metrics_page::{Metrics, Page};
+use self::shares::Shares;
 use self::told::{cut_off, refused};
 use super::args::{self, Patience, Talk};
 use super::doors::{self, Opened};
@@ -41,7 +42,7 @@ use crate::net::{DEFAULT_PORT, Place};
 use crate::proto::storage::StoreError;
 use crate::server::{Doors, ListenEnd, Server, ServerConfig, StopReceiver, Stopper, stopper};
 use crate::store::os::OsFiles;
-use crate::wire::{Code, RelPath};
+use crate::wire::Code;
 
 /// The port of RFC 862.
 const ECHO_PORT: u16 = 7;
@@ -188,7 +189,8 @@ async fn serve(
 ) -> Result<ListenEnd, CliError> {
     // Before anything is printed, so that whoever waits for that may send a signal at once.
     let signals = Signals::new()?;
-    let hangups = secured.as_ref().map(|_| visit::hangups()).transpose()?;
+    let usual = args.caps.share().quota;
+    let hangups = (secured.is_some() || usual.is_some()).then(visit::hangups).transpose()?;
     let config = args.config();
     let nonce = args::random()? as u64;
     let server = if args.no_files {
@@ -196,11 +198,7 @@ async fn serve(
     } else {
         Server::new(&args.dir, nonce, config).await.map_err(|error| cannot_serve(&args.dir, error))?
     };
-    let quotas = server.quotas();
-    let is_open = !opened.doors.files.is_empty();
-    let meant = || args.quotas(is_open, secured.as_ref());
-    let counted = quotas.set(meant()).await;
-    counted.map_err(|error| CliError::local("cannot count what is stored", error))?;
+    let shares = Shares::of(&server, usual, !opened.doors.files.is_empty(), secured.as_ref()).await?;
     let page = adopt(&mut opened, page).map_err(|error| CliError::system("cannot listen", &error))?;
     match announce(args, &opened, (contained, secured.as_ref())).and_then(|()| page.announce()) {
         // A server goes on where nobody reads what it says, from the first line on.
@@ -224,15 +222,9 @@ async fn serve(
     };
     let (told, sink) = (Arc::clone(&journal), lines.clone());
     let reloading = async {
-        let (Some(secured), Some(mut hangups)) = (&secured, hangups) else {
-            return std::future::pending().await;
-        };
+        let Some(mut hangups) = hangups else { return std::future::pending().await };
         while hangups.recv().await.is_some() {
-            let mut said = secured.reload();
-            // What others have changed meanwhile is seen now.
-            if let Err(error) = quotas.set(meant()).await {
-                said.push(format!("the quotas stay as they were: cannot count what is stored: {error}"));
-            }
+            let said = shares.again().await;
             let missed = &mut told.lock().unwrap_or_else(PoisonError::into_inner).1;
             said.into_iter().for_each(|line| say(&sink, line, missed));
         }
@@ -343,18 +335,6 @@ impl Args {
             busy_poll: self.busy_poll,
             ..ServerConfig::default()
         }
-    }
-
-    /// How much may be stored where, by flags and by who may come.
-    fn quotas(&self, is_open: bool, secured: Option<&Secured>) -> BTreeMap<RelPath, u64> {
-        let usual = self.caps.share().quota;
-        let mut quotas = secured.map(|secured| secured.guard.quotas(usual)).unwrap_or_default();
-        if let Some(usual) = usual.filter(|_| is_open) {
-            // Whoever needs no key has all that is served.
-            let least = quotas.entry(RelPath::ROOT).or_insert(usual);
-            *least = usual.min(*least);
-        }
-        quotas
     }
 
     /// What whoever reaches it can do.

@@ -8,7 +8,7 @@ fn write(served: &Served, name: &str, length: usize) {
 
 #[test]
 fn a_quota_is_told_with_whom_to_ask_and_what_is_there_counts() {
-    let served = Served::start(&["--listen", "127.0.0.1:0", "--quota", "3M"], 1);
+    let mut served = Served::start(&["--listen", "127.0.0.1:0", "--quota", "3M"], 1);
     let at = served.places[0].clone();
     write(&served, "large", 2 << 20);
     write(&served, "small", 1000);
@@ -24,6 +24,13 @@ fn a_quota_is_told_with_whom_to_ask_and_what_is_there_counts() {
     served.towline(&["rm", &format!("{at}/a")]).well();
     served.towline(&["put", "large", &format!("{at}/b")]).well();
     assert!(!served.file("a").exists());
+    // What others do there is seen when it is told to look.
+    std::fs::remove_file(served.file("b")).expect("it is there");
+    served.towline(&["put", "large", &format!("{at}/d")]).fails(9, &told);
+    let process = rustix::process::Pid::from_raw(served.id().cast_signed()).expect("a process");
+    rustix::process::kill_process(process, rustix::process::Signal::HUP).expect("it runs");
+    served.line_with("counted again what is stored");
+    served.towline(&["put", "large", &format!("{at}/d")]).well();
     served.stop();
 }
 
