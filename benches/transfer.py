@@ -5,7 +5,7 @@
 
 trees    many small files in memory: rsync -a, tar over a plain connection, scp -r
 disk     the same on a disk, durable: rsync -a as it is (it waits for no disk), and with --fsync
-bulk     one long file in memory: rsync, scp, a C pair that only moves bytes, and get to nowhere
+bulk     one long file in memory: rsync, scp, a C pair that only moves bytes, get to nowhere, and all of it over TLS
 broken   killed at half of it and run again
 changed  an old version stands there: blocks, scattered pages, bytes in front of all others
 million  the memory that a tree of a million entries takes

@@ -240,3 +240,17 @@ pub(super) fn condition(text: &str, error: &ParseError) -> String {
     };
     format!("expected {} {at}", error.expected)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mistake_in_a_condition_is_told_by_what_stands_on_both_sides() {
+        let told = |text: &str, at| condition(text, &ParseError { at, expected: "a number" });
+        assert_eq!(told("", 0), "expected a number");
+        assert_eq!(told("p99", 0), "expected a number before \"p99\"");
+        assert_eq!(told("p99>", 4), "expected a number at the end, behind \"p99>\"");
+        assert_eq!(told("p99>x", 4), "expected a number before \"x\", behind \"p99>\"");
+    }
+}
