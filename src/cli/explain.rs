@@ -293,11 +293,6 @@ fn remote_advice(code: Code) -> (&'static str, &'static str) {
             "the server's disk is full, or what it keeps free would be used up",
             "make room there, then try again: nothing was lost",
         ),
-        Code::QUOTA => (
-            "the server lets no more be stored in that folder (its quota)",
-            "remove there what is not needed (`towline rm`), or ask whoever runs the server for more (--quota, or quota= in \
-             its authorized_keys): nothing was lost",
-        ),
         Code::READ_ONLY => {
             ("the server's file system is mounted read-only", "serve another folder there, or remount it")
         }
@@ -313,10 +308,17 @@ fn remote_advice(code: Code) -> (&'static str, &'static str) {
     }
 }
 
+const QUOTA_IS_USED_UP: (&str, &str) = (
+    "the server lets no more be stored in that folder (its quota)",
+    "remove there what is not needed (`towline rm`), or ask whoever runs the server for more (--quota, or quota= in \
+     its authorized_keys): nothing was lost",
+);
+
 /// What is the same wherever it happens.
 fn common_advice(code: Code) -> (&'static str, &'static str) {
     let versions = "compare `towline --version` on both sides";
     match code {
+        Code::QUOTA => QUOTA_IS_USED_UP,
         Code::NOT_TOWLINE | Code::VERSION | Code::CRITICAL | Code::UNSUPPORTED => {
             ("the other side is another program, or a version of this one that knows other things", versions)
         }

@@ -7,7 +7,7 @@ use super::pair::Due;
 use super::{Checked, Pair, PairConfig, Side};
 use crate::proto::ListenLimits;
 use crate::proto::client::LinkId;
-use crate::proto::listener::{ConnectionId, ListenEvent, ListenInput, Listener};
+use crate::proto::listener::{ConnectionId, ListenEvent, ListenInput, Listener, Source};
 use crate::proto::machine::{Effect, Input, Machine, Out};
 use crate::proto::session::{Command, Event};
 use crate::proto::storage::Owner;
@@ -59,7 +59,10 @@ impl Pair {
     /// True where a connection has a rate.
     pub(super) fn paces(&mut self, link: LinkId) -> bool {
         let Some(Pacer { rate, .. }) = self.pacer else { return false };
-        self.step_pacer(Input::Command(ListenInput::Paced { id: id(link), owner: Owner::ANYBODY, rate }));
+        let id = id(link);
+        self.step_pacer(Input::Command(ListenInput::Accepted(id, Source(0))));
+        self.step_pacer(Input::Command(ListenInput::Ready(id)));
+        self.step_pacer(Input::Command(ListenInput::Paced { id, owner: Owner::ANYBODY, rate }));
         true
     }
 

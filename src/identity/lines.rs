@@ -138,19 +138,9 @@ impl fmt::Display for Problem {
                 "the rights are missing: write KEY NAME RIGHTS [FOLDER], with RIGHTS out of read, write, list, remove and overwrite, \
                  with \",\" between them, or \"all\"",
             ),
-            Problem::BadRight(right) => write!(
-                f,
-                "there is no right \"{}\": write some out of read, write, list, remove and overwrite, or \"all\", and perhaps \
-                 quota=SIZE and rate=SIZE/s, with \",\" and no blank between them",
-                right.escape_debug()
-            ),
+            Problem::BadRight(right) => bad_right(f, right),
             Problem::RightTwice(right) => write!(f, "\"{right}\" stands here twice: remove one"),
-            Problem::BadSize(name, text) => write!(
-                f,
-                "\"{}\" is no {name}: write a number of bytes with K, M, G or T behind it, such as quota=10G or rate=5M/s \
-                 (1K/s at the least)",
-                text.escape_debug()
-            ),
+            Problem::BadSize(name, text) => bad_size(f, name, text),
             Problem::BadFolder(why) => {
                 write!(f, "this is no folder below the served one ({why}): write it without \"/\" at the beginning, such as in/photos")
             }
@@ -167,6 +157,24 @@ impl fmt::Display for Problem {
             ),
         }
     }
+}
+
+fn bad_right(f: &mut fmt::Formatter<'_>, right: &str) -> fmt::Result {
+    write!(
+        f,
+        "there is no right \"{}\": write some out of read, write, list, remove and overwrite, or \"all\", and perhaps \
+         quota=SIZE and rate=SIZE/s, with \",\" and no blank between them",
+        right.escape_debug()
+    )
+}
+
+fn bad_size(f: &mut fmt::Formatter<'_>, name: &str, text: &str) -> fmt::Result {
+    write!(
+        f,
+        "\"{}\" is no {name}: write a number of bytes with K, M, G or T behind it, such as quota=10G or rate=5M/s \
+         (1K/s at the least)",
+        text.escape_debug()
+    )
 }
 
 /// A word of a line, and where it begins (a byte, from 0).

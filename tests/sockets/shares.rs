@@ -14,7 +14,7 @@ fn a_quota_is_told_with_whom_to_ask_and_what_is_there_counts() {
     write(&served, "small", 1000);
     served.towline(&["put", "large", &format!("{at}/a")]).well();
     let told = [
-        "no more may be stored there",
+        "it needs 2097152 bytes, and 104",
         "its quota",
         "ask whoever runs the server",
         "quota= in its authorized_keys",
