@@ -4,6 +4,7 @@
 //! [`ListenLimits::drain`](crate::proto::ListenLimits) says; [`Stopper::abort`] tells clients and ends it; dropping the future of
 //! [`Server::run`] ends it without a word. In each case what had arrived of a long file is kept, and clients try again by themselves.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ pub use crate::proto::{Right, Rights};
 use crate::store::os::OsFiles;
 pub use crate::store::os::{Durability, Reserve};
 use crate::time::Duration;
+use crate::wire::RelPath;
 
 /// How a server behaves.
 #[derive(Clone, Debug)]
@@ -127,6 +129,27 @@ pub enum Mailbox {
     Unix(LocalMail, SocketFile),
 }
 
+/// How much may be stored in folders of what a server serves.
+#[derive(Clone)]
+pub struct Quotas {
+    disk: Disk<OsFiles>,
+    root: Option<RootId>,
+}
+
+impl Quotas {
+    /// No more than so many bytes in these folders from now on, and as many as fit in others. What is there is counted, which takes a look
+    /// at each file below them; names are neither opened nor changed meanwhile.
+    ///
+    /// # Errors
+    /// If what is there cannot be counted; then all stays as it was.
+    pub async fn set(&self, quotas: BTreeMap<RelPath, u64>) -> Result<(), StoreError> {
+        match self.root {
+            Some(root) => self.disk.set_quotas(root, quotas).await,
+            None => Ok(()),
+        }
+    }
+}
+
 /// A server of one folder, or of none.
 pub struct Server {
     disk: Disk<OsFiles>,
@@ -147,6 +170,11 @@ impl Server {
         let files = OsFiles::open(folder)?.with_durability(config.durability).with_reserve(config.reserve);
         let root = disk.lend_root(files).await?;
         Ok(Server { disk, root: Some(root), config, guard: None, watch: Arc::new(|_| {}) })
+    }
+
+    /// Sets how much may be stored in folders of what is served, now and later.
+    pub fn quotas(&self) -> Quotas {
+        Quotas { disk: self.disk.clone(), root: self.root.as_ref().map(LentRoot::id) }
     }
 
     /// A server that echoes, and has no files: doors that speak the protocol stay shut.

@@ -8,7 +8,7 @@ use super::args::{self, Sockets};
 use super::exit::Exit;
 use super::explain::CliError;
 use crate::drive::{LocalMail, UdpMail};
-use crate::net::{Endpoint, Listener, Place, SocketOptions, bind_udp, bind_unixgram, socket_path};
+use crate::net::{Endpoint, Inherited, Listener, Place, SocketOptions, bind_udp, bind_unixgram, socket_path};
 use crate::net::{diagnose, options};
 use crate::server::{Doors, Mailbox};
 
@@ -53,6 +53,8 @@ pub(super) struct Opened {
     pub(super) doors: Doors,
     pub(super) files: Vec<Held>,
     pub(super) echo: Vec<Held>,
+    /// What there is to say of how they were had.
+    pub(super) told: Vec<String>,
 }
 
 /// Where a socket is, and what holds of it.
@@ -72,22 +74,23 @@ impl Held {
     }
 }
 
-/// Opens all sockets; gives also where they are, those who ask who comes first, then the others for files, then echo.
+/// Opens all sockets, but those for files that were `inherited`; gives also where they are, those who ask who comes first, then the others for files, then echo.
 pub(super) fn open(
     (files, guarded): (&[Place], &[Place]),
     echo: &[Place],
     sockets: &Sockets,
+    mut inherited: Vec<Inherited>,
 ) -> Result<Opened, CliError> {
     let all = files.iter().chain(guarded).chain(echo);
     sockets.check(&all.map(Place::listening).collect::<Vec<_>>())?;
     let mut opened = Opened::default();
     for place in guarded {
-        let (socket, held) = stream(place, "listen", &sockets.options)?;
+        let (socket, held) = for_files(place, &sockets.options, &mut inherited)?;
         opened.doors.guarded.push(socket);
         opened.files.push(held);
     }
     for place in files {
-        let (socket, held) = stream(place, "listen", &sockets.options)?;
+        let (socket, held) = for_files(place, &sockets.options, &mut inherited)?;
         opened.doors.files.push(socket);
         opened.files.push(held);
     }
@@ -126,6 +129,22 @@ pub(super) fn open(
     Ok(opened)
 }
 
+/// Listens for the protocol, on what was inherited for that place where something was.
+fn for_files(
+    place: &Place,
+    options: &SocketOptions,
+    inherited: &mut Vec<Inherited>,
+) -> Result<(Listener, Held), CliError> {
+    let of_place = options.of(place.listening());
+    match inherited.iter().position(|socket| socket.place() == place) {
+        Some(found) => {
+            let listener = inherited.swap_remove(found).listener(&of_place);
+            describe(place, "listen", &of_place, listener)
+        }
+        None => stream(place, "listen", options),
+    }
+}
+
 /// Listens at a place of streams; `what` is what for.
 pub(super) fn stream(
     place: &Place,
@@ -133,7 +152,16 @@ pub(super) fn stream(
     options: &SocketOptions,
 ) -> Result<(Listener, Held), CliError> {
     let options = &options.of(place.listening());
-    let listener = Listener::bind(place, options).map_err(|error| failed(place, what, &error))?;
+    describe(place, what, options, Listener::bind(place, options))
+}
+
+fn describe(
+    place: &Place,
+    what: &str,
+    options: &SocketOptions,
+    listener: io::Result<Listener>,
+) -> Result<(Listener, Held), CliError> {
+    let listener = listener.map_err(|error| failed(place, what, &error))?;
     let held = listener.local().and_then(|at| Ok(Held { at, options: listener.in_force(options)? }));
     held.map(|held| (listener, held)).map_err(|error| failed(place, what, &error))
 }
@@ -205,7 +233,8 @@ mod tests {
         for (path, expected) in
             [(file, "never removed"), (folder.path().join("none/echo"), "the folder that the socket")]
         {
-            let Err(CliError::Told(Exit::CannotListen, told)) = open((&[], &[]), &[Place::Unix(path)], &none)
+            let Err(CliError::Told(Exit::CannotListen, told)) =
+                open((&[], &[]), &[Place::Unix(path)], &none, Vec::new())
             else {
                 panic!("it listens")
             };

@@ -20,7 +20,7 @@ use tokio::runtime::Builder;
 use super::args::{Patience, Sockets, Talk, number, patience, size, some_time, time};
 use super::exit::Exit;
 use super::explain::CliError;
-use super::trust::Trust;
+use super::trust::{Trust, Trusted};
 use super::visit::Signals;
 use super::{output, runtime, terminal};
 use crate::proto::prober::verdict::FailIf;
@@ -208,8 +208,8 @@ fn measure(args: &Args, target: &Target) -> Result<(), CliError> {
     };
     let result = runtime.block_on(async {
         let mut signals = Signals::new()?;
-        let tls = trusted.as_ref().map(|trusted| &trusted.tls);
-        let how = Connecting { timeout: args.connect_timeout.0, wait: args.wait, options, tls };
+        let trusted = trusted.as_ref();
+        let how = Connecting { timeout: args.connect_timeout.0, wait: args.wait, options, trusted };
         let mut connections = Vec::new();
         for _ in 0..asked.connections {
             tokio::select! {
@@ -222,7 +222,7 @@ fn measure(args: &Args, target: &Target) -> Result<(), CliError> {
         let mut stopped = None;
         let stop = async { stopped = Some(signals.next().await) };
         let (tally, ended) = course::run(connections, &asked.settings, args.busy_poll, stop).await?;
-        conclude(args, target, &asked, &tally, ended, stopped)
+        conclude(args, (target, trusted), &asked, &tally, ended, stopped)
     });
     // A name that is still being resolved cannot be called off.
     runtime.shutdown_timeout(GOODBYE);
@@ -232,7 +232,7 @@ fn measure(args: &Args, target: &Target) -> Result<(), CliError> {
 /// Tells what was measured, and what is wrong with it.
 fn conclude(
     args: &Args,
-    target: &Target,
+    (target, trusted): (&Target, Option<&Trusted>),
     asked: &Asked,
     tally: &Tally,
     ended: Vec<course::Ended>,
@@ -242,7 +242,7 @@ fn conclude(
     if counts.sent > 0 {
         args.tell(target, asked, tally)?;
     }
-    if let Some(error) = failed::ending(target, ended) {
+    if let Some(error) = failed::ending(target, trusted, ended) {
         return Err(error);
     }
     if let Some(exit) = stopped {

@@ -1,9 +1,12 @@
 //! `towline explain`: what an error of sockets means, in the words that are told when one happens.
 
+use rustix::io::Errno;
+
 use super::explain::CliError;
 use super::json::Object;
 use super::output;
 use crate::net::diagnose::{self, ENTRIES, Entry, Unknown};
+use crate::wire::Code;
 
 /// Say what an error of sockets means: why it usually happens, and what to do next
 ///
@@ -60,4 +63,17 @@ fn not_known(word: &str, Unknown { nearest, said }: &Unknown) -> CliError {
         ),
     };
     CliError::usage(format!("cannot explain \"{word}\""), &said, "", next)
+}
+
+/// What the system said, where the code says no less.
+pub(super) fn errno_of(code: Code) -> Option<Errno> {
+    match code {
+        Code::NOT_FOUND => Some(Errno::NOENT),
+        Code::DENIED => Some(Errno::ACCESS),
+        Code::NO_SPACE => Some(Errno::NOSPC),
+        Code::READ_ONLY => Some(Errno::ROFS),
+        Code::IO => Some(Errno::IO),
+        Code::TOO_MANY_FILES => Some(Errno::MFILE),
+        _ => None,
+    }
 }

@@ -83,6 +83,7 @@ mod tests {
             (Code::DENIED, Exit::Refused),
             (Code::BUSY, Exit::Busy),
             (Code::NO_SPACE, Exit::Storage),
+            (Code::QUOTA, Exit::Storage),
             (Code(0x1fff), Exit::Protocol),
             (Code(0x2fff), Exit::Refused),
             (Code(0x3fff), Exit::Busy),

@@ -2,8 +2,6 @@
 
 use std::io;
 
-use rustix::io::Errno;
-
 use super::addresses;
 use super::exit::Exit;
 use super::json;
@@ -238,7 +236,7 @@ enum Where<'a> {
 /// Why a failure with this code usually happens, and what to do next.
 fn advice(code: Code, place: Where<'_>) -> (String, String) {
     let (why, next) = match place {
-        Where::Here => match errno_of(code) {
+        Where::Here => match super::errno::errno_of(code) {
             Some(errno) => return diagnose::usually(errno),
             None => local_advice(code),
         },
@@ -256,19 +254,6 @@ fn advice(code: Code, place: Where<'_>) -> (String, String) {
     };
     let (why, next) = if next.is_empty() { common_advice(code) } else { (why, next) };
     (why.to_owned(), next.to_owned())
-}
-
-/// What the system said, where the code says no less.
-fn errno_of(code: Code) -> Option<Errno> {
-    match code {
-        Code::NOT_FOUND => Some(Errno::NOENT),
-        Code::DENIED => Some(Errno::ACCESS),
-        Code::NO_SPACE => Some(Errno::NOSPC),
-        Code::READ_ONLY => Some(Errno::ROFS),
-        Code::IO => Some(Errno::IO),
-        Code::TOO_MANY_FILES => Some(Errno::MFILE),
-        _ => None,
-    }
 }
 
 fn local_advice(code: Code) -> (&'static str, &'static str) {
@@ -305,7 +290,7 @@ fn remote_advice(code: Code) -> (&'static str, &'static str) {
             "change owner or mode there, or serve as a user who may",
         ),
         Code::NO_SPACE => (
-            "the server's disk is full, or a quota is used up",
+            "the server's disk is full, or what it keeps free would be used up",
             "make room there, then try again: nothing was lost",
         ),
         Code::READ_ONLY => {
@@ -323,10 +308,17 @@ fn remote_advice(code: Code) -> (&'static str, &'static str) {
     }
 }
 
+const QUOTA_IS_USED_UP: (&str, &str) = (
+    "the server lets no more be stored in that folder (its quota)",
+    "remove there what is not needed (`towline rm`), or ask whoever runs the server for more (--quota, or quota= in \
+     its authorized_keys): nothing was lost",
+);
+
 /// What is the same wherever it happens.
 fn common_advice(code: Code) -> (&'static str, &'static str) {
     let versions = "compare `towline --version` on both sides";
     match code {
+        Code::QUOTA => QUOTA_IS_USED_UP,
         Code::NOT_TOWLINE | Code::VERSION | Code::CRITICAL | Code::UNSUPPORTED => {
             ("the other side is another program, or a version of this one that knows other things", versions)
         }

@@ -130,7 +130,7 @@ impl Journal {
             Event::Ready { version, .. } => {
                 self.detail(connection, format!("speaks protocol version {version}"))
             }
-            Event::Op(..) | Event::GoingAway => Vec::new(),
+            Event::Op(..) | Event::GoingAway | Event::Spent { .. } => Vec::new(),
         }
     }
 

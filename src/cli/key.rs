@@ -10,7 +10,8 @@ use crate::proto::Rights;
 /// Show this machine's key, by which others know it; make one where there is none
 ///
 /// The secret part never leaves its file. What is shown is for others: the fingerprint to compare at first contact, and the line
-/// for a server's authorized_keys, in which you may choose another name, fewer rights and a folder.
+/// for a server's authorized_keys, in which whoever runs that may choose another name, fewer rights and a folder; and, among the rights,
+/// how much may be stored there (quota=10G) and moved a second (rate=5M/s).
 #[derive(Debug, clap::Args)]
 #[command(after_help = super::examples::KEY)]
 pub(super) struct Args {

@@ -21,7 +21,7 @@ pub(super) struct Keys {
     #[command(flatten)]
     own: Own,
 
-    /// Who may come, a line for each: KEY NAME RIGHTS [FOLDER]; read again on SIGHUP [default: authorized_keys beside the key's
+    /// Who may come, a line for each: KEY NAME RIGHTS [FOLDER], with quota=SIZE and rate=SIZE/s among the rights; read again on SIGHUP [default: authorized_keys beside the key's
     /// usual place]
     #[arg(long, value_name = "FILE")]
     authorized_keys: Option<PathBuf>,
@@ -69,7 +69,17 @@ impl Secured {
             "encrypted; this server's key has the fingerprint {}",
             self.guard.public().fingerprint()
         ))?;
-        output::print(&self.who_may_come())
+        output::print(&self.who_may_come())?;
+        // By now the process is who it stays, and reaches what it will reach.
+        match self.keyring.authorized() {
+            Ok(_) => Ok(()),
+            Err(error) => output::print(&format!(
+                "warning: {} cannot be read again on SIGHUP: {}; this runs as user {}, who has to be able to read it",
+                shown(&self.keyring.authorized),
+                error.wrong,
+                rustix::process::geteuid().as_raw(),
+            )),
+        }
     }
 
     /// Where the file of those who may come is, which is read again.

@@ -1,13 +1,16 @@
 //! `towline serve`: a folder for others to fetch from and send to.
 
 mod access;
+mod announce;
 mod caps;
 mod check;
 mod containment;
+mod inherited;
 mod manager;
 mod metrics;
 mod metrics_page;
 mod reached;
+mod shares;
 mod told;
 mod user;
 
@@ -18,23 +21,25 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use self::access::Access;
+use self::announce::announce;
 use self::caps::Caps;
 use self::containment::{Contained, Containment};
 use self::manager::Manager;
 use self::metrics::Counters;
 use self::metrics_page::{Metrics, Page};
 pub(super) use self::reached::{endpoint_for, others};
+use self::shares::Shares;
 use self::told::{cut_off, refused};
 use super::args::{self, Patience, Talk};
 use super::doors::{self, Opened};
 use super::explain::CliError;
 use super::journal::Journal;
-use super::keys::{self, Keys, Secured};
+use super::keys::{Keys, Secured};
 use super::output::{self, shown};
 use super::runtime;
 use super::visit::{self, Signals};
 use crate::contain;
-use crate::net::{DEFAULT_PORT, Place, SocketOptions};
+use crate::net::{DEFAULT_PORT, Place};
 use crate::proto::storage::StoreError;
 use crate::server::{Doors, ListenEnd, Server, ServerConfig, StopReceiver, Stopper, stopper};
 use crate::store::os::OsFiles;
@@ -121,10 +126,12 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<(), CliError> {
+    let handed_over = inherited::take(args)?;
     let mut files = args.listen.clone();
     if files.is_empty() && !args.no_files {
         files.push(Place::Tcp(SocketAddr::from(([127, 0, 0, 1], DEFAULT_PORT))));
     }
+    let files = inherited::places(&handed_over, files);
     let (open, guarded) = args.keys.split(files, args.insecure_plaintext);
     let page = args.metrics.place();
     for place in open.iter().chain(&args.echo).chain(&page).filter(|place| !place.is_local()) {
@@ -152,11 +159,16 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
     }
     // Bound before the process is restricted, and that before there is any other thread. Its runtime is there until it ends.
     let binding = runtime::start(&mut tokio::runtime::Builder::new_current_thread())?;
+    // The files of sockets that were handed over are not touched.
+    let made: &[Place] = if handed_over.is_empty() { &open } else { &[] };
     let opened = {
         let _within = binding.enter();
-        (doors::open((&open, &guarded), &args.echo, &args.sockets)?, args.metrics.bind()?)
+        let told = inherited::told(&handed_over);
+        let sockets = handed_over.into_iter().map(|(_, socket)| socket).collect();
+        let opened = doors::open((&open, &guarded), &args.echo, &args.sockets, sockets)?;
+        (Opened { told, ..opened }, args.metrics.bind()?)
     };
-    let contained = args.contain(&open, secured.as_ref())?;
+    let contained = args.contain(made, secured.as_ref())?;
     let runtime = runtime::start(threads.max_blocking_threads(16))?;
     let (lines, printed) = sync_channel(LINES_MAX);
     let printer = std::thread::spawn(move || print_all(&printed));
@@ -178,7 +190,8 @@ async fn serve(
 ) -> Result<ListenEnd, CliError> {
     // Before anything is printed, so that whoever waits for that may send a signal at once.
     let signals = Signals::new()?;
-    let hangups = secured.as_ref().map(|_| visit::hangups()).transpose()?;
+    let usual = args.caps.share().quota;
+    let hangups = (secured.is_some() || usual.is_some()).then(visit::hangups).transpose()?;
     let config = args.config();
     let nonce = args::random()? as u64;
     let server = if args.no_files {
@@ -186,6 +199,7 @@ async fn serve(
     } else {
         Server::new(&args.dir, nonce, config).await.map_err(|error| cannot_serve(&args.dir, error))?
     };
+    let shares = Shares::of(&server, usual, !opened.doors.files.is_empty(), secured.as_ref()).await?;
     let page = adopt(&mut opened, page).map_err(|error| CliError::system("cannot listen", &error))?;
     match announce(args, &opened, (contained, secured.as_ref())).and_then(|()| page.announce()) {
         // A server goes on where nobody reads what it says, from the first line on.
@@ -209,12 +223,11 @@ async fn serve(
     };
     let (told, sink) = (Arc::clone(&journal), lines.clone());
     let reloading = async {
-        let (Some(secured), Some(mut hangups)) = (&secured, hangups) else {
-            return std::future::pending().await;
-        };
+        let Some(mut hangups) = hangups else { return std::future::pending().await };
         while hangups.recv().await.is_some() {
+            let said = shares.again().await;
             let missed = &mut told.lock().unwrap_or_else(PoisonError::into_inner).1;
-            secured.reload().into_iter().for_each(|line| say(&sink, line, missed));
+            said.into_iter().for_each(|line| say(&sink, line, missed));
         }
     };
     let still = move || {
@@ -286,58 +299,6 @@ async fn run_until_stopped(
     }
 }
 
-/// Where it listens, for programs; then what is served and what to type, for people.
-fn announce(
-    args: &Args,
-    opened: &Opened,
-    (contained, secured): (&Contained, Option<&Secured>),
-) -> Result<(), CliError> {
-    for held in &opened.files {
-        output::print(&format!("listening on {}", held.at))?;
-    }
-    for held in &opened.echo {
-        output::print(&format!("echoing on {}", held.at))?;
-    }
-    let asked = &args.sockets.options;
-    if args.talk.verbose || (*asked != SocketOptions::default() && !args.talk.quiet) {
-        opened.files.iter().chain(&opened.echo).try_for_each(|held| output::print(&held.line(asked)))?;
-    }
-    if args.talk.quiet {
-        return Ok(());
-    }
-    secured.map_or(Ok(()), Secured::announce)?;
-    contained.announce()?;
-    let Some(first) = opened.files.first() else { return announce_echo(opened) };
-    let folder = std::fs::canonicalize(&args.dir).unwrap_or_else(|_| args.dir.clone());
-    let (program, at) = (output::typed(std::env::args_os().take(1)), endpoint_for(&first.at));
-    let tls = keys::to_speak(&at, !opened.doors.guarded.is_empty());
-    let sends = format!("  {program} put FILE {at}{tls}\n");
-    let reads = format!("  {program} ls {at}{tls}\n  {program} get {}{tls}\n", at.with_path("FILE"));
-    output::print_all(&format!(
-        "serving {}{}\n\nIn another terminal:\n{}{}  {program} echo {at}{tls}",
-        shown(&folder),
-        args.access.told(),
-        if args.access.takes() { &*sends } else { "" },
-        if args.access.gives() { &*reads } else { "" },
-    ))?;
-    let others = others(&first.at);
-    if !others.is_empty() {
-        output::print(&format!("This machine is also reached as {}.", others.join(", ")))?;
-    }
-    output::print_all("Ctrl-C stops.\n")
-}
-
-/// Where nothing else is served.
-fn announce_echo(opened: &Opened) -> Result<(), CliError> {
-    let program = output::typed(std::env::args_os().take(1));
-    let lines = opened.echo.iter().map(|held| match &held.at {
-        Place::Tcp(_) => format!("  {program} echo tcp://{}\n", endpoint_for(&held.at)),
-        Place::Udp(_) => format!("  {program} echo udp://{}\n", endpoint_for(&held.at)),
-        Place::Unix(_) | Place::Unixgram(_) => format!("  {program} echo {}\n", held.at),
-    });
-    output::print_all(&format!("\nIn another terminal:\n{}Ctrl-C stops.\n", lines.collect::<String>()))
-}
-
 /// Hands a line to the printer; the server does not wait for a terminal.
 fn say(lines: &SyncSender<String>, line: String, missed: &mut u64) {
     if *missed > 0 && lines.try_send(format!("({missed} lines were left out: output is too slow)")).is_ok() {
@@ -366,7 +327,7 @@ impl Args {
 
     fn config(&self) -> ServerConfig {
         ServerConfig {
-            rights: self.access.most(),
+            rights: self.access.most().with_share(self.caps.share()),
             limits: self.caps.each(self.timeouts.limits()),
             listen: self.caps.listen(self.drain.0),
             reserve: self.caps.reserve(),

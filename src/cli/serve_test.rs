@@ -1,6 +1,7 @@
 use clap::Parser;
 
 use super::super::exit::Exit;
+use super::reached::endpoint_for;
 use super::*;
 
 #[derive(Debug, Parser)]

@@ -9,13 +9,14 @@ use super::exit::Exit;
 use super::explain::CliError;
 use super::output;
 use super::terminal;
-use crate::client::server_key;
+use crate::client::{ClientError, server_key};
 use crate::identity::{Fingerprint, HostName, PublicKey};
 use crate::keyring::{Keyring, KeyringError};
 use crate::net::diagnose::{self, Diagnosis};
 use crate::net::tls::{ClientTls, Identity};
 use crate::net::{Endpoint, HostPort, SocketOptions};
-use crate::proto::machine::{DialError, DialErrorKind};
+use crate::proto::client::JobError;
+use crate::proto::machine::{DialError, DialErrorKind, TlsTrouble};
 
 /// How soon a server that is not there yet is asked again for its key.
 const AGAIN: Duration = Duration::from_millis(200);
@@ -192,8 +193,14 @@ impl Trust {
 }
 
 impl Trusted {
-    /// That the server has shown another key than the one that is known.
-    pub(super) fn changed(&self, found: [u8; 32]) -> CliError {
+    /// The words for an error that is that the server has shown another key than the one that is known.
+    pub(super) fn told_by(&self, error: &ClientError) -> Option<CliError> {
+        let ClientError::Job(JobError::Dial(dial)) = error else { return None };
+        let DialErrorKind::Tls(TlsTrouble::WrongKey(found)) = dial.kind else { return None };
+        Some(self.changed(found))
+    }
+
+    fn changed(&self, found: [u8; 32]) -> CliError {
         let found = PublicKey(found).fingerprint().to_string();
         match self.keyring.known(&self.name) {
             Ok(Some(known)) => other_key(&self.name, &self.keyring, known, &found),

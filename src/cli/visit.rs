@@ -20,7 +20,6 @@ use crate::net::diagnose::Diagnosis;
 use crate::net::{Endpoint, Place};
 use crate::proto::Connections;
 use crate::proto::client::JobError;
-use crate::proto::machine::{DialErrorKind, TlsTrouble};
 use crate::wire::Start;
 
 /// How long a goodbye may take; the process ends all the same.
@@ -57,11 +56,8 @@ impl Visit {
             chain.iter().for_each(|cause| self.screen.detail(&format!("cause: {cause}")));
             let was_there = self.client.traffic().received > 0;
             let is_gone = was_there && matches!(error, ClientError::Job(JobError::Dial(_)));
-            if let ClientError::Job(JobError::Dial(dial)) = &error
-                && let DialErrorKind::Tls(TlsTrouble::WrongKey(found)) = dial.kind
-                && let Some(trusted) = &self.trusted
-            {
-                return trusted.changed(found);
+            if let Some(changed) = self.trusted.as_ref().and_then(|trusted| trusted.told_by(&error)) {
+                return changed;
             }
             let told = CliError::job(tried.clone(), &self.server, error);
             if is_gone { told.in_the_middle_of(tried, &self.go_on.words()) } else { told }

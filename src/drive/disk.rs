@@ -16,6 +16,7 @@ use super::roots::LentRoot;
 use super::streams::{AnyPipe, Streams};
 use crate::proto::storage::{Lease, RootId, StoreError, StoreOp, StreamId, Ticket};
 use crate::store::{Files, Names, Open};
+use crate::wire::RelPath;
 use crate::wire::limits::EXTENT;
 
 /// Threads that work on small files: one that hashes while another opens.
@@ -98,6 +99,14 @@ where
     /// Adds a root.
     pub async fn add_root(&self, files: F) -> Result<RootId, StoreError> {
         self.with_names(|names| names.add_root(files)).await
+    }
+
+    /// See [`Names::set_quotas`].
+    ///
+    /// # Errors
+    /// If what is there cannot be counted; then the quotas stay as they were.
+    pub async fn set_quotas(&self, root: RootId, quotas: BTreeMap<RelPath, u64>) -> Result<(), StoreError> {
+        self.with_names(move |names| names.set_quotas(root, &quotas)).await
     }
 
     /// Adds a root for one job: it goes with what is given, and so with the future, wherever that is dropped.

@@ -14,7 +14,7 @@ use crate::net::tls::{Identity, Secured, ServerTls, TlsError, TlsStream};
 use crate::proto::listener::ConnectionId;
 use crate::proto::machine::{End, TlsTrouble};
 use crate::proto::session::{Command, SessionEnd};
-use crate::wire::{Code, Failure};
+use crate::wire::{Code, Failure, RelPath};
 
 /// Who may pass a door that asks who comes.
 #[derive(Debug)]
@@ -66,6 +66,11 @@ impl Guard {
     /// How many keys may come.
     pub fn authorized(&self) -> usize {
         self.lock().registry.authorized()
+    }
+
+    /// How much may be stored in the folders of the keys that may write; `usual` is for those whose line says nothing.
+    pub fn quotas(&self, usual: Option<u64>) -> BTreeMap<RelPath, u64> {
+        self.lock().registry.quotas(usual)
     }
 
     /// Others may come from now on. Sessions of keys that are gone, or have other rights, are ended and told why; no other is

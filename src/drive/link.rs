@@ -14,7 +14,7 @@ use crate::probe::{Bug, planted};
 use crate::proto::machine::{End, ROOM_MIN};
 
 /// Bytes that may be queued to go out.
-pub(super) const QUEUE: usize = 2 * 1024 * 1024;
+pub(super) const QUEUE: usize = crate::proto::QUEUE_MAX;
 const _: () = assert!(QUEUE >= ROOM_MIN);
 /// Pieces handed to the system at once.
 const PIECES: usize = 64;

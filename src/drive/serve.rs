@@ -204,6 +204,7 @@ impl<A: Accept> Serving<A> {
             ListenEvent::Refuse(_, failure) => self.begin(Some(failure)),
             ListenEvent::Overdue(id, failure) => self.tell(id, session::Command::Abort(failure)),
             ListenEvent::Cut(id, failure) => self.tell(id, session::Command::HangUp(failure)),
+            ListenEvent::Allow(id, bytes) => self.tell(id, session::Command::Allow(bytes)),
             ListenEvent::Paused => {
                 if let Some(error) = self.accept_error.take() {
                     warn!(%error, "connections cannot be accepted for now");

@@ -72,6 +72,7 @@ impl Traced {
                 trace!(parent: self.operation(*tag), bytes, "progress");
             }
             Event::Finished(tag, result) => self.on_finished(*tag, result),
+            Event::Spent { bytes, .. } => trace!(parent: &self.span, bytes, "paced"),
             Event::Op(..) | Event::GoingAway => {}
         }
     }

@@ -70,9 +70,9 @@ impl Visitor {
                     .with_commands(inbox);
                 run.to_end(|event| {
                     traced.on_event(&event);
-                    if let session::Event::Ready { .. } = event {
+                    if let Some(news) = for_the_listener(id, &event) {
                         // A server that is gone waits for nobody.
-                        let _ = told.send(ListenInput::Ready(id));
+                        let _ = told.send(news);
                     }
                     watch(ServerEvent::Session { connection, event });
                 })
@@ -123,6 +123,15 @@ impl Visitor {
         }
     }
 
+    /// A session of `owner`, at the rate that is theirs.
+    fn paced(&self, owner: Owner, session: Session) -> Session {
+        let session = session.owned_by(owner);
+        let Some(rate) = self.rights.share().rate else { return session };
+        // A server that is gone allows nobody anything, and has dropped this task.
+        let _ = self.told.send(ListenInput::Paced { id: self.id, owner, rate });
+        session.paced()
+    }
+
     /// The machine's time begins with the connection, and so does the deadline for its client's greeting.
     fn audience<S>(
         &self,
@@ -132,11 +141,21 @@ impl Visitor {
     ) -> Box<Audience<S>> {
         let (limits, mut born) = (self.limits.clone(), Out::new());
         let (owner, presence) = known.unzip();
+        let owner = owner.unwrap_or(Owner::ANYBODY);
         let session = match refusal {
-            None => Session::server(Time::ZERO, self.store.1, self.rights.clone(), limits)
-                .owned_by(owner.unwrap_or(Owner::ANYBODY)),
+            None => self.paced(owner, Session::server(Time::ZERO, self.store.1, self.rights.clone(), limits)),
             Some(failure) => Session::refusing(self.clock.now(), failure, limits, &mut born),
         };
         Box::new(Audience { stream, session, born, _presence: presence })
+    }
+}
+
+/// What of a session's events the listener decides by.
+fn for_the_listener(id: ConnectionId, event: &session::Event) -> Option<ListenInput> {
+    match event {
+        session::Event::Ready { .. } => Some(ListenInput::Ready(id)),
+        session::Event::Spent { bytes, more } => Some(ListenInput::Spent { id, bytes: *bytes, more: *more }),
+        session::Event::Began(..) | session::Event::Op(..) => None,
+        session::Event::Finished(..) | session::Event::GoingAway => None,
     }
 }

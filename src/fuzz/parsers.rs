@@ -87,7 +87,8 @@ pub fn handshake(input: &[u8]) {
     }
     let greeted = lone.events.iter().find_map(|event| match event {
         Event::Ready { version, hello } => Some((*version, hello.clone())),
-        Event::Began(..) | Event::Op(..) | Event::Finished(..) | Event::GoingAway => None,
+        Event::Began(..) | Event::Op(..) | Event::Finished(..) => None,
+        Event::GoingAway | Event::Spent { .. } => None,
     });
     let is_first = |frame: &Frame| frame.operation == OperationId::CONNECTION;
     let first = first_frame(&bytes).filter(is_first).map(|frame| frame.body);

@@ -38,6 +38,9 @@ fn carry_out_block<F: Files>(names: &mut Names<F>, op: BlockOp) -> Result<BlockD
         return done;
     }
     let open = names.open(lease).ok_or_else(|| StoreError::new(Code::IO, "no such lease"))?;
+    if let Some(length) = blocks::grows(&open, &op) {
+        names.grow(lease, length)?;
+    }
     carry_out_on(&open, op)
 }
 

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `contract` | [`Checked`]: the contract of a machine as assertions, on every step |
 //! | `pair`, `pair_config`, `wire` | [`Pair`]: a client and a server on a virtual clock, and the [`Fault`]s between them |
+//! | `paced` | the rate of its client, where it has one |
 //! | `duo` | [`Duo`]: two machines of any protocol on one connection |
 //! | `lone` | [`Lone`]: one session whose peer is whatever bytes a test hands it |
 //! | [`split`] | replays of logged inputs with the bytes cut and joined |
@@ -15,6 +16,7 @@ mod contract;
 mod duo;
 mod files;
 mod lone;
+mod paced;
 mod pair;
 mod pair_config;
 pub mod split;

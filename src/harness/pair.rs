@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 
 use super::files::carry_out;
+use super::paced::Pacer;
 use super::{Checked, Fault, Log, MemoryStreams, PairConfig, Side, Trace, partials, strays};
 use crate::proto::client::{Client, Command, Event, JobError, JobId, LinkId};
 use crate::proto::machine::{DialError, DialErrorKind, Effect, End, Input, Machine, Out};
@@ -52,6 +53,8 @@ pub struct Pair {
     stores: [Names<MemoryFiles>; 2],
     gone: BTreeSet<LinkId>,
     next_job: u64,
+    /// Where the client has a rate.
+    pub(super) pacer: Option<Pacer>,
     /// What the client's application reads and writes in order.
     pub streams_of_client: MemoryStreams,
     /// The server's files.
@@ -92,6 +95,7 @@ impl Pair {
         let client = Client::new(config.limits.clone(), config.policy.clone(), 7);
         let (client, _) = Checked::new(Time::ZERO, client, Out::new());
         Pair {
+            pacer: Pacer::new(&config),
             config,
             now: Time::ZERO,
             due: BTreeMap::new(),
@@ -230,7 +234,8 @@ impl Pair {
             .iter()
             .filter_map(|(link, server)| Some((server.machine().deadline()?, *link)))
             .min();
-        let deadline = [client, server.map(|(at, _)| at)].into_iter().flatten().min();
+        let pacer = self.pacer.as_ref().and_then(Pacer::deadline);
+        let deadline = [client, server.map(|(at, _)| at), pacer].into_iter().flatten().min();
         match (due, deadline) {
             (Some((at, _)), deadline) if deadline.is_none_or(|deadline| at <= deadline) => {
                 self.now = self.now.max(at);
@@ -242,6 +247,7 @@ impl Pair {
                 self.now = self.now.max(deadline);
                 match server {
                     Some((at, link)) if at == deadline => self.step_server(link, Input::Elapsed),
+                    Some(_) | None if pacer == Some(deadline) => self.pacer_elapsed(),
                     Some(_) | None => self.step_client(Input::Elapsed),
                 }
             }
@@ -256,6 +262,13 @@ impl Pair {
     }
 
     fn happen(&mut self, due: Due) {
+        let Some(due) = self.unless_held_back(due) else { return };
+        let told = if let Due::ToServer(link, _) = &due { Some(*link) } else { None };
+        self.happen_now(due);
+        told.into_iter().for_each(|link| self.resume(link));
+    }
+
+    pub(super) fn happen_now(&mut self, due: Due) {
         match due {
             Due::ToClient(input) => self.step_client(input),
             Due::ToServer(link, input) => self.step_server(link, input),
@@ -288,6 +301,7 @@ impl Pair {
                 Session::refusing(self.now, failure, limits, &mut born)
             }
         };
+        let session = if self.paces(link) { session.paced() } else { session };
         let (server, born) = Checked::new(self.now, session, born);
         self.servers.insert(link, server);
         self.carry_out_server(link, born);
@@ -343,8 +357,12 @@ impl Pair {
                 Effect::Finish(()) => self.finish(link, Side::Server),
                 Effect::Hangup(()) => {}
                 Effect::Store(ticket, op) => self.store_served(link, ticket, op),
-                Effect::Event(event) => self.served_events.push(event),
+                Effect::Event(event) => {
+                    self.note_spent(link, &event);
+                    self.served_events.push(event);
+                }
                 Effect::Close(end) => {
+                    self.paced_is_gone(link);
                     self.ends.push(end);
                     self.servers.remove(&link);
                     self.finish(link, Side::Server);
@@ -352,6 +370,11 @@ impl Pair {
                 Effect::Dial(()) => unreachable!("a server does not dial"),
             }
         }
+    }
+
+    /// True where the server takes what comes over this connection.
+    pub(super) fn server_reads(&self, link: LinkId) -> bool {
+        self.servers.get(&link).is_none_or(|server| server.machine().wants_read(()))
     }
 
     fn store_served(&mut self, link: LinkId, ticket: Ticket, op: StoreOp) {

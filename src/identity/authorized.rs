@@ -1,14 +1,22 @@
-//! `authorized_keys`: who may come to a server, and what they may do. A line is `KEY NAME RIGHTS [FOLDER]`.
+//! `authorized_keys`: who may come to a server, what they may do, and how much. A line is `KEY NAME RIGHTS [FOLDER]`; among the rights may
+//! stand `quota=SIZE` and `rate=SIZE[/s]`.
 
 use std::collections::BTreeMap;
 
 use super::key::{PUBLIC, PublicKey};
 use super::lines::{Line, ParseError, Problem, Word, lines};
-use crate::proto::{Right, Rights};
+use super::size::{parse_size, write_size};
+use crate::proto::{Right, Rights, Share};
 use crate::wire::{PairName, RelPath};
 
 /// What stands for every right.
 const ALL: &str = "all";
+/// How much may be stored in the folder.
+const QUOTA: &str = "quota";
+/// How much a second.
+const RATE: &str = "rate";
+/// The least rate: a block would take minutes.
+pub const RATE_MIN: u64 = 1024;
 
 /// What the owner of a key is called, and may do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +64,21 @@ impl AuthorizedKeys {
         self.keys.insert(key, (grant, 0));
     }
 
+    /// The folders of keys that may write, and how much may be stored in each: where keys of one folder have different quotas, the least.
+    /// `usual` is for those whose line says nothing.
+    pub fn quotas(&self, usual: Option<u64>) -> BTreeMap<RelPath, u64> {
+        let mut quotas = BTreeMap::new();
+        for (Grant { rights, .. }, _) in
+            self.keys.values().filter(|(grant, _)| grant.rights.may(Right::Write))
+        {
+            if let Some(quota) = rights.share().quota.or(usual) {
+                let least = quotas.entry(rights.folder().clone()).or_insert(quota);
+                *least = quota.min(*least);
+            }
+        }
+        quotas
+    }
+
     /// How many keys there are.
     pub fn len(&self) -> usize {
         self.keys.len()
@@ -74,6 +97,9 @@ impl AuthorizedKeys {
         if Right::ALL.into_iter().all(|right| rights.may(right)) {
             ALL.clone_into(&mut listed);
         }
+        let Share { quota, rate } = rights.share();
+        quota.iter().for_each(|bytes| listed += &format!(",{QUOTA}={}", write_size(*bytes)));
+        rate.iter().for_each(|bytes| listed += &format!(",{RATE}={}/s", write_size(*bytes)));
         match rights.folder().is_root() {
             true => format!("{key} {name} {listed}\n"),
             false => {
@@ -104,17 +130,44 @@ fn entry(line: &mut Line<'_>) -> Result<(usize, PublicKey, Grant), ParseError> {
 }
 
 fn rights(listed: Word<'_>) -> Result<Rights, (usize, Problem)> {
-    if listed.text == ALL {
-        return Ok(Rights::ALL);
-    }
-    let (mut rights, mut at) = (Vec::new(), listed.at);
-    for name in listed.text.split(',') {
-        let right = Right::named(name).ok_or_else(|| (at, Problem::BadRight(name.to_owned())))?;
-        if rights.contains(&right) {
-            return Err((at, Problem::RightTwice(name.to_owned())));
+    let (mut rights, mut share, mut is_all, mut at) = (Vec::new(), Share::ALL, false, listed.at);
+    for word in listed.text.split(',') {
+        let twice = || (at, Problem::RightTwice(word.to_owned()));
+        if let Some((name, value)) = word.split_once('=') {
+            let (of, size) = sized(name, value).map_err(|problem| (at, problem))?;
+            let slot = if of == QUOTA { &mut share.quota } else { &mut share.rate };
+            if slot.replace(size).is_some() {
+                return Err(twice());
+            }
+        } else if word == ALL && rights.is_empty() && !is_all {
+            is_all = true;
+        } else {
+            let right = Right::named(word).ok_or_else(|| (at, Problem::BadRight(word.to_owned())))?;
+            if is_all {
+                return Err((listed.at, Problem::BadRight(ALL.to_owned())));
+            }
+            if rights.contains(&right) {
+                return Err(twice());
+            }
+            rights.push(right);
         }
-        rights.push(right);
-        at += name.len() + 1;
+        at += word.len() + 1;
     }
-    Ok(Rights::of(&rights))
+    match (is_all, rights.is_empty()) {
+        (true, _) => Ok(Rights::ALL.with_share(share)),
+        // What is had of nothing is a mistake.
+        (false, true) => Err((listed.at, Problem::NoRights)),
+        (false, false) => Ok(Rights::of(&rights).with_share(share)),
+    }
+}
+
+/// A share: what of, and how many bytes.
+fn sized(name: &str, value: &str) -> Result<(&'static str, u64), Problem> {
+    let (of, number, least) = match name {
+        QUOTA => (QUOTA, value, 1),
+        RATE => (RATE, value.strip_suffix("/s").unwrap_or(value), RATE_MIN),
+        _ => return Err(Problem::BadRight(name.to_owned())),
+    };
+    let size = parse_size(number).filter(|size| *size >= least);
+    size.map(|size| (of, size)).ok_or_else(|| Problem::BadSize(of, value.to_owned()))
 }

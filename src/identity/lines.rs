@@ -61,6 +61,8 @@ pub enum Problem {
     BadRight(String),
     /// A right is named twice.
     RightTwice(String),
+    /// A quota or a rate is no number of bytes, or too small; which one, and what it is.
+    BadSize(&'static str, String),
     /// The folder is not a path below the root.
     BadFolder(String),
     /// A key stands in an earlier line, with another name, other rights or another folder.
@@ -133,16 +135,12 @@ impl fmt::Display for Problem {
             Problem::NoName => f.write_str("the name of whoever has the key is missing: write KEY NAME RIGHTS [FOLDER]"),
             Problem::BadName => f.write_str("a name has letters, digits and \"-_.@+\", 64 bytes at the most: choose another"),
             Problem::NoRights => f.write_str(
-                "the rights are missing: write KEY NAME RIGHTS [FOLDER], with RIGHTS out of read, write, list and remove, \
+                "the rights are missing: write KEY NAME RIGHTS [FOLDER], with RIGHTS out of read, write, list, remove and overwrite, \
                  with \",\" between them, or \"all\"",
             ),
-            Problem::BadRight(right) => write!(
-                f,
-                "there is no right \"{}\": write some out of read, write, list and remove, with \",\" and no blank between \
-                 them, or \"all\"",
-                right.escape_debug()
-            ),
+            Problem::BadRight(right) => bad_right(f, right),
             Problem::RightTwice(right) => write!(f, "\"{right}\" stands here twice: remove one"),
+            Problem::BadSize(name, text) => bad_size(f, name, text),
             Problem::BadFolder(why) => {
                 write!(f, "this is no folder below the served one ({why}): write it without \"/\" at the beginning, such as in/photos")
             }
@@ -159,6 +157,24 @@ impl fmt::Display for Problem {
             ),
         }
     }
+}
+
+fn bad_right(f: &mut fmt::Formatter<'_>, right: &str) -> fmt::Result {
+    write!(
+        f,
+        "there is no right \"{}\": write some out of read, write, list, remove and overwrite, or \"all\", and perhaps \
+         quota=SIZE and rate=SIZE/s, with \",\" and no blank between them",
+        right.escape_debug()
+    )
+}
+
+fn bad_size(f: &mut fmt::Formatter<'_>, name: &str, text: &str) -> fmt::Result {
+    write!(
+        f,
+        "\"{}\" is no {name}: write a number of bytes with K, M, G or T behind it, such as quota=10G or rate=5M/s \
+         (1K/s at the least)",
+        text.escape_debug()
+    )
 }
 
 /// A word of a line, and where it begins (a byte, from 0).

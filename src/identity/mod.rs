@@ -9,6 +9,7 @@
 //! | `authorized` | [`AuthorizedKeys`]: who may come to a server, and what they may do |
 //! | `known` | [`KnownHosts`]: which key a server had |
 //! | `registry` | [`Registry`]: who is connected, and what a change of the keys means for them |
+//! | `size` | numbers of bytes as people write them |
 //! | `lines` | what the files have in common: lines, comments, limits |
 
 mod authorized;
@@ -18,13 +19,15 @@ mod key_file;
 mod known;
 mod lines;
 mod registry;
+mod size;
 
-pub use authorized::{AuthorizedKeys, Grant};
+pub use authorized::{AuthorizedKeys, Grant, RATE_MIN};
 pub use key::{BadFingerprint, Fingerprint, PublicKey, SecretKey};
 pub use key_file::{parse_key_file, write_key_file};
 pub use known::{HostName, KnownHosts};
 pub use lines::{FILE_MAX, LINE_MAX, LINES_MAX, ParseError, Problem};
 pub use registry::{Registry, Severed};
+pub use size::{parse_size, write_size};
 
 #[cfg(test)]
 mod tests;

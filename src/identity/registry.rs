@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{AuthorizedKeys, Grant, PublicKey};
+use crate::wire::RelPath;
 
 /// Why a connection that stands may not go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +53,11 @@ impl<C: Copy + Ord> Registry<C> {
             false
         });
         severed
+    }
+
+    /// See [`AuthorizedKeys::quotas`].
+    pub fn quotas(&self, usual: Option<u64>) -> BTreeMap<RelPath, u64> {
+        self.authorized.quotas(usual)
     }
 
     /// How many keys may come.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::proto::{Right, Rights};
+use crate::proto::{Right, Rights, Share};
 use crate::wire::RelPath;
 
 const ALICE: &str = "ed25519:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE";
@@ -218,4 +218,54 @@ fn a_change_of_keys_severs_those_it_is_about_and_nobody_else() {
     assert_eq!(registry.enter(50, key(3)), None);
     assert!(registry.enter(51, key(2)).is_some_and(|grant| grant.rights == Rights::READ_ONLY));
     assert_eq!(registry.authorized(), 2);
+}
+
+#[test]
+fn shares_stand_among_the_rights() {
+    let key = key(1);
+    let parsed = |listed: &str| {
+        let line = format!("{key} somebody {listed} in/photos\n");
+        let parsed = AuthorizedKeys::parse(line.as_bytes()).map_err(|error| error.to_string())?;
+        let grant = parsed.get(&key).expect("it stands there").clone();
+        // What is written is read as the same.
+        let again =
+            AuthorizedKeys::parse(AuthorizedKeys::line(&key, &grant).as_bytes()).expect("a good line");
+        assert_eq!(again.get(&key), Some(&grant));
+        let Share { quota, rate } = grant.rights.share();
+        Ok::<_, String>((quota, rate, grant.rights.may(Right::Remove)))
+    };
+    assert_eq!(parsed("read,write,quota=10G"), Ok((Some(10 << 30), None, false)));
+    assert_eq!(parsed("all,rate=5M/s,quota=7"), Ok((Some(7), Some(5 << 20), true)));
+    assert_eq!(parsed("quota=1K,rate=1K,all"), Ok((Some(1024), Some(1024), true)));
+    for (listed, told) in [
+        ("all,quota=", "\"\" is no quota"),
+        ("all,quota=0", "\"0\" is no quota"),
+        ("all,rate=1", "\"1\" is no rate"),
+        ("all,rate=5M/m", "\"5M/m\" is no rate"),
+        ("all,quota=99999999999999999999", "is no quota"),
+        ("all,quota=1,quota=1", "stands here twice"),
+        ("quota=1", "the rights are missing"),
+        ("all,space=1", "there is no right \"space\""),
+    ] {
+        let error = parsed(listed).expect_err(listed);
+        assert!(error.contains(told) && error.starts_with("line 1, column "), "{listed}: {error}");
+    }
+}
+
+/// The folder has the quota, so that of two keys for it the lesser one holds; who may not write stores nothing.
+#[test]
+fn quotas_are_of_folders() {
+    let line = |number, listed: &str, folder: &str| format!("{} somebody {listed} {folder}\n", key(number));
+    let text = line(1, "all,quota=10K", "in")
+        + &line(2, "write,quota=5K", "in")
+        + &line(3, "read,quota=1K", "in")
+        + &line(4, "all", "other")
+        + &line(5, "all,quota=2K", "");
+    let quotas = |usual| {
+        let quotas = AuthorizedKeys::parse(text.as_bytes()).expect("good lines").quotas(usual);
+        quotas.into_iter().map(|(folder, most)| (folder.to_string(), most)).collect::<Vec<_>>()
+    };
+    let of = |folder: &str, most| (RelPath::new(folder).expect("a path").to_string(), most);
+    assert_eq!(quotas(None), [of("", 2048), of("in", 5120)]);
+    assert_eq!(quotas(Some(99)), [of("", 2048), of("in", 5120), of("other", 99)]);
 }

@@ -17,6 +17,7 @@
 
 mod address;
 pub mod diagnose;
+mod inherited;
 pub mod options;
 mod out;
 mod peer;
@@ -28,6 +29,7 @@ mod udp;
 mod unix;
 
 pub use address::{AddressError, DEFAULT_PORT, Endpoint, HostPort, SOCKET_PATH_MAX, Target, socket_path};
+pub use inherited::Inherited;
 pub use options::{Keepalive, OptionName, OptionsError, SocketOptions, SocketUse};
 pub use out::{PrivateName, connect_udp, connect_unixgram};
 pub use peer::{Peer, source_of};

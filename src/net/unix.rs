@@ -26,6 +26,11 @@ impl SocketFile {
         SocketFile { path: path.to_path_buf(), made: identity }
     }
 
+    /// Of a socket that another process has made: it stays when this is dropped.
+    pub(super) fn of_another(path: &Path) -> SocketFile {
+        SocketFile { path: path.to_path_buf(), made: None }
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path

@@ -8,6 +8,11 @@ use crate::wire::limits::EXTENT;
 /// However short an idle time the peer states: a side speaks no more often only to be heard.
 pub(crate) const SPEAK_MIN: Duration = Duration::from_millis(50);
 
+/// Bytes that the driver of a connection queues at the most: more room is never told.
+pub(crate) const QUEUE_MAX: usize = 2 * 1024 * 1024;
+/// Bytes that encryption holds of a connection, both ways.
+pub(crate) const ENCRYPTED_MAX: usize = 512 * 1024;
+
 /// How many connections a client may have for one long file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Connections {
@@ -108,6 +113,9 @@ impl Default for Limits {
 pub struct ListenLimits {
     /// Connections at once.
     pub connections: usize,
+    /// Bytes that the buffers of all connections may take together: there are no more of them than have room in it, each with
+    /// [the most that its own may take](super::Session::buffers_max).
+    pub memory: usize,
     /// Connections at once from one address.
     pub per_source: usize,
     /// Of all of them, those that have not greeted (nor said who they are): for one more the oldest is cut, of whichever address has
@@ -129,6 +137,7 @@ impl Default for ListenLimits {
     fn default() -> ListenLimits {
         ListenLimits {
             connections: 1024,
+            memory: usize::MAX,
             per_source: 1024,
             greeting: 256,
             greeting_per_source: 64,

@@ -6,12 +6,17 @@
 //! thousands that stall lock nobody out.
 
 mod doorstep;
+mod pacing;
+mod shortage;
 
 use std::collections::BTreeMap;
 
 use self::doorstep::Doorstep;
+use self::pacing::Pacing;
+use self::shortage::Shortage;
 use super::machine::{Effect, Input, Machine, Out, earlier};
-use super::{Limits, ListenLimits};
+use super::storage::Owner;
+use super::{Limits, ListenLimits, Session};
 use crate::probe::{Bug, Mark, mark, planted};
 use crate::proto::states::state_names;
 use crate::time::{Duration, Time};
@@ -32,6 +37,24 @@ pub enum ListenInput {
     Accepted(ConnectionId, Source),
     /// A connection has said who it is, as far as it is asked, and greeted.
     Ready(ConnectionId),
+    /// A connection has said who it is, and its key has a rate: its session is [paced](Session::paced).
+    Paced {
+        /// Which one.
+        id: ConnectionId,
+        /// Whose.
+        owner: Owner,
+        /// Data bytes a second of all connections of theirs.
+        rate: u64,
+    },
+    /// What such a session has told by [`session::Event::Spent`](super::session::Event).
+    Spent {
+        /// Which one.
+        id: ConnectionId,
+        /// Data bytes.
+        bytes: u64,
+        /// It waits for more.
+        more: bool,
+    },
     /// The system has no file or no memory left for a connection.
     AcceptFailed,
     /// A connection's session is over.
@@ -53,6 +76,8 @@ pub enum ListenEvent {
     Overdue(ConnectionId, Failure),
     /// A connection that has not greeted gives way to a new one: drop it at once, since there may be thousands.
     Cut(ConnectionId, Failure),
+    /// So many data bytes more may pass over a connection.
+    Allow(ConnectionId, u64),
     /// Nothing is accepted for a while, since the system ran out of files. Told once, however often that is tried in vain.
     Paused,
     /// It was tried again, and did not fail for a while.
@@ -79,28 +104,11 @@ pub struct Listener {
     connections: BTreeMap<ConnectionId, Place>,
     sources: BTreeMap<Source, usize>,
     doorstep: Doorstep,
+    pacing: Pacing,
+    /// What the buffers of a connection may take, in bytes.
+    each: usize,
     phase: Phase,
     shortage: Shortage,
-}
-
-/// Whether the system has files for connections.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Shortage {
-    None,
-    /// Nothing is accepted until then, for this long.
-    Pausing(Time, Duration),
-    /// It is tried again; if all is well until then, as long as the pause before, it is over. Each connection that ends gives a file
-    /// back, so that one which is accepted shows nothing.
-    Trying(Time, Duration),
-}
-
-impl Shortage {
-    fn until(self) -> Option<Time> {
-        match self {
-            Shortage::Pausing(until, _) | Shortage::Trying(until, _) => Some(until),
-            Shortage::None => None,
-        }
-    }
 }
 
 /// Connections that leave (they were refused, took too long, or gave way) are told so and go; they count against no cap but their own.
@@ -131,7 +139,9 @@ impl Listener {
         let (connections, sources) = (BTreeMap::new(), BTreeMap::new());
         let patience = each.handshake.filter(|_| !planted(Bug::ForgetHandshakeDeadline));
         let (phase, shortage) = (Phase::Open, Shortage::None);
-        Listener { limits, connections, sources, doorstep: Doorstep::new(patience), phase, shortage }
+        let pacing = Pacing::new(limits.connections.saturating_add(LEAVING_MAX).saturating_add(1));
+        let (doorstep, each) = (Doorstep::new(patience), Session::buffers_max(each));
+        Listener { limits, connections, sources, doorstep, pacing, each, phase, shortage }
     }
 
     /// How many connections there are, refused ones included until they are closed.
@@ -158,6 +168,9 @@ impl Listener {
             Phase::Open if self.admitted() >= self.limits.connections => {
                 mark(Mark::ListenerIsFull);
                 Some((Code::BUSY, "too many connections"))
+            }
+            Phase::Open if self.each.saturating_mul(self.admitted() + 1) > self.limits.memory => {
+                Some((Code::BUSY, "no memory is left for one more connection"))
             }
             Phase::Open if from_source >= self.limits.per_source => {
                 mark(Mark::SourceIsFull);
@@ -260,6 +273,7 @@ impl Listener {
             return;
         }
         self.doorstep.leave(id);
+        self.pacing.leave(id);
         if let Some(Place::Admitted(source)) = self.connections.remove(&id) {
             self.give_back(source);
         }
@@ -277,6 +291,11 @@ impl Listener {
                 self.doorstep.leave(id);
             }
             (ListenInput::Closed(id), _) => self.on_closed(id),
+            (ListenInput::Paced { id, owner, rate }, _) if self.connections.contains_key(&id) => {
+                self.pacing.enter(now, id, owner, rate);
+            }
+            (ListenInput::Paced { .. }, _) => {}
+            (ListenInput::Spent { id, bytes, more }, _) => self.pacing.spent(now, id, bytes, more),
             (ListenInput::AcceptFailed, Phase::Open) => {
                 mark(Mark::AcceptPaused);
                 self.pause(now, out);
@@ -323,6 +342,9 @@ impl Machine for Listener {
             Input::Dialed(()) | Input::DialFailed((), _) | Input::Ended((), _) => {}
             Input::Room((), _) | Input::Stored(..) => {}
         }
+        for (id, bytes) in self.pacing.allow(now) {
+            out.event(ListenEvent::Allow(id, bytes));
+        }
         let end = match self.phase {
             Phase::Draining(_) => ListenEnd::Drained,
             Phase::Aborting => ListenEnd::Aborted,
@@ -341,7 +363,7 @@ impl Machine for Listener {
             Phase::Aborting => None,
             Phase::Closed => return None,
         };
-        earlier(phase, self.doorstep.deadline())
+        earlier(phase, earlier(self.doorstep.deadline(), self.pacing.deadline()))
     }
 
     /// False while nothing should be accepted.
@@ -354,16 +376,19 @@ impl Machine for Listener {
         self.connections.len() * size_of::<(ConnectionId, Place)>()
             + self.sources.len() * size_of::<(Source, usize)>()
             + self.doorstep.footprint()
+            + self.pacing.footprint()
     }
 
     fn footprint_max(&self) -> usize {
         // A driver may have accepted one more by the time it is told not to.
-        let each = size_of::<(ConnectionId, Place)>() + size_of::<(Source, usize)>() + Doorstep::EACH;
+        let each =
+            size_of::<(ConnectionId, Place)>() + size_of::<(Source, usize)>() + Doorstep::EACH + Pacing::EACH;
         self.most().saturating_add(1).saturating_mul(each)
     }
 
     fn rebase(&mut self, now: Time) {
         self.doorstep.rebase(now);
+        self.pacing.rebase(now);
         if let Shortage::Pausing(until, _) | Shortage::Trying(until, _) = &mut self.shortage {
             *until = Time::ZERO + until.since(now);
         }

@@ -16,11 +16,13 @@
 //! | [`tree_job`] | which folders, files and links are to move, and what is to go |
 //! | [`tree`] | merging BLAKE3 chaining values |
 //! | [`Limits`], [`ListenLimits`] | every number that an implementation chooses |
-//! | [`Rights`] | what a peer may do at a server |
+//! | [`Rights`], [`Share`] | what a peer may do at a server, and how much of it is theirs |
+//! | `bucket` | how much may pass, and how soon more may |
 //! | [`backoff`], `timers` | how long to wait, and named deadlines |
 
 pub mod backoff;
 mod block_set;
+mod bucket;
 pub mod client;
 pub mod datagram;
 mod echo;
@@ -40,7 +42,9 @@ pub mod tree_job;
 
 pub use datagram::DatagramEcho;
 pub use echo::{Echo, EchoEnd};
+#[cfg(feature = "net")]
+pub(crate) use limits::QUEUE_MAX;
 pub use limits::{CAPABILITIES, Connections, Limits, ListenLimits, PairLimits};
 pub use prober::Prober;
-pub use rights::{Right, Rights};
+pub use rights::{Right, Rights, Share};
 pub use session::Session;

@@ -62,6 +62,27 @@ pub struct Rights {
     /// The sum of [`Right`]s.
     may: u8,
     folder: RelPath,
+    share: Share,
+}
+
+/// How much of a server is for those who have these rights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Share {
+    /// Bytes that may be stored in their folder, whoever stores them; `None`: as many as fit.
+    pub quota: Option<u64>,
+    /// Bytes of data a second, both ways and over all connections of theirs together; `None`: as many as come.
+    pub rate: Option<u64>,
+}
+
+impl Share {
+    /// All of it.
+    pub const ALL: Share = Share { quota: None, rate: None };
+
+    /// What is not said here is as in `usual`.
+    #[must_use]
+    pub fn or(self, usual: Share) -> Share {
+        Share { quota: self.quota.or(usual.quota), rate: self.rate.or(usual.rate) }
+    }
 }
 
 /// What a request needs.
@@ -88,7 +109,7 @@ impl Rights {
             may |= rights[at] as u8;
             at += 1;
         }
-        Rights { may, folder: RelPath::ROOT }
+        Rights { may, folder: RelPath::ROOT, share: Share::ALL }
     }
 
     /// The same, of what is in `folder` alone, which is below the served one.
@@ -96,9 +117,22 @@ impl Rights {
         Rights { folder, ..self }
     }
 
-    /// Those of them that `most` has as well; the folder stays.
+    /// The same, with this share of the server.
+    #[must_use]
+    pub fn with_share(self, share: Share) -> Rights {
+        Rights { share, ..self }
+    }
+
+    /// How much of the server is theirs.
+    pub const fn share(&self) -> Share {
+        self.share
+    }
+
+    /// Those of them that `most` has as well; the folder stays, and so does the share, as far as it says something.
+    #[must_use]
     pub fn at_most(self, most: &Rights) -> Rights {
-        Rights { may: self.may & most.may, ..self }
+        let share = self.share.or(most.share);
+        Rights { may: self.may & most.may, share, ..self }
     }
 
     /// True if this is one of them.

@@ -35,6 +35,11 @@ impl Timers {
         self.deadlines[timer as usize] = deadline;
     }
 
+    /// True if it has a deadline.
+    pub(crate) fn is_set(&self, timer: Timer) -> bool {
+        self.deadlines[timer as usize].is_some()
+    }
+
     /// Clears every deadline.
     pub(crate) fn clear(&mut self) {
         self.deadlines = Default::default();

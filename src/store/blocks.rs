@@ -23,11 +23,24 @@ pub struct Open<T> {
     pub file: Arc<T>,
     /// Where blocks may be copied from.
     pub basis: Option<Arc<T>>,
+    /// It has no length yet, and no more than a quota grants: [`Names::grow`](super::Names::grow) is asked before it is written to.
+    pub is_metered: bool,
 }
 
 impl<T> Clone for Open<T> {
     fn clone(&self) -> Self {
-        Open { file: Arc::clone(&self.file), basis: self.basis.clone() }
+        Open { file: Arc::clone(&self.file), basis: self.basis.clone(), is_metered: self.is_metered }
+    }
+}
+
+/// How long the file will be after `op`, where that has to be granted first.
+pub fn grows<F: File>(open: &Open<F>, op: &BlockOp) -> Option<u64> {
+    match op {
+        BlockOp::Write { shape, .. } | BlockOp::Zero { shape, .. } if open.is_metered => {
+            Some(shape.offset + u64::from(shape.length))
+        }
+        BlockOp::Write { .. } | BlockOp::Zero { .. } | BlockOp::Copy { .. } => None,
+        BlockOp::Read { .. } | BlockOp::Check { .. } | BlockOp::Land { .. } => None,
     }
 }
 

@@ -21,10 +21,10 @@ use super::record::{Target, What};
 use super::requests::Intent;
 use super::reserved::Unique;
 use super::root::{Fresh, Root};
-use super::{Files, Links, Names};
+use super::{File, Files, Links, Names};
 use crate::probe::{Mark, mark, mark_if};
 use crate::proto::storage::{Lease, NameDone, RootId, StoreError};
-use crate::wire::{Code, Cv, RelPath, RequestId};
+use crate::wire::{Code, Cv, FileKind, RelPath, RequestId};
 
 /// Most publications in a group.
 const GROUP_MAX: usize = 1024;
@@ -149,8 +149,22 @@ impl<F: Files> Names<F> {
             let current = place.requests.is_current(ready.act.attempt);
             let current = current.map_err(|why| refused(Code::SUPERSEDED, "publish", &ready.path, why));
             let is_named = ready.unnamed.is_none();
-            if let Err(error) = current.and_then(|()| partial.publish(place, folder, is_named)) {
-                member.state = State::Failed(error, Some(ready.act));
+            let (replaced, length) = if self.meters.is_about(shared.root, &ready.path) {
+                let stands = ready.path.name().and_then(|name| place.files.status(folder, name).ok());
+                let replaced = stands.filter(|status| status.kind == FileKind::File);
+                (
+                    replaced.map_or(0, |status| status.length),
+                    ready.file.status().map_or(0, |status| status.length),
+                )
+            } else {
+                (0, 0)
+            };
+            match current.and_then(|()| partial.publish(place, folder, is_named)) {
+                Ok(()) => {
+                    self.meters.settle(member.lease, length);
+                    self.meters.publish(member.lease, replaced);
+                }
+                Err(error) => member.state = State::Failed(error, Some(ready.act)),
             }
         }
     }

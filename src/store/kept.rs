@@ -25,6 +25,13 @@ pub struct Kept {
     stem: Vec<u8>,
 }
 
+impl Kept {
+    /// Of its file in the reserved folder.
+    pub(super) fn name(&self) -> Vec<u8> {
+        [&self.stem[..], PARTIAL_END].concat()
+    }
+}
+
 /// What was kept below a root, those in use included.
 ///
 /// # Errors

@@ -20,11 +20,13 @@
 //! | `files` | [`Files`], [`File`]: the primitive operations |
 //! | `names` | [`Names`]: roots, leases, and which operation goes where |
 //! | `partials` | open, fill, keep and discard what is received |
+//! | `meters` | how much may be stored in a folder, and how much is |
 //! | `joint` | what other connections bring of it |
 //! | `group` | publish it: those that wait together share their syncs |
 //! | `whole` | small files, loaded or staged in one go |
 //! | `staging` | those that are received |
 //! | `naming` | the name that it is published by |
+//! | `room` | whether there is room for it |
 //! | `slots` | which file a partial is in, so that the next opener finds it |
 //! | `journal` | what is known of a partial that was kept |
 //! | `kept` | listing and removing those |
@@ -49,6 +51,7 @@ mod kept;
 mod log;
 #[cfg(feature = "harness")]
 pub mod memory;
+mod meters;
 mod names;
 mod naming;
 #[cfg(feature = "net")]
@@ -58,6 +61,7 @@ mod places;
 mod record;
 mod requests;
 mod reserved;
+mod room;
 mod root;
 mod slots;
 mod sources;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::errors::{no_lease, no_root};
 use super::group::Publication;
+use super::meters::Meters;
 use super::partials::{Openers, Partial};
 use super::root::Root;
 use super::sources::{FolderLease, SourceLease};
@@ -22,6 +23,7 @@ pub struct Names<F: Files> {
     pub(super) roots: BTreeMap<RootId, Root<F>>,
     pub(super) leases: BTreeMap<Lease, Held<F>>,
     pub(super) openers: Openers,
+    pub(super) meters: Meters,
     /// Roots that are closed once their last lease has ended.
     retired: BTreeSet<RootId>,
     next_lease: u64,
@@ -45,6 +47,7 @@ impl<F: Files> Names<F> {
             roots: BTreeMap::new(),
             leases: BTreeMap::new(),
             openers: Openers::default(),
+            meters: Meters::default(),
             retired: BTreeSet::new(),
             next_lease: 1,
             next_root: 0,
@@ -137,10 +140,25 @@ impl<F: Files> Names<F> {
     /// What a partial's or source's lease holds open, for [`super::blocks`].
     pub fn open(&self, lease: Lease) -> Option<Open<F::File>> {
         match self.leases.get(&lease)? {
-            Held::Partial(partial) => Some(partial.open()),
-            Held::Source(source) => Some(Open { file: Arc::clone(&source.file), basis: None }),
+            Held::Partial(partial) => {
+                let is_metered = self.meters.is_about(partial.root, &partial.offer.path);
+                Some(Open { is_metered: is_metered && partial.offer.length == 0, ..partial.open() })
+            }
+            Held::Source(source) => {
+                Some(Open { file: Arc::clone(&source.file), basis: None, is_metered: false })
+            }
             Held::Folder(_) | Held::Joined(..) => None,
         }
+    }
+
+    /// What is being received below a root: its name in the reserved folder, where it is to stand, and how many bytes.
+    pub(super) fn partials_of(&self, root: RootId) -> impl Iterator<Item = (Lease, Vec<u8>, RelPath, u64)> {
+        self.leases.iter().filter_map(move |(lease, held)| match held {
+            Held::Partial(partial) if partial.root == root => {
+                Some((*lease, partial.name(), partial.offer.path.clone(), partial.offer.length))
+            }
+            Held::Partial(_) | Held::Joined(..) | Held::Source(_) | Held::Folder(_) => None,
+        })
     }
 
     /// The leases that are open, oldest first.

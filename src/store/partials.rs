@@ -8,8 +8,9 @@ use super::joint::Joint;
 use super::journal::Note;
 use super::names::Held;
 use super::reserved::{Unique, key, short};
+use super::room::check_space;
 use super::root::Root;
-use super::slots::{Slot, Taken};
+use super::slots::{Slot, Taken, stem};
 use super::{File, FileError, FileErrorKind, Files, Names, Open, Status};
 use crate::probe::{Bug, Mark, mark, mark_if, planted};
 use crate::proto::storage::{BlockSet, Existing, Lease, NameDone, Owner, RootId, StoreError};
@@ -120,7 +121,14 @@ impl<F: Files> Names<F> {
             place.refuse_existing(&offer.path)?;
         }
         place.check_destination(&offer.path)?;
-        let New { file, slot, held, mut basis, .. } = create(place, &unique, &offer)?;
+        let New { name, file, slot, held, mut basis } = create(place, &unique, &offer)?;
+        let reuses = slot.as_ref().map(|_| &name[..]);
+        let needed = self.meters.beyond(root, offer.length, reuses);
+        if let Err(error) = self.meters.check(root, &offer.path, needed) {
+            self.not_granted(root, slot, (&name, held));
+            return Err(error);
+        }
+        let place = self.root_mut(root)?;
         if start == Start::Resume && slot.is_some() && basis.is_none() {
             basis = old_version(place, &offer);
         }
@@ -130,7 +138,10 @@ impl<F: Files> Names<F> {
         let (file, is_named, joint, broken) = (Arc::new(file), true, Joint::default(), None);
         let partial =
             Partial { root, file, basis, slot, unique, is_named, offer, existing, upload, joint, broken };
+        let reuses = partial.slot.is_some().then(|| name.clone());
+        let (path, length) = (partial.offer.path.clone(), partial.offer.length);
         let lease = self.lease(Held::Partial(Box::new(partial)));
+        self.meters.begin(lease, (root, &path), length, reuses.as_deref());
         Ok(NameDone::Partial { lease, upload, held, basis: same })
     }
 
@@ -174,7 +185,9 @@ impl<F: Files> Names<F> {
         if let Some(reserved) = &mut self.root_mut(root)?.reserved {
             reserved.kept.insert(short(&key));
         }
-        self.leases.remove(&lease);
+        if let Some(Held::Partial(partial)) = self.leases.remove(&lease) {
+            self.meters.keep(lease, &partial.name());
+        }
         self.openers.close(root, key);
         Ok(NameDone::Released)
     }
@@ -189,6 +202,7 @@ impl<F: Files> Names<F> {
     /// A partial that was published is no partial any more.
     pub(super) fn end_partial(&mut self, lease: Lease) {
         if let Some(Held::Partial(partial)) = self.leases.remove(&lease) {
+            self.meters.cleared(partial.root, &stem(&partial.unique.key));
             self.openers.publish(partial.root, partial.unique.key);
             self.openers.close(partial.root, partial.unique.key);
         }
@@ -196,6 +210,7 @@ impl<F: Files> Names<F> {
 
     pub(super) fn discard(&mut self, lease: Lease) -> Result<NameDone, StoreError> {
         let Some(Held::Partial(_)) = self.leases.get(&lease) else { return Err(no_lease(lease)) };
+        self.meters.drop_lease(lease);
         let Some(Held::Partial(mut partial)) = self.leases.remove(&lease) else {
             unreachable!("looked above")
         };
@@ -239,7 +254,7 @@ impl<F: Files> Partial<F> {
 
     /// For block operations.
     pub(super) fn open(&self) -> Open<F::File> {
-        Open { file: Arc::clone(&self.file), basis: self.basis.clone() }
+        Open { file: Arc::clone(&self.file), basis: self.basis.clone(), is_metered: false }
     }
 
     /// What its journal says that it holds.
@@ -368,20 +383,6 @@ fn old_version<F: Files>(place: &Root<F>, offer: &Offer) -> Option<(F::File, Blo
     let is_there = |block: &u32| ((u64::from(*block) + 1) * size).min(offer.length) <= status.length;
     let same: BlockSet = (0..offer.blocks()).filter(is_there).collect();
     (!same.is_empty()).then_some((file, same))
-}
-
-/// What others are about to fill counts as free: a disk may still run full in the middle.
-fn check_space<F: Files>(place: &Root<F>, offer: &Offer, held: &BlockSet) -> Result<(), StoreError> {
-    let Some(reserved) = &place.reserved else { return Ok(()) };
-    let free =
-        place.files.free_space(&reserved.folder).map_err(because("see the free space for", &offer.path))?;
-    let needed = offer.length.saturating_sub(held.len() as u64 * u64::from(offer.block_size()));
-    if free >= needed {
-        return Ok(());
-    }
-    mark(Mark::NoSpace);
-    let why = format!("it needs {needed} bytes, and {free} may be used");
-    Err(refused(Code::NO_SPACE, "receive", &offer.path, why))
 }
 
 /// Unique, and not to be guessed without the process's nonce: who knows it may bring blocks of the upload. Never 0.

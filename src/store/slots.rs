@@ -30,7 +30,7 @@ pub(super) struct Taken<F: Files> {
 
 impl<F: Files> Slot<F> {
     fn new(key: &[u8; 32], number: u8) -> Slot<F> {
-        let name = |end: &[u8]| [format!("{:032x}-{number}", short(key)).as_bytes(), end].concat();
+        let name = |end: &[u8]| [&stem(key)[..], number.to_string().as_bytes(), end].concat();
         Slot { name: name(PARTIAL_END), journal_name: name(JOURNAL_END), journal: None }
     }
 
@@ -150,6 +150,11 @@ impl<F: Files> Slot<F> {
         }
         Ok(())
     }
+}
+
+/// What the names of all partials for this key begin with.
+pub(super) fn stem(key: &[u8; 32]) -> Vec<u8> {
+    format!("{:032x}-", short(key)).into_bytes()
 }
 
 /// A slot and its file, which is locked.

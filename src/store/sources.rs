@@ -136,7 +136,9 @@ impl<F: Files> Names<F> {
         }
         let removed = remove(place, path, &mut acting, &mut act);
         place.acted(&acting, [(act, removed.is_ok())]);
-        removed.map(|()| NameDone::Removed)
+        let bytes = removed?;
+        self.meters.removed(root, path, bytes);
+        Ok(NameDone::Removed)
     }
 }
 
@@ -182,12 +184,13 @@ impl<F: Files> FolderLease<F> {
     }
 }
 
+/// Gives how many bytes of files are gone.
 fn remove<F: Files>(
     place: &mut Root<F>,
     path: &RelPath,
     acting: &mut Acting<F::File>,
     act: &mut Act,
-) -> Result<(), StoreError> {
+) -> Result<u64, StoreError> {
     let Some((parent, name)) = path.parent().zip(path.name()) else {
         return Err(refused(Code::BAD_PATH, "remove", path, "it is the root"));
     };
@@ -210,7 +213,8 @@ fn remove<F: Files>(
     };
     removed.map_err(because("remove", path))?;
     place.forget_durable(status.identity());
-    place.files.sync_folder(&folder).map_err(because("write to disk that there is no more", path))
+    place.files.sync_folder(&folder).map_err(because("write to disk that there is no more", path))?;
+    Ok(if status.kind == FileKind::File { status.length } else { 0 })
 }
 
 /// Logs durably what is about to be removed.

@@ -49,6 +49,8 @@ impl<F: Files> Names<F> {
             return Err(StoreError::new(Code::IO, text));
         }
         let unique = self.begin_opening(root, &offer, Owner::ANYBODY)?;
+        // What is staged beside it is small; it is counted as it is leased.
+        self.meters.check(root, &offer.path, offer.length)?;
         let place = self.root_mut(root)?;
         if offer.path.is_root() {
             place.check_destination(&offer.path)?;
@@ -83,8 +85,15 @@ impl<F: Files> Names<F> {
         };
         let Staging { root, offer, existing, unique, .. } = staging;
         let Written { file, is_named, cvs } = written;
+        let (path, length) = (offer.path.clone(), offer.length);
+        let granted = self.meters.check(root, &path, length);
         let partial = Partial::whole(root, file, unique, is_named, offer, existing);
         let lease = self.lease(Held::Partial(Box::new(partial)));
+        self.meters.begin(lease, (root, &path), length, None);
+        if let Err(error) = granted {
+            let _left_to_the_next_sweep = self.discard(lease);
+            return Err(error);
+        }
         Ok(FileDone::Staged { lease, cvs })
     }
 }

@@ -111,12 +111,14 @@ codes! {
 
     /// The system reported an I/O error.
     IO = 0x4001, "input/output error on the storage";
-    /// No space, or a quota is used up.
+    /// No space.
     NO_SPACE = 0x4002, "no space left on the storage";
     /// The file system is read-only.
     READ_ONLY = 0x4003, "the file system is read-only";
     /// Too many open files.
     TOO_MANY_FILES = 0x4004, "too many open files";
+    /// More than this client may store.
+    QUOTA = 0x4005, "no more may be stored there";
 }
 
 impl Code {

@@ -3,8 +3,12 @@
 
 mod docs;
 mod errors;
+mod first_contact;
 #[path = "../output/help.rs"]
 mod help;
+#[expect(dead_code, reason = "of the helpers this needs a few")]
+#[path = "../keys/help.rs"]
+mod keys;
 mod relay;
 mod safe;
 mod stop;

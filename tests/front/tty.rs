@@ -1,7 +1,7 @@
 //! A program on a terminal: a pseudo-terminal, and what it would show.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
 use std::process::{Child, Command, Stdio};
@@ -32,6 +32,15 @@ struct Seen {
 impl Tty {
     /// Runs it with a terminal of so many columns as its standard output and standard error.
     pub(crate) fn start(command: &mut Command, columns: u16) -> Tty {
+        Tty::started(command, columns, false)
+    }
+
+    /// The same with the terminal as its standard input, too, for [`type_in`](Tty::type_in).
+    pub(crate) fn start_with_keys(command: &mut Command, columns: u16) -> Tty {
+        Tty::started(command, columns, true)
+    }
+
+    fn started(command: &mut Command, columns: u16, has_keys: bool) -> Tty {
         let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&controller).unwrap();
         unlockpt(&controller).unwrap();
@@ -42,9 +51,12 @@ impl Tty {
         let seen = Arc::new((Mutex::new(seen), Condvar::new()));
         resize(&controller, columns);
         let end = || Stdio::from(user.try_clone().unwrap());
+        if has_keys {
+            command.stdin(end());
+        }
         let child = command.stdout(end()).stderr(end()).spawn().unwrap();
         // The command holds the ends that it was given.
-        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let (mut from, to) = (File::from(controller.try_clone().unwrap()), Arc::clone(&seen));
         std::thread::spawn(move || {
             let mut buffer = [0; 4096];
@@ -59,6 +71,11 @@ impl Tty {
             to.1.notify_all();
         });
         Tty { child, controller, seen }
+    }
+
+    /// As if it were typed; `\x04` at the beginning of a line is the end of what is typed.
+    pub(crate) fn type_in(&self, text: &str) {
+        File::from(self.controller.try_clone().unwrap()).write_all(text.as_bytes()).unwrap();
     }
 
     /// Gives the terminal another width.

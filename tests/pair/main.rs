@@ -24,6 +24,7 @@ mod protocol;
 mod pulls;
 mod pushes;
 mod puts;
+mod rates;
 mod resume;
 mod retry;
 mod rights;

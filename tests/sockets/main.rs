@@ -5,8 +5,10 @@
 mod configured;
 mod errors;
 mod forged;
+mod handed_over;
 mod help;
 mod interop;
 mod options;
+mod shares;
 mod stalled;
 mod unix;

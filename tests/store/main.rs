@@ -10,6 +10,7 @@ mod journal;
 mod memory;
 mod once;
 mod owners;
+mod quota;
 #[cfg(all(feature = "net", target_os = "linux"))]
 mod recorded;
 #[cfg(feature = "net")]

@@ -296,7 +296,8 @@ impl Facts {
                     self.event(SERVER, &format!("connection {connection} {what}"));
                 }
             }
-            Event::Began(..) | Event::Ready { .. } | Event::Op(..) | Event::GoingAway => {}
+            Event::Began(..) | Event::Ready { .. } | Event::Op(..) => {}
+            Event::GoingAway | Event::Spent { .. } => {}
         }
     }
 

@@ -12,11 +12,11 @@ use tokio::time::Instant;
 use super::target::Target;
 use crate::cli::args;
 use crate::cli::explain::CliError;
+use crate::cli::trust::Trusted;
 use crate::client::{Client, ClientConfig, ClientError};
 use crate::drive::{
     CallWire, Clock, DatagramSocket, DatagramWire, Probed, StreamWire, Traffic, Wire, run_probe, stay_awake,
 };
-use crate::net::tls::ClientTls;
 use crate::net::{self, Endpoint, PrivateName, SocketOptions};
 use crate::proto::client::{JobError, RetryPolicy};
 use crate::proto::prober::{Carrier, ProbeEnd, Settings, Tally};
@@ -39,8 +39,8 @@ pub(super) struct Connecting<'a> {
     pub(super) wait: Option<Duration>,
     /// Options of the sockets.
     pub(super) options: &'a SocketOptions,
-    /// How a server of ours is spoken to, where not in plaintext.
-    pub(super) tls: Option<&'a ClientTls>,
+    /// What was found out about a server of ours that is not spoken to in plaintext.
+    pub(super) trusted: Option<&'a Trusted>,
 }
 
 /// A connection that stands.
@@ -82,7 +82,7 @@ pub(super) async fn connect(target: &Target, how: Connecting<'_>) -> Result<Open
         match attempt(target, how).await {
             Ok(open) => return Ok(open),
             Err(trouble) if give_up.is_none_or(|give_up| Instant::now() + AGAIN > give_up) => {
-                return Err(super::failed::connecting(target, trouble));
+                return Err(super::failed::connecting(target, how.trusted, trouble));
             }
             Err(_) => tokio::time::sleep(AGAIN).await,
         }
@@ -147,7 +147,7 @@ async fn session(endpoint: &Endpoint, how: Connecting<'_>) -> Result<Open, Troub
     let policy = RetryPolicy { attempts: 1, connect: how.timeout, ..RetryPolicy::default() };
     let seed = net::random().map_err(Trouble::System)?;
     let (socket, limits) = (how.options.clone(), Limits { handshake: Some(GREETING), ..Limits::default() });
-    let tls = how.tls.cloned();
+    let tls = how.trusted.map(|trusted| trusted.tls.clone());
     let config = ClientConfig { policy, seed, socket, limits, tls, ..ClientConfig::default() };
     let client = Client::new(endpoint.clone(), config);
     // It connects with the first thing that it is asked.

@@ -11,6 +11,7 @@ use super::target::Target;
 use crate::cli::exit::Exit;
 use crate::cli::explain::CliError;
 use crate::cli::output::Short;
+use crate::cli::trust::Trusted;
 use crate::net::diagnose::{self, Diagnosis};
 use crate::net::{self, Endpoint};
 use crate::proto::machine::{DialErrorKind, End};
@@ -41,9 +42,12 @@ pub(super) fn settings(error: &SettingsError) -> CliError {
 }
 
 /// A connection could not be made.
-pub(super) fn connecting(target: &Target, trouble: Trouble) -> CliError {
+pub(super) fn connecting(target: &Target, trusted: Option<&Trusted>, trouble: Trouble) -> CliError {
     let error = match trouble {
         Trouble::Client(error) => {
+            if let Some(changed) = trusted.and_then(|trusted| trusted.told_by(&error)) {
+                return changed;
+            }
             let at = endpoint(target);
             return CliError::job(format!("cannot echo with {at}"), &at, *error);
         }
@@ -102,10 +106,10 @@ fn is_something_else(target: &Target) -> bool {
 }
 
 /// What went wrong with a connection that stood, if anything did.
-pub(super) fn ending(target: &Target, ended: Vec<Ended>) -> Option<CliError> {
+pub(super) fn ending(target: &Target, trusted: Option<&Trusted>, ended: Vec<Ended>) -> Option<CliError> {
     ended.into_iter().find_map(|Ended { end, error }| match (end, error) {
         (_, Some(Trouble::System(error))) => Some(broken(target, &error)),
-        (_, Some(trouble @ Trouble::Client(_))) => Some(connecting(target, trouble)),
+        (_, Some(trouble @ Trouble::Client(_))) => Some(connecting(target, trusted, trouble)),
         (ProbeEnd::Done | ProbeEnd::Stopped, None) => None,
         (ProbeEnd::Ended(End::Orderly), None) => Some(told(
             Exit::Lost,

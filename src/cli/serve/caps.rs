@@ -5,9 +5,10 @@ use std::time::Duration;
 use clap::value_parser;
 
 use super::super::explain::CliError;
+use crate::identity::{RATE_MIN, parse_size, write_size};
 use crate::net::options::parse_duration;
 use crate::proto::session::Floor;
-use crate::proto::{Limits, ListenLimits};
+use crate::proto::{Limits, ListenLimits, Session, Share};
 use crate::server::Reserve;
 
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -38,6 +39,21 @@ pub(in crate::cli) struct Caps {
     #[arg(long, value_name = "BYTES/DURATION|none", default_value = "64K/5m", value_parser = floor)]
     floor: Least,
 
+    /// How much memory the buffers of all connections may take, such as 1G: whoever comes when it is used up is told to try again
+    /// soon, and those that are there are not touched
+    #[arg(long, value_name = "BYTES|none", default_value = "none", value_parser = memory)]
+    max_memory: Memory,
+
+    /// How many bytes may be stored in the folder of each key, or of whoever needs none, such as 10G; a key's own line
+    /// (quota=BYTES) wins
+    #[arg(long, value_name = "BYTES|none", default_value = "none", value_parser = quota)]
+    quota: Most,
+
+    /// How many bytes a second each key may move over all its connections, both ways, such as 5M/s; a key's own line (rate=BYTES/s)
+    /// wins
+    #[arg(long, value_name = "BYTES/s|none", default_value = "none", value_parser = rate)]
+    rate: Most,
+
     /// How much of the disk stays free, such as 1G or 5%: what would take of it is refused
     #[arg(long, value_name = "BYTES|PERCENT%|none", default_value = "none", value_parser = reserve)]
     reserve: Reserve,
@@ -46,6 +62,14 @@ pub(in crate::cli) struct Caps {
 /// A floor, or none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Least(Option<Floor>);
+
+/// So many bytes at the most, or as many as come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Most(Option<u64>);
+
+/// Bytes of memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Memory(Option<usize>);
 
 impl Caps {
     /// Limits that contradict each other were not meant.
@@ -78,6 +102,7 @@ impl Caps {
             greeting,
             greeting_per_source: greeting.div_ceil(4),
             drain,
+            memory: self.max_memory.0.unwrap_or(usize::MAX),
             ..ListenLimits::default()
         }
     }
@@ -85,6 +110,17 @@ impl Caps {
     /// `limits` of each connection, with these in them.
     pub(super) fn each(self, limits: Limits) -> Limits {
         Limits { operations: self.max_operations, floor: self.floor.0, ..limits }
+    }
+
+    /// What of the server is for each key whose own line does not say it.
+    pub(super) fn share(self) -> Share {
+        Share { quota: self.quota.0, rate: self.rate.0 }
+    }
+
+    /// How many connections have room in the memory that there is, where that is limited, each with so many bytes.
+    pub(super) fn within_memory(self, each: &Limits) -> Option<(usize, usize)> {
+        let each = Session::buffers_max(each);
+        Some((self.max_memory.0? / each, each))
     }
 
     pub(super) fn reserve(self) -> Reserve {
@@ -106,13 +142,31 @@ impl Caps {
     }
 }
 
-/// Bytes, with K, M, G or T behind them for powers of 1,024.
-fn bytes(text: &str) -> Option<u64> {
-    let units = [("K", 10), ("M", 20), ("G", 30), ("T", 40)];
-    let found = units.iter().find_map(|(unit, shift)| Some((text.strip_suffix(unit)?, *shift)));
-    let (digits, shift) = found.unwrap_or((text, 0));
-    let number: u64 = digits.parse().ok().filter(|_| digits.bytes().all(|byte| byte.is_ascii_digit()))?;
-    number.checked_mul(1 << shift)
+fn memory(text: &str) -> Result<Memory, String> {
+    let least = Session::buffers_max(&Limits::default());
+    match most(text, least as u64)? {
+        Most(None) => Ok(Memory(None)),
+        Most(Some(bytes)) => Ok(Memory(Some(usize::try_from(bytes).unwrap_or(usize::MAX)))),
+    }
+}
+
+fn quota(text: &str) -> Result<Most, String> {
+    most(text, 1)
+}
+
+fn rate(text: &str) -> Result<Most, String> {
+    most(text.strip_suffix("/s").unwrap_or(text), RATE_MIN)
+}
+
+fn most(text: &str, least: u64) -> Result<Most, String> {
+    if text == "none" {
+        return Ok(Most(None));
+    }
+    match parse_size(text) {
+        Some(bytes) if bytes >= least => Ok(Most(Some(bytes))),
+        Some(_) => Err(format!("{} bytes are the least", write_size(least))),
+        None => Err("bytes are needed, such as 10G, or \"none\"".to_owned()),
+    }
 }
 
 fn floor(text: &str) -> Result<Least, String> {
@@ -120,7 +174,7 @@ fn floor(text: &str) -> Result<Least, String> {
         return Ok(Least(None));
     }
     let parsed = text.split_once('/').and_then(|(least, within)| {
-        let (bytes, within) = (bytes(least)?, parse_duration(within).ok()?);
+        let (bytes, within) = (parse_size(least)?, parse_duration(within).ok()?);
         (bytes > 0 && within >= Duration::from_millis(100)).then_some(Floor { bytes, within })
     });
     let expected = "bytes and a time are needed, such as 64K/5m or 1M/30s, or \"none\"";
@@ -135,7 +189,7 @@ fn reserve(text: &str) -> Result<Reserve, String> {
         Some(percent) => {
             percent.parse().ok().filter(|percent| (1..100).contains(percent)).map(Reserve::Percent)
         }
-        None => bytes(text).map(Reserve::Bytes),
+        None => parse_size(text).map(Reserve::Bytes),
     };
     parsed.ok_or_else(|| "bytes or a share of the disk are needed, such as 1G or 5%, or \"none\"".to_owned())
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use rustix::fs::{Access, access};
 
 use super::super::explain::CliError;
-use super::super::output::{self, shown};
+use super::super::output::{self, Size, shown};
 use super::{Args, cannot_serve};
 use crate::contain::folder_of;
 use crate::net::Place;
@@ -34,6 +34,12 @@ pub(super) fn check(args: &Args, (open, guarded): (&[Place], &[Place])) -> Resul
         output::print(&format!("serves {}{}", shown(&args.dir), args.access.told()))?;
     }
     places.iter().try_for_each(|place| output::print(&format!("listens on {place}")))?;
+    if let Some((count, each)) = args.caps.within_memory(&args.config().limits) {
+        output::print(&format!(
+            "has memory for the buffers of {count} connections, {} each",
+            Size(each as u64)
+        ))?;
+    }
     output::print("all is right")
 }
 

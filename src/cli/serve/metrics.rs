@@ -23,6 +23,8 @@ pub(super) struct Counters {
     bytes: Family,
     /// What runs, by connection and operation.
     running: BTreeMap<(u64, Tag), &'static str>,
+    /// How often a connection had used up what its key's rate allows.
+    held_back: u64,
     pauses: u64,
     is_paused: bool,
     is_stopping: bool,
@@ -78,6 +80,7 @@ impl Counters {
                 add(&mut self.operations, format!("operation=\"{name}\",code=\"{code}\""), 1);
                 add(&mut self.bytes, format!("operation=\"{name}\""), moved(result));
             }
+            Event::Spent { more, .. } => self.held_back += u64::from(*more),
             Event::Ready { .. } | Event::Op(..) | Event::GoingAway => {}
         }
     }
@@ -98,6 +101,8 @@ impl Counters {
         family(&mut page, "operations_total", "counter", text, &self.operations);
         let text = "Bytes of files that were moved, or told in order.";
         family(&mut page, "file_bytes_total", "counter", text, &self.bytes);
+        let text = "How often a connection waited, since its key moves no more a second.";
+        family(&mut page, "rate_waits_total", "counter", text, &one(self.held_back));
         let text = "How often nothing was accepted for a while, since the system had no more files.";
         family(&mut page, "accept_pauses_total", "counter", text, &one(self.pauses));
         let paused = one(self.is_paused.into());

@@ -209,6 +209,9 @@ impl<F: Files> Shared<F> {
         let lease = op.lease();
         let open = lock(&self.open).get(&lease).cloned();
         if let Some(open) = open {
+            if let Some(length) = blocks::grows(&open, &op) {
+                lock(&self.names).grow(lease, length)?;
+            }
             return self.block_of(&open, op);
         }
         // The file is another lease's, and may be gone by now: it is held no longer than a write takes.

@@ -127,6 +127,7 @@ impl Client {
                 }
             }
             session::Event::Began(..) => unreachable!("a server begins no operations"),
+            session::Event::Spent { .. } => unreachable!("a client's end is not paced"),
         }
     }
 

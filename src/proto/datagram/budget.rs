@@ -1,7 +1,8 @@
-//! How much each source is answered: a token bucket each (RFC 2697's, of one rate), for so many of them.
+//! How much each source is answered: a token bucket each, for so many of them.
 
 use std::collections::BTreeMap;
 
+use crate::proto::bucket::{Bucket, Flow};
 use crate::time::{Duration, Time};
 
 /// How much a source is answered.
@@ -33,31 +34,9 @@ pub(super) struct Budget {
     next_look: Time,
 }
 
-/// What it lacks of its burst, in bytes times nanoseconds a second: a whole number at any rate.
-#[derive(Clone, Copy, Debug, PartialEq, Hash)]
-struct Bucket {
-    lacks: u128,
-    at: Time,
-}
-
-const NANOS: u128 = 1_000_000_000;
-
-impl Bucket {
-    const FULL: Bucket = Bucket { lacks: 0, at: Time::ZERO };
-
-    /// As it is at `now`.
-    fn refilled(self, now: Time, allowance: &Allowance) -> Bucket {
-        let gained = u128::from(allowance.bytes_per_second) * now.since(self.at).as_nanos();
-        Bucket { lacks: self.lacks.saturating_sub(gained), at: now }
-    }
-
-    /// Takes `bytes`, if there are so many.
-    fn take(&mut self, bytes: usize, now: Time, allowance: &Allowance) -> bool {
-        let filled = self.refilled(now, allowance);
-        let lacks = filled.lacks + bytes as u128 * NANOS;
-        let is_enough = lacks <= u128::from(allowance.burst) * NANOS;
-        *self = if is_enough { Bucket { lacks, at: now } } else { filled };
-        is_enough
+impl Allowance {
+    fn flow(&self) -> Flow {
+        Flow { bytes_per_second: self.bytes_per_second, burst: self.burst }
     }
 }
 
@@ -72,16 +51,16 @@ impl Budget {
             self.forget_full(now);
         }
         let has_room = self.buckets.len() < self.allowance.sources;
-        let allowance = self.allowance;
+        let flow = self.allowance.flow();
         match self.buckets.get_mut(&source) {
-            Some(bucket) => bucket.take(bytes, now, &allowance),
+            Some(bucket) => bucket.take(bytes, now, &flow),
             None if has_room => {
                 let mut bucket = Bucket::FULL;
-                let is_enough = bucket.take(bytes, now, &allowance);
+                let is_enough = bucket.take(bytes, now, &flow);
                 self.buckets.insert(source, bucket);
                 is_enough
             }
-            None => self.others.take(bytes, now, &allowance),
+            None => self.others.take(bytes, now, &flow),
         }
     }
 
@@ -91,8 +70,8 @@ impl Budget {
             return;
         }
         self.next_look = now + Duration::from_millis(10);
-        let allowance = self.allowance;
-        self.buckets.retain(|_, bucket| bucket.refilled(now, &allowance).lacks > 0);
+        let flow = self.allowance.flow();
+        self.buckets.retain(|_, bucket| !bucket.is_full(now, &flow));
     }
 
     pub(super) fn footprint(&self) -> usize {

@@ -119,6 +119,11 @@ impl Channel {
         self.decoder.footprint() + self.staged.capacity()
     }
 
+    /// Data bytes that have passed, both ways.
+    pub(super) fn data_bytes(&self) -> u64 {
+        self.inbound.received.saturating_add(self.outbound.sent)
+    }
+
     /// True while so much control waits for room that nothing more may be read.
     pub(super) fn is_clogged(&self) -> bool {
         self.staged.len() >= self.backlog_max

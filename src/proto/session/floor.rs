@@ -83,7 +83,7 @@ impl Session {
     /// After a step: whether the peer is waited for from now on, and until when at most.
     pub(super) fn watch_progress(&mut self, now: Time, out: &mut Out<Session>) {
         let (Some(floor), Role::Server { .. }) = (self.limits.floor, self.role) else { return };
-        let waits = self.phase.is_alive() && self.table.waits_for_peer();
+        let waits = self.phase.is_alive() && self.table.waits_for_peer() && !self.is_held_back();
         if self.progress.turn(now, waits).is_some_and(|until| until <= now) {
             let Floor { bytes, within } = floor;
             let part = self.channel.decoder.held();

@@ -27,6 +27,9 @@ impl Session {
             if self.unanswered < ENOUGH {
                 self.owe(now, self.unanswered.saturating_add(bytes));
             }
+            if self.is_held_back() {
+                return;
+            }
             self.timers.set(Timer::Ping, self.limits.idle.map(|idle| now + idle / 2));
             if !planted(Bug::ForgetIdleDeadline) {
                 self.timers.set(Timer::Idle, self.limits.idle.map(|idle| now + idle));
@@ -45,7 +48,8 @@ impl Session {
     fn owe(&mut self, now: Time, bytes: usize) {
         if let Some(after) = self.speak_after {
             self.unanswered = bytes.min(ENOUGH);
-            self.timers.set(Timer::Speak, (bytes >= ENOUGH).then_some(now + after));
+            let is_owed = bytes >= ENOUGH || self.is_held_back();
+            self.timers.set(Timer::Speak, is_owed.then_some(now + after));
         }
     }
 

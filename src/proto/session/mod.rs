@@ -9,16 +9,20 @@
 //! | `phase.rs` | handshake, drain, the orderly and the other ends |
 //! | `table.rs` | the open operations: how many, whose turn it is, which reads may begin |
 //! | `dispatch.rs` | from frames to operations and back |
+//! | `buffers.rs` | what all of it may take of memory |
 //! | `channel.rs` | frames, room and credit of the stream |
 //! | `request.rs` | what a client asks for |
 //! | `waits.rs` | what transfers wait for |
 //! | `lives.rs` | life signs, heard and given |
 //! | `floor.rs` | what a peer has to move at least |
+//! | `pace.rs` | what it may move at most |
 
+mod buffers;
 mod channel;
 mod dispatch;
 mod floor;
 mod lives;
+mod pace;
 mod phase;
 mod request;
 mod table;
@@ -73,6 +77,8 @@ pub enum Command {
     Abort(Failure),
     /// Drop the connection, without a word.
     HangUp(Failure),
+    /// To a session that is [paced](Session::paced): so many data bytes more may pass.
+    Allow(u64),
 }
 
 /// What a session tells the application.
@@ -93,6 +99,13 @@ pub enum Event {
     Finished(Tag, OpResult),
     /// The peer begins nothing more.
     GoingAway,
+    /// Of a session that is [paced](Session::paced): so many data bytes have passed since this was told last.
+    Spent {
+        /// How many, also beyond what was allowed.
+        bytes: u64,
+        /// True where it waits for a [`Command::Allow`]; false at its end.
+        more: bool,
+    },
 }
 
 /// Why a session closed.
@@ -128,6 +141,8 @@ pub struct Session {
     unanswered: usize,
     meter: waits::Meter,
     progress: floor::Progress,
+    /// Where what it moves is paced.
+    pace: Option<pace::Pace>,
 }
 
 state_names!(
@@ -184,6 +199,7 @@ impl Session {
             unanswered: 0,
             meter: waits::Meter::default(),
             progress,
+            pace: None,
         }
     }
 
@@ -281,11 +297,6 @@ impl Session {
     fn send(&mut self, body: Body, out: &mut Out<Session>) {
         self.channel.send(crate::wire::OperationId::CONNECTION, body, out);
     }
-
-    /// How long the peer may take to end its side.
-    fn linger(&self) -> Duration {
-        self.limits.linger
-    }
 }
 
 impl Machine for Session {
@@ -332,7 +343,7 @@ impl Machine for Session {
     }
 
     fn wants_read(&self, (): ()) -> bool {
-        !self.channel.is_clogged() && !self.table.is_clogged()
+        !self.channel.is_clogged() && !self.table.is_clogged() && !self.is_held_back()
     }
 
     fn footprint(&self) -> usize {
@@ -340,10 +351,7 @@ impl Machine for Session {
     }
 
     fn footprint_max(&self) -> usize {
-        // A chunk may be turned into replies before the clog is noticed.
-        let chunk = super::Echo::CHUNK_MAX;
-        let channel = 2 * (crate::wire::Decoder::HELD_MAX + 2 * chunk + self.limits.backlog);
-        channel + self.table.footprint_max() + self.rights.footprint()
+        Session::channel_max(&self.limits) + self.table.footprint_max() + self.rights.footprint()
     }
 
     fn rebase(&mut self, now: Time) {
@@ -357,8 +365,8 @@ impl Session {
     /// Sends what waits: control first, then bulk in turns, as far as the room goes.
     fn take_turns(&mut self, now: Time, out: &mut Out<Session>) {
         self.channel.flush(out);
-        while self.phase.speaks(self.role) {
-            let budget = self.channel.budget();
+        while self.phase.speaks(self.role) && !self.is_held_back() {
+            let budget = self.within_pace(self.channel.budget());
             let Some(operation) = self.table.next_turn(budget) else {
                 mark_if(Mark::CreditWaits, || {
                     self.table.wanted().any(|bytes| self.channel.lacks_credit(bytes))
@@ -366,6 +374,7 @@ impl Session {
                 break;
             };
             self.step_operation(now, operation, super::op::OpInput::Room(budget), out);
+            self.keep_pace(now, out);
         }
         self.channel.flush(out);
     }
@@ -375,6 +384,7 @@ impl Session {
         if self.phase.is_closed() {
             return;
         }
+        self.keep_pace(now, out);
         self.take_turns(now, out);
         self.advance_phase(now, out);
         self.watch_progress(now, out);
@@ -382,6 +392,7 @@ impl Session {
         if self.phase.is_ready_to_close(self.table.is_empty()) {
             self.timers.clear();
             if let Some(end) = self.phase.close() {
+                self.settle_pace(out);
                 out.push(Effect::Close(end));
             }
         }

@@ -154,6 +154,7 @@ impl Session {
             Command::Share(tag, order) => self.share(now, tag, order, out),
             Command::Drain => self.drain(now, out),
             Command::Abort(failure) => self.give_up(now, failure, out),
+            Command::Allow(bytes) => self.allow(now, bytes),
             Command::HangUp(failure) => {
                 out.push(Effect::Hangup(()));
                 self.gone(SessionEnd::Broken(failure), out);
@@ -221,7 +222,7 @@ impl Session {
         self.phase = phase;
         self.timers.clear();
         if !planted(Bug::ForgetLinger) {
-            self.timers.set(Timer::Linger, Some(now + self.linger()));
+            self.timers.set(Timer::Linger, Some(now + self.limits.linger));
         }
         self.channel.finish(out);
     }

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use towline::proto::datagram::{Address, Allowance, Datagram};
 use towline::proto::listener::{ConnectionId, ListenInput, Listener, Source};
 use towline::proto::machine::{End, Input};
+use towline::proto::storage::Owner;
 use towline::proto::{DatagramEcho, Echo, Limits, ListenLimits};
 use towline::time::{Duration, Time};
 
@@ -94,6 +95,8 @@ fn listener() {
     let accepted = |id, source| Input::Command(ListenInput::Accepted(ConnectionId(id), Source(source)));
     let command = |input| Input::Command(input);
     let ready = |id| command(ListenInput::Ready(ConnectionId(id)));
+    let paced = |id| ListenInput::Paced { id: ConnectionId(id), owner: Owner([1; 32]), rate: 1000 };
+    let owes = || ListenInput::Spent { id: ConnectionId(1), bytes: 5000, more: true };
     let one = || new().after(accepted(1, 1));
     let greeted = || one().after(ready(1));
     let two = || greeted().after(accepted(2, 1)).after(ready(2));
@@ -102,6 +105,8 @@ fn listener() {
         ("one has not greeted", one()),
         ("two have not greeted, the most", one().after(accepted(2, 2))),
         ("one has greeted", greeted()),
+        ("it is paced", greeted().after(command(paced(1)))),
+        ("it owes", greeted().after(command(paced(1))).after(command(owes()))),
         ("two have, the most from one address", two()),
         ("three have, the most", two().after(accepted(3, 3)).after(ready(3))),
         ("nothing is accepted for a while", greeted().after(command(ListenInput::AcceptFailed))),
@@ -115,6 +120,9 @@ fn listener() {
         row("Accepted, same source", accepted(8, 1)),
         row("Accepted, other source", accepted(9, 9)),
         row("Ready", ready(1)),
+        row("Paced", command(paced(1))),
+        row("Spent, more", command(ListenInput::Spent { id: ConnectionId(1), bytes: 10, more: true })),
+        row("Spent, at the end", command(ListenInput::Spent { id: ConnectionId(1), bytes: 10, more: false })),
         row("Closed", command(ListenInput::Closed(ConnectionId(1)))),
         row("AcceptFailed", command(ListenInput::AcceptFailed)),
         row("Drain", command(ListenInput::Drain)),

@@ -21,6 +21,13 @@ fn server() -> Bench<Session> {
     bench.after(Input::Received((), Bytes::from_static(&PREAMBLE)))
 }
 
+/// Its data is paced.
+fn paced() -> Bench<Session> {
+    let server = Session::server(Time::ZERO, RootId(0), Rights::ALL, limits()).paced();
+    let bench = Bench::new(server).after(Input::Room((), 1 << 20));
+    bench.after(Input::Received((), Bytes::from_static(&PREAMBLE)))
+}
+
 fn client() -> Bench<Session> {
     let mut born = Out::new();
     let client = Session::client(Time::ZERO, limits(), &mut born);
@@ -57,6 +64,7 @@ fn rows() -> Vec<Row<Session>> {
         row("Cancel job 1", Input::Command(Command::Cancel(Tag(1)))),
         row("Drain", Input::Command(Command::Drain)),
         row("Abort", Input::Command(Command::Abort(Failure::from(Code::DRAINING)))),
+        row("Allow", Input::Command(Command::Allow(10))),
         row("HangUp", Input::Command(Command::HangUp(Failure::from(Code::BUSY)))),
     ];
     rows.extend(waits());
@@ -73,6 +81,8 @@ fn session() {
     let reset = || Input::Ended((), End::Reset);
     let states = vec![
         ("server", server()),
+        ("server, paced", paced()),
+        ("server, paced and allowed", paced().after(Input::Command(Command::Allow(10)))),
         ("client", client()),
         ("server", open()),
         ("server, an offer is open", offered()),

@@ -175,6 +175,7 @@ impl World {
             ListenEvent::Refuse(id, failure) => self.begin(id, Some(failure)),
             ListenEvent::Overdue(id, failure) => self.tell(id, session::Command::Abort(failure)),
             ListenEvent::Cut(id, failure) => self.tell(id, session::Command::HangUp(failure)),
+            ListenEvent::Allow(id, bytes) => self.tell(id, session::Command::Allow(bytes)),
             ListenEvent::Paused | ListenEvent::Resumed => {}
             ListenEvent::DrainAll => {
                 let Some(host) = &self.server else { return };
