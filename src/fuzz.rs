@@ -3,6 +3,7 @@
 
 mod keys;
 mod operations;
+mod pairing;
 mod parsers;
 mod replies;
 mod script;
@@ -11,6 +12,7 @@ use bytes::Bytes;
 
 pub use self::keys::{authorized_keys, key_file, known_hosts};
 pub use self::operations::{operations, store};
+pub use self::pairing::pairing;
 pub use self::parsers::{handshake, paths, records};
 pub use self::replies::replies;
 use crate::harness::Lone;

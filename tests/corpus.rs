@@ -31,6 +31,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("key_file", towline::fuzz::key_file),
     ("handshake", towline::fuzz::handshake),
     ("operations", towline::fuzz::operations),
+    ("pairing", towline::fuzz::pairing),
     ("paths", towline::fuzz::paths),
     ("records", towline::fuzz::records),
     ("store", towline::fuzz::store),

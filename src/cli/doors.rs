@@ -146,7 +146,11 @@ fn for_files(
 }
 
 /// Listens at a place of streams; `what` is what for.
-fn stream(place: &Place, what: &str, options: &SocketOptions) -> Result<(Listener, Held), CliError> {
+pub(super) fn stream(
+    place: &Place,
+    what: &str,
+    options: &SocketOptions,
+) -> Result<(Listener, Held), CliError> {
     let options = &options.of(place.listening());
     describe(place, what, options, Listener::bind(place, options))
 }

@@ -53,6 +53,13 @@ Examples:
   towline key                                shows it, and makes one where there is none
   towline key --json --identity backup.key   another one, for a program";
 
+pub(super) const PAIR: &str = "\
+Examples:
+  towline pair                               where files are served: shows a code, and what to type elsewhere
+  towline pair server                        elsewhere: asks for the code
+  towline pair --rights read,list --folder photos
+  towline pair --for 1h --name anna@laptop --serve-port 9000";
+
 pub(super) const ECHO: &str = "\
 Examples:
   towline echo server                        a server of towline's, through its protocol

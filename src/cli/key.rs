@@ -44,7 +44,7 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
 }
 
 /// What others may call this machine's user: of characters that names have.
-fn name() -> String {
+pub(super) fn name() -> String {
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let user = std::env::var("USER").unwrap_or_default();
     let named = if user.is_empty() { host } else { format!("{user}@{host}") };

@@ -7,6 +7,7 @@
 //! | `errno` | `towline explain` |
 //! | `keys` | whom `serve` lets in
 //! | `key` | this machine's identity |
+//! | `pair` | two machines that come to know each other |
 //! | `trust` | whom to trust: keys, servers that were met, first contact |
 //! | `config` | `serve --config`: flags from a file |
 //! | `doors` | the sockets of `serve` |
@@ -55,6 +56,7 @@ mod logging;
 mod ls;
 mod mistakes;
 mod output;
+mod pair;
 mod partials;
 mod pour;
 mod print;
@@ -101,6 +103,7 @@ enum Command {
     Hash(hash::Args),
     Verify(verify::Args),
     Key(key::Args),
+    Pair(pair::Args),
     Explain(errno::Args),
     Completions(shell::Completions),
     Man(shell::Man),
@@ -120,7 +123,8 @@ impl Command {
             Command::Partials(args) => args.json,
             Command::Key(args) => args.json,
             Command::Explain(args) => args.json,
-            Command::Serve(_) | Command::Completions(_) | Command::Man(_) | Command::Demo(_) => false,
+            Command::Serve(_) | Command::Pair(_) => false,
+            Command::Completions(_) | Command::Man(_) | Command::Demo(_) => false,
         }
     }
 }
@@ -163,6 +167,7 @@ fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Hash(args) => hash::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Key(args) => key::run(&args),
+        Command::Pair(args) => pair::run(&args),
         Command::Explain(args) => errno::run(&args),
         Command::Completions(args) => shell::completions(&args),
         Command::Man(args) => shell::man(&args),

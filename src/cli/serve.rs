@@ -27,6 +27,7 @@ use self::containment::{Contained, Containment};
 use self::manager::Manager;
 use self::metrics::Counters;
 use self::metrics_page::{Metrics, Page};
+pub(super) use self::reached::{endpoint_for, others};
 use self::shares::Shares;
 use self::told::{cut_off, refused};
 use super::args::{self, Patience, Talk};

@@ -20,6 +20,7 @@
 //! | `serve` | the accept loop, which the listener machine decides for |
 //! | `visitor` | the task of one connection that speaks the protocol |
 //! | `guard` | TLS, and who may come |
+//! | `pairing` | both sides of a pairing |
 //! | `server_event` | what is told of that |
 //! | `jobs` | the client machine as a handle to ask things of |
 //! | `events` | what happens, as a stream |
@@ -36,6 +37,7 @@ mod jobs;
 mod link;
 mod links;
 mod mail;
+pub mod pairing;
 mod probing;
 mod roots;
 mod run;

@@ -7,10 +7,8 @@ use super::key::{PUBLIC, PublicKey};
 use super::lines::{Line, ParseError, Problem, Word, lines};
 use super::size::{parse_size, write_size};
 use crate::proto::{Right, Rights, Share};
-use crate::wire::RelPath;
+use crate::wire::{PairName, RelPath};
 
-/// Most bytes of a name.
-const NAME_MAX: usize = 64;
 /// What stands for every right.
 const ALL: &str = "all";
 /// How much may be stored in the folder.
@@ -116,8 +114,7 @@ fn entry(line: &mut Line<'_>) -> Result<(usize, PublicKey, Grant), ParseError> {
     let key =
         PublicKey::parse(text.as_bytes()).map_err(|(offset, problem)| line.error(at + offset, problem))?;
     let name = line.word().ok_or(()).map_err(|()| line.error_here(Problem::NoName))?;
-    let is_of_name = |c: char| c.is_ascii_alphanumeric() || "-_.@+".contains(c);
-    if name.text.len() > NAME_MAX || !name.text.chars().all(is_of_name) {
+    if PairName::new(name.text).is_none() {
         return Err(line.error(name.at, Problem::BadName));
     }
     let listed = line.word().ok_or(()).map_err(|()| line.error_here(Problem::NoRights))?;

@@ -20,7 +20,9 @@ use std::path::{Path, PathBuf};
 pub use error::{KeyringError, Wrong};
 pub use place::folder;
 
-use crate::identity::{AuthorizedKeys, HostName, KnownHosts, PublicKey, parse_key_file, write_key_file};
+use crate::identity::{
+    AuthorizedKeys, Grant, HostName, KnownHosts, PublicKey, parse_key_file, write_key_file,
+};
 use crate::net::DEFAULT_PORT;
 use crate::net::tls::Identity;
 use opened::Secrecy;
@@ -95,6 +97,20 @@ impl Keyring {
         let path = &self.authorized;
         let Some(bytes) = opened::read(path, Secrecy::Own)? else { return Ok(AuthorizedKeys::default()) };
         AuthorizedKeys::parse(&bytes).map_err(KeyringError::parsing(path))
+    }
+
+    /// Lets one more key come; one that stands in a line already stays as it is there. Gives what stands there, if anything did.
+    ///
+    /// # Errors
+    /// If the file is not as it should be, or cannot be written.
+    pub fn authorize(&self, key: &PublicKey, grant: &Grant) -> Result<Option<Grant>, KeyringError> {
+        let (path, mut standing) = (&self.authorized, None);
+        made::append(path, &AuthorizedKeys::line(key, grant), |bytes| {
+            let authorized = AuthorizedKeys::parse(bytes).map_err(KeyringError::parsing(path))?;
+            standing = authorized.get(key).cloned();
+            Ok(standing.is_none())
+        })?;
+        Ok(standing)
     }
 
     /// The key that a server had, and the line in which it stands.

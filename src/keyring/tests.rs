@@ -140,3 +140,25 @@ fn hosts_are_remembered_once_and_never_changed() {
     let text = std::fs::read_to_string(&keyring.known).expect("it is there");
     assert_eq!(text, format!("# mine\nother.org {key}\nexample.org:8695 {key}\n"));
 }
+
+#[test]
+fn a_key_is_let_in_once_and_keeps_what_it_may_do() {
+    let home = tempfile::tempdir().expect("a folder");
+    let keyring = keyring(&home.path().join("towline"));
+    let (anna, bob) = (PublicKey([1; 32]), PublicKey([2; 32]));
+    let grant = |name: &str, rights: &str| {
+        let line = format!("{anna} {name} {rights}");
+        AuthorizedKeys::parse(line.as_bytes()).expect("a line").get(&anna).expect("a key").clone()
+    };
+    assert_eq!(keyring.authorize(&anna, &grant("anna", "read,list")).expect("it is new"), None);
+    assert_eq!(keyring.authorize(&bob, &grant("bob", "all")).expect("it is new"), None);
+    let before = std::fs::read(&keyring.authorized).expect("it is there");
+    let standing = keyring.authorize(&anna, &grant("somebody", "all")).expect("it is there");
+    assert_eq!(standing, Some(grant("anna", "read,list")));
+    assert_eq!(std::fs::read(&keyring.authorized).expect("it is there"), before);
+    // What is wrong in it already is not written behind.
+    std::fs::write(&keyring.authorized, "nonsense\n").expect("it is written");
+    let error = keyring.authorize(&anna, &grant("anna", "all")).expect_err("it is wrong").to_string();
+    assert!(error.contains("line 1"), "{error}");
+    assert_eq!(std::fs::read(&keyring.authorized).expect("it is there"), b"nonsense\n");
+}

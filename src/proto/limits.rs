@@ -148,3 +148,27 @@ impl Default for ListenLimits {
         }
     }
 }
+
+/// Limits of a pairing.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct PairLimits {
+    /// How long a code lives.
+    pub life: Duration,
+    /// Wrong guesses after which it is dead, over all connections; at least 1.
+    pub tries: u8,
+    /// Connections at once; at least 1. For one more the oldest is cut, of whichever address has the most.
+    pub connections: usize,
+    /// How long a connection may take in all, from the accept to the last message, at either side.
+    pub patience: Duration,
+}
+
+impl Default for PairLimits {
+    fn default() -> PairLimits {
+        PairLimits {
+            life: Duration::from_secs(600),
+            tries: 3,
+            connections: 16,
+            patience: Duration::from_secs(10),
+        }
+    }
+}

@@ -11,6 +11,7 @@
 //! | [`client`] | jobs: dial, run, retry |
 //! | [`listener`] | admission, caps, drain |
 //! | [`storage`] | what machines ask of a store, as data |
+//! | [`pairing`] | two machines that share a short code come to know each other's keys |
 //! | [`prober`] | measures the path to an echo, over streams and datagrams |
 //! | [`tree_job`] | which folders, files and links are to move, and what is to go |
 //! | [`tree`] | merging BLAKE3 chaining values |
@@ -29,6 +30,7 @@ mod limits;
 pub mod listener;
 pub mod machine;
 pub mod op;
+pub mod pairing;
 pub mod prober;
 mod rights;
 pub mod session;
@@ -42,7 +44,7 @@ pub use datagram::DatagramEcho;
 pub use echo::{Echo, EchoEnd};
 #[cfg(feature = "net")]
 pub(crate) use limits::QUEUE_MAX;
-pub use limits::{CAPABILITIES, Connections, Limits, ListenLimits};
+pub use limits::{CAPABILITIES, Connections, Limits, ListenLimits, PairLimits};
 pub use prober::Prober;
 pub use rights::{Right, Rights, Share};
 pub use session::Session;

@@ -13,6 +13,7 @@
 //! | `transfer` | the bodies of a transfer: offer, have, data, hole, want, commit |
 //! | `stream` | the bodies of what goes in order: parts of files, files of unknown length |
 //! | `folder` | the bodies about names: metadata, entries, pages |
+//! | `pairing` | the messages by which two machines come to know each other, on connections of their own |
 //! | `place` | the bodies about folders that are made, and symbolic links |
 //! | `shape` | what a header says of its body |
 //! | `code` | error codes and their classes |
@@ -31,6 +32,7 @@ pub mod generate;
 mod header;
 mod hello;
 pub mod limits;
+mod pairing;
 mod path;
 mod place;
 mod rope;
@@ -45,6 +47,10 @@ pub use folder::{Entry, FileKind, Metadata, Modified, Page};
 pub use frame::{Body, Frame, Kind, OperationId};
 pub use header::{HEADER_LEN, Header};
 pub use hello::{Capabilities, Hello, PREAMBLE, PREAMBLE_LEN, Refused, Tlv, VERSION, agree};
+pub use pairing::{
+    Mac, PairDecoder, PairMessage, PairName, PairReason, PairRefused, PairWelcome, PairingElement,
+    VersionRange,
+};
 pub use path::{Escaped, PathError, RESERVED, RelPath};
 pub use place::{LinkTarget, MakeFolder, MakeLink, Resolved};
 pub use rope::Rope;

@@ -4,4 +4,5 @@
 mod bad_input;
 mod help;
 mod moved;
+mod pairing;
 mod reload;

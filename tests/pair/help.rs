@@ -196,6 +196,8 @@ pub(crate) const SNAPSHOTS: &[&str] = &[
     "states_echo",
     "states_intake",
     "states_listener",
+    "states_pairing_guest",
+    "states_pairing_host",
     "states_pourer",
     "states_printer",
     "states_prober_datagrams",

@@ -16,6 +16,7 @@ mod lives;
 mod operations;
 mod overdue;
 mod owners;
+mod pairing;
 mod pouring;
 mod printing;
 mod prober;

@@ -5,6 +5,7 @@ mod client;
 mod comparing;
 mod flows;
 mod operations;
+mod pairing;
 mod plain;
 mod probing;
 mod pulling;

@@ -4,7 +4,7 @@ use crate::net::diagnose::local_addresses;
 use crate::net::{Endpoint, HostPort, Place};
 
 /// By which other names a server that listens on all addresses is reached; an address of one link alone needs more than that.
-pub(super) fn others(place: &Place) -> Vec<String> {
+pub(in crate::cli) fn others(place: &Place) -> Vec<String> {
     let Place::Tcp(address) = place else { return Vec::new() };
     if !address.ip().is_unspecified() {
         return Vec::new();
@@ -20,7 +20,7 @@ pub(super) fn others(place: &Place) -> Vec<String> {
 }
 
 /// What a client can dial: for "all addresses" one of them.
-pub(super) fn endpoint_for(place: &Place) -> Endpoint {
+pub(in crate::cli) fn endpoint_for(place: &Place) -> Endpoint {
     let address = match place {
         Place::Tcp(address) | Place::Udp(address) => *address,
         Place::Unix(path) | Place::Unixgram(path) => return Endpoint::Unix(path.clone()),

@@ -8,10 +8,12 @@
 //! | `verify` | which keys are taken in a handshake |
 //! | `records` | records in and out, without a stream |
 //! | `stream` | [`TlsStream`]: the same over a stream |
+//! | `pairing` | [`PairStream`]: between two that do not know each other yet, with the session's exporter |
 //! | `secured` | [`Secured`]: with it or without it |
 //! | `error` | [`TlsError`] |
 
 mod error;
+mod pairing;
 mod records;
 mod secured;
 mod setup;
@@ -19,12 +21,15 @@ mod stream;
 mod verify;
 
 pub use error::TlsError;
+pub use pairing::PairStream;
 pub use secured::Secured;
 pub use setup::{ClientTls, Identity, ServerTls};
 pub use stream::TlsStream;
 
 /// What both sides name in their greeting (ALPN, RFC 7301), so that nobody else's bytes are taken for ours.
 pub const ALPN: &[u8] = b"towline/1";
+/// The same in a pairing, so that a port that serves and one that pairs tell each other apart.
+pub const PAIR_ALPN: &[u8] = b"towline-pair/1";
 
 #[cfg(test)]
 mod tests;

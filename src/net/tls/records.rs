@@ -160,6 +160,10 @@ impl Records {
                     self.failed = Some(error.clone());
                     // What the peer is told of it is the one thing that is left.
                     let _ = self.step(&mut []);
+                    // It stands behind what was to be said before. What is left of what came would fail once more.
+                    while self.came.0 == self.came.1
+                        && let (_, Ok(Step::More)) = self.step(&mut [])
+                    {}
                     // What came before is good, and the error stays.
                     return if filled > 0 { Ok((Turn::Full, filled)) } else { Err(error) };
                 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
+use rustls::client::danger::ServerCertVerifier;
 use rustls::client::{AlwaysResolvesClientRawPublicKeys, Resumption, UnbufferedClientConnection};
 use rustls::crypto::ring::{self, cipher_suite, kx_group};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
@@ -96,6 +97,13 @@ impl ServerTls {
         ServerTls(Arc::new(config))
     }
 
+    /// The same with another name of what is spoken.
+    pub(super) fn speaking(self, alpn: &[u8]) -> Arc<ServerConfig> {
+        let mut config = (*self.0).clone();
+        config.alpn_protocols = vec![alpn.to_vec()];
+        Arc::new(config)
+    }
+
     pub(super) fn connection(&self) -> Result<UnbufferedServerConnection, TlsError> {
         Ok(UnbufferedServerConnection::new(Arc::clone(&self.0))?)
     }
@@ -138,9 +146,26 @@ impl ClientTls {
         ClientTls(Arc::new(config))
     }
 
+    /// The same with another name of what is spoken, and another view of the server, which may use what this one has.
+    pub(super) fn speaking(
+        self,
+        alpn: &[u8],
+        view: impl FnOnce(OneServer) -> Arc<dyn ServerCertVerifier>,
+    ) -> Arc<ClientConfig> {
+        let mut config = (*self.0).clone();
+        config.alpn_protocols = vec![alpn.to_vec()];
+        let (_, algorithms) = provider();
+        config.dangerous().set_certificate_verifier(view(OneServer { key: None, algorithms }));
+        Arc::new(config)
+    }
+
+    /// What a server is called where something has to be said: nobody sees it, and nobody compares it.
+    pub(super) fn name() -> ServerName<'static> {
+        ServerName::try_from("towline.invalid").expect("a name")
+    }
+
     pub(super) fn connection(&self) -> Result<UnbufferedClientConnection, TlsError> {
-        let name = ServerName::try_from("towline.invalid").expect("a name");
-        Ok(UnbufferedClientConnection::new(Arc::clone(&self.0), name)?)
+        Ok(UnbufferedClientConnection::new(Arc::clone(&self.0), ClientTls::name())?)
     }
 }
 

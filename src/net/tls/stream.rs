@@ -154,7 +154,7 @@ where
 }
 
 /// What has come before anything was understood: whoever speaks something else is told apart by the first byte.
-fn look_at_first(came: &[u8]) -> Result<(), TlsError> {
+pub(super) fn look_at_first(came: &[u8]) -> Result<(), TlsError> {
     match came.first() {
         Some(first) if *first == PREAMBLE[0] => Err(TlsError::Plaintext),
         Some(&(HANDSHAKE | ALERT)) | None => Ok(()),
