@@ -267,6 +267,7 @@ fn local_advice(code: Code) -> (&'static str, &'static str) {
             "a symbolic link or a mount point is in the way, and none is followed when something is written",
             "name the place that it leads to",
         ),
+        Code::QUOTA => QUOTA_IS_USED_UP,
         _ => ("", ""),
     }
 }
@@ -304,6 +305,7 @@ fn remote_advice(code: Code) -> (&'static str, &'static str) {
             "the server may have no more files and sockets open",
             "raise its limit (`ulimit -n` before the start), or try again later",
         ),
+        Code::QUOTA => QUOTA_IS_USED_UP,
         _ => ("", ""),
     }
 }
@@ -318,7 +320,6 @@ const QUOTA_IS_USED_UP: (&str, &str) = (
 fn common_advice(code: Code) -> (&'static str, &'static str) {
     let versions = "compare `towline --version` on both sides";
     match code {
-        Code::QUOTA => QUOTA_IS_USED_UP,
         Code::NOT_TOWLINE | Code::VERSION | Code::CRITICAL | Code::UNSUPPORTED => {
             ("the other side is another program, or a version of this one that knows other things", versions)
         }
