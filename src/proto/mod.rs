@@ -30,6 +30,7 @@ mod limits;
 pub mod listener;
 pub mod machine;
 pub mod op;
+#[cfg(feature = "pairing")]
 pub mod pairing;
 pub mod prober;
 mod rights;
