@@ -15,3 +15,8 @@ mod stop;
 mod teach;
 mod terminal;
 mod tty;
+mod typed_code;
+#[path = "../keys/waiting.rs"]
+mod waiting;
+
+use keys::Home;

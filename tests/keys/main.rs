@@ -6,3 +6,6 @@ mod help;
 mod moved;
 mod pairing;
 mod reload;
+mod waiting;
+
+use help::Home;

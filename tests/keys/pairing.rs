@@ -1,61 +1,15 @@
 //! Pairing with the real binary at both sides.
 
 use std::fs::{self, Permissions};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Child, ChildStderr, ChildStdout, Stdio};
+use std::process::Stdio;
 
 use rustix::process::Signal;
 use towline::proto::pairing::PairCode;
 
 use crate::help::*;
-
-/// `towline pair`, waiting; killed when the test is over, however it ends.
-struct Waiting {
-    child: Child,
-    lines: BufReader<ChildStdout>,
-    errors: ChildStderr,
-    address: String,
-    code: String,
-}
-
-impl Waiting {
-    fn start(home: &Home, args: &[&str]) -> Waiting {
-        let all = [&["pair", "--listen", "127.0.0.1:0"], args].concat();
-        let mut command = home.command(&all);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let (lines, errors) = (BufReader::new(child.stdout.take().unwrap()), child.stderr.take().unwrap());
-        let mut waiting = Waiting { child, lines, errors, address: String::new(), code: String::new() };
-        waiting.address = waiting.line_with("waiting on ");
-        waiting.code = waiting.line_with("code ");
-        waiting
-    }
-
-    fn line_with(&mut self, text: &str) -> String {
-        loop {
-            let mut line = String::new();
-            assert_ne!(self.lines.read_line(&mut line).unwrap(), 0, "ended without \"{text}\"");
-            if let Some((_, rest)) = line.split_once(text) {
-                return rest.trim_end().to_owned();
-            }
-        }
-    }
-
-    /// The exit code, and the rest of what it printed.
-    fn ended(mut self) -> (i32, String, String) {
-        let (mut out, mut error) = (String::new(), String::new());
-        self.lines.read_to_string(&mut out).unwrap();
-        self.errors.read_to_string(&mut error).unwrap();
-        (self.child.wait().unwrap().code().unwrap(), out, error)
-    }
-}
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use crate::waiting::Waiting;
 
 /// `towline pair ADDRESS`, with the code from standard input.
 fn pair_with(home: &Home, address: &str, code: &str) -> (i32, String, String) {
