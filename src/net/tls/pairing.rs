@@ -2,19 +2,13 @@
 //! each other yet. Who is there is proved by what follows, which needs the exporter; that of rustls has its buffered form alone.
 
 use std::io::{self, Read, Write};
-use std::sync::Arc;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{
-    CertificateError, ClientConnection, Connection, DigitallySignedStruct, Error, ServerConnection,
-    SignatureScheme,
-};
+use rustls::{ClientConnection, Connection, Error, ServerConnection};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::setup::{ClientTls, Identity, ServerTls};
 use super::stream::look_at_first;
-use super::verify::{OneServer, key_of};
+use super::verify::key_of;
 use super::{PAIR_ALPN, TlsError};
 use crate::identity::PublicKey;
 
@@ -54,7 +48,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> PairStream<S> {
     /// # Errors
     /// See [`TlsError`]; the stream is given back.
     pub async fn connect(stream: S, identity: &Identity) -> Result<PairStream<S>, (TlsError, S)> {
-        let config = ClientTls::asking(identity).speaking(PAIR_ALPN, |one| Arc::new(AnyServer(one)));
+        let config = ClientTls::unknown(identity, PAIR_ALPN);
         match ClientConnection::new(config, ClientTls::name()) {
             Ok(connection) => handshake(stream, connection.into()).await,
             Err(error) => Err((error.into(), stream)),
@@ -173,50 +167,6 @@ async fn send<S: AsyncWrite + Unpin>(stream: &mut S, connection: &mut Connection
     }
     stream.write_all(&bytes).await?;
     stream.flush().await
-}
-
-/// A client's view of a server that it does not know yet.
-#[derive(Debug)]
-struct AnyServer(OneServer);
-
-impl ServerCertVerifier for AnyServer {
-    fn verify_server_cert(
-        &self,
-        shown: &CertificateDer<'_>,
-        _others: &[CertificateDer<'_>],
-        _name: &ServerName<'_>,
-        _ocsp: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        let is_key = key_of(shown).map(|_| ServerCertVerified::assertion());
-        is_key.ok_or(Error::InvalidCertificate(CertificateError::BadEncoding))
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        shown: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.0.verify_tls12_signature(message, shown, signature)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        shown: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.0.verify_tls13_signature(message, shown, signature)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
-    }
-
-    fn requires_raw_public_keys(&self) -> bool {
-        true
-    }
 }
 
 #[cfg(test)]

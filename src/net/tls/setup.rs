@@ -3,7 +3,6 @@
 use std::io;
 use std::sync::Arc;
 
-use rustls::client::danger::ServerCertVerifier;
 use rustls::client::{AlwaysResolvesClientRawPublicKeys, Resumption, UnbufferedClientConnection};
 use rustls::crypto::ring::{self, cipher_suite, kx_group};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
@@ -13,7 +12,7 @@ use rustls::sign::CertifiedKey;
 use rustls::time_provider::TimeProvider;
 use rustls::{ClientConfig, ServerConfig, SupportedCipherSuite, version};
 
-use super::verify::{AnyClient, OneServer, key_of};
+use super::verify::{Taken, View, key_of};
 use super::{ALPN, TlsError};
 use crate::identity::{Problem, PublicKey, SecretKey};
 
@@ -87,7 +86,7 @@ impl ServerTls {
         let mut config = ServerConfig::builder_with_details(provider, Arc::new(NoTime))
             .with_protocol_versions(&[&version::TLS13])
             .expect("the provider has suites of TLS 1.3")
-            .with_client_cert_verifier(Arc::new(AnyClient(algorithms)))
+            .with_client_cert_verifier(Arc::new(View { taken: Taken::Any, algorithms }))
             .with_cert_resolver(Arc::new(AlwaysResolvesServerRawPublicKeys::new(Arc::clone(
                 &identity.certified,
             ))));
@@ -112,22 +111,22 @@ impl ServerTls {
 impl ClientTls {
     /// Of a client with this identity, for the server with that key.
     pub fn new(identity: &Identity, server: PublicKey) -> ClientTls {
-        ClientTls::with(identity, Some(server))
+        ClientTls::with(identity, Taken::Only(server))
     }
 
     /// For whoever wants to know which key a server has: each handshake ends with [`TlsError::WrongKey`], and shows nothing of
     /// `identity`.
     pub fn asking(identity: &Identity) -> ClientTls {
-        ClientTls::with(identity, None)
+        ClientTls::with(identity, Taken::None)
     }
 
-    fn with(identity: &Identity, server: Option<PublicKey>) -> ClientTls {
+    fn with(identity: &Identity, taken: Taken) -> ClientTls {
         let (provider, algorithms) = provider();
         let mut config = ClientConfig::builder_with_details(provider, Arc::new(NoTime))
             .with_protocol_versions(&[&version::TLS13])
             .expect("the provider has suites of TLS 1.3")
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(OneServer { key: server, algorithms }))
+            .with_custom_certificate_verifier(Arc::new(View { taken, algorithms }))
             .with_client_cert_resolver(Arc::new(AlwaysResolvesClientRawPublicKeys::new(Arc::clone(
                 &identity.certified,
             ))));
@@ -146,16 +145,10 @@ impl ClientTls {
         ClientTls(Arc::new(config))
     }
 
-    /// The same with another name of what is spoken, and another view of the server, which may use what this one has.
-    pub(super) fn speaking(
-        self,
-        alpn: &[u8],
-        view: impl FnOnce(OneServer) -> Arc<dyn ServerCertVerifier>,
-    ) -> Arc<ClientConfig> {
-        let mut config = (*self.0).clone();
+    /// For a server that is not known yet, under another name of what is spoken: what follows the handshake has to prove who is there.
+    pub(super) fn unknown(identity: &Identity, alpn: &[u8]) -> Arc<ClientConfig> {
+        let mut config = (*ClientTls::with(identity, Taken::Any).0).clone();
         config.alpn_protocols = vec![alpn.to_vec()];
-        let (_, algorithms) = provider();
-        config.dangerous().set_certificate_verifier(view(OneServer { key: None, algorithms }));
         Arc::new(config)
     }
 

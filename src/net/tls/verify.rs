@@ -1,4 +1,4 @@
-//! Which keys are taken in a handshake: at a server any, of which it is known only then whose it is; at a client one.
+//! Which keys are taken in a handshake: at a server any, of which it is known only then whose it is; at a client one, or in a pairing any.
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls13_signature_with_raw_key};
@@ -25,33 +25,53 @@ pub(super) fn key_of(shown: &CertificateDer<'_>) -> Option<PublicKey> {
     key.try_into().ok().map(PublicKey)
 }
 
-/// A server's view of its clients.
-#[derive(Debug)]
-pub(super) struct AnyClient(pub(super) WebPkiSupportedAlgorithms);
+/// Which keys are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// Whichever is shown: whose it is, is found out behind the handshake.
+    Any,
+    /// This one.
+    Only(PublicKey),
+    /// None: the handshake tells which one was shown, and ends.
+    None,
+}
 
-/// A client's view of its server.
+/// One side's view of the other.
 #[derive(Debug)]
-pub(super) struct OneServer {
-    /// Whose key is known; without one no key is taken, and it is told which one the server has shown.
-    pub(super) key: Option<PublicKey>,
+pub(super) struct View {
+    pub(super) taken: Taken,
     pub(super) algorithms: WebPkiSupportedAlgorithms,
 }
 
-fn bad() -> Error {
-    Error::InvalidCertificate(CertificateError::BadEncoding)
+impl View {
+    fn take(&self, shown: &CertificateDer<'_>) -> Result<(), Error> {
+        let found = key_of(shown).ok_or(Error::InvalidCertificate(CertificateError::BadEncoding))?;
+        match self.taken {
+            Taken::Any => Ok(()),
+            Taken::Only(key) if key == found => Ok(()),
+            Taken::Only(_) | Taken::None => {
+                let why = OtherError(std::sync::Arc::new(Found(found)));
+                Err(Error::InvalidCertificate(CertificateError::Other(why)))
+            }
+        }
+    }
+
+    fn check(
+        &self,
+        message: &[u8],
+        shown: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let key = SubjectPublicKeyInfoDer::from(shown.as_ref());
+        verify_tls13_signature_with_raw_key(message, &key, signature, &self.algorithms)
+    }
 }
 
-fn signed(
-    message: &[u8],
-    shown: &CertificateDer<'_>,
-    signature: &DigitallySignedStruct,
-    algorithms: &WebPkiSupportedAlgorithms,
-) -> Result<HandshakeSignatureValid, Error> {
-    let key = SubjectPublicKeyInfoDer::from(shown.as_ref());
-    verify_tls13_signature_with_raw_key(message, &key, signature, algorithms)
+fn old() -> Result<HandshakeSignatureValid, Error> {
+    Err(Error::PeerIncompatible(PeerIncompatible::Tls12NotOffered))
 }
 
-impl ClientCertVerifier for AnyClient {
+impl ClientCertVerifier for View {
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         &[]
     }
@@ -62,7 +82,7 @@ impl ClientCertVerifier for AnyClient {
         _others: &[CertificateDer<'_>],
         _now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        key_of(shown).map(|_| ClientCertVerified::assertion()).ok_or_else(bad)
+        self.take(shown).map(|()| ClientCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -71,7 +91,7 @@ impl ClientCertVerifier for AnyClient {
         _shown: &CertificateDer<'_>,
         _signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        Err(Error::PeerIncompatible(PeerIncompatible::Tls12NotOffered))
+        old()
     }
 
     fn verify_tls13_signature(
@@ -80,7 +100,7 @@ impl ClientCertVerifier for AnyClient {
         shown: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        signed(message, shown, signature, &self.0)
+        self.check(message, shown, signature)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -92,7 +112,7 @@ impl ClientCertVerifier for AnyClient {
     }
 }
 
-impl ServerCertVerifier for OneServer {
+impl ServerCertVerifier for View {
     fn verify_server_cert(
         &self,
         shown: &CertificateDer<'_>,
@@ -101,14 +121,7 @@ impl ServerCertVerifier for OneServer {
         _ocsp: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let found = key_of(shown).ok_or_else(bad)?;
-        match self.key == Some(found) {
-            true => Ok(ServerCertVerified::assertion()),
-            false => {
-                let why = OtherError(std::sync::Arc::new(Found(found)));
-                Err(Error::InvalidCertificate(CertificateError::Other(why)))
-            }
-        }
+        self.take(shown).map(|()| ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -117,7 +130,7 @@ impl ServerCertVerifier for OneServer {
         _shown: &CertificateDer<'_>,
         _signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        Err(Error::PeerIncompatible(PeerIncompatible::Tls12NotOffered))
+        old()
     }
 
     fn verify_tls13_signature(
@@ -126,7 +139,7 @@ impl ServerCertVerifier for OneServer {
         shown: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        signed(message, shown, signature, &self.algorithms)
+        self.check(message, shown, signature)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
