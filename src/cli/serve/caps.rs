@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use clap::value_parser;
-
+use super::super::args::number;
 use super::super::explain::CliError;
 use crate::identity::{RATE_MIN, parse_size, write_size};
 use crate::net::options::parse_duration;
@@ -15,24 +14,24 @@ use crate::server::Reserve;
 #[command(next_help_heading = "Limits")]
 pub(in crate::cli) struct Caps {
     /// How many may be connected at once; whoever comes then is told to try again soon
-    #[arg(long, value_name = "COUNT", default_value_t = 1024, value_parser = value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "COUNT", default_value_t = 1024, value_parser = number::<u32>(1..=u64::MAX))]
     max_connections: u32,
 
     /// How many of them from one address [default: all]
-    #[arg(long, value_name = "COUNT", value_parser = value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "COUNT", value_parser = number::<u32>(1..=u64::MAX))]
     max_per_address: Option<u32>,
 
     /// How many may be connected without having greeted, a quarter of them from one address; for one more the oldest is cut
     /// [default: 256, or all]
-    #[arg(long, value_name = "COUNT", value_parser = value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "COUNT", value_parser = number::<u32>(1..=u64::MAX))]
     max_greeting: Option<u32>,
 
     /// How many operations each connection may have open at once
-    #[arg(long, value_name = "COUNT", default_value_t = 256, value_parser = value_parser!(u32).range(1..=4096))]
+    #[arg(long, value_name = "COUNT", default_value_t = 256, value_parser = number::<u32>(1..=4096))]
     max_operations: u32,
 
     /// How many files and sockets may be open in all [default: as many as the system grants]
-    #[arg(long, value_name = "COUNT", value_parser = value_parser!(u64).range(64..))]
+    #[arg(long, value_name = "COUNT", value_parser = number::<u64>(64..=u64::MAX))]
     max_open_files: Option<u64>,
 
     /// What a client has to move at least while it is waited for, or it is dropped; echo may take its time
