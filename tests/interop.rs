@@ -73,3 +73,19 @@ fn a_client_written_from_the_document_alone() {
     println!("{}", String::from_utf8_lossy(&output.stdout));
     assert!(output.status.success(), "cases failed; see above\n{}", String::from_utf8_lossy(&output.stderr));
 }
+
+/// What the machines of a pairing are held to is what the document says: a second implementation computes it anew.
+#[test]
+fn a_pairing_computed_from_the_document_alone() {
+    if !has_python() {
+        println!("SKIPPED a_pairing_computed_from_the_document_alone: there is no python3 here");
+        return;
+    }
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let program = tests.join("pairing.py");
+    let output =
+        Command::new("python3").arg("-B").arg(program).stdin(Stdio::null()).output().expect("python3 starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let committed = std::fs::read(tests.join("pairing.txt")).expect("it is there");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&committed));
+}

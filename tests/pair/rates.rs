@@ -1,13 +1,15 @@
 //! The rate of a key: over all its connections, both ways, exact in the long run, and nobody else's business.
 
+use bytes::Bytes;
 use towline::harness::{Checked, Pair, PairConfig};
 use towline::proto::client::RetryPolicy;
 use towline::proto::listener::{ConnectionId, ListenEvent, ListenInput, Listener, Source};
 use towline::proto::machine::{Effect, Input, Machine, Out};
-use towline::proto::session::{Event, Floor, SessionEnd};
-use towline::proto::storage::Owner;
-use towline::proto::{Connections, Limits, ListenLimits, Rights, Share};
+use towline::proto::session::{Command, Event, Floor, SessionEnd};
+use towline::proto::storage::{Owner, RootId};
+use towline::proto::{Connections, Limits, ListenLimits, Rights, Session, Share};
 use towline::time::{Duration, Time};
+use towline::wire::{Body, Frame, PREAMBLE};
 
 use crate::help::*;
 
@@ -82,6 +84,27 @@ fn who_is_held_back_is_neither_dead_nor_slow() {
 }
 
 /// What costs no data is not held up by what does, beyond the connection's own turn.
+/// What a key owes from before may take longer to pay than a client has to greet.
+#[test]
+fn who_owes_is_heard_greeting_and_then_waits() {
+    let session = Session::server(Time::ZERO, RootId(0), Rights::ALL, Limits::default()).paced();
+    let (mut session, _nothing) = Checked::new(Time::ZERO, session, Out::new());
+    assert!(session.machine().wants_read(()), "its client is to greet");
+    let said = [&PREAMBLE[..], &Frame::connection(Body::Hello(hello())).to_bytes()].concat();
+    let told = session.step(Time::from_millis(1), Input::Received((), Bytes::from(said)));
+    let is_ready = |effect: &Effect<Session>| matches!(effect, Effect::Event(Event::Ready { .. }));
+    let is_answer = |effect: &Effect<Session>| matches!(effect, Effect::Transmit(..));
+    assert!(told.iter().any(is_ready) && told.iter().any(is_answer), "{told:?}");
+    assert!(!session.machine().wants_read(()), "nothing more before it is allowed");
+    let hours = Time::from_millis(3_600_000);
+    while let Some(due) = session.machine().deadline().filter(|due| *due < hours) {
+        let told = session.step(due, Input::Elapsed);
+        assert!(!told.iter().any(|effect| matches!(effect, Effect::Close(_))), "{due:?}: {told:?}");
+    }
+    session.step(hours, Input::Command(Command::Allow(1)));
+    assert!(session.machine().wants_read(()), "it is heard again");
+}
+
 #[test]
 fn a_server_that_stops_lets_what_is_paced_finish() {
     let content = noise(500_000);

@@ -2,6 +2,7 @@
 //! together (`listener/pacing.rs`); here data is counted, and nothing more is read or sent while none is allowed. What has come by then is
 //! carried out: nothing is dropped. A peer that is held back is not silent by its own fault, nor slow.
 
+use super::phase::Phase;
 use super::{Event, Session};
 
 use crate::proto::machine::Out;
@@ -21,15 +22,17 @@ pub(super) struct Pace {
 }
 
 impl Session {
-    /// A server's end whose data is paced: it moves nothing before a first [`Command::Allow`](super::Command::Allow), and says by [`Event::Spent`] when it
+    /// A server's end whose data is paced: once its peer has greeted it moves nothing before a first [`Command::Allow`](super::Command::Allow), and says by [`Event::Spent`] when it
     /// is to be given more.
     pub fn paced(self) -> Session {
         Session { pace: Some(Pace::default()), ..self }
     }
 
-    /// True while nothing is to be read from the peer, nor data sent to it.
+    /// True while nothing is to be read from the peer, nor data sent to it. Not before it has greeted: what its key owes from before must
+    /// not make it late.
     pub(super) fn is_held_back(&self) -> bool {
-        self.pace.as_ref().is_some_and(|pace| pace.allowed.is_none())
+        let waits = self.pace.as_ref().is_some_and(|pace| pace.allowed.is_none());
+        waits && !matches!(self.phase, Phase::Handshake)
     }
 
     /// What may be sent of bulk: what is left of what was allowed, and a segment in any case.
